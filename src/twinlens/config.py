@@ -1,0 +1,111 @@
+"""Loading, overriding and checking of configuration files."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from twinlens.errors import UserError, unknown
+
+
+class Config(BaseModel):
+    """Base of every configuration: unknown keys are errors, values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+C = TypeVar("C", bound=BaseModel)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML file that holds keys and values.
+
+    Raises:
+        UserError: The file is missing, is not YAML, or holds something else.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, IsADirectoryError) as error:
+        raise UserError(f"{path} is not a file.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from error
+    if not isinstance(content, dict):
+        raise UserError(f"{path} must hold keys and values, such as 'seeds: 3'.")
+    return content
+
+
+def override(content: dict[str, Any], settings: Iterable[str]) -> dict[str, Any]:
+    """Return `content` with settings of the form ``key.subkey=value`` applied.
+
+    Values are read as YAML, so ``epochs=3`` is a number and ``seeds=[0,1]`` a list.
+
+    >>> override({"train": {"epochs": 40}}, ["train.epochs=3"])
+    {'train': {'epochs': 3}}
+    """
+    result = dict(content)
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not equals or not key:
+            raise UserError(f"--set {setting}: write it as key=value, such as train.epochs=3.")
+        *parents, last = key.split(".")
+        node = result
+        for name in parents:
+            child = node.get(name) or {}
+            if not isinstance(child, dict):
+                raise UserError(f"--set {setting}: '{name}' holds a value, not keys.")
+            node[name] = dict(child)
+            node = node[name]
+        try:
+            node[last] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise UserError(f"--set {setting}: '{value}' is not valid YAML.") from error
+    return result
+
+
+def parse(model: type[C], content: dict[str, Any], *, where: str) -> C:
+    """Check `content` against a configuration model.
+
+    Args:
+        model: The configuration's class.
+        content: Keys and values.
+        where: File or option that `content` came from, for the error.
+
+    Raises:
+        UserError: Says in one sentence each which key is wrong and what would be right.
+    """
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        sentences = [_sentence(model, dict(problem)) for problem in error.errors()]
+        raise UserError(f"{where}: " + " ".join(sentences)) from error
+
+
+def _sentence(model: type[BaseModel], problem: dict[str, Any]) -> str:
+    path = [part for part in problem["loc"] if isinstance(part, str | int)]
+    key = ".".join(map(str, path))
+    if problem["type"] == "extra_forbidden":
+        return f"{unknown('key', key, _fields(model, path[:-1]))}"
+    if problem["type"] == "missing":
+        return f"The key '{key}' is missing."
+    given = "" if isinstance(problem["input"], dict | list) else f" (given: {problem['input']!r})"
+    message = problem["msg"].removeprefix("Value error, ").rstrip(".")
+    return f"The key '{key}' is wrong{given}: {message[:1].lower()}{message[1:]}." if key else f"{message}."
+
+
+def _fields(model: type[BaseModel], path: list[str | int]) -> list[str]:
+    """Return the valid keys of the model that lies at `path` below `model`."""
+    for name in path:
+        if isinstance(name, int) or name not in model.model_fields:
+            continue
+        inner = _model_in(model.model_fields[name].annotation)
+        model = inner or model
+    return list(model.model_fields)
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    inner = (_model_in(part) for part in getattr(annotation, "__args__", ()))
+    return next((found for found in inner if found), None)

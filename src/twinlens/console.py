@@ -1,0 +1,54 @@
+"""What a person sees while work goes on: a bar on a terminal, plain lines elsewhere."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+_LINE_EVERY_S = 10.0
+
+
+def say(text: str) -> None:
+    """Print a line of progress to standard error, so that standard output stays clean."""
+    print(text, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def progress(title: str, total: int) -> Iterator[Callable[[int, str], None]]:
+    """Show progress of a task with a known number of steps.
+
+    Args:
+        title: What is being done, in a few words.
+        total: Number of steps.
+
+    Yields:
+        A function of (steps done so far, a few words such as the loss).
+    """
+    if not sys.stderr.isatty():
+        yield _plain_lines(title, total)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(title, total=total, note="")
+        yield lambda done, note: bar.update(task, completed=done, note=note)
+
+
+def _plain_lines(title: str, total: int) -> Callable[[int, str], None]:
+    last = time.monotonic()
+
+    def show(done: int, note: str) -> None:
+        nonlocal last
+        if time.monotonic() - last >= _LINE_EVERY_S:
+            last = time.monotonic()
+            say(f"{title}: {done}/{total} {note}".rstrip())
+
+    return show

@@ -1,0 +1,105 @@
+"""Files and folders that are either whole or not there."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from twinlens.errors import UserError
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; on success flush it to disk and move it there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write a JSON file, whole or not at all."""
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        UserError: The file is missing or is not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(f"{path} does not exist.") from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not valid JSON: {error}.") from error
+
+
+def sha256(path: Path) -> str:
+    """Return the hex digest of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest(content: Any) -> str:
+    """Return the hex digest of a JSON-like value, independent of the order of its keys."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
+
+
+@contextmanager
+def building(
+    out: Path, *, marker: str, overwrite: bool = False, resume: bool = False, keep: bool = False
+) -> Iterator[Path]:
+    """Yield a work folder `OUT.partial`; on success move it to `out` in one rename.
+
+    Args:
+        out: The folder that is to appear.
+        marker: File that tells this kind of folder, such as ``dataset.json``. Only a folder that
+            holds it is ever overwritten.
+        overwrite: Replace `out`, and drop what an interrupted attempt left.
+        resume: Go on in the work folder of an interrupted attempt, if there is one.
+        keep: Keep the work folder after a failure, so that it can be resumed.
+
+    Raises:
+        UserError: `out` exists and may not be replaced, or an interrupted attempt waits there.
+    """
+    work = out.with_name(out.name + ".partial")
+    if out.exists() and not overwrite:
+        raise UserError(f"{out} exists already: choose another --out, or pass --overwrite.")
+    if out.exists() and any(out.iterdir()) and not (out / marker).exists():
+        raise UserError(f"{out} holds no {marker}, so it is not ours to overwrite.")
+    if work.exists() and not resume:
+        if not overwrite:
+            raise UserError(
+                f"{work} is left from an interrupted attempt: pass --resume to go on with it, "
+                "or --overwrite to start again."
+            )
+        shutil.rmtree(work)
+    work.mkdir(parents=True, exist_ok=True)
+    try:
+        yield work
+    except BaseException:
+        if not keep:
+            shutil.rmtree(work, ignore_errors=True)
+        raise
+    old = out.with_name(out.name + ".old")
+    if out.exists():
+        out.rename(old)
+    work.rename(out)
+    shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,26 @@
+"""Shape aliases. They document; nothing checks them at run time."""
+
+from jaxtyping import Float, Int, UInt8
+from numpy import ndarray
+from torch import Tensor
+
+PackedImages = UInt8[ndarray, "image size size 3"]
+"""Images as they lie in a pack: RGB, 0 to 255."""
+
+Images = Float[Tensor, "batch 3 height width"]
+"""A batch of views on the device, values in [0, 1] until normalised."""
+
+Features = Float[Tensor, "batch feature"]
+"""Output of an encoder."""
+
+Embeddings = Float[Tensor, "batch dim"]
+"""Output of a projector: z in the paper."""
+
+Logits = Float[Tensor, "batch class"]
+Labels = Int[Tensor, " batch"]
+
+Rows = Int[ndarray, " batch"]
+"""Row numbers of a data set's table, which are also image numbers of its pack."""
+
+Uniforms = Float[ndarray, "batch draw"]
+"""Random numbers in [0, 1), a row for each image."""
