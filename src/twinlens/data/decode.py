@@ -1,0 +1,94 @@
+"""From the bytes of an image file to a square RGB image.
+
+The rules, the same for every image:
+
+- The first frame counts, turned upright by its EXIF orientation.
+- Grey, palette, CMYK and other colour spaces become RGB as Pillow converts them.
+- 16-bit grey is divided by 257 (65535 becomes 255), whatever range an image happens to use, so
+  that images stay comparable. Floating-point pixels have no agreed range and are refused.
+- Transparency is laid over black, the surroundings of most medical images.
+- The largest centred square is resized with a triangle filter as wide as the reduction
+  (Pillow's BILINEAR), so nothing aliases. JPEG's reduced decoding (`draft`) is faster but gives
+  other pixels, and is not used.
+"""
+
+import warnings
+from io import BytesIO
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from twinlens.types import PackedImages
+
+MAX_PIXELS = 80_000_000
+MIN_SIDE = 8
+BACKGROUND = (0, 0, 0)
+
+
+class ImageError(Exception):
+    """An image that cannot be used; its text is the reason, for a person to read."""
+
+
+def decode(content: bytes) -> Image.Image:
+    """Decode an image file into an upright RGB image.
+
+    Args:
+        content: The file's bytes.
+
+    Raises:
+        ImageError: The content is no image, is damaged, or is too large or too small.
+    """
+    if not content:
+        raise ImageError("empty file")
+    try:
+        return _decode(content)
+    except ImageError:
+        raise
+    except UnidentifiedImageError as error:
+        raise ImageError("not an image in a known format") from error
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        raise ImageError(f"more than {MAX_PIXELS:,} pixels") from error
+    except Exception as error:  # a damaged file can make a decoder raise anything
+        raise ImageError(f"damaged image ({error})") from error
+
+
+def square(image: Image.Image, size: int) -> PackedImages:
+    """Cut out the largest centred square and resize it.
+
+    Args:
+        image: RGB image.
+        size: Side of the result in pixels.
+
+    Returns:
+        uint8 array of shape (size, size, 3).
+    """
+    side = min(image.size)
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    box = (left, top, left + side, top + side)
+    return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR, box=box))
+
+
+def _decode(content: bytes) -> Image.Image:
+    with warnings.catch_warnings():
+        # Pillow only warns about sizes between its limit and twice that.
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        image = Image.open(BytesIO(content))
+    if image.width * image.height > MAX_PIXELS:
+        raise ImageError(f"more than {MAX_PIXELS:,} pixels ({image.width}x{image.height})")
+    if min(image.size) < MIN_SIDE:
+        raise ImageError(f"smaller than {MIN_SIDE} pixels ({image.width}x{image.height})")
+    return _rgb(ImageOps.exif_transpose(image))
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode == "F":
+        raise ImageError("floating-point pixels, whose range is unknown")
+    if image.mode.startswith("I"):
+        values = np.asarray(image).astype(np.int64).clip(0, 65535)
+        return Image.fromarray(((values + 128) // 257).astype(np.uint8)).convert("RGB")
+    if image.has_transparency_data:
+        pixels = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, BACKGROUND), pixels).convert(
+            "RGB"
+        )
+    return image.convert("RGB")

@@ -1,0 +1,70 @@
+"""What every source of images gives: a table, and the content of each of its images."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from PIL import Image
+
+from twinlens.data.decode import decode
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user says about a source.
+
+    Attributes:
+        image: Column with the image's file or id. A column left out means the one of that name
+            (``image``, ``label``, ``group``, ``split``), where there is one.
+        label: Column with the class name; blank means unlabelled.
+        group: Column with the lesion or patient; blank means the image alone.
+        split: Column with the split's name; blank means none.
+        split_map: From the source's split names to ours.
+        size: Side of the imported images in pixels, for sources that draw their images.
+    """
+
+    image: str | None = None
+    label: str | None = None
+    group: str | None = None
+    split: str | None = None
+    split_map: Mapping[str, str] = field(default_factory=dict)
+    size: int = 256
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Images that can be imported.
+
+    `read` and `decode` run in other processes, so both must pickle: use module-level functions,
+    `functools.partial` or small dataclasses.
+
+    Attributes:
+        table: A row an image: ``id``, ``label``, ``group``, ``split`` (of `table.SPLITS`; missing
+            where unknown), then attributes.
+        read: From a row number to the bytes that make the image what it is: a file's content, or
+            the recipe of a drawn image. The source is recognised by them.
+        decode: From those bytes to an RGB image of any size. May raise `decode.ImageError`.
+        classes: Class names in order; None: sorted from the labels.
+        class_info: For each class its title, colour, group (such as malignant), where known.
+        skipped: Images that are known to be missing, as (file, reason).
+    """
+
+    table: pd.DataFrame
+    read: Callable[[int], bytes]
+    decode: Callable[[bytes], Image.Image] = decode
+    classes: Sequence[str] | None = None
+    class_info: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    skipped: Sequence[tuple[str, str]] = ()
+
+
+@dataclass(frozen=True)
+class Files:
+    """The `read` of a source whose images are files."""
+
+    paths: tuple[Path, ...]
+
+    def __call__(self, row: int) -> bytes:
+        """Return the content of a row's file."""
+        return self.paths[row].read_bytes()

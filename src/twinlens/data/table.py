@@ -1,0 +1,62 @@
+"""The table of images: a row an image, its row number the image's number in the pack.
+
+Columns: ``id`` (unique), ``label`` (class name, missing where unlabelled), ``group`` (what must
+not be torn apart by a split: one lesion or patient; the id where unknown), then whatever else is
+known about an image. A split is not a column: it has its own, immutable file.
+"""
+
+import hashlib
+from collections.abc import Mapping
+
+import pandas as pd
+
+from twinlens.errors import UserError, unknown
+
+SPLITS = ("train", "val", "test", "unlabelled")
+
+COLUMNS = ("id", "label", "group")
+
+
+def arrange(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with `COLUMNS` first, missing groups filled and rows numbered from 0.
+
+    Raises:
+        UserError: Two rows share an id.
+    """
+    repeated = table["id"][table["id"].duplicated()]
+    if len(repeated):
+        raise UserError(
+            f"The image id '{repeated.iloc[0]}' is not unique: give each image its own."
+        )
+    attributes = [name for name in table.columns if name not in COLUMNS]
+    result = table[[*COLUMNS, *attributes]].reset_index(drop=True)
+    return result.assign(group=result["group"].fillna(result["id"]))
+
+
+def map_splits(names: pd.Series, split_map: Mapping[str, str]) -> pd.Series:
+    """Translate a column of split names into `SPLITS`; blank cells stay missing.
+
+    Args:
+        names: The names as the source has them.
+        split_map: From the source's names to ours, for example ``{"pool": "unlabelled"}``.
+
+    Raises:
+        UserError: A name is neither ours nor mapped, or is mapped to none of ours.
+    """
+    for target in split_map.values():
+        if target not in SPLITS:
+            raise unknown("split in --split-map", target, SPLITS)
+    mapped = names.map(lambda name: split_map.get(name, name), na_action="ignore")
+    strange = names[mapped.notna() & ~mapped.isin(SPLITS)].unique()
+    if len(strange):
+        listed = ", ".join(f"'{name}'" for name in strange[:5])
+        raise UserError(
+            f"Unknown split names in the source: {listed}; splits are {', '.join(SPLITS)}: "
+            f"say what each means, as in --split-map {strange[0]}=unlabelled."
+        )
+    return mapped
+
+
+def table_digest(table: pd.DataFrame) -> str:
+    """Return the hex digest of a table's content, however it is stored."""
+    return hashlib.sha256(table.to_csv(index=False).encode()).hexdigest()
