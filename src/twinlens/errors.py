@@ -32,7 +32,7 @@ def require(package: str, *, extra: str) -> ModuleType:
     """
     try:
         return import_module(package)
-    except ImportError as error:
+    except (ImportError, RuntimeError) as error:  # RuntimeError: a library below it is broken
         raise UserError(
             f"This needs the package '{package}' ({error}): pip install 'twinlens[{extra}]'."
         ) from error

@@ -1,0 +1,1 @@
+"""Networks: encoders, heads, their weights, and the bundle that a trained model is kept in."""

@@ -1,0 +1,146 @@
+"""The table of encoders: networks from normalised images to features."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.utils import convert_conv2d_weight_memory_format
+
+from twinlens.errors import UserError, require, unknown
+from twinlens.models.initialisation import seeded_initialisation
+from twinlens.models.resnet import resnet18, resnet34, resnet50
+from twinlens.types import Features, Images
+
+RGB = tuple[float, float, float]
+
+IMAGENET_MEAN: RGB = (0.485, 0.456, 0.406)
+IMAGENET_STD: RGB = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class EncoderSpec:
+    """How an encoder is built and what it expects of its images.
+
+    Attributes:
+        build: Builds the network, without a classifier.
+        feature_dim: Length of the feature vector.
+        mean: Normalisation of the red, green and blue channel, images in [0, 1].
+        std: Likewise.
+        default_size: Side of its images where nobody chose one, in pixels.
+    """
+
+    build: Callable[[], nn.Module]
+    feature_dim: int
+    mean: RGB = IMAGENET_MEAN
+    std: RGB = IMAGENET_STD
+    default_size: int = 224
+
+
+ENCODERS: dict[str, EncoderSpec] = {
+    "resnet18": EncoderSpec(resnet18, feature_dim=512),
+    "resnet34": EncoderSpec(resnet34, feature_dim=512),
+    "resnet50": EncoderSpec(resnet50, feature_dim=2048),
+}
+
+
+class Encoder(nn.Module):
+    """A network with its name, feature dimension, normalisation and default size.
+
+    Its state dict has the network's own names, without a prefix of ours: torchvision's for the
+    residual networks, timm's for ``timm/NAME``. That also holds inside a larger module.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        network: nn.Module,
+        *,
+        feature_dim: int,
+        mean: RGB,
+        std: RGB,
+        default_size: int,
+    ) -> None:
+        super().__init__()
+        self.name = name
+        self.network = network
+        self.feature_dim = feature_dim
+        self.mean = mean
+        self.std = std
+        self.default_size = default_size
+        self.register_state_dict_post_hook(_drop_prefix)  # type: ignore[no-untyped-call]
+        self.register_load_state_dict_pre_hook(_add_prefix)  # type: ignore[no-untyped-call]
+
+    def forward(self, images: Images) -> Features:
+        """Return the features of normalised images, shape (batch, feature_dim)."""
+        features: Features = self.network(images)
+        return features
+
+
+def _drop_prefix(_module: nn.Module, state: dict[str, Any], prefix: str, _metadata: Any) -> None:
+    _rename(state, prefix + "network.", prefix)
+
+
+def _add_prefix(_module: nn.Module, state: dict[str, Any], prefix: str, *_others: Any) -> None:
+    _rename(state, prefix, prefix + "network.")
+
+
+def _rename(state: dict[str, Any], old: str, new: str) -> None:
+    for key in [key for key in state if key.startswith(old)]:
+        state[new + key.removeprefix(old)] = state.pop(key)
+
+
+def build_encoder(name: str, seed: int) -> Encoder:
+    """Build an encoder with random weights, in the channels-last memory format.
+
+    Args:
+        name: A name in `ENCODERS`, or ``timm/NAME`` for a model of timm.
+        seed: The weights depend on it alone; the global generator is left as it was.
+
+    Raises:
+        UserError: The name is unknown, or timm is not installed.
+    """
+    if name not in ENCODERS and not name.startswith("timm/"):
+        raise unknown("encoder", name, [*ENCODERS, "timm/NAME"])
+    with seeded_initialisation(seed, "encoder"):
+        encoder = _from_timm(name) if name.startswith("timm/") else _from_table(name)
+    return convert_conv2d_weight_memory_format(encoder, torch.channels_last)
+
+
+def _from_table(name: str) -> Encoder:
+    spec = ENCODERS[name]
+    return Encoder(
+        name,
+        spec.build(),
+        feature_dim=spec.feature_dim,
+        mean=spec.mean,
+        std=spec.std,
+        default_size=spec.default_size,
+    )
+
+
+def _from_timm(name: str) -> Encoder:
+    """Build a model of timm; normalisation and size are those of its default weights."""
+    timm = require("timm", extra="timm")
+    model = name.removeprefix("timm/")
+    if not timm.is_model(model):
+        close = get_close_matches(model, timm.list_models(), n=3)
+        hint = f" Did you mean {' or '.join(close)}?" if close else ""
+        raise UserError(
+            f"timm {timm.__version__} has no model '{model}'.{hint} timm.list_models() names all."
+        )
+    try:
+        network = timm.create_model(model, pretrained=False, num_classes=0)
+    except RuntimeError as error:
+        raise UserError(f"timm {timm.__version__} cannot build '{model}': {error}") from error
+    expected = network.pretrained_cfg
+    return Encoder(
+        name,
+        network,
+        feature_dim=network.head_hidden_size,
+        mean=tuple(expected["mean"]),
+        std=tuple(expected["std"]),
+        default_size=expected["input_size"][-1],
+    )

@@ -1,0 +1,46 @@
+"""What sits on top of an encoder: the projector in pretraining, the classifier afterwards."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from torch import nn
+
+from twinlens.models.initialisation import seeded_initialisation
+
+
+def projector(
+    feature_dim: int,
+    dims: Sequence[int] = (8192, 8192, 8192),
+    *,
+    seed: int,
+    bias: bool = False,
+) -> nn.Sequential:
+    """Build the projector: Linear layers with BatchNorm and ReLU between them.
+
+    The last layer has no BatchNorm, because the loss of Barlow Twins standardises its output
+    itself (Zbontar et al. 2021, section 2.2).
+
+    Args:
+        feature_dim: Length of the encoder's features.
+        dims: Output dimension of each Linear layer; the last is the embedding's.
+        seed: The weights depend on it and on the dimensions alone.
+        bias: Whether the Linear layers have a bias.
+    """
+    layers: list[nn.Module] = []
+    with seeded_initialisation(seed, "projector"):
+        for inputs, outputs in pairwise([feature_dim, *dims]):
+            layers += [nn.Linear(inputs, outputs, bias=bias), nn.BatchNorm1d(outputs), nn.ReLU()]
+    return nn.Sequential(*layers[:-2])
+
+
+def classifier(feature_dim: int, classes: int, seed: int) -> nn.Linear:
+    """Build the classifier: one Linear layer from features to logits.
+
+    Args:
+        feature_dim: Length of the encoder's features.
+        classes: Number of classes.
+        seed: The weights depend on it and on the dimensions alone, so that the arms of a study
+            start from the same head.
+    """
+    with seeded_initialisation(seed, "classifier"):
+        return nn.Linear(feature_dim, classes)
