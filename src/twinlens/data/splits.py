@@ -1,0 +1,293 @@
+"""Splits of a data set: who is trained on, who chooses, who tests.
+
+A split is a pair of files beside the data set that never change: ``splits/NAME.parquet`` says
+which image is in which of `SPLITS`, ``splits/NAME.json`` how that came about, with a hash over
+the former. Images that a split leaves out are not listed.
+
+No group lies on two sides, where the sides are val, test, and train with unlabelled: images that
+go unlabelled only because of a label budget may be siblings of training images.
+"""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from twinlens import files
+from twinlens.data.dataset import TABLE, Dataset, open_dataset
+from twinlens.data.strata import PARTS, deal, share, stratify
+from twinlens.data.table import SPLITS
+from twinlens.errors import UserError, unknown
+from twinlens.seeds import generator
+from twinlens.types import Rows
+
+FOLDER = "splits"
+NO_LABEL = "no label"
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """An opened split.
+
+    Attributes:
+        name: Its name.
+        rows: Sorted row numbers for each of `SPLITS`.
+        info: Content of the JSON file: ``hash``, ``how`` it was made, ``counts`` by split and
+            class, the number of ``dropped`` images, and ``notes``, sentences for the user.
+    """
+
+    name: str
+    rows: dict[str, Rows]
+    info: dict[str, Any]
+
+    @property
+    def hash(self) -> str:
+        """Digest of which image is where."""
+        return str(self.info["hash"])
+
+
+def open_split(dataset: Dataset, name: str | None = None) -> Split:
+    """Open a split and verify its hash.
+
+    Args:
+        dataset: The data set it belongs to.
+        name: Its name; None for the only one there is.
+
+    Raises:
+        UserError: There is no such split, none or several to choose from, or it was changed.
+    """
+    names = sorted(path.stem for path in (dataset.path / FOLDER).glob("*.json"))
+    if not names:
+        raise UserError(f"{dataset.path} has no split yet: make one with 'twinlens split'.")
+    if name is None and len(names) > 1:
+        raise UserError(
+            f"{dataset.path} has several splits: choose one with --split: {', '.join(names)}."
+        )
+    name = name or names[0]
+    if name not in names:
+        raise unknown("split", name, names)
+    assignment, record = _paths(dataset.path, name)
+    info = files.read_json(record)
+    try:
+        table = pd.read_parquet(assignment, columns=["id", "split"])
+    except (OSError, ValueError) as error:
+        raise UserError(f"The split file {assignment} cannot be read ({error}).") from error
+    if _hash(table) != info.get("hash"):
+        raise UserError(
+            f"The split file {assignment} was changed after it was made (its hash differs): "
+            "restore it, or make a new split under another name."
+        )
+    rows = pd.Index(dataset.table["id"]).get_indexer(table["id"])
+    if (rows < 0).any():
+        stranger = table["id"][rows < 0].iloc[0]
+        raise UserError(
+            f"The split file {assignment} lists the image '{stranger}', which {dataset.path} "
+            "does not hold: it belongs to another data set."
+        )
+    return Split(name, {s: np.sort(rows[table["split"] == s]) for s in SPLITS}, info)
+
+
+def write_split(
+    folder: Path, name: str, split_of_row: Sequence[str | None], info: dict[str, Any]
+) -> Split:
+    """Write a split that is there for good.
+
+    Args:
+        folder: Folder of the data set; its table is there already.
+        name: Name of the split: letters, digits, dot, dash, underscore.
+        split_of_row: One of `SPLITS` for each row of the table; missing: the image is left out.
+        info: What to note about it; ``how`` says how it was made.
+
+    Raises:
+        UserError: The name is taken or cannot be a file's, a split's name is unknown, or an image
+            without label is to be trained or tested on.
+    """
+    if not re.fullmatch(r"\w[\w.-]*", name):
+        raise UserError(f"'{name}' cannot name a split: use letters, digits, '.', '-' and '_'.")
+    assignment, record = _paths(folder, name)
+    if record.exists():
+        raise UserError(f"The split '{name}' of {folder} exists already: choose another name.")
+    table = pd.read_parquet(folder / TABLE, columns=["id", "label", "group"])
+    table["split"] = pd.Series(np.array(split_of_row, dtype=object), dtype="str")
+    kept = table[table["split"].notna()]
+    _check(name, kept)
+    rows = {s: np.flatnonzero(table["split"] == s) for s in SPLITS}
+    info = {
+        "name": name,
+        "hash": _hash(kept),
+        **info,
+        "counts": _counts(table["label"], sorted(table["label"].dropna().unique()), rows),
+        "dropped": len(table) - len(kept),
+        "notes": [*info.get("notes", []), *_torn_groups(kept)],
+    }
+    with files.replacing(assignment) as temporary:
+        kept[["id", "split"]].to_parquet(temporary, index=False)
+    files.write_json(record, info)
+    return Split(name, rows, info)
+
+
+def split(
+    data: Path | str,
+    *,
+    per_class: int | None = None,
+    val: float = 0.1,
+    test: float = 0.2,
+    seed: int = 0,
+    name: str | None = None,
+) -> Split:
+    """Open a data set and `make_split` of it: what ``twinlens split`` does."""
+    return make_split(
+        open_dataset(data), per_class=per_class, val=val, test=test, seed=seed, name=name
+    )
+
+
+def make_split(
+    dataset: Dataset,
+    *,
+    per_class: int | None,
+    val: float,
+    test: float,
+    seed: int,
+    name: str | None = None,
+) -> Split:
+    """Draw a split by whole groups, stratified by class, and write it.
+
+    Images without a label go to unlabelled, and so do labelled ones beyond `per_class`. Those
+    whose group is in val or test are left out instead, and counted as dropped. The same
+    arguments give the same split.
+
+    Args:
+        dataset: What to split.
+        per_class: At most so many labelled training images a class; None: all.
+        val: Share of the labelled images for validation, approximately.
+        test: Share of the labelled images for test, approximately.
+        seed: Seed of the draw.
+        name: Name of the split; by default it spells the arguments.
+
+    Raises:
+        UserError: The arguments make no sense, there is nothing to split, or the name is taken by
+            a split made with other arguments.
+    """
+    how = {"per_class": per_class, "val": val, "test": test, "seed": seed}
+    if not (0 <= val < 1 and 0 <= test < 1 and val + test < 1):
+        raise UserError(
+            f"--val {val} and --test {test} must be shares of 0 or more, and leave some for train."
+        )
+    if per_class is not None and per_class < 1:
+        raise UserError(f"--per-class {per_class} must be 1 or more.")
+    if name is None:
+        limit = "" if per_class is None else f"per{per_class}-"
+        name = f"{limit}val{val:g}-test{test:g}-seed{seed}"
+    if _paths(dataset.path, name)[1].exists():
+        there = open_split(dataset, name)
+        if there.info["how"] != how:
+            raise UserError(
+                f"The split '{name}' of {dataset.path} exists already and was made otherwise "
+                f"({there.info['how']}): choose another name."
+            )
+        return there
+    split_of_row, notes = _draw(dataset, per_class, val, test, seed)
+    return write_split(dataset.path, name, split_of_row, {"how": how, "seed": seed, "notes": notes})
+
+
+def budget(dataset: Dataset, split: Split, fraction: float, seed: int) -> Rows:
+    """Return the training rows of a label budget.
+
+    Budgets of one seed are nested, by whole groups, stratified by class, with at least one group
+    a class. A fraction of 1 is all of train.
+
+    Raises:
+        UserError: The fraction is not within (0, 1].
+    """
+    if not 0 < fraction <= 1:
+        raise UserError(f"The label budget {fraction} must be above 0 and at most 1.")
+    rows = split.rows["train"]
+    groups, names = pd.factorize(dataset.table["group"].iloc[rows], sort=True)
+    place = generator(seed, "budget").permutation(len(names))
+    chosen = share(stratify(dataset.labels[rows], groups, place), fraction)
+    return rows[np.isin(groups, chosen)]
+
+
+def unlabelled_rows(split: Split) -> Rows:
+    """Return the sorted rows for pretraining: train and unlabelled, labels ignored."""
+    return np.sort(np.concatenate([split.rows["train"], split.rows["unlabelled"]]))
+
+
+def counts(dataset: Dataset, split: Split) -> dict[str, dict[str, int]]:
+    """Count the images of each class in each of `SPLITS`.
+
+    Images of the unlabelled split count for their class where it is known, though nothing uses
+    it, and as "no label" elsewhere: a split's counts add up to its images.
+    """
+    return _counts(dataset.table["label"], dataset.classes, split.rows)
+
+
+def _draw(
+    dataset: Dataset, per_class: int | None, val: float, test: float, seed: int
+) -> tuple[Sequence[str | None], list[str]]:
+    labels = dataset.labels
+    labelled = labels >= 0
+    if not labelled.any():
+        raise UserError(f"{dataset.path} has no labels, so there is nothing to split.")
+    groups, names = pd.factorize(dataset.table["group"], sort=True)
+    place = generator(seed, "split").permutation(len(names))
+    pairs = stratify(labels[labelled], groups[labelled], place)
+    part_of_group, notes = deal(pairs, len(names), val=val, test=test, classes=dataset.classes)
+    part = np.array(PARTS, dtype=object)[part_of_group[groups]]
+    unlabelled = (part == "train") & ~labelled
+    if per_class is not None:
+        train = pd.DataFrame({"label": labels, "place": place[groups]})[part == "train"]
+        nth = train.sort_values("place", kind="stable").groupby("label").cumcount()
+        unlabelled[nth.index[nth >= per_class]] = True
+    part[unlabelled] = "unlabelled"
+    part[~labelled & ~unlabelled] = None
+    return part.tolist(), notes
+
+
+def _counts(
+    labels: pd.Series, classes: Sequence[str], rows: dict[str, Rows]
+) -> dict[str, dict[str, int]]:
+    result = {}
+    for split, members in rows.items():
+        found = labels.iloc[members].fillna(NO_LABEL).value_counts()
+        shown = [*classes, NO_LABEL] if NO_LABEL in found else classes
+        result[split] = {name: int(found.get(name, 0)) for name in shown}
+    return result
+
+
+def _check(name: str, kept: pd.DataFrame) -> None:
+    strange = kept["split"][~kept["split"].isin(SPLITS)]
+    if len(strange):
+        raise unknown("split", strange.iloc[0], SPLITS)
+    bare = kept["id"][kept["label"].isna() & (kept["split"] != "unlabelled")]
+    if len(bare):
+        raise UserError(
+            f"The split '{name}' puts {len(bare)} images without a label, such as "
+            f"'{bare.iloc[0]}', into train, val or test: label them or make them 'unlabelled'."
+        )
+
+
+def _torn_groups(kept: pd.DataFrame) -> list[str]:
+    """Say how many groups lie on more than one side; those of an imported split may."""
+    sides = kept["split"].replace({"unlabelled": "train"})
+    torn = int((sides.groupby(kept["group"]).nunique() > 1).sum())
+    if not torn:
+        return []
+    return [
+        f"Groups with images on more than one side of the split: {torn}. "
+        "Results on val and test may look better than they are."
+    ]
+
+
+def _paths(folder: Path, name: str) -> tuple[Path, Path]:
+    return folder / FOLDER / f"{name}.parquet", folder / FOLDER / f"{name}.json"
+
+
+def _hash(table: pd.DataFrame) -> str:
+    text = "\n".join((table["id"] + "\t" + table["split"]).tolist())
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,297 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from twinlens import files
+from twinlens.data.dataset import TABLE, Dataset
+from twinlens.data.splits import (
+    budget,
+    counts,
+    make_split,
+    open_split,
+    unlabelled_rows,
+    write_split,
+)
+from twinlens.errors import UserError
+
+
+def dataset_of(path, labels, groups=None):
+    """A data set without images: splits never look at them."""
+    ids = [f"image{i:05d}" for i in range(len(labels))]
+    table = pd.DataFrame({"id": ids, "label": labels, "group": ids if groups is None else groups})
+    table = table.astype("str")
+    path.mkdir(exist_ok=True)
+    table.to_parquet(path / TABLE, index=False)
+    classes = sorted(table["label"].dropna().unique())
+    info = {"classes": classes, "class_info": {}, "size": 1, "hash": "0"}
+    return Dataset(path, table, np.zeros((len(table), 1, 1, 3), np.uint8), info)
+
+
+@pytest.fixture
+def lesions(tmp_path):
+    """3,000 images of about 1,000 lesions; 4 classes, one rare; a third without label."""
+    random = np.random.default_rng(0)
+    lesion = random.integers(0, 1000, 3000)
+    diagnosis = np.array(["nevus"] * 600 + ["melanoma"] * 260 + ["bcc"] * 136 + ["df"] * 4)
+    labels = diagnosis[lesion].astype(object)
+    labels[random.random(3000) < 1 / 3] = None
+    return dataset_of(tmp_path / "data", labels, [f"lesion{i}" for i in lesion])
+
+
+def groups_of(dataset, rows):
+    return set(dataset.table["group"].iloc[rows])
+
+
+def sides(dataset, split):
+    return [
+        groups_of(dataset, rows)
+        for rows in (unlabelled_rows(split), split.rows["val"], split.rows["test"])
+    ]
+
+
+def test_no_group_lies_on_two_sides_and_every_image_is_somewhere_or_counted(lesions):
+    split = make_split(lesions, per_class=100, val=0.1, test=0.25, seed=0)
+    train, val, test = sides(lesions, split)
+    assert len(train) + len(val) + len(test) == len(train | val | test)
+    everywhere = np.concatenate(list(split.rows.values()))
+    assert len(np.unique(everywhere)) == len(everywhere)
+    assert split.info["dropped"] == len(lesions.table) - len(everywhere) > 0
+    left_out = np.setdiff1d(np.arange(len(lesions.table)), everywhere)
+    assert (lesions.labels[left_out] == -1).all()
+    assert groups_of(lesions, left_out) <= val | test
+
+
+def test_shares_hold_in_every_class_to_within_half_a_group(lesions):
+    split = make_split(lesions, per_class=None, val=0.1, test=0.25, seed=3)
+    for label in range(4):
+        of_class = lesions.labels == label
+        half = lesions.table["group"][of_class].value_counts().max() / 2
+        if (lesions.classes[label]) == "df":
+            continue  # four lesions: one for each part, wherever the shares would fall
+        for part, share in (("val", 0.1), ("test", 0.25)):
+            found = of_class[split.rows[part]].sum()
+            assert abs(found - share * of_class.sum()) <= 2 * half
+
+
+def test_a_rare_class_is_in_every_part(lesions):
+    for seed in range(8):
+        split = make_split(lesions, per_class=None, val=0.01, test=0.01, seed=seed)
+        found = counts(lesions, split)
+        assert all(found[part]["df"] > 0 for part in ("train", "val", "test"))
+        assert split.info["notes"] == []
+
+
+def test_only_labelled_images_are_trained_and_tested_on_and_at_most_so_many_a_class(lesions):
+    split = make_split(lesions, per_class=50, val=0.1, test=0.2, seed=0)
+    for part in ("train", "val", "test"):
+        assert (lesions.labels[split.rows[part]] >= 0).all()
+    full = make_split(lesions, per_class=None, val=0.1, test=0.2, seed=0)
+    train, all_train = counts(lesions, split)["train"], counts(lesions, full)["train"]
+    assert train == {name: min(50, n) for name, n in all_train.items()}
+    assert np.array_equal(unlabelled_rows(split), unlabelled_rows(full))
+    assert all(np.array_equal(split.rows[part], full.rows[part]) for part in ("val", "test"))
+
+
+def test_counts_add_up_to_the_images(lesions):
+    split = make_split(lesions, per_class=50, val=0.1, test=0.2, seed=0)
+    found = counts(lesions, split)
+    assert {part: sum(n.values()) for part, n in found.items()} == {
+        part: len(rows) for part, rows in split.rows.items()
+    }
+    labels = lesions.table["label"].iloc[split.rows["test"]]
+    assert found["test"] == {name: (labels == name).sum() for name in lesions.classes}
+    assert found["unlabelled"]["no label"] == (lesions.labels[split.rows["unlabelled"]] < 0).sum()
+    assert split.info["counts"] == found
+
+
+def test_the_same_arguments_give_the_same_split_and_other_seeds_another(lesions, tmp_path):
+    first = make_split(lesions, per_class=50, val=0.1, test=0.2, seed=0)
+    again = make_split(lesions, per_class=50, val=0.1, test=0.2, seed=0)
+    twin = dataset_of(tmp_path / "twin", lesions.table["label"], lesions.table["group"])
+    elsewhere = make_split(twin, per_class=50, val=0.1, test=0.2, seed=0, name="mine")
+    other = make_split(lesions, per_class=50, val=0.1, test=0.2, seed=1)
+    assert first.info == again.info
+    assert first.hash == elsewhere.hash != other.hash
+    assert all(np.array_equal(first.rows[s], again.rows[s]) for s in first.rows)
+
+
+def test_what_is_written_is_what_is_opened(lesions):
+    made = make_split(lesions, per_class=50, val=0.1, test=0.2, seed=0, name="mine")
+    opened = open_split(lesions)
+    assert opened.info == made.info
+    assert all(np.array_equal(opened.rows[s], made.rows[s]) for s in made.rows)
+    assert opened.info["how"] == {"per_class": 50, "val": 0.1, "test": 0.2, "seed": 0}
+
+
+def test_a_name_is_given_once(lesions):
+    make_split(lesions, per_class=50, val=0.1, test=0.2, seed=0, name="mine")
+    with pytest.raises(UserError, match=r"'mine' .* exists already and was made otherwise"):
+        make_split(lesions, per_class=51, val=0.1, test=0.2, seed=0, name="mine")
+    with pytest.raises(UserError, match="exists already: choose another name"):
+        write_split(lesions.path, "mine", ["unlabelled"] * 3000, {})
+
+
+def test_a_changed_split_is_refused(lesions):
+    make_split(lesions, per_class=50, val=0.1, test=0.2, seed=0, name="mine")
+    path = lesions.path / "splits" / "mine.parquet"
+    table = pd.read_parquet(path)
+    table.loc[0, "split"] = "test" if table.loc[0, "split"] != "test" else "train"
+    table.to_parquet(path)
+    with pytest.raises(UserError, match=r"mine\.parquet was changed after it was made"):
+        open_split(lesions)
+    path.write_bytes(b"PAR1 no more")
+    with pytest.raises(UserError, match="cannot be read"):
+        open_split(lesions)
+
+
+def test_a_split_of_another_data_set_is_refused(lesions, tmp_path):
+    make_split(lesions, per_class=50, val=0.1, test=0.2, seed=0, name="mine")
+    other = dataset_of(tmp_path / "other", ["a", "b"])
+    (lesions.path / "splits").rename(other.path / "splits")
+    with pytest.raises(UserError, match=r"which .*other does not hold"):
+        open_split(other)
+
+
+def test_the_split_must_be_chosen_where_there_are_several(lesions):
+    with pytest.raises(UserError, match="has no split yet"):
+        open_split(lesions)
+    for seed in (0, 1):
+        make_split(lesions, per_class=5, val=0.1, test=0.2, seed=seed)
+    with pytest.raises(UserError, match=r"several splits: .*per5-val0\.1-test0\.2-seed0, per5"):
+        open_split(lesions)
+    with pytest.raises(UserError, match="Unknown split 'per6'"):
+        open_split(lesions, "per6")
+    assert open_split(lesions, "per5-val0.1-test0.2-seed1").info["seed"] == 1
+
+
+def test_too_few_groups_for_all_parts_are_said(tmp_path):
+    dataset = dataset_of(tmp_path / "data", ["a"] * 20 + ["pair"] * 2 + ["single"])
+    for seed in range(8):
+        split = make_split(dataset, per_class=None, val=0.3, test=0.3, seed=seed)
+        found = counts(dataset, split)
+        assert [found[part]["pair"] for part in ("train", "val", "test")] == [1, 0, 1]
+        assert [found[part]["single"] for part in ("train", "val", "test")] == [1, 0, 0]
+        assert split.info["notes"] == [
+            "Class 'single' is in 1 group of images only: none of it in test and val.",
+            "Class 'pair' is in 2 groups of images only: none of it in val.",
+        ]
+
+
+def test_a_part_that_is_not_wanted_stays_empty(tmp_path):
+    dataset = dataset_of(tmp_path / "data", ["a", "b"] * 10)
+    split = make_split(dataset, per_class=None, val=0, test=0.2, seed=0)
+    assert [len(split.rows[part]) for part in ("train", "val", "test")] == [16, 0, 4]
+    assert split.info["notes"] == []
+
+
+def test_groups_of_mixed_labels_stay_whole_and_rare_classes_are_in_every_part(tmp_path):
+    random = np.random.default_rng(1)
+    lesion = np.repeat(np.arange(120), 4)
+    labels = np.array(["common"] * 480, dtype=object)
+    labels[lesion < 60] = random.choice(["common", "second"], 240)
+    labels[[0, 4, 8]] = "rare"  # one image each of three lesions that hold other labels too
+    dataset = dataset_of(tmp_path / "data", labels, [f"lesion{i}" for i in lesion])
+    for seed in range(8):
+        split = make_split(dataset, per_class=None, val=0.2, test=0.2, seed=seed)
+        parts = sides(dataset, split)
+        assert sum(map(len, parts)) == len(set.union(*parts))
+        found = counts(dataset, split)
+        assert [found[part]["rare"] for part in ("train", "val", "test")] == [1, 1, 1]
+        assert abs(len(split.rows["test"]) - 96) <= 8
+
+
+def test_a_class_without_training_images_is_an_error(tmp_path):
+    # Every group of "b" also holds a class that has a second group; some draws train on those.
+    labels = ["x", "b", "x", "y", "b", "y", "z", "b", "z"]
+    groups = ["g1", "g1", "h1", "g2", "g2", "h2", "g3", "g3", "h3"]
+    outcomes = set()
+    for seed in range(16):
+        dataset = dataset_of(tmp_path / str(seed), labels, groups)
+        try:
+            split = make_split(dataset, per_class=None, val=0, test=0.5, seed=seed)
+        except UserError as error:
+            assert "'b' is in 3 groups" in str(error)  # noqa: PT017
+            assert "try another --seed" in str(error)  # noqa: PT017
+            outcomes.add("refused")
+        else:
+            assert counts(dataset, split)["train"]["b"] > 0
+            outcomes.add("made")
+    assert outcomes == {"refused", "made"}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"val": 0.5, "test": 0.5}, "leave some for train"),
+        ({"val": -0.1}, "shares of 0 or more"),
+        ({"per_class": 0}, "--per-class 0 must be 1 or more"),
+        ({"name": "../mine"}, "cannot name a split"),
+    ],
+)
+def test_arguments_that_make_no_sense_are_refused(lesions, wrong, words):
+    arguments = {"per_class": None, "val": 0.1, "test": 0.1, "seed": 0} | wrong
+    with pytest.raises(UserError, match=words):
+        make_split(lesions, **arguments)
+
+
+def test_nothing_to_split_without_labels(tmp_path):
+    dataset = dataset_of(tmp_path / "data", [None, None])
+    with pytest.raises(UserError, match="has no labels"):
+        make_split(dataset, per_class=None, val=0.1, test=0.1, seed=0)
+
+
+def test_an_imported_split_says_what_it_leaves_out_and_tears(tmp_path):
+    dataset = dataset_of(tmp_path / "data", ["a", "a", "b", None, "b"], ["g", "g", "h", "i", "h"])
+    given = ["train", "test", "train", "unlabelled", None]
+    split = write_split(dataset.path, "imported", given, {"how": "column 'part'"})
+    assert {part: rows.tolist() for part, rows in split.rows.items()} == {
+        "train": [0, 2],
+        "val": [],
+        "test": [1],
+        "unlabelled": [3],
+    }
+    assert split.info["dropped"] == 1
+    assert "more than one side of the split: 1." in split.info["notes"][0]
+    assert files.read_json(dataset.path / "splits" / "imported.json") == split.info
+
+
+def test_imported_splits_are_checked(tmp_path):
+    dataset = dataset_of(tmp_path / "data", ["a", None])
+    with pytest.raises(UserError, match=r"Unknown split 'trian'\. Did you mean 'train'"):
+        write_split(dataset.path, "imported", ["trian", None], {})
+    with pytest.raises(UserError, match="1 images without a label, such as 'image00001'"):
+        write_split(dataset.path, "imported", ["train", "test"], {})
+
+
+def test_budgets_are_nested_whole_groups_with_every_class(lesions):
+    split = make_split(lesions, per_class=None, val=0.1, test=0.2, seed=0)
+    train = split.rows["train"]
+    smaller = np.array([], dtype=np.int64)
+    for fraction in (0.001, 0.1, 0.25, 0.5, 1.0):
+        rows = budget(lesions, split, fraction, seed=7)
+        assert np.isin(smaller, rows).all()
+        assert np.isin(rows, train).all()
+        assert not groups_of(lesions, rows) & groups_of(lesions, np.setdiff1d(train, rows))
+        assert set(lesions.labels[rows]) == {0, 1, 2, 3}
+        for label in range(4):
+            of_class = (lesions.labels[train] == label).sum()
+            found = (lesions.labels[rows] == label).sum()
+            assert abs(found - fraction * of_class) <= 5
+        smaller = rows
+    assert np.array_equal(budget(lesions, split, 1.0, seed=8), train)
+
+
+def test_budgets_depend_on_the_seed_alone(lesions):
+    split = make_split(lesions, per_class=None, val=0.1, test=0.2, seed=0)
+    assert np.array_equal(budget(lesions, split, 0.25, 0), budget(lesions, split, 0.25, 0))
+    assert not np.array_equal(budget(lesions, split, 0.25, 0), budget(lesions, split, 0.25, 1))
+    with pytest.raises(UserError, match=r"budget 1\.5 must be"):
+        budget(lesions, split, 1.5, 0)
+
+
+def test_a_budget_of_mixed_groups_still_has_every_class(tmp_path):
+    labels = ["a", "b", "c"] * 12
+    groups = [f"g{i // 3}" for i in range(36)]  # every group holds every class
+    dataset = dataset_of(tmp_path / "data", labels, groups)
+    split = make_split(dataset, per_class=None, val=0.2, test=0.2, seed=0)
+    assert set(dataset.labels[budget(dataset, split, 0.01, 0)]) == {0, 1, 2}
