@@ -87,8 +87,6 @@ def _rgb(image: Image.Image) -> Image.Image:
         values = np.asarray(image).astype(np.int64).clip(0, 65535)
         return Image.fromarray(((values + 128) // 257).astype(np.uint8)).convert("RGB")
     if image.has_transparency_data:
-        pixels = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", image.size, BACKGROUND), pixels).convert(
-            "RGB"
-        )
+        backdrop = Image.new("RGBA", image.size, BACKGROUND)
+        image = Image.alpha_composite(backdrop, image.convert("RGBA"))
     return image.convert("RGB")

@@ -37,14 +37,13 @@ class Options:
 class Source:
     """Images that can be imported.
 
-    `read` and `decode` run in other processes, so both must pickle: use module-level functions,
-    `functools.partial` or small dataclasses.
-
     Attributes:
         table: A row an image: ``id``, ``label``, ``group``, ``split`` (of `table.SPLITS`; missing
             where unknown), then attributes.
-        read: From a row number to the bytes that make the image what it is: a file's content, or
-            the recipe of a drawn image. The source is recognised by them.
+        items: For each row what `read` takes: a path, or the recipe of a drawn image.
+        read: From an item to the bytes that make the image what it is: the file's content, or
+            the recipe's. The source is recognised by them. Called from several threads at once,
+            like `decode`.
         decode: From those bytes to an RGB image of any size. May raise `decode.ImageError`.
         classes: Class names in order; None: sorted from the labels.
         class_info: For each class its title, colour, group (such as malignant), where known.
@@ -52,19 +51,9 @@ class Source:
     """
 
     table: pd.DataFrame
-    read: Callable[[int], bytes]
+    items: Sequence[Any]
+    read: Callable[[Any], bytes] = Path.read_bytes
     decode: Callable[[bytes], Image.Image] = decode
     classes: Sequence[str] | None = None
     class_info: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     skipped: Sequence[tuple[str, str]] = ()
-
-
-@dataclass(frozen=True)
-class Files:
-    """The `read` of a source whose images are files."""
-
-    paths: tuple[Path, ...]
-
-    def __call__(self, row: int) -> bytes:
-        """Return the content of a row's file."""
-        return self.paths[row].read_bytes()
