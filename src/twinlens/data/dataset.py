@@ -84,10 +84,12 @@ def open_dataset(path: Path | str) -> Dataset:
         table = pd.read_parquet(path / TABLE)
         images = np.load(path / PACK, mmap_mode="r")
     except (OSError, ValueError) as error:
-        raise UserError(f"The data set {path} is damaged ({error}): import it again.") from error
+        raise UserError(
+            f"The data set {path} is damaged ({error}): import it again with --overwrite."
+        ) from error
     if images.shape != (len(table), info["size"], info["size"], 3) or images.dtype != np.uint8:
         raise UserError(
             f"The data set {path} is damaged ({PACK} has shape {images.shape}, the table "
-            f"{len(table)} rows): import it again."
+            f"{len(table)} rows): import it again with --overwrite."
         )
     return Dataset(path, table, images, info)
