@@ -1,0 +1,133 @@
+"""Which images make up a step's batch, and reading them."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from twinlens.errors import UserError
+from twinlens.seeds import generator
+from twinlens.types import Images, PackedImages, Rows
+
+CPU_LIMIT = 2**30
+"""Bytes of images that are held in memory on a CPU; more are read batch by batch."""
+
+GPU_SHARE = 0.25
+"""Share of a GPU's free memory that images may take; likewise."""
+
+Reader = Callable[[Rows], Images]
+"""Function of row numbers that returns their images, in that order."""
+
+
+def epoch_order(rows: Rows, seed: int, epoch: int) -> Rows:
+    """Return the rows in the order in which an epoch visits them."""
+    return generator(seed, "epoch", epoch).permutation(rows)
+
+
+class Batches:
+    """Shuffled batches as a function of the training step, so that resuming needs no state.
+
+    Attributes:
+        steps_per_epoch: Number of batches that visit each image once.
+        images: Function of row numbers that returns their images; see `reader`.
+    """
+
+    def __init__(
+        self,
+        images: PackedImages,
+        rows: Rows,
+        *,
+        batch_size: int,
+        seed: int,
+        drop_last: bool = True,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        """Prepare batches of some rows of a pack.
+
+        Args:
+            images: The pack.
+            rows: Row numbers to visit.
+            batch_size: Images a batch.
+            seed: Seed of the order.
+            drop_last: Leave out the last batch of an epoch if it is not full.
+            device: Where the images are wanted.
+
+        Raises:
+            UserError: There are no images, or not enough for one full batch.
+        """
+        if not len(rows):
+            raise UserError("There are no images to make batches of: look at the split's counts.")
+        if drop_last and batch_size > len(rows):
+            fitting = 2 ** int(np.log2(len(rows)))
+            raise UserError(
+                f"The batch size {batch_size} is larger than the {len(rows)} images there are: "
+                f"set batch_size to {fitting} or less."
+            )
+        self.batch_size = batch_size
+        self.steps_per_epoch = len(rows) // batch_size
+        if not drop_last:
+            self.steps_per_epoch = -(-len(rows) // batch_size)
+        self.images = reader(images, rows, device)
+        self._all_rows = rows
+        self._seed = seed
+        self._epoch = -1
+        self._order = rows
+
+    def rows(self, step: int) -> Rows:
+        """Return the row numbers of a step's batch; steps count on through the epochs."""
+        epoch, position = divmod(step, self.steps_per_epoch)
+        if epoch != self._epoch:
+            self._order = epoch_order(self._all_rows, self._seed, epoch)
+            self._epoch = epoch
+        return self._order[position * self.batch_size : (position + 1) * self.batch_size]
+
+
+def reader(images: PackedImages, rows: Rows, device: torch.device | str = "cpu") -> Reader:
+    """Return a function that reads images of a pack onto a device.
+
+    If the images of `rows` are few enough they are read once and held there as uint8; otherwise
+    each call reads from the pack. The result is the same.
+
+    Args:
+        images: The pack.
+        rows: All rows that will be asked for.
+        device: Where the images are wanted.
+
+    Returns:
+        Function of row numbers, shape (batch,), that returns float32 images in [0, 1], shape
+        (batch, 3, size, size), in the channels_last memory format.
+    """
+    device = torch.device(device)
+    rows = np.unique(rows)
+    if len(rows) * images[:1].nbytes > _limit(device):
+        return lambda wanted: _floats(_read(images, wanted).to(device))
+    resident = _read(images, rows).to(device)
+    place = np.full(len(images), -1)
+    place[rows] = np.arange(len(rows))
+
+    def read(wanted: Rows) -> Images:
+        index = place[wanted]
+        if (index < 0).any():
+            raise IndexError("These rows were not announced to the reader.")
+        return _floats(resident[torch.from_numpy(index).to(device)])
+
+    return read
+
+
+def _limit(device: torch.device) -> float:
+    if device.type != "cuda":
+        return CPU_LIMIT
+    free, _ = torch.cuda.mem_get_info(device)
+    return GPU_SHARE * free
+
+
+def _read(images: PackedImages, rows: Rows) -> torch.Tensor:
+    """Read in the order in which the images lie on disk, return them in the order asked for."""
+    order = np.argsort(rows)
+    result = np.empty((len(rows), *images.shape[1:]), dtype=np.uint8)
+    result[order] = images[rows[order]]
+    return torch.from_numpy(result)
+
+
+def _floats(batch: torch.Tensor) -> Images:
+    return batch.permute(0, 3, 1, 2).float().div_(255)

@@ -1,0 +1,73 @@
+import numpy as np
+import pytest
+import torch
+
+from twinlens.data import batches
+from twinlens.data.batches import Batches, epoch_order, reader
+from twinlens.errors import UserError
+
+PACK = np.random.default_rng(0).integers(0, 256, (50, 6, 6, 3), dtype=np.uint8)
+ROWS = np.arange(5, 45)
+
+
+def expected(rows):
+    return torch.tensor(PACK[rows].transpose(0, 3, 1, 2) / 255, dtype=torch.float32)
+
+
+def test_an_order_is_a_permutation_of_its_own_for_each_epoch_and_seed():
+    orders = [epoch_order(ROWS, seed, epoch) for seed in (0, 1) for epoch in (0, 1)]
+    assert all(np.array_equal(np.sort(order), ROWS) for order in orders)
+    assert len({tuple(order) for order in orders}) == 4
+    assert np.array_equal(orders[1], epoch_order(ROWS, 0, 1))
+    assert np.array_equal(ROWS, np.arange(5, 45))
+
+
+@pytest.mark.parametrize(("batch_size", "drop_last", "steps"), [(12, True, 3), (12, False, 4)])
+def test_the_steps_of_an_epoch_follow_its_order(batch_size, drop_last, steps):
+    made = Batches(PACK, ROWS, batch_size=batch_size, seed=3, drop_last=drop_last)
+    assert made.steps_per_epoch == steps
+    for epoch in range(3):
+        found = np.concatenate([made.rows(epoch * steps + i) for i in range(steps)])
+        assert np.array_equal(found, epoch_order(ROWS, 3, epoch)[: 36 if drop_last else 40])
+
+
+def test_a_batch_depends_on_its_step_alone():
+    made = Batches(PACK, ROWS, batch_size=8, seed=3)
+    forwards = [made.rows(step) for step in range(20)]
+    backwards = [made.rows(step) for step in reversed(range(20))][::-1]
+    resumed = Batches(PACK, ROWS, batch_size=8, seed=3).rows(17)
+    assert np.array_equal(forwards, backwards)
+    assert np.array_equal(resumed, forwards[17])
+
+
+def test_a_batch_that_cannot_be_filled_is_refused_with_one_that_can():
+    with pytest.raises(UserError, match=r"batch size 64 is larger than the 40 images.* to 32"):
+        Batches(PACK, ROWS, batch_size=64, seed=0)
+    assert Batches(PACK, ROWS, batch_size=64, seed=0, drop_last=False).steps_per_epoch == 1
+    with pytest.raises(UserError, match="no images to make batches of"):
+        Batches(PACK, ROWS[:0], batch_size=64, seed=0, drop_last=False)
+
+
+@pytest.mark.parametrize("limit", [2**30, 0], ids=["resident", "from the pack"])
+def test_images_are_those_of_the_rows_in_their_order(limit, monkeypatch):
+    monkeypatch.setattr(batches, "CPU_LIMIT", limit)
+    made = Batches(PACK, ROWS, batch_size=8, seed=3)
+    for rows in (made.rows(0), np.array([44, 5, 5, 20]), np.array([7])):
+        images = made.images(rows)
+        assert images.dtype == torch.float32
+        assert images.is_contiguous(memory_format=torch.channels_last)
+        assert torch.equal(images, expected(rows))
+
+
+@pytest.mark.parametrize("limit", [2**30, 0], ids=["resident", "from the pack"])
+def test_images_may_be_changed_in_place(limit, monkeypatch, tmp_path):
+    monkeypatch.setattr(batches, "CPU_LIMIT", limit)
+    np.save(tmp_path / "pack.npy", PACK)
+    read = reader(np.load(tmp_path / "pack.npy", mmap_mode="r"), ROWS)
+    read(ROWS).zero_()
+    assert torch.equal(read(ROWS), expected(ROWS))
+
+
+def test_resident_images_are_those_announced():
+    with pytest.raises(IndexError, match="not announced"):
+        reader(PACK, ROWS)(np.array([0]))
