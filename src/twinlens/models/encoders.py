@@ -19,6 +19,9 @@ RGB = tuple[float, float, float]
 IMAGENET_MEAN: RGB = (0.485, 0.456, 0.406)
 IMAGENET_STD: RGB = (0.229, 0.224, 0.225)
 
+NOT_NORMALISED: tuple[RGB, RGB] = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+"""Mean and deviation that change nothing."""
+
 
 @dataclass(frozen=True)
 class EncoderSpec:

@@ -2,6 +2,7 @@
 
 import pickle
 import re
+import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -124,7 +125,8 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 def _read_pickle(path: Path) -> dict[str, Tensor]:
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):  # our sentence says it better
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise UserError(_refusal(path, str(error))) from error
     except Exception as error:  # torch.load meets damage with errors of any class
@@ -145,12 +147,9 @@ def _all_tensors(items: Iterable[tuple[Any, Any]]) -> bool:
 
 
 def _refusal(path: Path, reason: str) -> str:
-    """Tell a pickle that wants to run something from a file that is no pickle of torch."""
-    if "nsupported" not in reason and "reduce" not in reason:
-        return f"{path} is damaged or no file of torch.save."
     named = re.search(r"GLOBAL (\S+)", reason)
-    what = f" ({named[1]})" if named else ""
+    what = f" (it calls for {named[1]})" if named else ""
     return (
-        f"{path} is refused: it holds more than tensors{what}, and loading that could run "
-        "foreign code. Save its state dict alone, best as .safetensors."
+        f"{path} is refused: it does not hold tensors alone{what}, and loading anything else "
+        "could run foreign code. Save its state dict alone, best as .safetensors."
     )

@@ -1,0 +1,125 @@
+import json
+
+import pytest
+import torch
+from pydantic_core import PydanticSerializationError
+
+from twinlens.errors import UserError
+from twinlens.models.bundle import load_bundle, save_bundle
+from twinlens.models.encoders import build_encoder
+from twinlens.models.heads import classifier
+from twinlens.models.weights import read_tensors, save_tensors
+
+INFO = {
+    "classes": ["MEL", "NV"],
+    "class_info": {"MEL": {"title": "Melanoma", "group": "malignant"}},
+    "size": 64,
+    "tta": {"views": 3},
+    "precision": "bf16-mixed",
+    "provenance": {"data": "abc", "seed": 0},
+}
+
+
+@pytest.fixture
+def model(tiny):
+    encoder = build_encoder(tiny, seed=0)
+    encoder.mean, encoder.std = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+    encoder(torch.rand(4, 3, 32, 32))  # so that BatchNorm's buffers are not the initial ones
+    return encoder, classifier(encoder.feature_dim, 2, seed=0)
+
+
+@pytest.fixture
+def folder(model, tmp_path):
+    save_bundle(tmp_path / "model", *model, INFO)
+    return tmp_path / "model"
+
+
+def test_a_bundle_predicts_as_the_model_did(model, folder):
+    encoder, head = model
+    bundle = load_bundle(folder)
+    images = torch.rand(2, 3, 64, 64)
+    encoder.eval()
+    with torch.no_grad():
+        assert torch.equal(bundle.head(bundle.encoder(images)), head(encoder(images)))
+    assert not bundle.encoder.training
+    assert not bundle.head.training
+    assert bundle.encoder.name == "tiny"
+    assert (bundle.encoder.mean, bundle.encoder.std) == ((0.0,) * 3, (1.0,) * 3)
+
+
+def test_a_bundle_keeps_what_was_passed_in(folder):
+    own = {
+        "format": 1,
+        "encoder": "tiny",
+        "normalisation": {"mean": [0.0] * 3, "std": [1.0] * 3},
+    }
+    assert load_bundle(folder).info == INFO | own
+    assert json.loads((folder / "bundle.json").read_text()) == INFO | own
+    assert {"encoder.conv1.weight", "head.bias"} <= read_tensors(
+        folder / "model.safetensors"
+    ).keys()
+
+
+def test_saving_again_replaces_a_bundle_but_nothing_else(model, folder):
+    save_bundle(folder, *model, INFO | {"size": 96})
+    assert load_bundle(folder).info["size"] == 96
+    assert [path.name for path in folder.parent.iterdir()] == ["model"]
+    (folder / "bundle.json").unlink()
+    with pytest.raises(UserError, match="not ours to overwrite"):
+        save_bundle(folder, *model, INFO)
+
+
+def test_a_failed_save_leaves_nothing(model, tmp_path):
+    with pytest.raises(UserError, match="'classes' is missing"):
+        save_bundle(tmp_path / "model", *model, {"size": 64})
+    with pytest.raises(PydanticSerializationError):
+        save_bundle(tmp_path / "model", *model, INFO | {"odd": object})
+    assert list(tmp_path.iterdir()) == []
+
+
+def edit(folder, **changes) -> None:
+    content = json.loads((folder / "bundle.json").read_text()) | changes
+    (folder / "bundle.json").write_text(json.dumps(content))
+
+
+def test_a_newer_format_asks_for_an_update(folder):
+    edit(folder, format=2)
+    with pytest.raises(UserError, match=r"format 2, made by a newer Twinlens.*update"):
+        load_bundle(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("bundle.json", None, "not a model bundle: it holds no bundle.json"),
+        ("bundle.json", b"{", "not valid JSON"),
+        ("bundle.json", b"[]", "does not say its format"),
+        ("bundle.json", b'{"format": 1}', "'encoder' is missing"),
+        ("model.safetensors", None, r"model.safetensors is not a file"),
+        ("model.safetensors", b"", "is empty"),
+        ("model.safetensors", b"text", "damaged"),
+    ],
+)
+def test_damaged_files_are_refused_in_a_sentence(folder, name, content, words):
+    (folder / name).unlink()
+    if content is not None:
+        (folder / name).write_bytes(content)
+    with pytest.raises(UserError, match=words):
+        load_bundle(folder)
+
+
+def test_truncated_and_misfitting_tensors_are_refused(folder):
+    path = folder / "model.safetensors"
+    tensors = read_tensors(path)
+    path.write_bytes(path.read_bytes()[:-10])
+    with pytest.raises(UserError, match="damaged"):
+        load_bundle(folder)
+    save_tensors(path, tensors | {"head.weight": torch.zeros(3, 4)})
+    with pytest.raises(UserError, match="weight is 3x4 instead of 2x4"):
+        load_bundle(folder)
+
+
+def test_an_unknown_encoder_is_named(folder):
+    edit(folder, encoder="resnet81")
+    with pytest.raises(UserError, match="Unknown encoder 'resnet81'"):
+        load_bundle(folder)

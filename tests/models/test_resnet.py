@@ -1,0 +1,91 @@
+"""Architecture and names against a second, functional writing of He et al.'s network."""
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+from twinlens.models.resnet import Bottleneck, ResNet, resnet18, resnet34, resnet50
+
+BUILDERS = {"resnet18": resnet18, "resnet34": resnet34, "resnet50": resnet50}
+DEPTHS = {"resnet18": (2, 2, 2, 2), "resnet34": (3, 4, 6, 3), "resnet50": (3, 4, 6, 3)}
+
+
+def reference(state: dict[str, Tensor], x: Tensor, depths: tuple[int, ...]) -> Tensor:
+    """Evaluate a ResNet from torchvision's names alone."""
+
+    def conv(key: str, x: Tensor, stride: int) -> Tensor:
+        weight = state[f"{key}.weight"]
+        return F.conv2d(x, weight, stride=stride, padding=weight.shape[-1] // 2)
+
+    def norm(key: str, x: Tensor) -> Tensor:
+        names = ("running_mean", "running_var", "weight", "bias")
+        return F.batch_norm(x, *(state[f"{key}.{name}"] for name in names))
+
+    def block(key: str, x: Tensor, stride: int) -> Tensor:
+        bottleneck = f"{key}.conv3.weight" in state
+        strides = (1, stride, 1) if bottleneck else (stride, 1)
+        out = x
+        for number, step in enumerate(strides, 1):
+            out = norm(f"{key}.bn{number}", conv(f"{key}.conv{number}", out, step))
+            out = F.relu(out) if number < len(strides) else out
+        if f"{key}.downsample.0.weight" in state:
+            x = norm(f"{key}.downsample.1", conv(f"{key}.downsample.0", x, stride))
+        return F.relu(out + x)
+
+    x = F.max_pool2d(F.relu(norm("bn1", conv("conv1", x, 2))), 3, 2, 1)
+    for stage, depth in enumerate(depths, 1):
+        for index in range(depth):
+            x = block(f"layer{stage}.{index}", x, 2 if stage > 1 and index == 0 else 1)
+    return F.adaptive_avg_pool2d(x, 1).flatten(1)
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_equals_the_functional_reference(name):
+    network = BUILDERS[name]().double()
+    generator = torch.Generator().manual_seed(0)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            for tensor in (module.weight, module.running_var):
+                tensor.data.uniform_(0.5, 1.0, generator=generator)
+            for tensor in (module.bias, module.running_mean):
+                tensor.data.uniform_(-0.1, 0.1, generator=generator)
+    images = torch.rand(2, 3, 40, 56, generator=generator, dtype=torch.float64)
+    with torch.no_grad():
+        features = network.eval()(images)
+        expected = reference(network.state_dict(), images, DEPTHS[name])
+    torch.testing.assert_close(features, expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "entries"),
+    # torchvision's counts less its fc layer of 1,000 classes
+    [("resnet18", 11_176_512, 120), ("resnet34", 21_284_672, 216), ("resnet50", 23_508_032, 318)],
+)
+def test_has_torchvisions_size_and_names(name, parameters, entries):
+    network = BUILDERS[name]()
+    state = network.state_dict()
+    assert sum(tensor.numel() for tensor in network.parameters()) == parameters
+    assert len(state) == entries
+    assert {"conv1.weight", "bn1.running_var", "layer4.1.bn2.num_batches_tracked"} <= state.keys()
+    assert {"layer2.0.downsample.0.weight", "layer2.0.downsample.1.bias"} <= state.keys()
+    assert ("layer1.0.downsample.0.weight" in state) == (name == "resnet50")
+
+
+def test_width_multiplies_every_channel():
+    plain = ResNet(Bottleneck, (1, 1, 1, 1)).state_dict()
+    double = ResNet(Bottleneck, (1, 1, 1, 1), width=2).state_dict()
+    assert plain.keys() == double.keys()
+    for key, tensor in plain.items():
+        assert double[key].shape[:1] == tuple(2 * size for size in tensor.shape[:1])
+    assert double["layer4.0.conv3.weight"].shape == (4096, 1024, 1, 1)
+
+
+def test_convolutions_start_from_kaimings_fan_out():
+    for module in resnet18().layer4.modules():
+        if isinstance(module, nn.Conv2d):
+            fan_out = module.out_channels * module.kernel_size[0] ** 2
+            assert module.weight.std().item() == pytest.approx(math.sqrt(2 / fan_out), rel=0.02)
+            assert abs(module.weight.mean().item()) < 1e-3

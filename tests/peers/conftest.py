@@ -1,0 +1,24 @@
+import sys
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from torchvision_shim import import_torchvision
+
+
+@pytest.fixture(scope="session", autouse=True)
+def torchvision() -> ModuleType:
+    """Every test here runs after it, so that timm, lightly and fastai import."""
+    if find_spec("torchvision") is None:
+        pytest.skip("needs the second environment: make peers")
+    return import_torchvision()
+
+
+@pytest.fixture(scope="session")
+def timm(torchvision: ModuleType) -> ModuleType:
+    return import_module("timm")
