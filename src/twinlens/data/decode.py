@@ -63,8 +63,8 @@ def square(image: Image.Image, size: int) -> PackedImages:
     """
     side = min(image.size)
     left, top = (image.width - side) // 2, (image.height - side) // 2
-    box = (left, top, left + side, top + side)
-    return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR, box=box))
+    crop = image.crop((left, top, left + side, top + side))
+    return np.asarray(crop.resize((size, size), Image.Resampling.BILINEAR))
 
 
 def _decode(content: bytes) -> Image.Image:

@@ -94,7 +94,7 @@ def recognise(source: str) -> str:
         kind = source.partition(":")[0]
     else:
         raise UserError(f"{source} does not exist: pass a folder, a CSV file, or 'phantom'.")
-    say(f"{source}: read as '{kind}' (--kind {', '.join(SOURCES)} says otherwise).")
+    say(f"{source} is read as '{kind}' (choose another with --kind {'|'.join(SOURCES)}).")
     return kind
 
 

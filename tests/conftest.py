@@ -1,0 +1,62 @@
+"""Fixtures that several layers share: tiny images, and the real ones where they are there."""
+
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real images, tables and weights beside the repository."""
+    if not SHARED.is_dir():
+        pytest.skip(f"{SHARED} is not there: no real data")
+    return SHARED
+
+
+@pytest.fixture
+def pixels() -> np.ndarray:
+    """A colour gradient with some noise: uint8, shape (24, 32, 3)."""
+    rows, columns = np.mgrid[0:24, 0:32]
+    planes = np.stack([rows * 10, columns * 7, 255 - rows * 5 - columns * 3], axis=-1)
+    noise = np.random.default_rng(0).integers(0, 5, planes.shape)
+    return (planes + noise).clip(0, 255).astype(np.uint8)
+
+
+@pytest.fixture
+def encode() -> Callable[..., bytes]:
+    """A function from a Pillow image to the bytes of a file."""
+
+    def to_bytes(image: Image.Image, format: str = "PNG", **options: object) -> bytes:
+        buffer = BytesIO()
+        image.save(buffer, format, **options)
+        return buffer.getvalue()
+
+    return to_bytes
+
+
+@pytest.fixture
+def draw() -> Callable[..., Path]:
+    """A function that writes a small image, each number another, and returns its path."""
+
+    def to_file(path: Path, number: int = 0, size: tuple[int, int] = (20, 16)) -> Path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        colours = np.random.default_rng(number).integers(0, 256, (size[1], size[0], 3))
+        Image.fromarray(colours.astype(np.uint8)).save(path)
+        return path
+
+    return to_file
+
+
+@pytest.fixture
+def class_folder(tmp_path: Path, draw: Callable[..., Path]) -> Path:
+    """Six images in the two class folders of a folder: ``nevus`` and ``melanoma``."""
+    for number in range(6):
+        name = "nevus" if number % 2 else "melanoma"
+        draw(tmp_path / "images" / name / f"{number}.png", number)
+    return tmp_path / "images"

@@ -1,0 +1,68 @@
+import pytest
+
+from twinlens.data.source import Options
+from twinlens.data.sources import folder
+from twinlens.errors import UserError
+
+
+def by_id(source, column):
+    values = source.table.set_index("id")[column].astype(object)
+    return values.where(values.notna(), None).to_dict()
+
+
+def test_sub_folders_are_classes(class_folder, draw):
+    draw(class_folder / "nevus" / "deep" / "down" / "7.JPG", 7)
+    draw(class_folder / "loose.png", 8)
+    source = folder.read(str(class_folder), Options())
+    labels = by_id(source, "label")
+    assert labels["melanoma/0.png"] == "melanoma"
+    assert labels["nevus/deep/down/7.JPG"] == "nevus"
+    assert labels["loose.png"] is None
+    assert (source.table["group"] == source.table["id"]).all()
+    assert source.table["split"].isna().all()
+    ids = [path.relative_to(class_folder).as_posix() for path in source.items]
+    assert ids == source.table["id"].tolist()
+
+
+def test_other_and_hidden_files_are_left_out(class_folder, draw):
+    (class_folder / "nevus" / "notes.txt").write_text("a note")
+    draw(class_folder / "nevus" / "._1.png")
+    draw(class_folder / ".thumbnails" / "1.png")
+    draw(class_folder / "__MACOSX" / "1.png")
+    assert len(folder.read(str(class_folder), Options()).items) == 6
+
+
+def test_a_folder_unlabelled_beside_the_classes(class_folder, draw):
+    draw(class_folder / "unlabelled" / "8.png", 8)
+    source = folder.read(str(class_folder), Options())
+    assert by_id(source, "label")["unlabelled/8.png"] is None
+    assert source.table["split"].isna().all()
+
+
+def test_folders_of_splits_hold_folders_of_classes(tmp_path, draw):
+    for place in ("train/nevus/1.png", "test/nevus/2.png", "pool/3.png", "unlabelled/scc/4.png"):
+        draw(tmp_path / place)
+    source = folder.read(str(tmp_path), Options(split_map={"pool": "unlabelled"}))
+    assert by_id(source, "split") == {
+        "train/nevus/1.png": "train",
+        "test/nevus/2.png": "test",
+        "pool/3.png": "unlabelled",
+        "unlabelled/scc/4.png": "unlabelled",
+    }
+    assert list(by_id(source, "label").values()).count("nevus") == 2
+    assert by_id(source, "label")["pool/3.png"] is None
+    assert by_id(source, "label")["unlabelled/scc/4.png"] == "scc"
+
+
+def test_unlabelled_images_have_no_label(class_folder):
+    source = folder.read_unlabelled(str(class_folder), Options())
+    assert len(source.table) == 6
+    assert source.table["label"].isna().all()
+
+
+@pytest.mark.parametrize("read", [folder.read, folder.read_unlabelled])
+def test_no_images_is_a_sentence(read, tmp_path):
+    with pytest.raises(UserError, match=r"not a folder with images \(.*\.png"):
+        read(str(tmp_path), Options())
+    with pytest.raises(UserError, match="not a folder with images"):
+        read(str(tmp_path / "nowhere"), Options())

@@ -1,0 +1,51 @@
+import pandas as pd
+import pytest
+
+from twinlens.data.table import arrange, map_splits, table_digest
+from twinlens.errors import UserError
+
+
+def table(**columns):
+    return pd.DataFrame({"id": ["a", "b"], "label": ["x", None], "group": ["g", None], **columns})
+
+
+def test_arrange_fills_groups_orders_columns_and_numbers_rows():
+    given = table(age=[30, 40])[["age", "group", "label", "id"]].set_axis([7, 9])
+    result = arrange(given)
+    assert list(result.columns) == ["id", "label", "group", "age"]
+    assert result["group"].tolist() == ["g", "b"]
+    assert result.index.tolist() == [0, 1]
+    assert result["label"].isna().tolist() == [False, True]
+
+
+def test_arrange_refuses_equal_ids():
+    with pytest.raises(UserError, match="id 'a' is not unique"):
+        arrange(table().assign(id="a"))
+
+
+def test_splits_are_mapped_and_blanks_stay_missing():
+    mapped = map_splits(pd.Series(["pool", "train", None]), {"pool": "unlabelled"})
+    assert mapped[:2].tolist() == ["unlabelled", "train"]
+    assert mapped.isna().tolist() == [False, False, True]
+
+
+def test_a_column_without_any_split_passes():
+    assert map_splits(pd.Series([None, None], dtype=object), {}).isna().all()
+
+
+def test_unknown_split_names_are_listed_with_the_remedy():
+    with pytest.raises(UserError, match=r"'pool', 'holdout'.*--split-map pool=unlabelled"):
+        map_splits(pd.Series(["pool", "train", "holdout", "pool"]), {})
+
+
+def test_a_map_to_an_unknown_split_is_refused():
+    with pytest.raises(UserError, match=r"Unknown split in --split-map 'unlabeled'.*'unlabelled'"):
+        map_splits(pd.Series(["pool"]), {"pool": "unlabeled"})
+
+
+def test_the_digest_follows_the_content_and_survives_storage(tmp_path):
+    given = table(age=[30.5, None])
+    given.to_parquet(tmp_path / "t.parquet")
+    assert table_digest(given) == table_digest(pd.read_parquet(tmp_path / "t.parquet"))
+    assert table_digest(given) != table_digest(given.assign(label="x"))
+    assert table_digest(given) != table_digest(given[::-1])
