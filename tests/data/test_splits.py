@@ -78,7 +78,7 @@ def test_a_rare_class_is_in_every_part(lesions):
         split = make_split(lesions, per_class=None, val=0.01, test=0.01, seed=seed)
         found = counts(lesions, split)
         assert all(found[part]["df"] > 0 for part in ("train", "val", "test"))
-        assert split.info["notes"] == []
+        assert split.info["notes"] == [f"Images left out of the split: {split.info['dropped']}."]
 
 
 def test_only_labelled_images_are_trained_and_tested_on_and_at_most_so_many_a_class(lesions):
@@ -251,7 +251,9 @@ def test_an_imported_split_says_what_it_leaves_out_and_tears(tmp_path):
         "unlabelled": [3],
     }
     assert split.info["dropped"] == 1
-    assert "more than one side of the split: 1." in split.info["notes"][0]
+    left_out, torn = split.info["notes"]
+    assert left_out == "Images left out of the split: 1."
+    assert "more than one side of the split: 1." in torn
     assert files.read_json(dataset.path / "splits" / "imported.json") == split.info
 
 

@@ -123,7 +123,7 @@ def write_split(
         **info,
         "counts": _counts(table["label"], sorted(table["label"].dropna().unique()), rows),
         "dropped": len(table) - len(kept),
-        "notes": [*info.get("notes", []), *_torn_groups(kept)],
+        "notes": [*info.get("notes", []), *_notes(kept, len(table) - len(kept))],
     }
     with files.replacing(assignment) as temporary:
         kept[["id", "split"]].to_parquet(temporary, index=False)
@@ -272,16 +272,19 @@ def _check(name: str, kept: pd.DataFrame) -> None:
         )
 
 
-def _torn_groups(kept: pd.DataFrame) -> list[str]:
-    """Say how many groups lie on more than one side; those of an imported split may."""
+def _notes(kept: pd.DataFrame, dropped: int) -> list[str]:
+    """Say what a user should know; groups on more than one side come from imported splits."""
+    notes = []
+    if dropped:
+        notes.append(f"Images left out of the split: {dropped}.")
     sides = kept["split"].replace({"unlabelled": "train"})
     torn = int((sides.groupby(kept["group"]).nunique() > 1).sum())
-    if not torn:
-        return []
-    return [
-        f"Groups with images on more than one side of the split: {torn}. "
-        "Results on val and test may look better than they are."
-    ]
+    if torn:
+        notes.append(
+            f"Groups with images on more than one side of the split: {torn}. "
+            "Results on val and test may look better than they are."
+        )
+    return notes
 
 
 def _paths(folder: Path, name: str) -> tuple[Path, Path]:
