@@ -1,7 +1,6 @@
 """What may be drawn for a view (the recipe), and what was drawn (the draws)."""
 
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import Annotated, Literal
 
 import numpy as np
@@ -132,19 +131,18 @@ class Draws:
 CROP_ATTEMPTS = 10
 """Boxes tried before a crop falls back to the middle of the image, as in torchvision."""
 
-_WIDTHS = {
-    "crop": 2 * CROP_ATTEMPTS + 2,
-    **dict.fromkeys(("flip", "vertical_flip", "rotate", "angle", "jitter"), 1),
-    **dict.fromkeys(("brightness", "contrast", "saturation", "hue", "grey"), 1),
-    **dict.fromkeys(("blur", "blur_sigma", "solarise", "threshold", "addition"), 1),
-}
-COLUMNS = {
-    name: slice(end - width, end)
-    for (name, width), end in zip(_WIDTHS.items(), accumulate(_WIDTHS.values()), strict=True)
+_CROP = 2 * CROP_ATTEMPTS + 2
+_SINGLE = (
+    *("flip", "vertical_flip", "rotate", "angle"),
+    *("jitter", "brightness", "contrast", "saturation", "hue"),
+    *("grey", "blur", "blur_sigma", "solarise", "threshold", "addition"),
+)
+COLUMNS = {"crop": slice(0, _CROP)} | {
+    name: slice(i, i + 1) for i, name in enumerate(_SINGLE, start=_CROP)
 }
 """Which of an image's numbers decide what: the same for all recipes, so that arms stay paired."""
 
-COUNT = sum(_WIDTHS.values())
+COUNT = _CROP + len(_SINGLE)
 """Numbers that `draw` needs for each image."""
 
 
@@ -157,35 +155,26 @@ def draw(recipe: ViewRecipe, uniforms: Uniforms, height: int, width: int) -> Dra
         height: Of the images, in pixels; with `width` it relates a box's ratio to the image.
         width: Of the images, in pixels.
     """
-
-    def happens(name: str, p: float) -> NDArray[np.bool_]:
-        return uniforms[:, COLUMNS[name].start] < np.float32(p)
-
-    def number(name: str, low: float, high: float) -> NDArray[np.float32]:
-        return _between(uniforms[:, COLUMNS[name].start], (low, high))
-
-    def factor(name: str, strength: float) -> NDArray[np.float32]:
-        return number(name, max(0.0, 1 - strength), 1 + strength)
-
-    sigma = number("blur_sigma", *recipe.blur_sigma) / np.float32(recipe.blur_size)
-    numbers = {
+    u = {name: uniforms[:, COLUMNS[name].start] for name in _SINGLE}
+    sigma = _between(u["blur_sigma"], recipe.blur_sigma) / np.float32(recipe.blur_size)
+    drawn = {
         "box": _boxes(recipe, uniforms[:, COLUMNS["crop"]], width / height),
-        "flip": happens("flip", recipe.flip_p),
-        "vertical_flip": happens("vertical_flip", recipe.vertical_flip_p),
-        "angle": happens("rotate", recipe.rotate_p) * number("angle", *recipe.rotate_degrees),
-        "jitter": happens("jitter", recipe.jitter_p),
-        "brightness": factor("brightness", recipe.brightness),
-        "contrast": factor("contrast", recipe.contrast),
-        "saturation": factor("saturation", recipe.saturation),
-        "hue": number("hue", -recipe.hue, recipe.hue),
-        "grey": happens("grey", recipe.grey_p),
-        "sigma": happens("blur", recipe.blur_p) * sigma,
-        "solarise": happens("solarise", recipe.solarise_p),
-        "threshold": number("threshold", *recipe.solarise_threshold),
-        "addition": number("addition", *recipe.solarise_addition),
+        "flip": u["flip"] < recipe.flip_p,
+        "vertical_flip": u["vertical_flip"] < recipe.vertical_flip_p,
+        "angle": (u["rotate"] < recipe.rotate_p) * _between(u["angle"], recipe.rotate_degrees),
+        "jitter": u["jitter"] < recipe.jitter_p,
+        "brightness": _factor(u["brightness"], recipe.brightness),
+        "contrast": _factor(u["contrast"], recipe.contrast),
+        "saturation": _factor(u["saturation"], recipe.saturation),
+        "hue": _between(u["hue"], (-recipe.hue, recipe.hue)),
+        "grey": u["grey"] < recipe.grey_p,
+        "sigma": (u["blur"] < recipe.blur_p) * sigma,
+        "solarise": u["solarise"] < recipe.solarise_p,
+        "threshold": _between(u["threshold"], recipe.solarise_threshold),
+        "addition": _between(u["addition"], recipe.solarise_addition),
     }
     radius = recipe.blur_kernel // 2 / recipe.blur_size
-    return Draws(**{k: torch.from_numpy(v) for k, v in numbers.items()}, blur_radius=radius)
+    return Draws(**{k: torch.from_numpy(v) for k, v in drawn.items()}, blur_radius=radius)
 
 
 def _boxes(recipe: ViewRecipe, uniforms: Uniforms, aspect: float) -> NDArray[np.float32]:
@@ -214,6 +203,10 @@ def _boxes(recipe: ViewRecipe, uniforms: Uniforms, aspect: float) -> NDArray[np.
     size[misfit] = min(1.0, middle), min(1.0, 1 / middle)
     position[misfit] = 0.5
     return np.concatenate([position * (1 - size), size], axis=1)
+
+
+def _factor(uniforms: Uniforms, strength: float) -> NDArray[np.float32]:
+    return _between(uniforms, (max(0.0, 1 - strength), 1 + strength))
 
 
 def _between(uniforms: Uniforms, bounds: tuple[float, float]) -> NDArray[np.float32]:
