@@ -1,0 +1,254 @@
+"""Figures of the training: learning-rate search, schedule, losses."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+from twinlens.reporting.stored import StoredRun, StoredStudy
+from twinlens.reporting.svg import (
+    INK,
+    MUTED,
+    NARROW,
+    PALETTE,
+    PAPER,
+    WIDE,
+    Panel,
+    colour,
+    draw,
+    line_swatch,
+    marker,
+    swatch,
+)
+from twinlens.reporting.wording import listing, plain, scientific, tick
+
+_POINTS = 220  # a curve is averaged down to about this many points
+_HEIGHT, _LEFT = 190, 50
+_NOT_LOSSES = {"phase", "step", "lr", "momentum"}
+_TITLES = {"pretrain": "Pretraining", "train": "Fine-tuning"}
+
+
+def of_largest_budget(study: StoredStudy, kind: str, arm: str | None = None) -> list[StoredRun]:
+    """Return the runs that the curves show: the largest budget's, and all of the pretraining."""
+    budget = study.budgets[0] if kind == "train" and study.budgets else None
+    return study.runs_of(kind, arm=arm, budget=budget)
+
+
+def lr_finder_panels(study: StoredStudy, kind: str) -> list[Panel]:
+    """Draw the learning-rate search of every run of a kind, a panel an arm."""
+    arms = _by_arm(study, kind, lambda run: bool(run.lr_finder and run.lr_finder["lrs"]))
+    return [
+        Panel(
+            arm,
+            _lr_finder(runs, index, name=f"lr-{kind}-{index}", arm=arm, width=_width(arms)),
+            " ".join(
+                f"Seed {run.seed}: {run.lr_finder['message']}"
+                for run in runs
+                if run.lr_finder and run.lr_finder["how"] != "valley"
+            ),
+            swatch(index),
+        )
+        for arm, index, runs in arms
+    ]
+
+
+def _lr_finder(
+    runs: Sequence[StoredRun], index: int, *, name: str, arm: str, width: float
+) -> Markup:
+    def paint(axes: Axes) -> None:
+        lows, starts = [], []
+        for run in runs:
+            found = run.lr_finder or {}
+            curve = np.array(found["smoothed"], dtype=float)
+            rates = np.array(found["lrs"], dtype=float)[: len(curve)]
+            curve[~np.isfinite(curve)] = np.nan
+            axes.plot(rates, curve, color=colour(index), linewidth=1.4, alpha=0.75)
+            at = int(np.argmin(np.abs(np.log(rates / found["suggestion"]))))
+            axes.plot(rates[at], curve[at], marker(index), color=colour(index), markersize=9,
+                      markeredgecolor=PAPER, zorder=3)  # fmt: skip
+            lows.append(np.nanmin(curve))
+            starts.append(np.nanmax(curve[: len(curve) // 2 + 1]))
+        margin = max(max(starts) - min(lows), 1e-6)
+        axes.set_ylim(min(lows) - 0.15 * margin, max(starts) + 0.35 * margin)
+        axes.set_xscale("log")
+        _log_ticks(axes.xaxis, 1e-7, 1.0)
+        axes.set_xlabel("learning rate")
+        axes.set_ylabel("smoothed loss")
+        axes.grid(axis="y")
+
+    rates = listing([scientific((run.lr_finder or {})["suggestion"]) for run in runs])
+    label = f"Learning-rate search, {arm}: taken {rates}."
+    return draw(paint, width=width, height=_HEIGHT, left=_LEFT, top=4, name=name, label=label)
+
+
+def schedule_panels(study: StoredStudy) -> list[Panel]:
+    """Draw learning rate and momentum against the step, as they were run."""
+    panels = []
+    for kind in ("train", "pretrain"):
+        runs = [run for run in of_largest_budget(study, kind) if _has_history(run)]
+        for column, title in (("lr", "learning rate"), ("momentum", "momentum")):
+            if runs:
+                drawing = _schedule(study, runs, column, title, name=f"schedule-{kind}-{column}")
+                panels.append(Panel(f"{_TITLES[kind]}: {title}", drawing))
+    return panels
+
+
+def _schedule(
+    study: StoredStudy, runs: Sequence[StoredRun], column: str, title: str, *, name: str
+) -> Markup:
+    def paint(axes: Axes) -> None:
+        for run in runs:
+            for _, phase in _thinned(run).groupby("phase", sort=False):
+                axes.plot(phase["at"], phase[column], color=colour(_index(study, run.arm)),
+                          linewidth=1.4, alpha=0.75)  # fmt: skip
+        _phase_marks(axes, runs[0])
+        axes.set_xlabel("step")
+        axes.margins(y=0.12)
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.grid(axis="y")
+
+    return draw(
+        paint,
+        width=WIDE,
+        height=_HEIGHT,
+        left=_LEFT,
+        top=16,
+        name=name,
+        label=f"{title} against the step",
+    )
+
+
+def loss_panels(study: StoredStudy, kind: str) -> list[Panel]:
+    """Draw the loss of every run of a kind, with its terms, a panel an arm."""
+    arms = _by_arm(study, kind, _has_history)
+    columns = loss_columns(study, kind)
+    return [
+        Panel(
+            arm,
+            _losses(runs, columns, name=f"loss-{kind}-{index}", arm=arm, width=_width(arms)),
+            swatch=swatch(index),
+        )
+        for arm, index, runs in arms
+    ]
+
+
+def loss_columns(study: StoredStudy, kind: str) -> dict[str, str]:
+    """Return the columns of the histories that hold the loss and its terms, with their colours.
+
+    They are all the numeric columns beside the step and the schedule. The floor is the value
+    that the loss cannot pass below; it is drawn as a dashed line.
+    """
+    columns = ["loss"]
+    for run in of_largest_budget(study, kind):
+        if run.history is not None:
+            numeric = run.history.select_dtypes("number").columns
+            columns += [c for c in numeric if c not in _NOT_LOSSES and c not in columns]
+    terms = [column for column in columns if column not in ("loss", "floor")]
+    colours = {"loss": INK, "floor": MUTED}
+    colours |= {term: PALETTE[1 + i % (len(PALETTE) - 1)] for i, term in enumerate(terms)}
+    return {column: colours[column] for column in columns}
+
+
+def loss_legend(columns: dict[str, str]) -> list[tuple[Markup, str]]:
+    """Return a legend of the loss and its terms."""
+    return [(line_swatch(c, dashed=name == "floor"), plain(name)) for name, c in columns.items()]
+
+
+def _losses(
+    runs: Sequence[StoredRun], columns: dict[str, str], *, name: str, arm: str, width: float
+) -> Markup:
+    def paint(axes: Axes) -> None:
+        drawn: list[float] = []
+        for run in runs:
+            history = _thinned(run)
+            for column in [c for c in columns if c in history]:
+                values = history[column].where(np.isfinite(history[column]))
+                drawn += values.dropna().tolist()
+                axes.plot(history["at"], values, color=columns[column], alpha=0.75, linewidth=1.2,
+                          linestyle="--" if column == "floor" else "-")  # fmt: skip
+        _phase_marks(axes, runs[0])
+        if len(columns) > 1 and min(drawn, default=0.0) > 0:
+            axes.set_yscale("log")
+            _log_ticks(axes.yaxis, min(drawn), max(drawn))
+        else:
+            axes.set_ylim(bottom=min(0.0, min(drawn, default=0.0)))
+        axes.set_xlabel("step")
+        axes.set_ylabel("loss")
+        axes.grid(axis="y")
+
+    label = f"Loss against the step, {arm}: {listing([plain(c) for c in columns])}."
+    return draw(paint, width=width, height=_HEIGHT, left=_LEFT, top=16, name=name, label=label)
+
+
+def _by_arm(
+    study: StoredStudy, kind: str, has: Callable[[StoredRun], bool]
+) -> list[tuple[str, int, list[StoredRun]]]:
+    """Return (arm, index of the arm, runs that have something) for every arm with such runs."""
+    shown = [run for run in of_largest_budget(study, kind) if has(run)]
+    entries = [
+        (arm or "shared by the arms", _index(study, arm), [run for run in shown if run.arm == arm])
+        for arm in dict.fromkeys(run.arm for run in shown)
+    ]
+    return sorted(entries, key=lambda entry: entry[1])
+
+
+def _width(panels: Sequence[object]) -> float:
+    return WIDE if len(panels) <= 2 else NARROW
+
+
+def _index(study: StoredStudy, arm: str | None) -> int:
+    return study.arms.index(arm) if arm in study.arms else 0
+
+
+def _has_history(run: StoredRun) -> bool:
+    return run.history is not None and len(run.history) > 0
+
+
+def _thinned(run: StoredRun) -> pd.DataFrame:
+    """Return the history averaged over blocks of steps that do not cross phases."""
+    assert run.history is not None
+    history = run.history.assign(at=np.arange(1, len(run.history) + 1))
+    block = np.arange(len(history)) * _POINTS // max(len(history), _POINTS)
+    means = history.groupby([_phase_number(history), block]).mean(numeric_only=True)
+    names = history["phase"].groupby(_phase_number(history)).first()
+    return means.assign(phase=names.loc[means.index.get_level_values(0)].to_numpy())
+
+
+def _phase_number(history: pd.DataFrame) -> "pd.Series[int]":
+    begins = history["phase"] != history["phase"].shift()
+    return begins.astype(int).cumsum().rename("number")
+
+
+def _phase_marks(axes: Axes, run: StoredRun) -> None:
+    """Mark where the last phase begins, and name the phases above the frame."""
+    assert run.history is not None
+    phases = list(run.history["phase"].groupby(_phase_number(run.history), sort=False))
+    end = 0
+    for number, rows in phases:
+        start, end = end, end + len(rows)
+        last = number == len(phases)
+        axes.annotate(
+            plain(str(rows.iloc[0])).replace("one cycle", "one-cycle"),
+            (start if last else end, 1),
+            xycoords=("data", "axes fraction"),
+            xytext=(3 if last else -3, 1),
+            textcoords="offset points",
+            va="bottom",
+            ha="left" if last else "right",
+            fontsize=9.5,
+            color=MUTED,
+        )
+        if not last:
+            axes.axvline(end + 0.5, color=MUTED, linewidth=0.8, linestyle=(0, (2, 2)))
+
+
+def _log_ticks(axis: Axis, low: float, high: float) -> None:
+    """Label powers of ten, and 2 and 5 between them where the axis spans few."""
+    subs = (1.0,) if high / low > 100 else (1.0, 2.0, 5.0)
+    axis.set_major_locator(LogLocator(subs=subs, numticks=6))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: tick(value)))
+    axis.set_minor_locator(NullLocator())

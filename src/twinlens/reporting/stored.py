@@ -1,0 +1,219 @@
+"""A finished study as it lies on disk: the only thing that a report reads."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from twinlens.config import read_yaml
+from twinlens.errors import UserError
+from twinlens.files import read_json
+
+_NEEDED = ("primary_metric", "reference", "arms", "differences", "verdict")
+_SHOWN_METRICS = ("balanced_accuracy", "macro_f1", "accuracy")
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """One folder of ``runs/``: what it did, and what of its results is there."""
+
+    folder: Path
+    info: dict[str, Any]
+    metrics: dict[str, Any] | None
+    lr_finder: dict[str, Any] | None
+    history: pd.DataFrame | None
+
+    @property
+    def name(self) -> str:
+        """The run's id, which is its folder's name."""
+        return self.folder.name
+
+    @property
+    def kind(self) -> str:
+        """What the run did: ``train`` or ``pretrain``."""
+        return str(self.info["kind"])
+
+    @property
+    def arm(self) -> str | None:
+        """The arm it belongs to; None if arms share it."""
+        return self.info.get("arm")
+
+    @property
+    def seed(self) -> int:
+        """The seed that it was run with."""
+        return int(self.info.get("seed", 0))
+
+    @property
+    def budget(self) -> float:
+        """Fraction of the labelled training images that it used."""
+        return float(self.info.get("budget") or 1.0)
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The data it saw: classes, counts, split and hashes."""
+        return dict(self.info.get("data") or {})
+
+    @property
+    def test(self) -> dict[str, Any] | None:
+        """Its metrics on the test images, if it has any."""
+        return (self.metrics or {}).get("test")
+
+
+@dataclass(frozen=True)
+class StoredStudy:
+    """The results of a study, its runs, and the folders that hold no finished run."""
+
+    folder: Path
+    settings: dict[str, Any]
+    settings_text: str
+    environment: dict[str, Any]
+    results: dict[str, Any]
+    runs: list[StoredRun]
+    unfinished: list[dict[str, str]]
+
+    @property
+    def title(self) -> str:
+        """The study's title, else its name, else its folder's name."""
+        return str(self.settings.get("title") or self.settings.get("name") or self.folder.name)
+
+    @property
+    def primary(self) -> str:
+        """The metric that was declared beforehand."""
+        return str(self.results["primary_metric"])
+
+    @property
+    def reference(self) -> str:
+        """The arm that the others are compared with."""
+        return str(self.results["reference"])
+
+    @cached_property
+    def metrics(self) -> list[str]:
+        """The metrics to show, the primary one first."""
+        return [self.primary, *(name for name in _SHOWN_METRICS if name != self.primary)]
+
+    @cached_property
+    def arms(self) -> list[str]:
+        """The arms, the reference first."""
+        return sorted(self.results["arms"], key=lambda arm: arm != self.reference)
+
+    @cached_property
+    def budgets(self) -> list[float]:
+        """The label budgets with a result, the largest first."""
+        found = {float(key) for summary in self.results["arms"].values() for key in summary}
+        return sorted(found, reverse=True)
+
+    @cached_property
+    def data(self) -> dict[str, Any]:
+        """The data as the first fine-tuning run (else the first run) describes it."""
+        runs = [*self.runs_of("train"), *self.runs]
+        return next((run.data for run in runs if run.data), {})
+
+    @property
+    def classes(self) -> list[str]:
+        """The class names, in the order of the confusion matrices."""
+        return list(self.data.get("classes", []))
+
+    @property
+    def class_info(self) -> dict[str, dict[str, Any]]:
+        """Title, colour and group by class, where known."""
+        return dict(self.data.get("class_info") or {})
+
+    @property
+    def class_groups(self) -> dict[str, list[str]]:
+        """Classes by group, such as malignant and benign; one nameless group if none is known."""
+        groups: dict[str, list[str]] = {}
+        for name in self.classes:
+            group = str(self.class_info.get(name, {}).get("group") or "")
+            groups.setdefault(group, []).append(name)
+        return groups
+
+    def summary(self, arm: str, budget: float, metric: str) -> dict[str, Any] | None:
+        """Return an arm's mean, spread and values over seeds, if it has a result."""
+        return _at(self.results["arms"], arm, budget).get(metric)
+
+    def difference(self, arm: str, budget: float, metric: str) -> dict[str, Any] | None:
+        """Return an arm's paired difference from the reference, if there is one."""
+        return _at(self.results["differences"], arm, budget).get(metric)
+
+    def runs_of(
+        self, kind: str, *, arm: str | None = None, budget: float | None = None
+    ) -> list[StoredRun]:
+        """Return the runs of a kind, of one arm and one budget if asked, by seed."""
+        return [
+            run
+            for run in sorted(self.runs, key=lambda run: run.seed)
+            if run.kind == kind and arm in (None, run.arm) and budget in (None, run.budget)
+        ]
+
+
+def read_study(folder: Path) -> StoredStudy:
+    """Read a study's folder.
+
+    Raises:
+        UserError: The folder holds no results, or they lack a part.
+    """
+    if not (folder / "results.json").is_file():
+        raise UserError(
+            f"{folder} holds no results.json: give the folder of a study that "
+            "`twinlens compare` has brought to its end."
+        )
+    results = read_json(folder / "results.json")
+    lacking = [key for key in _NEEDED if not isinstance(results, dict) or key not in results]
+    if lacking:
+        raise UserError(
+            f"{folder / 'results.json'} lacks {', '.join(lacking)}: run `twinlens compare` again."
+        )
+    runs, unfinished = _read_runs(folder / "runs")
+    settings = folder / "study.yaml"
+    environment = folder / "environment.json"
+    return StoredStudy(
+        folder=folder,
+        settings=read_yaml(settings) if settings.is_file() else {},
+        settings_text=settings.read_text(encoding="utf-8") if settings.is_file() else "",
+        environment=read_json(environment) if environment.is_file() else {},
+        results=results,
+        runs=runs,
+        unfinished=unfinished,
+    )
+
+
+def _read_runs(folder: Path) -> tuple[list[StoredRun], list[dict[str, str]]]:
+    runs, unfinished = [], []
+    for path in _folders(folder):
+        try:
+            runs.append(_read_run(path))
+        except (UserError, OSError, ValueError, KeyError) as error:
+            unfinished.append({"run": path.name, "why": str(error).replace(f"{path}/", "")})
+    return runs, unfinished
+
+
+def _folders(folder: Path) -> Iterator[Path]:
+    if folder.is_dir():
+        yield from sorted(path for path in folder.iterdir() if path.is_dir())
+
+
+def _read_run(folder: Path) -> StoredRun:
+    info = read_json(folder / "run.json")
+    if info["kind"] not in ("train", "pretrain"):
+        raise ValueError(f"run.json is of an unknown kind '{info['kind']}'.")
+    history = folder / "history.parquet"
+    return StoredRun(
+        folder=folder,
+        info=info,
+        metrics=_if_there(folder / "metrics.json"),
+        lr_finder=_if_there(folder / "lr_finder.json"),
+        history=pd.read_parquet(history) if history.is_file() else None,
+    )
+
+
+def _if_there(path: Path) -> dict[str, Any] | None:
+    return read_json(path) if path.is_file() else None
+
+
+def _at(table: dict[str, Any], arm: str, budget: float) -> dict[str, Any]:
+    """Return the entry of an arm at a budget, whose keys are numbers written as text."""
+    entries = table.get(arm) or {}
+    return next((entry for key, entry in entries.items() if float(key) == budget), {})

@@ -1,0 +1,182 @@
+"""Drawing for a page: matplotlib figures as inline SVG that takes its colours from the page.
+
+Figures are drawn in a fixed set of colours, and each of them is replaced by a CSS variable, so
+that one drawing serves the light and the dark page. Text stays text, in the page's own font.
+One unit of a drawing is one CSS pixel; drawings are no wider than a phone, and the page lays
+them side by side where there is room.
+"""
+
+import io
+import re
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.markers import MarkerStyle
+from matplotlib.transforms import Affine2D
+
+INK, MUTED, RULE, PAPER = "#1b1c1e", "#6a6b6d", "#dddee0", "#fefefd"
+NARROW, WIDE = 285, 440  # three or two panels a row
+BOTTOM = 36  # ticks and name of the horizontal axis
+
+PALETTE = (  # a grey for the reference, then Okabe and Ito's colours (2008)
+    "#5e5f61",
+    "#0072b2",
+    "#d55e00",
+    "#009e73",
+    "#cc79a7",
+    "#e69f00",
+    "#56b4e9",
+)
+MARKERS = ("o", "s", "D", "^", "v", "P", "X", "p")
+
+_VARIABLES = {
+    INK: "ink",
+    MUTED: "muted",
+    RULE: "rule",
+    PAPER: "paper",
+    **{colour: f"colour-{index}" for index, colour in enumerate(PALETTE)},
+}
+_STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "text.parse_math": False,
+    "text.color": INK,
+    "font.size": 11,
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": MUTED,
+    "axes.labelsize": 11,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.unicode_minus": True,
+    "axes.formatter.use_mathtext": False,
+    "axes.axisbelow": True,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelsize": 10.5,
+    "ytick.labelsize": 10.5,
+    "grid.color": RULE,
+    "grid.linewidth": 0.8,
+    "lines.linewidth": 1.6,
+}
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One drawing of a figure, with its heading and a remark below."""
+
+    title: str
+    drawing: Markup
+    note: str = ""
+    swatch: Markup = Markup("")  # noqa: RUF009  (immutable)
+
+
+def colour(index: int) -> str:
+    """Return the colour of the arm at `index`: the grey is the reference's alone."""
+    return PALETTE[_number(index)]
+
+
+def marker(index: int) -> str:
+    """Return the marker of the arm at `index`; with the colour it tells 24 arms apart."""
+    return MARKERS[index % len(MARKERS)]
+
+
+def draw(
+    paint: Callable[[Axes], None],
+    *,
+    width: float,
+    height: float,
+    left: float,
+    top: float,
+    name: str,
+    label: str,
+) -> Markup:
+    """Draw one pair of axes and return it as inline SVG.
+
+    Args:
+        paint: Draws into the axes.
+        width: Natural width in CSS pixels.
+        height: Natural height in CSS pixels.
+        left: Margin for the vertical axis in CSS pixels. Margins are fixed, so that the frames
+            of panels side by side are in line.
+        top: Margin above the frame in CSS pixels.
+        name: Unique on the page; the drawing's inner references are derived from it.
+        label: What the drawing shows, for those who hear the page.
+    """
+    buffer = io.StringIO()
+    with mpl.rc_context({**_STYLE, "svg.hashsalt": name}), warnings.catch_warnings():
+        # Glyphs that the measuring font lacks are still written as text.
+        warnings.filterwarnings("ignore", message="Glyph .* missing")
+        figure = Figure(figsize=(width / 72, height / 72))
+        figure.patch.set_visible(False)
+        axes = figure.add_axes(
+            (
+                left / width,
+                BOTTOM / height,
+                (width - left - 8) / width,
+                (height - top - BOTTOM) / height,
+            )
+        )
+        axes.patch.set_visible(False)
+        axes.tick_params(length=3)
+        paint(axes)
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    return _inline(buffer.getvalue(), width, height, label)
+
+
+def swatch(index: int) -> Markup:
+    """Return the marker of an arm as a small drawing for tables and legends."""
+    style = MarkerStyle(marker(index))
+    path = style.get_path().transformed(style.get_transform() + Affine2D().scale(100, -100))
+    parts = [np.asarray(part) for part in path.to_polygons()]
+    points = [" ".join(f"{x:.0f},{y:.0f}" for x, y in part) for part in parts]
+    shapes = "".join(f'<polygon points="{part}"/>' for part in points)
+    return Markup(
+        f'<svg class="swatch" viewBox="-60 -60 120 120" aria-hidden="true" '
+        f'style="fill:var(--colour-{_number(index)})">{shapes}</svg>'
+    )
+
+
+def line_swatch(hex_colour: str, *, dashed: bool = False) -> Markup:
+    """Return a short piece of a line for a legend."""
+    dashes = ' stroke-dasharray="4 3"' if dashed else ""
+    return Markup(
+        '<svg class="swatch line" viewBox="0 0 22 10" aria-hidden="true">'
+        f'<line x2="22" y1="5" y2="5" stroke="var(--{_VARIABLES[hex_colour]})" '
+        f'stroke-width="2.2"{dashes}/></svg>'
+    )
+
+
+def _number(index: int) -> int:
+    return 1 + (index - 1) % (len(PALETTE) - 1) if index else 0
+
+
+def _inline(svg: str, width: float, height: float, label: str) -> Markup:
+    """Strip what a page does not need, and hand colours and fonts over to it."""
+    svg = svg[svg.index("<svg") :]
+    svg = svg[svg.index(">") + 1 :]
+    svg = re.sub(r"<(metadata|style).*?</\1>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"<[^>]*>", lambda tag: _tag(tag[0]), svg)
+    svg = re.sub(r"\s*\n\s*", "\n", svg)
+    head = (
+        f'<svg viewBox="0 0 {width:g} {height:g}" style="max-width:{1.3 * width:g}px" '
+        f'role="img" aria-label="{escape(label)}">'
+    )
+    return Markup(head + svg)
+
+
+def _tag(tag: str) -> str:
+    """Rewrite one tag: a label's own text stays as it is."""
+    tag = re.sub(r'^<g id="[^"]*"', "<g", tag)
+    tag = re.sub(r"font-family: [^;\"]*;? ?", "", tag)
+    tag = re.sub(r"(\d\d\.\d|\d\.\d\d)\d+", r"\1", tag)
+    for hex_colour, variable in _VARIABLES.items():
+        tag = tag.replace(hex_colour, f"var(--{variable})")
+    return tag

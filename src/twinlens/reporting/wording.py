@@ -1,0 +1,117 @@
+"""Numbers and names as a reader wants to see them."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+MISSING = "–"
+_MINUS = "−"
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_METRICS = {
+    "accuracy": "Accuracy",
+    "balanced_accuracy": "Balanced accuracy",
+    "macro_f1": "Macro F1",
+    "weighted_f1": "Weighted F1",
+}
+
+
+def metric_title(name: str) -> str:
+    """Return a metric's name in words."""
+    return _METRICS.get(name, plain(name).capitalize())
+
+
+def plain(name: str) -> str:
+    """Return an identifier such as ``one_cycle`` in words."""
+    return name.replace("_", " ")
+
+
+def is_number(value: object) -> bool:
+    """Tell whether `value` is a number that is neither NaN nor infinite."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def decimal(value: float | None, *, signed: bool = False, digits: int = 3) -> str:
+    """Write a number with a fixed number of decimals and a true minus sign.
+
+    >>> decimal(-0.0314, signed=True)
+    '−0.031'
+    """
+    if value is None or not math.isfinite(value):
+        return MISSING
+    return f"{value:{'+' if signed else ''}.{digits}f}".replace("-", _MINUS)
+
+
+def interval(bounds: Sequence[float] | None, *, signed: bool = False) -> str:
+    """Write the two ends of an interval, or nothing where there is none."""
+    if not bounds:
+        return ""
+    return "[" + ", ".join(decimal(end, signed=signed) for end in bounds) + "]"
+
+
+def spread(summary: Mapping[str, Any]) -> str:
+    """Write the standard deviation over seeds, kept on one line with its sign."""
+    return f"±\u00a0{decimal(summary['sd'])}"
+
+
+def p_value(p: float | None) -> str:
+    """Write a p value: three decimals, as journals ask."""
+    if p is None or not math.isfinite(p):
+        return ""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+
+
+def count(number: float) -> str:
+    """Write a whole number with thousands set apart."""
+    return f"{int(number):,}"
+
+
+def duration(seconds: float | None) -> str:
+    """Write a duration in its two largest units.
+
+    >>> duration(200)
+    '3 min 20 s'
+    """
+    if seconds is None or not math.isfinite(seconds):
+        return MISSING
+    if seconds < 59.5:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min"
+
+
+def scientific(value: float | None) -> str:
+    """Write a small number such as a learning rate.
+
+    >>> scientific(0.0012)
+    '1.2 × 10⁻³'
+    """
+    if value is None or not math.isfinite(value):
+        return MISSING
+    digits, exponent = f"{value:.1e}".split("e")
+    return f"{digits.replace('-', _MINUS)} × 10{str(int(exponent)).translate(_SUPERSCRIPTS)}"
+
+
+def tick(value: float) -> str:
+    """Write a tick of a logarithmic axis: in full near 1, else as a power of ten.
+
+    >>> tick(200), tick(1e-7)
+    ('200', '10⁻⁷')
+    """
+    if 0.01 <= value < 10_000:
+        return f"{value:g}"
+    digits, exponent = f"{value:.0e}".split("e")
+    factor = "" if digits == "1" else f"{digits} × "
+    return f"{factor}10{str(int(exponent)).translate(_SUPERSCRIPTS)}"
+
+
+def budget_title(fraction: float) -> str:
+    """Write a label budget: the fraction of the labelled training images that is used."""
+    return f"{100 * fraction:g} %"
+
+
+def listing(words: Sequence[str]) -> str:
+    """Join words as a sentence does: a, b and c."""
+    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
