@@ -91,7 +91,9 @@ def _sentence(model: type[BaseModel], problem: dict[str, Any]) -> str:
         return f"The key '{key}' is missing."
     given = "" if isinstance(problem["input"], dict | list) else f" (given: {problem['input']!r})"
     message = problem["msg"].removeprefix("Value error, ").rstrip(".")
-    return f"The key '{key}' is wrong{given}: {message[:1].lower()}{message[1:]}." if key else f"{message}."
+    if not key:
+        return f"{message}."
+    return f"The key '{key}' is wrong{given}: {message[:1].lower()}{message[1:]}."
 
 
 def _fields(model: type[BaseModel], path: list[str | int]) -> list[str]:

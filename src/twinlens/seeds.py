@@ -49,10 +49,12 @@ def uniforms(seed: int, step: int, rows: Rows, count: int) -> Uniforms:
         row = _mix(np.asarray(rows, dtype=np.uint64)[:, None] * _GOLDEN + key)
         position = np.arange(1, count + 1, dtype=np.uint64)[None, :] * _GOLDEN
         bits = _mix(row + position)
-    return ((bits >> np.uint64(40)).astype(np.float32)) * np.float32(2**-24)
+    numbers: Uniforms = (bits >> np.uint64(40)).astype(np.float32) * np.float32(2**-24)
+    return numbers
 
 
 def _mix(x: np.ndarray) -> np.ndarray:
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
+    mixed: np.ndarray = x ^ (x >> np.uint64(31))
+    return mixed

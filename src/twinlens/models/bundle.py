@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
@@ -38,7 +38,7 @@ class BundleInfo(BaseModel):
         class_info: For each class its title, colour, group and so on, where known.
         size: Side of the images in training, in pixels.
         tta: Settings of the test-time views.
-        precision: Precision of training, such as ``32-true`` or ``bf16-mixed``.
+        precision: What the model was trained and evaluated in.
         provenance: Where the model comes from: data hash, seeds, weights, versions.
     """
 
@@ -51,7 +51,7 @@ class BundleInfo(BaseModel):
     class_info: dict[str, dict[str, Any]] = {}
     size: int = Field(gt=0)
     tta: dict[str, Any] = {}
-    precision: str = "32-true"
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
     provenance: dict[str, Any] = {}
 
 
