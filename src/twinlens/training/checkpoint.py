@@ -1,0 +1,32 @@
+"""Checkpoints: whole or not there, and read without running any code in them."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from twinlens.errors import UserError
+from twinlens.files import replacing
+
+
+def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
+    """Write tensors, numbers and strings to `path`, whole or not at all."""
+    with replacing(path) as temporary:
+        torch.save(state, temporary)
+
+
+def load_checkpoint(path: Path) -> dict[str, Any] | None:
+    """Read what `save_checkpoint` wrote, onto the CPU; None where there is no file.
+
+    Raises:
+        UserError: The file is damaged.
+    """
+    if not path.exists():
+        return None
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many kinds here: zip, pickle, EOF, runtime
+        raise UserError(
+            f"{path} is damaged and cannot be resumed from: delete it to start this run again."
+        ) from error
+    return state

@@ -1,0 +1,68 @@
+"""Which processor and which precision a run uses, and what the machine is."""
+
+import os
+import platform
+import re
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from lightning_fabric import Fabric
+
+Precision = Literal["auto", "fp32", "bf16"]
+
+
+def make_fabric(precision: Precision = "auto", device: str = "auto") -> Fabric:
+    """Return the engine for one process on one device.
+
+    Args:
+        precision: "fp32", "bf16" (autocast), or "auto": bf16 where the processor has it.
+        device: "auto", "cpu", "cuda" or "mps".
+    """
+    fabric = Fabric(accelerator=device, devices=1)
+    resolved = resolve_precision(precision, fabric.device)
+    return Fabric(
+        accelerator=device, devices=1, precision="bf16-mixed" if resolved == "bf16" else "32-true"
+    )
+
+
+def resolve_precision(precision: Precision, device: torch.device) -> Literal["fp32", "bf16"]:
+    """Return the precision that "auto" stands for on this device."""
+    if precision != "auto":
+        return precision
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    if device.type == "cpu":
+        return "bf16" if torch.cpu._is_avx512_bf16_supported() else "fp32"
+    return "fp32"
+
+
+def precision_of(fabric: Fabric) -> Literal["fp32", "bf16"]:
+    """Return the precision that an engine computes in."""
+    return "bf16" if fabric.strategy.precision.precision == "bf16-mixed" else "fp32"
+
+
+def environment(fabric: Fabric) -> dict[str, Any]:
+    """Describe machine and software, as stored beside every result."""
+    packages = ("twinlens", "torch", "lightning-fabric", "numpy", "pandas", "scikit-learn", "scipy")
+    return {
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in packages},
+        "platform": platform.platform(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "device": _device(fabric.device),
+        "precision": precision_of(fabric),
+    }
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    names = re.findall(r"model name\s*: (.*)", info.read_text()) if info.exists() else []
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def _device(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type

@@ -1,0 +1,212 @@
+"""The one training loop: every phase of every training passes through `train`."""
+
+import math
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+from torch.optim import AdamW, Optimizer
+
+from twinlens.console import progress, say
+from twinlens.errors import UserError
+from twinlens.files import read_json, write_json
+from twinlens.seeds import derive
+from twinlens.training.checkpoint import load_checkpoint, save_checkpoint
+from twinlens.training.lr_finder import Finding, find_lr, fixed
+from twinlens.training.one_cycle import Schedule, constant
+
+CHECKPOINT = "checkpoint.pt"
+LR_FINDER = "lr_finder.json"
+
+Loss = Callable[[nn.Module, int], tuple[Tensor, dict[str, Tensor]]]
+"""Function of (module, step) that returns the loss of that step's batch, and its terms."""
+
+TakeStep = Callable[[int, float, float], tuple[float, dict[str, float]]]
+"""Function of (step, lr, momentum) that trains on one batch: its loss, and the loss's terms."""
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A stretch of training with one optimiser and one schedule.
+
+    Attributes:
+        name: Unique among the phases of a training.
+        schedule: Learning rate and momentum of each step; its length is the phase's.
+        optimizer: Holds the parameters that this phase trains.
+        loss: See `Loss`. It may depend on nothing but module and step, so that a resumed phase
+            goes on as if it had never stopped.
+        frozen: Parts of the module that stay in eval mode, so that BatchNorm keeps its statistics.
+    """
+
+    name: str
+    schedule: Schedule
+    optimizer: Optimizer
+    loss: Loss
+    frozen: tuple[nn.Module, ...] = ()
+
+
+def adamw(
+    module: nn.Module,
+    *,
+    weight_decay: float,
+    betas: tuple[float, float] = (0.9, 0.99),
+    eps: float = 1e-5,
+) -> AdamW:
+    """Return fastai's Adam over the parameters that require a gradient.
+
+    Weight decay is decoupled and spares biases and norms (every parameter of one dimension).
+    With weight_decay 0 it is Adam.
+    """
+    parameters = [p for p in module.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    return AdamW(groups, lr=0.0, betas=betas, eps=eps)
+
+
+def train(
+    module: nn.Module,
+    phases: Iterable[Phase],
+    *,
+    fabric: Fabric,
+    folder: Path,
+    seed: int,
+    checkpoint_every_s: float = 60.0,
+) -> pd.DataFrame:
+    """Train a module through its phases, resuming from `folder` where a checkpoint lies there.
+
+    The checkpoint is loaded before the first phase is asked for, so `phases` may be a generator
+    that computes between its phases, such as a learning-rate finder; it then runs again on
+    resuming, on the same weights.
+
+    Args:
+        module: What is trained, in place.
+        phases: The phases in order.
+        fabric: The engine: device and precision.
+        folder: Where the checkpoint is kept.
+        seed: Seeds the global generator at each step, which dropout inside an encoder uses.
+        checkpoint_every_s: Seconds between checkpoints; each phase also ends with one.
+
+    Returns:
+        A row for each step: phase, step, lr, momentum, loss, the loss's terms and seconds.
+
+    Raises:
+        UserError: The loss is no longer a finite number.
+    """
+    path = folder / CHECKPOINT
+    state: dict[str, Any] = load_checkpoint(path) or {"done": [], "phase": None, "history": []}
+    if "module" in state:
+        module.load_state_dict(state["module"])
+    module.to(fabric.device)
+    with torch.random.fork_rng():
+        for phase in phases:
+            if phase.name not in state["done"]:
+                _train_phase(module, phase, state, fabric, path, seed, checkpoint_every_s)
+    return pd.DataFrame(state["history"])
+
+
+def _train_phase(
+    module: nn.Module,
+    phase: Phase,
+    state: dict[str, Any],
+    fabric: Fabric,
+    path: Path,
+    seed: int,
+    checkpoint_every_s: float,
+) -> None:
+    first = 0
+    take_step = _stepper(module, phase, fabric, seed)
+    if state["phase"] == phase.name:
+        first = state["step"]
+        phase.optimizer.load_state_dict(state["optimizer"])
+    state |= {"phase": phase.name, "module": module.state_dict()}
+    total, saved = len(phase.schedule), time.monotonic()
+    with progress(phase.name.replace("_", "-"), total) as show:
+        for step in range(first, total):
+            began = time.monotonic()
+            lr, momentum = float(phase.schedule.lr[step]), float(phase.schedule.momentum[step])
+            loss, terms = take_step(step, lr, momentum)
+            if not math.isfinite(loss):
+                raise UserError(
+                    f"The loss became {loss} at step {step} of phase '{phase.name}' "
+                    f"(rate {lr:.2g}): try a lower learning rate, or precision fp32."
+                )
+            row = {"phase": phase.name, "step": step, "lr": lr, "momentum": momentum, "loss": loss}
+            seconds = time.monotonic() - began
+            state["history"].append(row | terms | {"seconds": seconds})
+            show(step + 1, f"loss {loss:.4g}")
+            if time.monotonic() - saved >= checkpoint_every_s:
+                state |= {"step": step + 1, "optimizer": phase.optimizer.state_dict()}
+                save_checkpoint(path, state)
+                saved = time.monotonic()
+    state["done"].append(phase.name)
+    state |= {"phase": None, "step": 0, "optimizer": {}}
+    save_checkpoint(path, state)
+
+
+def _stepper(module: nn.Module, phase: Phase, fabric: Fabric, seed: int) -> TakeStep:
+    """Return the function that trains on one batch; a loss that is not finite changes nothing."""
+    wrapped, optimizer = fabric.setup(module, phase.optimizer)
+
+    def take_step(step: int, lr: float, momentum: float) -> tuple[float, dict[str, float]]:
+        wrapped.train()
+        for part in phase.frozen:
+            part.eval()
+        for group in optimizer.param_groups:
+            group["lr"], group["betas"] = lr, (momentum, group["betas"][1])
+        torch.manual_seed(derive(seed, phase.name, step))  # dropout inside an encoder
+        loss, terms = phase.loss(wrapped, step)
+        value = float(loss.item())
+        if math.isfinite(value):
+            fabric.backward(loss)
+            optimizer.step()
+            optimizer.zero_grad()
+        return value, {name: float(term.item()) for name, term in terms.items()}
+
+    return take_step
+
+
+def choose_lr(
+    lr: float | Literal["valley"],
+    module: nn.Module,
+    optimizer: Optimizer,
+    loss: Loss,
+    *,
+    fallback: float,
+    fabric: Fabric,
+    folder: Path,
+    seed: int,
+) -> Finding:
+    """Return the maximum rate for one-cycle: as given, as found, or as found before a restart.
+
+    Args:
+        lr: A rate, or "valley" for the learning-rate finder.
+        module: What is trained; it is left as it was.
+        optimizer: Holds the parameters to train.
+        loss: See `Loss`; give it other batches than the training's.
+        fallback: Rate to take where the finder's curve says nothing.
+        fabric: The engine.
+        folder: Where lr_finder.json is kept.
+        seed: As for `train`.
+    """
+    path = folder / LR_FINDER
+    if path.exists():
+        return Finding(**read_json(path))
+    if lr == "valley":
+        mock = Phase("lr_finder", constant(0, 0.0), optimizer, loss)
+        take_step = _stepper(module, mock, fabric, seed)
+        finding = find_lr(
+            module, optimizer, lambda step, rate: take_step(step, rate, 0.9)[0], fallback=fallback
+        )
+    else:
+        finding = fixed(lr)
+    say(f"Learning rate: {finding.message}")
+    write_json(path, finding.as_dict())
+    return finding

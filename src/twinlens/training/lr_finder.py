@@ -1,0 +1,144 @@
+"""The learning-rate finder: a mock training whose rate rises until the loss diverges.
+
+Smith (arXiv 1506.01186), as fastai's `lr_find` does it and the paper uses it (section 3.3,
+Figure 5): 100 exponential steps from 1e-7 to 10, the smoothed loss, and the `valley` rule.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from torch import nn
+from torch.optim import Optimizer
+
+_SMOOTHING = 0.98
+_DIVERGED = 4.0
+_SHORTEST = 10
+"""A decreasing subsequence under this length (of 85 losses) says nothing."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A learning rate, the curve it was read from, and how it was read.
+
+    `how` is "valley", "fallback" (the curve said nothing) or "fixed" (nobody asked the finder).
+    """
+
+    suggestion: float
+    how: str
+    message: str
+    lrs: list[float]
+    losses: list[float]
+    smoothed: list[float]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the finding as plain values for JSON."""
+        return asdict(self)
+
+
+def fixed(lr: float) -> Finding:
+    """Return the finding of somebody who chose the rate beforehand."""
+    return Finding(lr, "fixed", f"The rate {lr:g} was given; the finder did not run.", [], [], [])
+
+
+def find_lr(
+    module: nn.Module,
+    optimizer: Optimizer,
+    take_step: Callable[[int, float], float],
+    *,
+    fallback: float,
+    lowest: float = 1e-7,
+    highest: float = 10.0,
+    steps: int = 100,
+) -> Finding:
+    """Find a maximum learning rate for one-cycle.
+
+    Weights, buffers and optimiser are afterwards as they were, bit for bit, also when
+    `take_step` fails.
+
+    Args:
+        module: What is trained.
+        optimizer: Its optimiser.
+        take_step: Function of (step, lr) that trains on one batch and returns its loss.
+        fallback: Rate to take where the curve is too short to mean anything.
+        lowest: First rate.
+        highest: Rate of the last step.
+        steps: Number of rates.
+    """
+    weights, optimiser_state = deepcopy(module.state_dict()), deepcopy(optimizer.state_dict())
+    modes = {name: part.training for name, part in module.named_modules()}
+    lrs: list[float] = []
+    losses: list[float] = []
+    smoothed: list[float] = []
+    try:
+        for step in range(steps):
+            lr = lowest * (highest / lowest) ** (step / steps)
+            loss = take_step(step, lr)
+            if not math.isfinite(loss):
+                break
+            lrs.append(lr)
+            losses.append(loss)
+            smoothed = smooth(losses)
+            if smoothed[-1] > _DIVERGED * min(smoothed):
+                break
+    finally:
+        module.load_state_dict(weights)
+        optimizer.load_state_dict(optimiser_state)
+        optimizer.zero_grad()
+        for name, part in module.named_modules():
+            part.training = modes[name]
+    suggestion, how, message = _suggest(lrs, smoothed, steps, fallback)
+    return Finding(suggestion, how, message, lrs, losses, smoothed)
+
+
+def smooth(losses: Sequence[float], beta: float = _SMOOTHING) -> list[float]:
+    """Return the exponential moving average of the losses, without its bias towards zero."""
+    average, result = 0.0, []
+    for i, loss in enumerate(losses, start=1):
+        average = beta * average + (1 - beta) * loss
+        result.append(average / (1 - beta**i))
+    return result
+
+
+def longest_decrease(losses: Sequence[float]) -> tuple[int, int]:
+    """Return (index of the last loss, length) of the longest decreasing subsequence.
+
+    A subsequence: its losses need not be neighbours. Of several, the one that ends first.
+    """
+    values = np.asarray(losses)
+    lengths = np.ones(len(values), dtype=int)
+    for i in range(1, len(values)):
+        before = lengths[:i][values[:i] > values[i]]
+        if len(before):
+            lengths[i] = before.max() + 1
+    end = int(lengths.argmax())
+    return end, int(lengths[end])
+
+
+def valley(lrs: Sequence[float], losses: Sequence[float]) -> tuple[float, int]:
+    """Return fastai's `valley` rate, and the length of the decrease that it lies in.
+
+    With the longest decreasing subsequence, of length L and ending at index e, the rate stands
+    at index (e - L) + floor(L/3) + floor(L/6): about half way down.
+    """
+    end, length = longest_decrease(losses)
+    index = max(0, (end - length) + length // 3 + length // 6)
+    return lrs[index], length
+
+
+def _suggest(
+    lrs: list[float], smoothed: list[float], steps: int, fallback: float
+) -> tuple[float, str, str]:
+    """Apply `valley` to what remains without the first tenth and the last five losses."""
+    window = slice(steps // 10, -5)
+    if len(lrs[window]) >= _SHORTEST:
+        lr, length = valley(lrs[window], smoothed[window])
+        if length >= _SHORTEST:
+            return lr, "valley", f"valley suggests {lr:.2g}, from {len(lrs)} rates."
+        reason = f"the loss never fell for long (at most {length} times in {len(lrs)} rates)"
+    else:
+        reason = f"the loss diverged after {len(lrs)} rates"
+    return fallback, "fallback", f"No rate could be read, since {reason}; took {fallback:g}."

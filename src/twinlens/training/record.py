@@ -1,0 +1,89 @@
+"""What a run keeps about itself, so that anybody can tell what it was and run it again."""
+
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from twinlens.data.dataset import Dataset
+from twinlens.data.splits import Split, counts
+from twinlens.errors import UserError
+from twinlens.files import digest, read_json, replacing, write_json
+from twinlens.training.loop import CHECKPOINT
+
+RUN = "run.json"
+_REQUEST = "request.json"
+
+
+def start(folder: Path, request: dict[str, Any]) -> None:
+    """Note in a work folder what is being made, or check that it is the same as before.
+
+    Raises:
+        UserError: The interrupted attempt that is to be resumed was for something else.
+    """
+    path = folder / _REQUEST
+    request = {**request, "digest": digest(request)}
+    if not path.exists():
+        write_json(path, request)
+        return
+    earlier = read_json(path)
+    if earlier["digest"] != request["digest"]:
+        changed = sorted(k for k in request if k != "digest" and earlier.get(k) != request[k])
+        raise UserError(
+            f"{folder} was started with other settings ({', '.join(changed) or 'other keys'}): "
+            "resume it with the settings it had, or pass --overwrite to start again."
+        )
+
+
+def finish(
+    folder: Path, record: dict[str, Any], history: pd.DataFrame, *, images_per_step: int
+) -> None:
+    """Write run.json and history.parquet, and drop what only resuming needed."""
+    with replacing(folder / "history.parquet") as temporary:
+        history.to_parquet(temporary, index=False)
+    seconds = float(history["seconds"].sum()) if len(history) else 0.0
+    speed = images_per_step * len(history) / seconds if seconds else None
+    write_json(folder / RUN, {**record, "seconds": seconds, "images_per_s": speed})
+    for leftover in (folder / _REQUEST, folder / CHECKPOINT):
+        leftover.unlink(missing_ok=True)
+
+
+def command(name: str, dataset: Path | str, out: Path | str, options: dict[str, Any]) -> str:
+    """Return the command line that does the same again; `set` holds changed settings."""
+    words = ["twinlens", name, str(dataset), "--out", str(out)]
+    for option, value in options.items():
+        if option == "set":
+            for key, setting in (value or {}).items():
+                words += ["--set", f"{key}={json.dumps(setting)}"]
+        elif value is not None:
+            words += [f"--{option}", str(value)]
+    return shlex.join(words)
+
+
+def read_run(folder: Path) -> dict[str, Any]:
+    """Read a finished run's record.
+
+    Raises:
+        UserError: The folder is not a finished run.
+    """
+    if not (folder / RUN).exists():
+        raise UserError(f"{folder} is not a finished run: it holds no {RUN}.")
+    record: dict[str, Any] = read_json(folder / RUN)
+    return record
+
+
+def describe_data(dataset: Dataset, split: Split) -> dict[str, Any]:
+    """Describe data set and split, with the hashes that identify them."""
+    return {
+        "path": str(dataset.path),
+        "hash": dataset.hash,
+        "size": dataset.size,
+        "classes": dataset.classes,
+        "class_info": dataset.class_info,
+        "counts": counts(dataset, split),
+        "split": split.name,
+        "split_hash": split.info["hash"],
+        "notice": dataset.info.get("notice", ""),
+    }
