@@ -1,0 +1,1 @@
+"""Self-supervised pretraining: the losses, and the training that minimises them."""

@@ -1,0 +1,66 @@
+"""The Barlow Twins loss: Zbontar et al. 2021 (arXiv 2103.03230); equation 1 of the paper."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from twinlens.types import Embeddings
+
+
+def barlow_twins(
+    z1: Embeddings, z2: Embeddings, *, lambda_: float | None = None, eps: float = 1e-5
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Return the loss and its two terms, computed in fp32 (fp64 for fp64 input).
+
+    loss = sum_i (C_ii - 1)^2 + lambda sum_{i != j} C_ij^2
+
+    Args:
+        z1: Embeddings of the first views, shape (n, d).
+        z2: Embeddings of the second views of the same images, shape (n, d).
+        lambda_: Weight of the redundancy term; None for 1/d.
+        eps: Added to the variance in the standardisation; 0 for none.
+
+    Returns:
+        The loss, and its terms "invariance" and "redundancy" (without lambda) with the
+        redundancy's "floor".
+    """
+    n, d = z1.shape
+    with torch.autocast(z1.device.type, enabled=False):
+        C = cross_correlation(_full(z1), _full(z2), eps=eps)
+        diagonal = C.diagonal()
+        invariance = (diagonal - 1).square().sum()
+        redundancy = C.square().sum() - diagonal.square().sum()
+        loss = invariance + (1 / d if lambda_ is None else lambda_) * redundancy
+    floor = torch.tensor(redundancy_floor(n, d))
+    return loss, {
+        "invariance": invariance.detach(),
+        "redundancy": redundancy.detach(),
+        "floor": floor,
+    }
+
+
+def cross_correlation(
+    z1: Embeddings, z2: Embeddings, *, eps: float = 1e-5
+) -> Float[Tensor, "dim dim"]:
+    """Return C = standardise(z1)^T standardise(z2) / n, shape (d, d)."""
+    return standardise(z1, eps=eps).T @ standardise(z2, eps=eps) / len(z1)
+
+
+def standardise(z: Embeddings, *, eps: float = 1e-5) -> Embeddings:
+    """Give every dimension mean 0 and (biased) standard deviation 1 over the batch."""
+    centred = z - z.mean(dim=0)
+    return centred / (centred.square().mean(dim=0) + eps).sqrt()
+
+
+def redundancy_floor(n: int, d: int) -> float:
+    """Return the least redundancy that n images can have in d dimensions.
+
+    Standardised columns span at most n - 1 dimensions. Where both views agree, C is a positive
+    matrix of trace d and rank at most n - 1, so the sum of its squares is at least d^2 / (n - 1),
+    of which the diagonal holds d.
+    """
+    return max(0.0, d * d / (n - 1) - d) if n > 1 else 0.0
+
+
+def _full(z: Embeddings) -> Embeddings:
+    return z if z.dtype == torch.float64 else z.float()

@@ -1,0 +1,34 @@
+"""A picture of views, so that people see what the network sees (the paper's Figures 4 and 9)."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from twinlens.files import replacing
+from twinlens.types import Images
+
+_GAP = 4
+_WHITE = 255
+
+
+def write_picture(path: Path, lines: Sequence[Images]) -> None:
+    """Write batches of images as a PNG file: a line each, one above the other.
+
+    Args:
+        path: The file.
+        lines: Batches of equal shape, values in [0, 1]; a column shows one image's views.
+    """
+    height, width = lines[0].shape[-2:]
+    columns = max(len(line) for line in lines)
+    canvas = np.full(
+        (len(lines) * (height + _GAP) - _GAP, columns * (width + _GAP) - _GAP, 3), _WHITE, np.uint8
+    )
+    for i, line in enumerate(lines):
+        pixels = (line.mul(255).round().byte()).permute(0, 2, 3, 1).cpu().numpy()
+        for j, image in enumerate(pixels):
+            top, left = i * (height + _GAP), j * (width + _GAP)
+            canvas[top : top + height, left : left + width] = image
+    with replacing(path) as temporary:
+        Image.fromarray(canvas).save(temporary, format="PNG", optimize=True)
