@@ -1,0 +1,75 @@
+"""What can be chosen for a fine-tuning, and the presets."""
+
+from typing import Any, Literal
+
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+
+from twinlens.config import Config, parse
+from twinlens.errors import unknown
+from twinlens.training.device import Precision
+
+
+class FineTuning(Config):
+    """Numbers of a fine-tuning (protocol: section 3.2 and 3.3 of the paper).
+
+    Attributes:
+        tuning: "fine_tune": head first, then everything; "full": everything from the start;
+            "probe": a logistic regression on the features of the frozen encoder.
+        epochs: Epochs of one-cycle training.
+        batch_size: Images a step; a last partial batch is dropped.
+        views: A name in `views.recipes.RECIPES`, for training and for test-time augmentation.
+        head_epochs: Epochs for the head alone, the encoder frozen.
+        head_lr: Constant learning rate of those epochs.
+        frozen_batchnorm: Whether BatchNorm keeps its statistics while the encoder is frozen.
+        lr: Maximum learning rate, or "valley" for the learning-rate finder.
+        fallback_lr: Rate to take where the finder's curve says nothing.
+        weight_decay: Decoupled; biases and norms are spared.
+        normalise: Whether images are normalised as the encoder's weights expect.
+        tta: Number of views that test-time augmentation averages; 1 for none.
+        tta_clean: Whether the first of them is the image itself.
+        probe_c: Inverse strength of the logistic regression's L2 penalty.
+        precision: "fp32", "bf16" or "auto" (bf16 where the processor has it).
+    """
+
+    tuning: Literal["probe", "fine_tune", "full"] = "fine_tune"
+    epochs: PositiveInt = 40
+    batch_size: int = Field(64, ge=2)
+    views: str = "robust"
+    head_epochs: NonNegativeInt = 1
+    head_lr: PositiveFloat = 1e-3
+    frozen_batchnorm: bool = True
+    lr: PositiveFloat | Literal["valley"] = "valley"
+    fallback_lr: PositiveFloat = 1e-3
+    weight_decay: NonNegativeFloat = 0.01
+    normalise: bool = True
+    tta: PositiveInt = 3
+    tta_clean: bool = True
+    probe_c: PositiveFloat = 0.1
+    precision: Precision = "auto"
+
+
+_PAPER: dict[str, Any] = {
+    "views": "paper",
+    "weight_decay": 0.0,
+    "normalise": False,
+    "tta_clean": False,
+}
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "robust": {},
+    "paper": _PAPER,
+    "paper-code": _PAPER | {"views": "paper-code", "frozen_batchnorm": False, "precision": "fp32"},
+}
+
+
+def fine_tuning_config(preset: str, settings: dict[str, Any], *, where: str) -> FineTuning:
+    """Return a preset with some of its numbers changed.
+
+    Args:
+        preset: A name in `PRESETS`.
+        settings: Fields of `FineTuning` and their values.
+        where: File or option that the settings came from, for the error.
+    """
+    if preset not in PRESETS:
+        raise unknown("preset", preset, PRESETS)
+    return parse(FineTuning, PRESETS[preset] | settings, where=where)

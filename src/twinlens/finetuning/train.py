@@ -1,0 +1,297 @@
+"""Fine-tuning with labels: head first, learning-rate finder, one-cycle; or a linear probe."""
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+import torch.nn.functional as F  # noqa: N812, the field's own name
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from twinlens.data import splits
+from twinlens.data.batches import Batches, reader
+from twinlens.data.dataset import Dataset, open_dataset
+from twinlens.errors import UserError, unknown
+from twinlens.evaluation.evaluate import BATCH_SIZE, opening, score
+from twinlens.evaluation.predict import embed
+from twinlens.evaluation.probe import linear_probe
+from twinlens.files import building, replacing, write_json
+from twinlens.finetuning.config import FineTuning, fine_tuning_config
+from twinlens.models.bundle import save_bundle
+from twinlens.models.encoders import NOT_NORMALISED, Encoder, build_encoder
+from twinlens.models.heads import classifier
+from twinlens.models.weights import load_weights
+from twinlens.pretraining.train import ENCODER
+from twinlens.seeds import derive
+from twinlens.training import loop
+from twinlens.training.device import environment, make_fabric, precision_of
+from twinlens.training.loop import Loss, Phase, adamw, choose_lr
+from twinlens.training.one_cycle import constant, one_cycle
+from twinlens.training.record import RUN, command, describe_data, finish, read_run, start
+from twinlens.types import Images, Logits, Rows
+from twinlens.views.recipes import RECIPES, normalise, view
+
+MODEL = "model"
+
+
+class Classifier(nn.Module):
+    """Encoder and head, from normalised images to logits."""
+
+    def __init__(self, encoder: Encoder, head: nn.Linear) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.head = head
+
+    def forward(self, images: Images) -> Logits:
+        """Return logits of shape (batch, class)."""
+        logits: Logits = self.head(self.encoder(images))
+        return logits
+
+
+def train(
+    dataset: Path | str,
+    out: Path | str,
+    *,
+    encoder: str | None = None,
+    weights: str = "random",
+    pretrained: Path | str | None = None,
+    preset: str = "robust",
+    settings: dict[str, Any] | None = None,
+    split: str | None = None,
+    budget: float = 1.0,
+    seed: int = 0,
+    device: str = "auto",
+    overwrite: bool = False,
+    resume: bool = False,
+) -> Path:
+    """Train a classifier on the labelled training images, and evaluate it.
+
+    Args:
+        dataset: Folder of an imported data set.
+        out: Folder to make: model/ (a bundle), metrics.json, predictions.parquet, run.json,
+            history.parquet, lr_finder.json.
+        encoder: A name in `ENCODERS`, or ``timm/NAME``; None for the pretrained run's, or
+            resnet50.
+        weights: "random", or a file with the encoder's weights.
+        pretrained: Folder of a pretraining run to start from, instead of `weights`.
+        preset: A name in `finetuning.config.PRESETS`.
+        settings: Fields of `FineTuning` that differ from the preset.
+        split: Name of the split; None for the only one.
+        budget: Share of the labelled training images to use, in (0, 1].
+        seed: Everything random derives from it.
+        device: "auto", "cpu", "cuda" or "mps".
+        overwrite: Replace `out`.
+        resume: Go on with an interrupted attempt.
+
+    Returns:
+        The folder `out`.
+    """
+    config = fine_tuning_config(preset, settings or {}, where="Settings of the fine-tuning")
+    if config.views not in RECIPES:
+        raise unknown("recipe of views", config.views, RECIPES)
+    data = open_dataset(dataset)
+    chosen = splits.open_split(data, split)
+    rows = splits.budget(data, chosen, budget, derive(seed, "budget"))
+    fabric = make_fabric(config.precision, device)
+    network, origin = _encoder(encoder, weights, pretrained, config, seed)
+    request = {
+        "kind": "train",
+        "encoder": network.name,
+        **origin,
+        "preset": preset,
+        **config.model_dump(mode="json"),
+        "budget": budget,
+        "seed": seed,
+        "data_hash": data.hash,
+        "split_hash": chosen.hash,
+    }
+    options = {
+        "encoder": encoder,
+        "weights": None if pretrained else weights,
+        "pretrained": pretrained,
+        "preset": preset,
+        "split": chosen.name,
+        "budget": budget,
+        "seed": seed,
+        "set": settings,
+    }
+    with building(Path(out), marker=RUN, overwrite=overwrite, resume=resume, keep=True) as folder:
+        start(folder, request)
+        head = classifier(network.feature_dim, len(data.classes), seed)
+        if config.tuning == "probe":
+            head = _probe(network, data, rows, config, fabric)
+            history = pd.DataFrame()
+        else:
+            history = _fine_tune(
+                Classifier(network, head), data, rows, config, fabric, folder, seed
+            )
+        tta = {
+            "views": config.tta,
+            "clean": config.tta_clean,
+            "recipe": config.views,
+            "seed": derive(seed, "test-time views"),
+        }
+        _evaluate(network, head, data, chosen, tta, fabric, folder)
+        about = {
+            "classes": data.classes,
+            "class_info": data.class_info,
+            "size": data.size,
+            "tta": tta,
+            "precision": precision_of(fabric),
+            "provenance": request,
+        }
+        save_bundle(folder / MODEL, network, head, about)
+        tested = len(chosen.rows["test"])
+        record = {
+            "kind": "train",
+            "budget": budget,
+            "seed": seed,
+            "config": request,
+            "images": len(rows),
+            "environment": environment(fabric),
+            "data": describe_data(data, chosen),
+            "test_openings": [opening("test", tested, Path(out).name)] if tested else [],
+            "command": command("train", dataset, out, options),
+        }
+        finish(folder, record, history, images_per_step=config.batch_size)
+    return Path(out)
+
+
+def _encoder(
+    name: str | None,
+    weights: str,
+    pretrained: Path | str | None,
+    config: FineTuning,
+    seed: int,
+) -> tuple[Encoder, dict[str, Any]]:
+    """Build the encoder that training starts from, and say where it comes from."""
+    if pretrained is None:
+        encoder = build_encoder(name or "resnet50", seed)
+        origin = load_weights(encoder, weights)
+    else:
+        run = read_run(Path(pretrained))
+        theirs = run["config"].get("encoder")
+        if run["kind"] != "pretrain" or weights != "random" or name not in (None, theirs):
+            raise UserError(
+                f"--pretrained {pretrained} is a '{run['kind']}' run of the encoder {theirs}: "
+                "name a pretraining run, without --weights, and its encoder or none."
+            )
+        encoder = build_encoder(theirs, seed)
+        load_weights(encoder, str(Path(pretrained) / ENCODER))
+        encoder.mean, encoder.std = (tuple(run["normalisation"][k]) for k in ("mean", "std"))
+        origin = {"weights": run["weights"]["weights"], "pretrained": run["config"]}
+    if not config.normalise:
+        encoder.mean, encoder.std = NOT_NORMALISED
+    return encoder, origin
+
+
+def _fine_tune(
+    model: Classifier,
+    data: Dataset,
+    rows: Rows,
+    config: FineTuning,
+    fabric: Fabric,
+    folder: Path,
+    seed: int,
+) -> pd.DataFrame:
+    """Train the model through its phases, in place."""
+    encoder, head = model.encoder, model.head
+    loss = partial(_loss, encoder, data, rows, config, fabric.device)
+
+    def phases() -> Iterator[Phase]:
+        epoch = len(rows) // config.batch_size
+        if config.tuning == "fine_tune" and config.head_epochs:
+            encoder.requires_grad_(False)
+            yield Phase(
+                "head",
+                constant(config.head_epochs * epoch, config.head_lr),
+                adamw(head, weight_decay=config.weight_decay),
+                loss(derive(seed, "head phase")),
+                frozen=(encoder,) if config.frozen_batchnorm else (),
+            )
+            encoder.requires_grad_(True)
+        optimizer = adamw(model, weight_decay=config.weight_decay)
+        finding = choose_lr(
+            config.lr,
+            model,
+            optimizer,
+            loss(derive(seed, "lr finder")),
+            fallback=config.fallback_lr,
+            fabric=fabric,
+            folder=folder,
+            seed=seed,
+        )
+        yield Phase(
+            "one_cycle",
+            one_cycle(config.epochs * epoch, finding.suggestion),
+            optimizer,
+            loss(derive(seed, "one-cycle phase")),
+        )
+
+    return loop.train(model, phases(), fabric=fabric, folder=folder, seed=seed)
+
+
+def _loss(
+    encoder: Encoder,
+    data: Dataset,
+    rows: Rows,
+    config: FineTuning,
+    device: torch.device,
+    seed: int,
+) -> Loss:
+    """Return cross-entropy of a step's batch; batches and views depend on seed and step alone."""
+    batches = Batches(data.images, rows, batch_size=config.batch_size, seed=seed, device=device)
+    labels = torch.from_numpy(data.labels)
+
+    def loss(model: nn.Module, step: int) -> tuple[Tensor, dict[str, Tensor]]:
+        batch = batches.rows(step)
+        views = view(
+            batches.images(batch), batch, recipe=RECIPES[config.views], seed=seed, step=step
+        )
+        logits = model(normalise(views, encoder.mean, encoder.std))
+        return F.cross_entropy(logits.float(), labels[batch].to(device)), {}
+
+    return loss
+
+
+def _probe(
+    encoder: Encoder, data: Dataset, rows: Rows, config: FineTuning, fabric: Fabric
+) -> nn.Linear:
+    """Fit a logistic regression to the features of the images themselves."""
+    encoder.to(fabric.device)
+    features = embed(
+        encoder,
+        reader(data.images, rows, fabric.device),
+        rows,
+        size=data.size,
+        batch_size=BATCH_SIZE,
+        autocast=fabric.autocast,
+    )
+    return linear_probe(
+        features, data.labels[rows], classes=len(data.classes), c=config.probe_c
+    ).to(fabric.device)
+
+
+def _evaluate(
+    encoder: Encoder,
+    head: nn.Linear,
+    data: Dataset,
+    split: splits.Split,
+    tta: dict[str, Any],
+    fabric: Fabric,
+    folder: Path,
+) -> None:
+    """Score validation and test images, and keep metrics and predictions."""
+    scores, tables = {}, []
+    for part in ("val", "test"):
+        rows = split.rows[part]
+        if len(rows):
+            scores[part], table = score(encoder, head, data, rows, part, tta=tta, fabric=fabric)
+            tables.append(table)
+    write_json(folder / "metrics.json", scores)
+    if tables:
+        with replacing(folder / "predictions.parquet") as temporary:
+            pd.concat(tables).to_parquet(temporary, index=False)
