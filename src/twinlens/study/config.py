@@ -1,0 +1,150 @@
+"""The study file: data, arms, seeds and label budgets."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import Field, field_validator, model_validator
+
+from twinlens.config import Config, override, parse, read_yaml
+from twinlens.errors import unknown
+from twinlens.evaluation.metrics import METRICS
+from twinlens.finetuning.config import FineTuning, fine_tuning_config
+from twinlens.pretraining.config import PRESETS, Pretraining, pretraining_config
+from twinlens.pretraining.train import IMAGES
+from twinlens.training.device import Precision
+
+Budget = Annotated[float, Field(gt=0, le=1)]
+
+
+class Arm(Config):
+    """One way to a classifier.
+
+    Attributes:
+        encoder: Overrides the study's.
+        weights: "random", or a file with the encoder's weights.
+        pretrain: Settings of a self-supervised pretraining before the training, over the study's
+            own `pretrain`; {} for just those, null for none.
+        images: Which images that pretraining sees; a name in `pretraining.train.IMAGES`.
+        train: Settings of the training, over the study's own `train`.
+    """
+
+    encoder: str | None = None
+    weights: str = "random"
+    pretrain: dict[str, Any] | None = None
+    images: str = "unlabelled"
+    train: dict[str, Any] = Field(default={})
+
+    @field_validator("images")
+    @classmethod
+    def _known_images(cls, images: str) -> str:
+        if images not in IMAGES:
+            raise ValueError(str(unknown("choice of images", images, IMAGES)))
+        return images
+
+
+class Study(Config):
+    """A paired comparison.
+
+    Attributes:
+        title: Heads the report.
+        data: Folder of an imported data set, relative to where the command is given.
+        split: Name of the split; null for the only one.
+        preset: "robust", "paper" or "paper-code", for pretraining and training.
+        encoder: A name in `ENCODERS`, or ``timm/NAME``.
+        precision: "fp32", "bf16" or "auto"; the same for all runs.
+        seeds: The seeds, or their number.
+        budgets: Shares of the labelled training images; nested.
+        pretrain: Settings of `Pretraining` for every arm that pretrains.
+        train: Settings of `FineTuning` for every arm.
+        arms: The arms by name.
+        reference: The arm that others are compared with; null for the first.
+        primary_metric: Declared beforehand; null for balanced accuracy (robust) or accuracy.
+    """
+
+    title: str = "Does self-supervised pretraining help here?"
+    data: str
+    split: str | None = None
+    preset: str = "robust"
+    encoder: str = "resnet50"
+    precision: Precision = "auto"
+    seeds: list[int] = Field(default=[0, 1, 2], min_length=1)
+    budgets: list[Budget] = Field(default=[1.0], min_length=1)
+    pretrain: dict[str, Any] = Field(default={})
+    train: dict[str, Any] = Field(default={})
+    arms: dict[str, Arm] = Field(min_length=1)
+    reference: str = ""
+    primary_metric: str = ""
+
+    @field_validator("seeds", mode="before")
+    @classmethod
+    def _count(cls, seeds: Any) -> Any:
+        return list(range(seeds)) if isinstance(seeds, int) and seeds > 0 else seeds
+
+    @field_validator("seeds", "budgets")
+    @classmethod
+    def _distinct(cls, values: list[Any]) -> list[Any]:
+        if len(set(values)) < len(values):
+            raise ValueError("no value may come twice")
+        return values
+
+    @field_validator("preset")
+    @classmethod
+    def _known_preset(cls, preset: str) -> str:
+        if preset not in PRESETS:
+            raise ValueError(str(unknown("preset", preset, PRESETS)))
+        return preset
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults(cls, content: Any) -> Any:
+        if not isinstance(content, dict):
+            return content
+        arms = content.get("arms")
+        first = next(iter(arms), "") if isinstance(arms, dict) else ""
+        metric = "accuracy" if "paper" in str(content.get("preset")) else "balanced_accuracy"
+        defaults = {"reference": first, "primary_metric": metric}
+        return content | {key: content.get(key) or value for key, value in defaults.items()}
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> "Study":
+        if self.reference not in self.arms:
+            raise ValueError(f"Reference: {unknown('arm', self.reference, self.arms)}")
+        if self.primary_metric not in METRICS:
+            raise ValueError(f"{unknown('primary_metric', self.primary_metric, METRICS)}")
+        return self
+
+    def pretraining(self, arm: str) -> Pretraining | None:
+        """Return the resolved pretraining of an arm, or None where it has none."""
+        own = self.arms[arm].pretrain
+        if own is None:
+            return None
+        settings = {**self.pretrain, **own, "precision": self.precision}
+        return pretraining_config(self.preset, settings, where=f"Pretraining of the arm '{arm}'")
+
+    def training(self, arm: str) -> FineTuning:
+        """Return the resolved training of an arm."""
+        settings = {**self.train, **self.arms[arm].train, "precision": self.precision}
+        return fine_tuning_config(self.preset, settings, where=f"Training of the arm '{arm}'")
+
+
+def read_study(path: Path, settings: list[str]) -> Study:
+    """Read and check a study file.
+
+    Args:
+        path: A YAML file.
+        settings: Overrides of the form ``key.subkey=value``.
+
+    Raises:
+        UserError: Says which key is wrong and what would be right.
+    """
+    study = parse(Study, override(read_yaml(path), settings), where=str(path))
+    for arm in study.arms:
+        study.training(arm)
+        study.pretraining(arm)
+    return study
+
+
+def as_yaml(study: Study) -> str:
+    """Return the resolved study as a study file."""
+    return yaml.safe_dump(study.model_dump(mode="json"), sort_keys=False, allow_unicode=True)

@@ -1,0 +1,101 @@
+"""From a study to the list of its runs: what is shared, what is not."""
+
+import re
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from twinlens.files import digest
+from twinlens.study.config import Study
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a study.
+
+    Attributes:
+        id: Name of its folder: readable, and ending in a digest of all that determines it.
+        kind: "pretrain" or "train".
+        arm: For a training, its arm. A pretraining belongs to all arms that ask for the same.
+        seed: Its seed.
+        budget: For a training, its label budget.
+        needs: For a training, the pretraining that it starts from.
+        arguments: What `pretrain` or `train` is called with.
+    """
+
+    id: str
+    kind: str
+    arm: str | None
+    seed: int
+    budget: float | None
+    needs: str | None
+    arguments: dict[str, Any]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the run as plain values for JSON."""
+        return asdict(self)
+
+
+def make_plan(study: Study, *, data_hash: str, split_hash: str) -> list[Run]:
+    """List the runs of a study, seed by seed, each after what it needs.
+
+    There is one pretraining a seed, shared by that seed's budgets and by arms whose pretraining
+    is the same. Seeds leave the arm out of what they determine, so arms are paired.
+
+    Args:
+        study: The study.
+        data_hash: Of the data set; part of each run's identity, like the split's.
+        split_hash: Of the split.
+    """
+    identity = {"data": data_hash, "split": split_hash}
+    runs: dict[str, Run] = {}
+    for seed in study.seeds:
+        for arm in study.arms:
+            pretraining = _pretraining(study, arm, seed, identity)
+            for run in (pretraining, *_trainings(study, arm, seed, pretraining, identity)):
+                if run:
+                    runs.setdefault(run.id, run)
+    return list(runs.values())
+
+
+def _pretraining(study: Study, arm: str, seed: int, identity: dict[str, str]) -> Run | None:
+    config = study.pretraining(arm)
+    if config is None:
+        return None
+    arguments = {
+        "encoder": study.arms[arm].encoder or study.encoder,
+        "weights": study.arms[arm].weights,
+        "images": study.arms[arm].images,
+        "preset": study.preset,
+        "settings": config.model_dump(by_alias=True, mode="json"),
+        "seed": seed,
+    }
+    name = f"pretrain-{_slug(config.method)}-{arguments['images']}-seed{seed}"
+    return Run(_id(name, arguments | identity), "pretrain", None, seed, None, None, arguments)
+
+
+def _trainings(
+    study: Study, arm: str, seed: int, pretraining: Run | None, identity: dict[str, str]
+) -> list[Run]:
+    needs = pretraining.id if pretraining else None
+    runs = []
+    for budget in study.budgets:
+        arguments = {
+            "encoder": study.arms[arm].encoder or study.encoder,
+            "weights": "random" if pretraining else study.arms[arm].weights,
+            "preset": study.preset,
+            "settings": study.training(arm).model_dump(mode="json"),
+            "budget": budget,
+            "seed": seed,
+        }
+        name = f"train-{_slug(arm)}-seed{seed}-labels{budget:g}"
+        run_id = _id(name, arguments | identity | {"needs": needs})
+        runs.append(Run(run_id, "train", arm, seed, budget, needs, arguments))
+    return runs
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") or "arm"
+
+
+def _id(name: str, content: dict[str, Any]) -> str:
+    return f"{name}-{digest(content)[:8]}"
