@@ -1,0 +1,44 @@
+# Two commands do everything on a fresh machine with Python 3.11 or newer:
+#   make demo    the environment, then the main job on synthetic images
+#   make test    the environment, then all tests
+PYTHON ?= python3
+BIN := .venv/bin
+PEERS := .venv-peers/bin
+PIP := -m pip install --quiet --disable-pip-version-check
+
+.PHONY: demo test check real peers clean
+
+demo: .venv/installed
+	$(BIN)/twinlens demo --out demo --overwrite
+
+test: .venv/installed
+	$(BIN)/pytest
+
+# Format, lint, types and import layers.
+check: .venv/installed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# Tests on real images, tables and weights in ../shared; they skip where it is missing.
+real: .venv/installed
+	$(BIN)/pytest -m real
+
+# The second environment: timm, lightly and fastai, for oracle tests and benchmarks.
+peers: .venv-peers/installed
+	PYTHONPATH=src $(PEERS)/pytest -m peers
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python $(PIP) --constraint constraints.txt --upgrade pip
+	$(BIN)/python $(PIP) --constraint constraints.txt --editable . --group dev
+	touch $@
+
+.venv-peers/installed: pyproject.toml constraints-peers.txt
+	$(PYTHON) -m venv .venv-peers
+	$(PEERS)/python $(PIP) --requirement constraints-peers.txt
+	touch $@
+
+clean:
+	rm -rf .venv .venv-peers demo

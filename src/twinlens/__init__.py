@@ -1,0 +1,58 @@
+"""Medical-image classifiers from few labels, and evidence on whether self-supervision helped.
+
+Every command of `twinlens` is a function here. They are imported when first used, so that
+`import twinlens` costs next to nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from twinlens.data.dataset import open_dataset
+    from twinlens.data.importing import import_images
+    from twinlens.data.splits import split
+    from twinlens.demo import demo
+    from twinlens.deploy.predictor import predict
+    from twinlens.evaluation.evaluate import evaluate
+    from twinlens.finetuning.train import train
+    from twinlens.pretraining.train import pretrain
+    from twinlens.reporting.page import report
+    from twinlens.study.compare import compare
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "compare": "twinlens.study.compare",
+    "demo": "twinlens.demo",
+    "evaluate": "twinlens.evaluation.evaluate",
+    "import_images": "twinlens.data.importing",
+    "open_dataset": "twinlens.data.dataset",
+    "predict": "twinlens.deploy.predictor",
+    "pretrain": "twinlens.pretraining.train",
+    "report": "twinlens.reporting.page",
+    "split": "twinlens.data.splits",
+    "train": "twinlens.finetuning.train",
+}
+
+__all__ = [
+    "compare",
+    "demo",
+    "evaluate",
+    "import_images",
+    "open_dataset",
+    "predict",
+    "pretrain",
+    "report",
+    "split",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(import_module(_HOME[name]), name)
+    raise AttributeError(f"module 'twinlens' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]
