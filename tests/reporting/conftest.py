@@ -49,20 +49,36 @@ def _build_study(
     about = _about_data(classes) | (data or {})
     for arm in pretrained:
         for seed in range(seeds):
-            _pretraining_run(folder, arm, list(arms).index(arm), seed, about, pretraining or {})
+            _pretraining_run(folder, list(arms).index(arm), seed, about, pretraining or {})
     scores = {}
     for number, arm in enumerate(arms):
         for budget in budgets:
             for seed in range(seeds):
                 found = _test_metrics(number, budget, seed, names, absent)
                 lr_finder = _lr_finder(seed, fallback=fallback and seed == 1)
-                _training_run(folder, arm, number, budget, seed, about, found, lr_finder)
+                _training_run(folder, number, budget, seed, about, found, lr_finder)
                 scores[arm, budget, seed] = found
     write_json(folder / "results.json", _results(arms, budgets, seeds, scores) | (results or {}))
+    write_json(folder / "plan.json", _plan(arms, pretrained, budgets, seeds))
     settings = {"title": "Do second views help?", "seeds": seeds, "arms": list(arms)}
     (folder / "study.yaml").write_text(yaml.safe_dump(settings, sort_keys=False))
     write_json(folder / "environment.json", {"python": "3.12.1", "torch": "2.13.0", "threads": 2})
     return folder
+
+
+def _plan(
+    arms: Sequence[str], pretrained: Sequence[str], budgets: Sequence[float], seeds: int
+) -> list[dict[str, Any]]:
+    plan: list[dict[str, Any]] = []
+    for seed in range(seeds):
+        for number, arm in enumerate(arms):
+            needs = f"pretrain-{number}-{seed}" if arm in pretrained else None
+            if needs:
+                plan.append({"id": needs, "kind": "pretrain", "arm": None, "needs": None})
+            for budget in budgets:
+                run = f"train-{number}-{budget:g}-{seed}"
+                plan.append({"id": run, "kind": "train", "arm": arm, "needs": needs})
+    return plan
 
 
 def _about_data(classes: dict[str, tuple[str, str, str]]) -> dict[str, Any]:
@@ -79,7 +95,7 @@ def _about_data(classes: dict[str, tuple[str, str, str]]) -> dict[str, Any]:
             "train": counts,
             "val": {name: n // 3 for name, n in counts.items()},
             "test": {name: n // 2 for name, n in counts.items()},
-            "unlabelled": {"": 1500},
+            "unlabelled": {"no label": 1500},
         },
         "split": "robust",
         "split_hash": "cd" * 32,
@@ -118,7 +134,6 @@ def _test_metrics(
 
 def _training_run(
     folder: Path,
-    arm: str,
     number: int,
     budget: float,
     seed: int,
@@ -134,15 +149,16 @@ def _training_run(
     history = pd.concat([head, schedule], ignore_index=True)
     history["step"] = history.groupby("phase").cumcount()
     falling = 1.6 * np.exp(-np.arange(len(history)) / (60 + 60 / (1 + number))) + 0.3
+    history["seconds"] = 0.2
     history["loss"] = falling + 0.1 * rng.random(len(history))
     history.to_parquet(run / "history.parquet")
-    _run_json(run, "train", arm, seed, about, budget, {"preset": "robust", "epochs": 10}, 61.5)
+    _run_json(run, "train", seed, about, budget, {"preset": "robust", "epochs": 10}, 61.5)
     write_json(run / "lr_finder.json", lr_finder)
     write_json(run / "metrics.json", {"test": metrics, "val": metrics})
 
 
 def _pretraining_run(
-    folder: Path, arm: str, number: int, seed: int, about: dict[str, Any], config: dict[str, Any]
+    folder: Path, number: int, seed: int, about: dict[str, Any], config: dict[str, Any]
 ) -> None:
     run = folder / "runs" / f"pretrain-{number}-{seed}"
     run.mkdir(parents=True)
@@ -156,8 +172,9 @@ def _pretraining_run(
     history["redundancy"] = 90 * np.exp(-at / 200) + 25 + 3 * rng.random(len(at))
     history["loss"] = history["invariance"] + history["redundancy"]
     history["floor"] = 21.0
+    history["seconds"] = 0.5
     history.to_parquet(run / "history.parquet")
-    _run_json(run, "pretrain", arm, seed, about, 1.0, {"images": "unlabelled"} | config, 240.0)
+    _run_json(run, "pretrain", seed, about, None, {"images": "unlabelled"} | config, 240.0)
     write_json(run / "lr_finder.json", _lr_finder(seed, fallback=False))
     picture = generator(0, "views").integers(0, 255, (8, 16, 3)).astype(np.uint8)
     Image.fromarray(picture).resize((520, 260), Image.Resampling.NEAREST).save(run / "views.png")
@@ -166,17 +183,14 @@ def _pretraining_run(
 def _run_json(
     run: Path,
     kind: str,
-    arm: str,
     seed: int,
     about: dict[str, Any],
-    budget: float,
+    budget: float | None,
     config: dict[str, Any],
     seconds: float,
 ) -> None:
     info = {
         "kind": kind,
-        "name": run.name,
-        "arm": arm,
         "seed": seed,
         "budget": budget,
         "config": {"encoder": "resnet18", **config},
@@ -185,7 +199,6 @@ def _run_json(
         "command": f"twinlens {kind} data/phantom --out {run.name}",
         "seconds": seconds,
         "images_per_s": 1834.2,
-        "status": "done",
     }
     write_json(run / "run.json", info)
 
@@ -227,7 +240,7 @@ def _results(
     differences: dict[str, Any] = {arm: {} for arm in arms[1:]}
     for arm in arms:
         for budget in budgets:
-            key = str(budget)
+            key = f"{budget:g}"
             table[arm][key] = {m: _summary(values(arm, budget, m)) for m in METRICS}
             if arm != arms[0]:
                 differences[arm][key] = {

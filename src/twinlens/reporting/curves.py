@@ -28,14 +28,14 @@ from twinlens.reporting.wording import listing, plain, scientific, tick
 
 _POINTS = 220  # a curve is averaged down to about this many points
 _HEIGHT, _LEFT = 190, 50
-_NOT_LOSSES = {"phase", "step", "lr", "momentum"}
+_NOT_LOSSES = {"step", "lr", "momentum", "seconds"}
 _TITLES = {"pretrain": "Pretraining", "train": "Fine-tuning"}
 
 
-def of_largest_budget(study: StoredStudy, kind: str, arm: str | None = None) -> list[StoredRun]:
+def of_largest_budget(study: StoredStudy, kind: str) -> list[StoredRun]:
     """Return the runs that the curves show: the largest budget's, and all of the pretraining."""
     budget = study.budgets[0] if kind == "train" and study.budgets else None
-    return study.runs_of(kind, arm=arm, budget=budget)
+    return study.runs_of(kind, budget=budget)
 
 
 def lr_finder_panels(study: StoredStudy, kind: str) -> list[Panel]:
@@ -103,7 +103,7 @@ def _schedule(
     def paint(axes: Axes) -> None:
         for run in runs:
             for _, phase in _thinned(run).groupby("phase", sort=False):
-                axes.plot(phase["at"], phase[column], color=colour(_index(study, run.arm)),
+                axes.plot(phase["at"], phase[column], color=colour(_index(study, run.arms)),
                           linewidth=1.4, alpha=0.75)  # fmt: skip
         _phase_marks(axes, runs[0])
         axes.set_xlabel("step")
@@ -139,8 +139,8 @@ def loss_panels(study: StoredStudy, kind: str) -> list[Panel]:
 def loss_columns(study: StoredStudy, kind: str) -> dict[str, str]:
     """Return the columns of the histories that hold the loss and its terms, with their colours.
 
-    They are all the numeric columns beside the step and the schedule. The floor is the value
-    that the loss cannot pass below; it is drawn as a dashed line.
+    They are all the numeric columns beside the step, the schedule and the time. The floor is drawn
+    as a dashed line.
     """
     columns = ["loss"]
     for run in of_largest_budget(study, kind):
@@ -190,8 +190,8 @@ def _by_arm(
     """Return (arm, index of the arm, runs that have something) for every arm with such runs."""
     shown = [run for run in of_largest_budget(study, kind) if has(run)]
     entries = [
-        (arm or "shared by the arms", _index(study, arm), [run for run in shown if run.arm == arm])
-        for arm in dict.fromkeys(run.arm for run in shown)
+        (listing(arms), _index(study, arms), [run for run in shown if run.arms == arms])
+        for arms in dict.fromkeys(run.arms for run in shown)
     ]
     return sorted(entries, key=lambda entry: entry[1])
 
@@ -200,8 +200,9 @@ def _width(panels: Sequence[object]) -> float:
     return WIDE if len(panels) <= 2 else NARROW
 
 
-def _index(study: StoredStudy, arm: str | None) -> int:
-    return study.arms.index(arm) if arm in study.arms else 0
+def _index(study: StoredStudy, arms: Sequence[str]) -> int:
+    """Return the index of the first of these arms, whose colour and mark they get."""
+    return min((study.arms.index(arm) for arm in arms if arm in study.arms), default=0)
 
 
 def _has_history(run: StoredRun) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from twinlens.files import digest, sha256, write_text
+from twinlens.files import digest, write_text
 from twinlens.reporting import curves, figures, tables, wording
 from twinlens.reporting.stored import StoredRun, StoredStudy, read_study
 from twinlens.reporting.svg import swatch
@@ -23,7 +23,7 @@ _PICTURE_BYTES = 1_000_000  # of all pictures together, so that the page stays l
 class Views:
     """Pairs of views that a pretraining run has stored; `uri` is empty if they are too large."""
 
-    arm: str
+    arms: str
     path: str
     uri: str
 
@@ -164,10 +164,10 @@ def notices(study: StoredStudy) -> list[str]:
 
 
 def failures(study: StoredStudy) -> list[Any]:
-    """Return what the study says has failed, and the folders that hold no finished run."""
+    """Return what the study says has failed, and the planned runs that are not there."""
     named = list(study.results.get("failures") or [])
     known = {str(entry.get("run")) for entry in named if isinstance(entry, dict)}
-    return named + [r for r in study.unfinished if r["run"].removesuffix(".partial") not in known]
+    return named + [run for run in study.unfinished if run["run"] not in known]
 
 
 def _holds(config: Any, key: str, value: object) -> bool:
@@ -178,29 +178,27 @@ def _holds(config: Any, key: str, value: object) -> bool:
 
 
 def views(pretrained: list[StoredRun]) -> list[Views]:
-    """Return the stored pairs of views, each different picture once, as data URIs."""
-    found: dict[str, Views] = {}
+    """Return the stored pairs of views, one picture for the arms that share a pretraining."""
+    found: dict[tuple[str, ...], Views] = {}
     room = _PICTURE_BYTES
     for run in pretrained:
         path = run.folder / "views.png"
-        if not path.is_file() or (mark := sha256(path)) in found:
-            continue
-        if run.arm in {views.arm for views in found.values()}:
+        if run.arms in found or not path.is_file():
             continue
         uri, size = "", path.stat().st_size
         if size <= room:
             room -= size
             uri = "data:image/png;base64," + b64encode(path.read_bytes()).decode()
-        found[mark] = Views(run.arm or "", f"runs/{run.name}/views.png", uri)
+        found[run.arms] = Views(wording.listing(run.arms), f"runs/{run.name}/views.png", uri)
     return list(found.values())
 
 
 def settings(study: StoredStudy) -> list[tuple[str, str]]:
     """Return (title, YAML) of the study and of the first run of each arm and kind."""
     texts = [("study.yaml", study.settings_text)] if study.settings_text else []
-    first: dict[tuple[str, str | None], StoredRun] = {}
+    first: dict[tuple[str, tuple[str, ...]], StoredRun] = {}
     for run in [*study.runs_of("pretrain"), *study.runs_of("train")]:
-        first.setdefault((run.kind, run.arm), run)
+        first.setdefault((run.kind, run.arms), run)
     for run in first.values():
         text = yaml.safe_dump(run.info.get("config") or {}, sort_keys=False, allow_unicode=True)
         texts.append((f"Run {run.name}", text))

@@ -1,6 +1,5 @@
 """A finished study as it lies on disk: the only thing that a report reads."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,9 +17,14 @@ _SHOWN_METRICS = ("balanced_accuracy", "macro_f1", "accuracy")
 
 @dataclass(frozen=True)
 class StoredRun:
-    """One folder of ``runs/``: what it did, and what of its results is there."""
+    """One folder of ``runs/``: what it did, and what of its results is there.
+
+    `arms` are those that it serves: its own for a training, all that start from it for a
+    pretraining.
+    """
 
     folder: Path
+    arms: tuple[str, ...]
     info: dict[str, Any]
     metrics: dict[str, Any] | None
     lr_finder: dict[str, Any] | None
@@ -37,19 +41,14 @@ class StoredRun:
         return str(self.info["kind"])
 
     @property
-    def arm(self) -> str | None:
-        """The arm it belongs to; None if arms share it."""
-        return self.info.get("arm")
-
-    @property
     def seed(self) -> int:
         """The seed that it was run with."""
         return int(self.info.get("seed", 0))
 
     @property
     def budget(self) -> float:
-        """Fraction of the labelled training images that it used."""
-        return float(self.info.get("budget") or 1.0)
+        """Fraction of the labelled training images that it used, as results.json writes it."""
+        return float(f"{self.info.get('budget') or 1:g}")
 
     @property
     def data(self) -> dict[str, Any]:
@@ -64,7 +63,7 @@ class StoredRun:
 
 @dataclass(frozen=True)
 class StoredStudy:
-    """The results of a study, its runs, and the folders that hold no finished run."""
+    """The results of a study, its runs, and the planned runs that are not finished."""
 
     folder: Path
     settings: dict[str, Any]
@@ -145,7 +144,9 @@ class StoredStudy:
         return [
             run
             for run in sorted(self.runs, key=lambda run: run.seed)
-            if run.kind == kind and arm in (None, run.arm) and budget in (None, run.budget)
+            if run.kind == kind
+            and (arm is None or arm in run.arms)
+            and budget in (None, run.budget)
         ]
 
 
@@ -166,7 +167,7 @@ def read_study(folder: Path) -> StoredStudy:
         raise UserError(
             f"{folder / 'results.json'} lacks {', '.join(lacking)}: run `twinlens compare` again."
         )
-    runs, unfinished = _read_runs(folder / "runs")
+    runs, unfinished = _read_runs(folder)
     settings = folder / "study.yaml"
     environment = folder / "environment.json"
     return StoredStudy(
@@ -181,27 +182,38 @@ def read_study(folder: Path) -> StoredStudy:
 
 
 def _read_runs(folder: Path) -> tuple[list[StoredRun], list[dict[str, str]]]:
+    """Read the runs of the plan; a changed study may have left others beside them."""
     runs, unfinished = [], []
-    for path in _folders(folder):
+    for name, arms in _planned(folder).items():
+        path = folder / "runs" / name
         try:
-            runs.append(_read_run(path))
+            runs.append(_read_run(path, arms))
         except (UserError, OSError, ValueError, KeyError) as error:
-            unfinished.append({"run": path.name, "why": str(error).replace(f"{path}/", "")})
+            reason = str(error).replace(f"{path}/", "") if path.is_dir() else "It did not finish."
+            unfinished.append({"run": name, "reason": reason})
     return runs, unfinished
 
 
-def _folders(folder: Path) -> Iterator[Path]:
-    if folder.is_dir():
-        yield from sorted(path for path in folder.iterdir() if path.is_dir())
+def _planned(folder: Path) -> dict[str, tuple[str, ...]]:
+    """Return the arms that each planned run serves."""
+    plan = _if_there(folder / "plan.json") or []
+    serves: dict[str, dict[str, None]] = {entry["id"]: {} for entry in plan}
+    for entry in plan:
+        if entry["arm"]:
+            serves[entry["id"]][entry["arm"]] = None
+            if entry["needs"]:
+                serves[entry["needs"]][entry["arm"]] = None
+    return {name: tuple(arms) for name, arms in serves.items()}
 
 
-def _read_run(folder: Path) -> StoredRun:
+def _read_run(folder: Path, arms: tuple[str, ...]) -> StoredRun:
     info = read_json(folder / "run.json")
     if info["kind"] not in ("train", "pretrain"):
         raise ValueError(f"run.json is of an unknown kind '{info['kind']}'.")
     history = folder / "history.parquet"
     return StoredRun(
         folder=folder,
+        arms=arms,
         info=info,
         metrics=_if_there(folder / "metrics.json"),
         lr_finder=_if_there(folder / "lr_finder.json"),
@@ -209,7 +221,7 @@ def _read_run(folder: Path) -> StoredRun:
     )
 
 
-def _if_there(path: Path) -> dict[str, Any] | None:
+def _if_there(path: Path) -> Any:
     return read_json(path) if path.is_file() else None
 
 

@@ -16,6 +16,7 @@ from twinlens.reporting.wording import (
     decimal,
     duration,
     interval,
+    listing,
     metric_title,
     p_value,
     plain,
@@ -62,11 +63,10 @@ def number(text: str, detail: str = "") -> Cell:
     return Cell(text, detail, numeric=True)
 
 
-def arm_cell(study: StoredStudy, arm: str | None, detail: str = "") -> Cell:
-    """Return a cell that names an arm by its mark and its name."""
-    if arm not in study.arms:
-        return Cell(arm or "all arms", detail)
-    return Cell(arm, detail, swatch(study.arms.index(arm)))
+def arm_cell(study: StoredStudy, arms: Sequence[str], detail: str = "") -> Cell:
+    """Return a cell that names arms, with the mark of the first."""
+    known = [study.arms.index(arm) for arm in arms if arm in study.arms]
+    return Cell(listing(arms), detail, swatch(min(known)) if known else Markup(""))
 
 
 def arms_table(study: StoredStudy) -> Table:
@@ -77,7 +77,7 @@ def arms_table(study: StoredStudy) -> Table:
         for arm in study.arms:
             found = study.summary(arm, budget, study.primary) or {}
             detail = "reference" if arm == study.reference else ""
-            row = [arm_cell(study, arm, detail), number(str(found.get("n", 0)))]
+            row = [arm_cell(study, [arm], detail), number(str(found.get("n", 0)))]
             row += [_summary_cell(study.summary(arm, budget, name)) for name in study.metrics]
             rows.append(_with_budget(study, budget, row))
     return Table(_with_budget_head(study, head), _without_repeats(rows))
@@ -92,7 +92,7 @@ def differences_table(study: StoredStudy) -> Table | None:
             found = study.difference(arm, budget, study.primary)
             if arm == study.reference or not found:
                 continue
-            row = [arm_cell(study, arm), number(str(found.get("n", MISSING)))]
+            row = [arm_cell(study, [arm]), number(str(found.get("n", MISSING)))]
             row += [_difference_cell(study.difference(arm, budget, m)) for m in study.metrics]
             rows.append(_with_budget(study, budget, row))
     return Table(_with_budget_head(study, head), _without_repeats(rows)) if rows else None
@@ -199,12 +199,11 @@ def runs_table(study: StoredStudy) -> Table | None:
 def _run_row(study: StoredStudy, run: StoredRun) -> list[Cell]:
     finder = run.lr_finder or {}
     how = finder.get("how", "")
-    status = str(run.info.get("status", ""))
     fine_tuned = run.kind == "train"
     speed = run.info.get("images_per_s")
     return [
-        Cell(run.name, "" if status == "done" else status),
-        arm_cell(study, run.arm, "" if fine_tuned else "pretraining"),
+        Cell(run.name),
+        arm_cell(study, run.arms, "" if fine_tuned else "pretraining"),
         number(str(run.seed)),
         number(budget_title(run.budget) if fine_tuned else "none"),
         number(scientific(finder.get("suggestion")), how),

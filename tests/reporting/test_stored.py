@@ -1,0 +1,49 @@
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from twinlens.errors import UserError
+from twinlens.reporting.stored import read_study
+
+Build = Callable[..., Path]
+
+
+def test_runs_outside_the_plan_are_left_out(tmp_path: Path, build_study: Build) -> None:
+    folder = build_study(tmp_path / "study", pretrained=[], seeds=2)
+    shutil.copytree(folder / "runs" / "train-1-1-0", folder / "runs" / "of-an-earlier-study")
+    assert sorted({run.name for run in read_study(folder).runs}) == [
+        "train-0-1-0", "train-0-1-1", "train-1-1-0", "train-1-1-1",
+    ]  # fmt: skip
+
+
+def test_results_that_lack_a_part_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "results.json").write_text('{"primary_metric": "accuracy", "arms": {}}')
+    with pytest.raises(UserError, match="lacks reference, differences, verdict"):
+        read_study(tmp_path)
+
+
+def test_folder_without_results_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"holds no results\.json: give the folder of a study"):
+        read_study(tmp_path)
+
+
+def test_budgets_are_found_as_results_write_them(tmp_path: Path, build_study: Build) -> None:
+    study = read_study(build_study(tmp_path / "study", pretrained=[], seeds=1, budgets=(1 / 3,)))
+    assert study.budgets == [0.333333]
+    assert len(study.runs_of("train", arm="random", budget=study.budgets[0])) == 1
+    assert study.summary("random", study.budgets[0], study.primary)
+
+
+def test_pretraining_serves_the_arms_that_need_it(tmp_path: Path, build_study: Build) -> None:
+    study = read_study(build_study(tmp_path / "study", seeds=2))
+    assert [run.arms for run in study.runs_of("pretrain")] == [("random + Barlow Twins",)] * 2
+    assert [run.seed for run in study.runs_of("train", arm="random")] == [0, 1]
+
+
+def test_reference_comes_first(tmp_path: Path, build_study: Build) -> None:
+    folder = build_study(
+        tmp_path / "study", arms=["a", "b"], pretrained=[], seeds=1, results={"reference": "b"}
+    )
+    assert read_study(folder).arms == ["b", "a"]
