@@ -7,7 +7,7 @@ import pandas as pd
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from twinlens.reporting.stored import StoredRun, StoredStudy
 from twinlens.reporting.svg import (
@@ -106,7 +106,7 @@ def _schedule(
                 axes.plot(phase["at"], phase[column], color=colour(_index(study, run.arms)),
                           linewidth=1.4, alpha=0.75)  # fmt: skip
         _phase_marks(axes, runs[0])
-        axes.set_xlabel("step")
+        _step_axis(axes)
         axes.margins(y=0.12)
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.grid(axis="y")
@@ -176,7 +176,7 @@ def _losses(
             _log_ticks(axes.yaxis, min(drawn), max(drawn))
         else:
             axes.set_ylim(bottom=min(0.0, min(drawn, default=0.0)))
-        axes.set_xlabel("step")
+        _step_axis(axes)
         axes.set_ylabel("loss")
         axes.grid(axis="y")
 
@@ -245,6 +245,11 @@ def _phase_marks(axes: Axes, run: StoredRun) -> None:
         )
         if not last:
             axes.axvline(end + 0.5, color=MUTED, linewidth=0.8, linestyle=(0, (2, 2)))
+
+
+def _step_axis(axes: Axes) -> None:
+    axes.set_xlabel("step")
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
 
 
 def _log_ticks(axis: Axis, low: float, high: float) -> None:
