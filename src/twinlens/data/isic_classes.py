@@ -1,0 +1,16 @@
+"""The eight diagnoses of ISIC-2019: names, colours, and which of them are malignant."""
+
+from collections.abc import Mapping
+
+ISIC_CLASSES: Mapping[str, Mapping[str, str]] = {
+    "AK": {"title": "actinic keratosis", "colour": "#e8873a", "group": "malignant"},
+    "BCC": {"title": "basal cell carcinoma", "colour": "#3f6fb5", "group": "malignant"},
+    "BKL": {"title": "benign keratosis", "colour": "#c2a14d", "group": "benign"},
+    "DF": {"title": "dermatofibroma", "colour": "#8c9aa8", "group": "benign"},
+    "MEL": {"title": "melanoma", "colour": "#2b2b3a", "group": "malignant"},
+    "NV": {"title": "melanocytic nevus", "colour": "#8a5a33", "group": "benign"},
+    "SCC": {"title": "squamous cell carcinoma", "colour": "#a96fb0", "group": "malignant"},
+    "VASC": {"title": "vascular lesion", "colour": "#c22f45", "group": "benign"},
+}
+"""For each class its full title, a colour for figures, and its group. Actinic keratosis, a
+precursor of squamous cell carcinoma, counts as malignant, as is usual for this data set."""
