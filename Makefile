@@ -9,7 +9,7 @@ PIP := -m pip install --quiet --disable-pip-version-check
 .PHONY: demo test check real peers clean
 
 demo: .venv/installed
-	$(BIN)/twinlens demo --out demo --overwrite
+	$(BIN)/twinlens demo --out demo
 
 test: .venv/installed
 	$(BIN)/pytest

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from twinlens.data.importing import import_images
+
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
@@ -60,3 +62,15 @@ def class_folder(tmp_path: Path, draw: Callable[..., Path]) -> Path:
         name = "nevus" if number % 2 else "melanoma"
         draw(tmp_path / "images" / name / f"{number}.png", number)
     return tmp_path / "images"
+
+
+@pytest.fixture(scope="session")
+def phantoms(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data set of 160 synthetic images of 32 pixels, with the split that comes with it."""
+    out = tmp_path_factory.mktemp("phantoms") / "data"
+    import_images("phantom:160", out, size=32, workers=1)
+    return out
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL in one process: nothing catches it on the way."""

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from twinlens.errors import UserError
+from twinlens.training import loop
 from twinlens.training.checkpoint import load_checkpoint, save_checkpoint
 from twinlens.training.device import make_fabric
 from twinlens.training.loop import CHECKPOINT, Phase, adamw, choose_lr, train
@@ -52,9 +53,9 @@ def _run(folder, *, kill=(None, None), every_s=0.0):
         )
         yield Phase("one_cycle", one_cycle(9, finding.suggestion), optimizer, _loss(kill[1]))
 
-    history = train(
-        net, phases(), fabric=fabric, folder=folder, seed=5, checkpoint_every_s=every_s
-    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "CHECKPOINT_EVERY_S", every_s)
+        history = train(net, phases(), fabric=fabric, folder=folder, seed=5)
     return net, history
 
 

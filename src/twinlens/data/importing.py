@@ -126,6 +126,7 @@ def _write(folder: Path, source: Source, packed: Packed, size: int, origin: dict
         "skipped": len(skipped),
         "classes": classes,
         "class_info": dict(source.class_info),
+        "notice": source.notice,
         "source": {**origin, "fingerprint": packed.fingerprint},
     }
     files.write_json(folder / MARKER, info)

@@ -48,6 +48,7 @@ class Source:
         classes: Class names in order; None: sorted from the labels.
         class_info: For each class its title, colour, group (such as malignant), where known.
         skipped: Images that are known to be missing, as (file, reason).
+        notice: A sentence that every report on these images must show, if there is one.
     """
 
     table: pd.DataFrame
@@ -57,3 +58,4 @@ class Source:
     classes: Sequence[str] | None = None
     class_info: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     skipped: Sequence[tuple[str, str]] = ()
+    notice: str = ""

@@ -1,5 +1,6 @@
 """Which processor and which precision a run uses, and what the machine is."""
 
+import logging
 import os
 import platform
 import re
@@ -11,6 +12,10 @@ import torch
 from lightning_fabric import Fabric
 
 Precision = Literal["auto", "fp32", "bf16"]
+
+# Fabric announces its precision at each start; runs record it.
+logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
+logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
 
 
 def make_fabric(precision: Precision = "auto", device: str = "auto") -> Fabric:

@@ -22,6 +22,9 @@ from twinlens.training.lr_finder import Finding, find_lr, fixed
 from twinlens.training.one_cycle import Schedule, constant
 
 CHECKPOINT = "checkpoint.pt"
+CHECKPOINT_EVERY_S = 60.0
+"""Seconds between checkpoints; each phase also ends with one."""
+
 LR_FINDER = "lr_finder.json"
 
 Loss = Callable[[nn.Module, int], tuple[Tensor, dict[str, Tensor]]]
@@ -78,7 +81,6 @@ def train(
     fabric: Fabric,
     folder: Path,
     seed: int,
-    checkpoint_every_s: float = 60.0,
 ) -> pd.DataFrame:
     """Train a module through its phases, resuming from `folder` where a checkpoint lies there.
 
@@ -92,7 +94,6 @@ def train(
         fabric: The engine: device and precision.
         folder: Where the checkpoint is kept.
         seed: Seeds the global generator at each step, which dropout inside an encoder uses.
-        checkpoint_every_s: Seconds between checkpoints; each phase also ends with one.
 
     Returns:
         A row for each step: phase, step, lr, momentum, loss, the loss's terms and seconds.
@@ -108,7 +109,7 @@ def train(
     with torch.random.fork_rng():
         for phase in phases:
             if phase.name not in state["done"]:
-                _train_phase(module, phase, state, fabric, path, seed, checkpoint_every_s)
+                _train_phase(module, phase, state, fabric, path, seed)
     return pd.DataFrame(state["history"])
 
 
@@ -119,7 +120,6 @@ def _train_phase(
     fabric: Fabric,
     path: Path,
     seed: int,
-    checkpoint_every_s: float,
 ) -> None:
     first = 0
     take_step = _stepper(module, phase, fabric, seed)
@@ -142,7 +142,7 @@ def _train_phase(
             seconds = time.monotonic() - began
             state["history"].append(row | terms | {"seconds": seconds})
             show(step + 1, f"loss {loss:.4g}")
-            if time.monotonic() - saved >= checkpoint_every_s:
+            if time.monotonic() - saved >= CHECKPOINT_EVERY_S:
                 state |= {"step": step + 1, "optimizer": phase.optimizer.state_dict()}
                 save_checkpoint(path, state)
                 saved = time.monotonic()

@@ -1,0 +1,206 @@
+import random
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file
+from sklearn.metrics import balanced_accuracy_score, f1_score
+
+from twinlens.data.batches import reader
+from twinlens.data.dataset import open_dataset
+from twinlens.data.splits import budget, open_split
+from twinlens.errors import UserError
+from twinlens.evaluation.evaluate import evaluate
+from twinlens.evaluation.predict import embed
+from twinlens.evaluation.probe import linear_probe
+from twinlens.files import read_json
+from twinlens.finetuning import train as module
+from twinlens.finetuning.train import train
+from twinlens.models.bundle import load_bundle
+from twinlens.models.encoders import build_encoder
+from twinlens.pretraining.train import pretrain
+from twinlens.seeds import derive
+from twinlens.training import loop
+
+SMALL = {"epochs": 2, "batch_size": 16, "lr": 1e-3, "precision": "fp32"}
+
+
+def _train(data, out, *, settings=None, **options):
+    common = {"encoder": "resnet18", "device": "cpu", "seed": 3}
+    return train(data, out, settings=SMALL | (settings or {}), **common | options)
+
+
+@pytest.fixture(scope="module")
+def finished(phantoms, tmp_path_factory):
+    return _train(phantoms, tmp_path_factory.mktemp("fine-tuning") / "run")
+
+
+def test_a_run_keeps_what_it_was(finished, phantoms):
+    assert {path.name for path in finished.iterdir()} == {
+        "history.parquet", "lr_finder.json", "metrics.json", "model", "predictions.parquet",
+        "run.json",
+    }  # fmt: skip
+    record, split = read_json(finished / "run.json"), open_split(open_dataset(phantoms))
+    assert record["config"]["tuning"] == "fine_tune"
+    assert record["images"] == len(split.rows["train"])
+    assert [(o["split"], o["images"]) for o in record["test_openings"]] == [
+        ("test", len(split.rows["test"]))
+    ]
+    history = pd.read_parquet(finished / "history.parquet")
+    epoch = len(split.rows["train"]) // 16
+    assert history["phase"].tolist() == ["head"] * epoch + ["one_cycle"] * 2 * epoch
+    assert (history["lr"][:epoch] == 1e-3).all()
+
+
+def test_metrics_are_scikit_learns_on_the_stored_predictions(finished, phantoms):
+    table = pd.read_parquet(finished / "predictions.parquet")
+    split = open_split(open_dataset(phantoms))
+    metrics = read_json(finished / "metrics.json")
+    for part in ("val", "test"):
+        rows = table[table["split"] == part]
+        assert len(rows) == len(split.rows[part]) == metrics[part]["n"]
+        columns = [name for name in table if name.startswith("p_")]
+        predicted = rows[columns].idxmax(axis=1).str.removeprefix("p_")
+        expected = {
+            "accuracy": (predicted == rows["label"]).mean(),
+            "balanced_accuracy": balanced_accuracy_score(rows["label"], predicted),
+            "macro_f1": f1_score(rows["label"], predicted, average="macro"),
+            "weighted_f1": f1_score(rows["label"], predicted, average="weighted"),
+        }
+        for name, value in expected.items():
+            assert metrics[part][name] == pytest.approx(value, abs=1e-12)
+        np.testing.assert_allclose(rows[columns].sum(axis=1), 1, atol=1e-5)
+
+
+def test_the_bundle_evaluated_again_gives_the_same_metrics(finished, phantoms, tmp_path):
+    stored = read_json(finished / "metrics.json")["test"]
+    again = evaluate(finished / "model", phantoms, out=tmp_path / "out", device="cpu")
+    assert again == stored
+    assert read_json(tmp_path / "out" / "metrics.json") == {"test": stored}
+    assert read_json(tmp_path / "out" / "evaluation.json")["test_openings"][0]["split"] == "test"
+    predictions = pd.read_parquet(finished / "predictions.parquet")
+    test = predictions[predictions["split"] == "test"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "out" / "predictions.parquet"), test)
+
+
+@pytest.mark.parametrize("call", random.Random(2).sample(range(1, 6), 3))
+def test_killed_in_either_phase_and_resumed_the_weights_are_the_same(
+    phantoms, tmp_path, monkeypatch, finished, call
+):
+    monkeypatch.setattr(loop, "CHECKPOINT_EVERY_S", 0.0)
+    calls, view = 0, module.view
+
+    def killer(*arguments, **options):
+        nonlocal calls
+        calls += 1
+        if calls == call:
+            raise KeyboardInterrupt
+        return view(*arguments, **options)
+
+    monkeypatch.setattr(module, "view", killer)
+    with pytest.raises(KeyboardInterrupt):
+        _train(phantoms, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    _train(phantoms, tmp_path / "run", resume=True)
+    whole = load_file(finished / "model" / "model.safetensors")
+    resumed = load_file(tmp_path / "run" / "model" / "model.safetensors")
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+    assert read_json(finished / "metrics.json") == read_json(tmp_path / "run" / "metrics.json")
+
+
+def test_it_starts_from_a_pretraining_run(phantoms, tmp_path):
+    settings = {"epochs": 0, "batch_size": 32, "projector": [8], "frozen_batchnorm": False}
+    first = pretrain(
+        phantoms, tmp_path / "pre", encoder="resnet18", settings=settings, seed=8, device="cpu"
+    )
+    run = train(
+        phantoms, tmp_path / "run", pretrained=first, settings={"tuning": "probe"}, device="cpu"
+    )
+    theirs = load_file(first / "encoder.safetensors")
+    ours = load_file(run / "model" / "model.safetensors")
+    assert all(torch.equal(theirs[name], ours[f"encoder.{name}"]) for name in theirs)
+    assert read_json(run / "run.json")["config"]["pretrained"]["seed"] == 8
+    with pytest.raises(UserError, match="'pretrain' run of the encoder resnet18"):
+        train(phantoms, tmp_path / "other", pretrained=first, encoder="resnet34", device="cpu")
+    with pytest.raises(UserError, match="'train' run"):
+        train(phantoms, tmp_path / "other", pretrained=run, device="cpu")
+    with pytest.raises(UserError, match=r"not a finished run.*no run\.json"):
+        train(phantoms, tmp_path / "other", pretrained=phantoms, device="cpu")
+
+
+def test_a_probe_is_the_logistic_regression_on_features_of_the_images(phantoms, tmp_path):
+    run = _train(phantoms, tmp_path / "run", settings={"tuning": "probe", "tta": 1})
+    data = open_dataset(phantoms)
+    split = open_split(data)
+    rows, test = split.rows["train"], split.rows["test"]
+    encoder = build_encoder("resnet18", 3)
+    both = np.concatenate([rows, test])
+    features = embed(encoder, reader(data.images, both), both, size=32, batch_size=64)
+    head = linear_probe(features[: len(rows)], data.labels[rows], classes=8, c=0.1)
+    logits = torch.from_numpy(features[len(rows) :]) @ head.weight.T + head.bias
+    table = pd.read_parquet(run / "predictions.parquet")
+    stored = table[table["split"] == "test"].filter(like="p_").to_numpy()
+    np.testing.assert_allclose(stored, logits.detach().softmax(1).numpy(), atol=2e-4)
+
+
+def test_a_budget_trains_on_that_share(phantoms, tmp_path):
+    run = _train(phantoms, tmp_path / "run", budget=0.5, settings={"tuning": "probe"})
+    data = open_dataset(phantoms)
+    rows = budget(data, open_split(data), 0.5, derive(3, "budget"))
+    record = read_json(run / "run.json")
+    assert record["images"] == len(rows) < len(open_split(data).rows["train"])
+    assert record["budget"] == 0.5
+
+
+def test_head_first_leaves_the_encoder_alone_until_its_turn(phantoms, tmp_path, monkeypatch):
+    seen = {}
+
+    def stop(*arguments, **_):
+        seen.update(arguments[1].encoder.state_dict())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "choose_lr", stop)
+    with pytest.raises(KeyboardInterrupt):
+        _train(phantoms, tmp_path / "run")
+    before = build_encoder("resnet18", 3).state_dict()
+    assert all(torch.equal(before[name], seen[name]) for name in before)
+
+
+def test_full_tuning_has_one_phase(phantoms, tmp_path):
+    run = _train(phantoms, tmp_path / "run", settings={"tuning": "full", "epochs": 1})
+    assert set(pd.read_parquet(run / "history.parquet")["phase"]) == {"one_cycle"}
+
+
+@pytest.mark.parametrize("preset", ["paper", "paper-code"])
+def test_the_papers_presets_run(phantoms, tmp_path, preset):
+    run = _train(phantoms, tmp_path / "run", preset=preset, settings={"epochs": 1})
+    info = load_bundle(run / "model").info
+    assert info["tta"]["clean"] is False
+    assert info["tta"]["recipe"] == preset
+    assert info["normalisation"] == {"mean": [0, 0, 0], "std": [1, 1, 1]}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"budget": 0.0}, "budget 0.0 must be above 0"),
+        ({"settings": {"tuning": "half"}}, "'tuning' is wrong.*'probe', 'fine_tune' or 'full'"),
+        ({"settings": {"views": "strange"}}, "Unknown recipe of views 'strange'.*robust"),
+        ({"settings": {"batch_size": 512}}, "batch size 512 is larger than"),
+        ({"preset": "best"}, "Unknown preset 'best'.*paper"),
+    ],
+)
+def test_mistakes_are_sentences(phantoms, tmp_path, wrong, sentence):
+    with pytest.raises(UserError, match=sentence):
+        _train(phantoms, tmp_path / "run", **wrong)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_model_is_evaluated_only_on_data_that_fits_it(finished, phantoms, tmp_path):
+    with pytest.raises(UserError, match="Unknown part of a split 'tests'.*test"):
+        evaluate(finished / "model", phantoms, split="tests")
+    with pytest.raises(UserError, match="Unknown split 'mine'"):
+        evaluate(finished / "model", phantoms, split="mine:test")
+    with pytest.raises(UserError, match="not a model bundle"):
+        evaluate(tmp_path, phantoms)

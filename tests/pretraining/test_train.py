@@ -1,0 +1,153 @@
+import random
+
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from twinlens.data.dataset import open_dataset
+from twinlens.data.splits import open_split
+from twinlens.errors import UserError
+from twinlens.files import read_json
+from twinlens.models.encoders import build_encoder
+from twinlens.models.weights import load_weights
+from twinlens.pretraining import train as module
+from twinlens.pretraining.train import IMAGES, METHODS, Twins, pretrain
+from twinlens.training import loop
+
+SMALL = {"epochs": 1, "batch_size": 32, "projector": [16, 16], "lr": 1e-3, "precision": "fp32"}
+
+
+def _pretrain(data, out, *, settings=None, **options):
+    common = {"encoder": "resnet18", "device": "cpu", "seed": 3}
+    return pretrain(data, out, settings=SMALL | (settings or {}), **common | options)
+
+
+@pytest.fixture(scope="module")
+def finished(phantoms, tmp_path_factory):
+    return _pretrain(phantoms, tmp_path_factory.mktemp("pretraining") / "run")
+
+
+def test_a_run_keeps_what_it_was(finished, phantoms):
+    names = {path.name for path in finished.iterdir()}
+    kept = {"encoder.safetensors", "history.parquet", "lr_finder.json", "run.json", "views.png"}
+    assert names == kept
+    record, data = read_json(finished / "run.json"), open_dataset(phantoms)
+    split = open_split(data)
+    assert record["kind"] == "pretrain"
+    assert record["data"]["hash"] == data.hash
+    assert record["data"]["split_hash"] == split.hash
+    assert record["images"] == len(split.rows["train"]) + len(split.rows["unlabelled"])
+    assert record["config"]["lambda"] == 0.0051
+    assert record["environment"]["precision"] == "fp32"
+    assert record["command"].startswith("twinlens pretrain ")
+    assert "--set batch_size=32" in record["command"]
+    history = pd.read_parquet(finished / "history.parquet")
+    steps = record["images"] // 32
+    assert history["phase"].tolist() == ["projector"] * steps + ["one_cycle"] * steps
+    assert {"invariance", "redundancy", "floor", "seconds"} < set(history)
+
+
+def test_the_encoder_loads_into_ours_and_has_moved(finished):
+    encoder = build_encoder("resnet18", 3)
+    before = {name: tensor.clone() for name, tensor in encoder.state_dict().items()}
+    load_weights(encoder, str(finished / "encoder.safetensors"))
+    after = encoder.state_dict()
+    assert "layer4.1.conv2.weight" in after
+    assert not torch.equal(before["layer4.1.conv2.weight"], after["layer4.1.conv2.weight"])
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(phantoms, tmp_path, finished):
+    first = load_file(finished / "encoder.safetensors")
+    again = load_file(_pretrain(phantoms, tmp_path / "a") / "encoder.safetensors")
+    other = load_file(_pretrain(phantoms, tmp_path / "b", seed=4) / "encoder.safetensors")
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert not torch.equal(first["conv1.weight"], other["conv1.weight"])
+
+
+@pytest.mark.parametrize("call", random.Random(1).sample(range(1, 6), 3))
+def test_killed_in_either_phase_and_resumed_the_weights_are_the_same(
+    phantoms, tmp_path, monkeypatch, finished, call
+):
+    monkeypatch.setattr(loop, "CHECKPOINT_EVERY_S", 0.0)
+    calls = 0
+
+    def killer(*arguments):
+        nonlocal calls
+        calls += 1
+        if calls == call:
+            raise KeyboardInterrupt
+        return METHODS["barlow_twins"](*arguments)
+
+    monkeypatch.setattr(module, "METHODS", {"barlow_twins": killer})
+    with pytest.raises(KeyboardInterrupt):
+        _pretrain(phantoms, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    with pytest.raises(UserError, match=r"run\.partial is left from an interrupted.*--resume"):
+        _pretrain(phantoms, tmp_path / "run")
+    with pytest.raises(UserError, match=r"started with other settings \(seed\)"):
+        _pretrain(phantoms, tmp_path / "run", seed=9, resume=True)
+    _pretrain(phantoms, tmp_path / "run", resume=True)
+    whole = load_file(finished / "encoder.safetensors")
+    resumed = load_file(tmp_path / "run" / "encoder.safetensors")
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_while_the_encoder_is_frozen_only_paper_code_moves_its_statistics(
+    phantoms, tmp_path, frozen
+):
+    run = _pretrain(
+        phantoms, tmp_path / "run", settings={"epochs": 0, "frozen_batchnorm": frozen}
+    )
+    before, after = build_encoder("resnet18", 3).state_dict(), load_file(run / "encoder.safetensors")
+    assert torch.equal(before["conv1.weight"], after["conv1.weight"])
+    assert torch.equal(before["bn1.running_mean"], after["bn1.running_mean"]) is frozen
+
+
+def test_validation_and_test_images_are_never_seen(phantoms):
+    split = open_split(open_dataset(phantoms))
+    hidden = {*split.rows["val"], *split.rows["test"]}
+    for choose in IMAGES.values():
+        assert not hidden & {*choose(split)}
+
+
+def test_one_forward_pass_shares_batchnorm_statistics_and_two_do_not():
+    encoder = build_encoder("resnet18", 0)
+    head = torch.nn.BatchNorm1d(512, affine=False)
+    source = torch.Generator().manual_seed(0)
+    first, second = (torch.rand(4, 3, 32, 32, generator=source) + shift for shift in (0, 1))
+    apart = torch.cat(Twins(encoder, head, joint=False)(first, second))
+    joint = torch.cat(Twins(encoder, head, joint=True)(first, second))
+    assert apart[:4].mean(0).abs().max() < 1e-4
+    assert joint[:4].mean(0).abs().max() > 1e-2
+    assert joint.mean(0).abs().max() < 1e-4
+
+
+@pytest.mark.parametrize("preset", ["paper", "paper-code"])
+def test_the_papers_presets_run(phantoms, tmp_path, preset):
+    run = _pretrain(phantoms, tmp_path / "run", preset=preset)
+    record = read_json(run / "run.json")
+    assert record["config"]["joint_forward"] is (preset == "paper-code")
+    assert record["normalisation"] == {"mean": [0, 0, 0], "std": [1, 1, 1]}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"encoder": "resnet19"}, "Unknown encoder 'resnet19'.*resnet18"),
+        ({"preset": "papper"}, "Unknown preset 'papper'. Did you mean 'paper'"),
+        ({"images": "all"}, "Unknown choice of images 'all'.*train, unlabelled"),
+        ({"weights": "none.pth"}, "'none.pth' are neither 'random' nor a file"),
+        ({"split": "mine"}, "Unknown split 'mine'.*imported"),
+        ({"settings": {"method": "barlow"}}, "Unknown method 'barlow'.*barlow_twins"),
+        ({"settings": {"views": "strange"}}, "Unknown recipe of views 'strange'.*robust"),
+        ({"settings": {"epoch": 3}}, "Unknown key 'epoch'. Did you mean 'epochs'"),
+        ({"settings": {"epochs": -3}}, r"The key 'epochs' is wrong \(given: -3\)"),
+        ({"settings": {"batch_size": 4096}}, "batch size 4096 is larger than the 104 images"),
+    ],
+)
+def test_mistakes_are_sentences(phantoms, tmp_path, wrong, sentence):
+    with pytest.raises(UserError, match=sentence):
+        _pretrain(phantoms, tmp_path / "run", **wrong)
+    assert not (tmp_path / "run").exists()

@@ -1,0 +1,131 @@
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pandas as pd
+import pytest
+import yaml
+from scipy import stats
+from sklearn.metrics import balanced_accuracy_score
+
+from twinlens.errors import UserError
+from twinlens.files import read_json
+from twinlens.study import execute
+from twinlens.study.compare import compare
+from twinlens.study.store import read_plan, run_folder
+
+STUDY = {
+    "encoder": "resnet18",
+    "precision": "fp32",
+    "seeds": 2,
+    "pretrain": {"epochs": 1, "batch_size": 32, "projector": [8], "lr": 1e-3},
+    "train": {"epochs": 1, "batch_size": 16, "lr": 1e-3, "tta": 1},
+    "arms": {"plain": {}, "twins": {"pretrain": {}}},
+}
+
+
+@pytest.fixture(scope="module")
+def study_file(phantoms, tmp_path_factory):
+    path = tmp_path_factory.mktemp("study") / "study.yaml"
+    path.write_text(yaml.safe_dump(STUDY | {"data": str(phantoms)}), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def finished(study_file):
+    return compare(study_file, study_file.parent / "out", device="cpu")
+
+
+def _scores(folder):
+    """Balanced accuracy on test by arm and seed, from the stored predictions alone."""
+    scores = {}
+    for run in read_plan(folder):
+        if run.kind == "train":
+            table = pd.read_parquet(run_folder(folder, run) / "predictions.parquet")
+            test = table[table["split"] == "test"]
+            predicted = test.filter(like="p_").idxmax(axis=1).str.removeprefix("p_")
+            scores[run.arm, run.seed] = balanced_accuracy_score(test["label"], predicted)
+    return scores
+
+
+def test_the_table_follows_from_the_stored_predictions(finished):
+    scores, results = _scores(finished), read_json(finished / "results.json")
+    values = {arm: [scores[arm, seed] for seed in (0, 1)] for arm in ("plain", "twins")}
+    for arm, expected in values.items():
+        found = results["arms"][arm]["1"]["balanced_accuracy"]
+        assert found["values"] == pytest.approx(expected, abs=1e-12)
+        assert found["sd"] == pytest.approx(stats.tstd(expected), abs=1e-12)
+    difference = results["differences"]["twins"]["1"]["balanced_accuracy"]
+    paired = stats.ttest_rel(values["twins"], values["plain"])
+    interval = paired.confidence_interval(0.95)
+    assert difference["mean"] == pytest.approx(sum(values["twins"]) / 2 - sum(values["plain"]) / 2)
+    assert difference["interval"] == pytest.approx([interval.low, interval.high])
+    assert difference["p"] == pytest.approx(paired.pvalue)
+    assert len(results["verdict"]) == 2
+    assert len(results["test_openings"]) == 4
+
+
+def test_arms_share_what_they_should(finished):
+    records = [read_json(run_folder(finished, run) / "run.json") for run in read_plan(finished)]
+    assert len({r["data"]["split_hash"] for r in records}) == 1
+    assert len({r["environment"]["precision"] for r in records}) == 1
+    first, second = (r for r in records if r["kind"] == "train" and r["seed"] == 0)
+    differ = {key for key in first["config"] if first["config"][key] != second["config"].get(key)}
+    assert differ <= {"weights"}
+    assert set(second["config"]) - set(first["config"]) == {"pretrained"}
+
+
+def test_a_finished_study_is_not_run_again(finished, study_file, monkeypatch):
+    monkeypatch.setattr(execute, "_do", lambda *_: pytest.fail("a finished run was run again"))
+    before = (finished / "results.json").read_text()
+    compare(study_file, finished, device="cpu")
+    assert (finished / "results.json").read_text() == before
+
+
+def test_a_changed_study_asks_first_and_keeps_the_runs_that_stay(study_file, finished, tmp_path):
+    with pytest.raises(UserError, match="differs in seeds: choose another --out, or pass --resume"):
+        compare(study_file, finished, settings=["seeds=3"], device="cpu")
+    with pytest.raises(UserError, match=r"holds no study\.yaml"):
+        (tmp_path / "letter.txt").write_text("mine")
+        compare(study_file, tmp_path, device="cpu")
+
+
+def test_a_dry_run_makes_nothing(study_file, tmp_path, capsys):
+    compare(study_file, tmp_path / "out", dry_run=True, device="cpu")
+    assert not (tmp_path / "out").exists()
+    assert "2 arms x 2 seeds x 1 label budgets: 4 trainings and 2 pretrainings" in (
+        capsys.readouterr().err
+    )
+
+
+def test_a_failed_run_is_reported_and_does_not_stop_the_others(study_file, tmp_path):
+    out = compare(
+        study_file, tmp_path / "out", settings=["seeds=1", "pretrain.batch_size=999"], device="cpu"
+    )
+    results = read_json(out / "results.json")
+    assert set(results["arms"]["plain"]) == {"1"}
+    assert results["arms"]["twins"] == {}
+    reasons = [failure["reason"] for failure in results["failures"]]
+    assert "batch size 999 is larger than" in reasons[0]
+    assert "which failed" in reasons[1]
+    assert "no second arm" in results["verdict"][1]
+
+
+def test_killed_at_random_and_started_again_the_table_is_the_same(study_file, tmp_path, finished):
+    """SIGKILL, three times, at random moments; then to the end."""
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "twinlens.cli", "compare", str(study_file), "--out", str(out)]
+    command += ["--device", "cpu"]
+    waits = random.Random(5)
+    for _ in range(3):
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(waits.uniform(4, 9))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    subprocess.run(command, check=True, capture_output=True)
+    assert (out / "report.html").stat().st_size > 10_000
+    resumed, whole = (read_json(path / "results.json") for path in (out, finished))
+    assert resumed["arms"] == whole["arms"]
+    assert resumed["differences"] == whole["differences"]

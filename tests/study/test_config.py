@@ -1,0 +1,84 @@
+import pytest
+
+from twinlens.errors import UserError
+from twinlens.study.config import as_yaml, read_study
+
+GOOD = """
+data: somewhere
+arms:
+  plain: {}
+  twins: {pretrain: {epochs: 3}, images: train}
+"""
+
+
+@pytest.fixture
+def study(tmp_path):
+    def read(text, settings=()):
+        path = tmp_path / "study.yaml"
+        path.write_text(text, encoding="utf-8")
+        return read_study(path, list(settings))
+
+    return read
+
+
+def test_defaults(study):
+    found = study(GOOD)
+    assert (found.reference, found.primary_metric) == ("plain", "balanced_accuracy")
+    assert (found.seeds, found.budgets) == ([0, 1, 2], [1.0])
+    assert found.pretraining("plain") is None
+    assert found.pretraining("twins").epochs == 3
+
+
+def test_the_papers_presets_declare_accuracy(study):
+    assert study("preset: paper\n" + GOOD).primary_metric == "accuracy"
+
+
+def test_settings_override_the_file_and_arms_override_the_study(study):
+    found = study(
+        "train: {epochs: 7, batch_size: 16}\n" + GOOD,
+        ["seeds=5", "train.epochs=2", "arms.plain.train.batch_size=8"],
+    )
+    assert found.seeds == [0, 1, 2, 3, 4]
+    assert (found.training("plain").epochs, found.training("plain").batch_size) == (2, 8)
+    assert found.training("twins").batch_size == 16
+
+
+def test_the_resolved_study_is_a_study_file_with_the_same_meaning(study):
+    found = study(GOOD)
+    assert study(as_yaml(found)) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("dat: x\n" + GOOD, "Unknown key 'dat'. Did you mean 'data'"),
+        ("data: x\n", "The key 'arms' is missing"),
+        ("data: x\narms: {}\n", "The key 'arms' is wrong"),
+        (GOOD.replace("pretrain:", "pretraining:"), "'arms.twins.pretraining'. Did you mean 'pret"),
+        (GOOD.replace("epochs", "epoch"), "arm 'twins': Unknown key 'epoch'. Did you mean 'epochs'"),
+        ("train: {epochs: many}\n" + GOOD, r"'epochs' is wrong \(given: 'many'\)"),
+        (GOOD.replace("images: train", "images: test"), "choice of images 'test'.*unlabelled"),
+        ("reference: none\n" + GOOD, "Unknown arm 'none'.*plain, twins"),
+        ("primary_metric: auc\n" + GOOD, "Unknown primary_metric 'auc'.*balanced_accuracy"),
+        ("preset: fast\n" + GOOD, "Unknown preset 'fast'.*robust"),
+        ("seeds: [1, 1]\n" + GOOD, "'seeds' is wrong.*no value may come twice"),
+        ("budgets: [0.0]\n" + GOOD, "'budgets.0' is wrong"),
+        ("precision: fp16\n" + GOOD, "'precision' is wrong.*'auto', 'fp32' or 'bf16'"),
+        ("- a\n- b\n", "must hold keys and values"),
+        ("data: [\n", "is not valid YAML"),
+    ],
+)
+def test_mistakes_name_the_key_and_what_would_be_right(study, text, sentence):
+    with pytest.raises(UserError, match=sentence):
+        study(text)
+
+
+@pytest.mark.parametrize("setting", ["epochs", "data.x=1", "train=[", "=3"])
+def test_bad_settings_are_sentences(study, setting):
+    with pytest.raises(UserError, match="--set"):
+        study(GOOD, [setting])
+
+
+def test_a_missing_file_is_a_sentence(tmp_path):
+    with pytest.raises(UserError, match=r"none\.yaml is not a file"):
+        read_study(tmp_path / "none.yaml", [])
