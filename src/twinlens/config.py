@@ -86,7 +86,9 @@ def _sentence(model: type[BaseModel], problem: dict[str, Any]) -> str:
     path = [part for part in problem["loc"] if isinstance(part, str | int)]
     key = ".".join(map(str, path))
     if problem["type"] == "extra_forbidden":
-        return f"{unknown('key', key, _fields(model, path[:-1]))}"
+        parent = ".".join(map(str, path[:-1]))
+        kind = f"key below '{parent}':" if parent else "key"
+        return str(unknown(kind, path[-1], _fields(model, path[:-1])))
     if problem["type"] == "missing":
         return f"The key '{key}' is missing."
     given = "" if isinstance(problem["input"], dict | list) else f" (given: {problem['input']!r})"

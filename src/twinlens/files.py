@@ -74,7 +74,8 @@ def building(
             holds it is ever overwritten.
         overwrite: Replace `out`, and drop what an interrupted attempt left.
         resume: Go on in the work folder of an interrupted attempt, if there is one.
-        keep: Keep the work folder after a failure, so that it can be resumed.
+        keep: Keep the work folder after a failure, so that it can be resumed. Otherwise what a
+            killed attempt left is dropped.
 
     Raises:
         UserError: `out` exists and may not be replaced, or an interrupted attempt waits there.
@@ -85,7 +86,7 @@ def building(
     if out.exists() and any(out.iterdir()) and not (out / marker).exists():
         raise UserError(f"{out} holds no {marker}, so it is not ours to overwrite.")
     if work.exists() and not resume:
-        if not overwrite:
+        if keep and not overwrite:
             raise UserError(
                 f"{work} is left from an interrupted attempt: pass --resume to go on with it, "
                 "or --overwrite to start again."

@@ -177,7 +177,7 @@ def test_the_papers_presets_run(phantoms, tmp_path, preset):
     run = _train(phantoms, tmp_path / "run", preset=preset, settings={"epochs": 1})
     info = load_bundle(run / "model").info
     assert info["tta"]["clean"] is False
-    assert info["tta"]["recipe"] == preset
+    assert info["tta"]["recipe"]["per_batch"] == (["crop"] if preset == "paper-code" else [])
     assert info["normalisation"] == {"mean": [0, 0, 0], "std": [1, 1, 1]}
 
 
@@ -198,7 +198,7 @@ def test_mistakes_are_sentences(phantoms, tmp_path, wrong, sentence):
 
 
 def test_a_model_is_evaluated_only_on_data_that_fits_it(finished, phantoms, tmp_path):
-    with pytest.raises(UserError, match="Unknown part of a split 'tests'.*test"):
+    with pytest.raises(UserError, match=r"Unknown part of a split 'tests'.*test"):
         evaluate(finished / "model", phantoms, split="tests")
     with pytest.raises(UserError, match="Unknown split 'mine'"):
         evaluate(finished / "model", phantoms, split="mine:test")

@@ -97,10 +97,9 @@ def test_killed_in_either_phase_and_resumed_the_weights_are_the_same(
 def test_while_the_encoder_is_frozen_only_paper_code_moves_its_statistics(
     phantoms, tmp_path, frozen
 ):
-    run = _pretrain(
-        phantoms, tmp_path / "run", settings={"epochs": 0, "frozen_batchnorm": frozen}
-    )
-    before, after = build_encoder("resnet18", 3).state_dict(), load_file(run / "encoder.safetensors")
+    run = _pretrain(phantoms, tmp_path / "run", settings={"epochs": 0, "frozen_batchnorm": frozen})
+    before = build_encoder("resnet18", 3).state_dict()
+    after = load_file(run / "encoder.safetensors")
     assert torch.equal(before["conv1.weight"], after["conv1.weight"])
     assert torch.equal(before["bn1.running_mean"], after["bn1.running_mean"]) is frozen
 
@@ -142,9 +141,13 @@ def test_the_papers_presets_run(phantoms, tmp_path, preset):
         ({"split": "mine"}, "Unknown split 'mine'.*imported"),
         ({"settings": {"method": "barlow"}}, "Unknown method 'barlow'.*barlow_twins"),
         ({"settings": {"views": "strange"}}, "Unknown recipe of views 'strange'.*robust"),
+        (
+            {"settings": {"view_changes": {"crop": 1}}},
+            "Settings of the views: Unknown key 'crop'.*crop_scale",
+        ),
         ({"settings": {"epoch": 3}}, "Unknown key 'epoch'. Did you mean 'epochs'"),
         ({"settings": {"epochs": -3}}, r"The key 'epochs' is wrong \(given: -3\)"),
-        ({"settings": {"batch_size": 4096}}, "batch size 4096 is larger than the 104 images"),
+        ({"settings": {"batch_size": 4096}}, "batch size 4096 is larger than the 102 images"),
     ],
 )
 def test_mistakes_are_sentences(phantoms, tmp_path, wrong, sentence):

@@ -87,8 +87,8 @@ def test_a_finished_study_is_not_run_again(finished, study_file, monkeypatch):
 def test_a_changed_study_asks_first_and_keeps_the_runs_that_stay(study_file, finished, tmp_path):
     with pytest.raises(UserError, match="differs in seeds: choose another --out, or pass --resume"):
         compare(study_file, finished, settings=["seeds=3"], device="cpu")
+    (tmp_path / "letter.txt").write_text("mine")
     with pytest.raises(UserError, match=r"holds no study\.yaml"):
-        (tmp_path / "letter.txt").write_text("mine")
         compare(study_file, tmp_path, device="cpu")
 
 

@@ -25,9 +25,7 @@ def test_there_is_one_pretraining_a_seed_shared_by_budgets_and_tunings():
     pretrainings = [run for run in plan if run.kind == "pretrain"]
     assert len(pretrainings) == 4  # two seeds, two different pretrainings
     assert len(plan) == 4 + 2 * 4 * 2
-    users = {
-        run.arm for run in plan if run.needs == pretrainings[0].id and run.kind == "train"
-    }
+    users = {run.arm for run in plan if run.needs == pretrainings[0].id and run.kind == "train"}
     assert users == {"twins", "twins, probed"}
 
 

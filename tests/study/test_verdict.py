@@ -14,8 +14,8 @@ def _results(values, reference=0.5, interval=(0.01, 0.05), arms=1):
         "primary_metric": "balanced_accuracy",
         "reference": "plain",
         "arms": {"plain": {"1": {"balanced_accuracy": {"mean": reference}}}}
-        | {name: means for name in names},
-        "differences": {name: by for name in names},
+        | dict.fromkeys(names, means),
+        "differences": dict.fromkeys(names, by),
     }
 
 

@@ -105,7 +105,7 @@ def test_a_loss_that_is_not_finite_stops_with_a_sentence_and_touches_nothing(tmp
     net, fabric = _net(), make_fabric("fp32", "cpu")
     phase = Phase("head", constant(3, 1e-2), adamw(net, weight_decay=0.0), _loss(poison_at=0))
     before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
-    with pytest.raises(UserError, match="became nan at step 0 of phase 'head'.*lower learning"):
+    with pytest.raises(UserError, match=r"became nan at step 0 of phase 'head'.*lower learning"):
         train(net, [phase], fabric=fabric, folder=tmp_path, seed=0)
     assert torch.equal(before["4.weight"], net.state_dict()["4.weight"])
 

@@ -1,4 +1,5 @@
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -90,7 +91,7 @@ def _by_brute_force(losses):
     best = (0, 0)
     for mask in range(1, 2 ** len(losses)):
         index = [i for i in range(len(losses)) if mask >> i & 1]
-        falls = all(losses[a] > losses[b] for a, b in zip(index, index[1:], strict=False))
+        falls = all(losses[a] > losses[b] for a, b in pairwise(index))
         if falls and (len(index), -index[-1]) > (best[1], -best[0]):
             best = (index[-1], len(index))
     return best
@@ -115,7 +116,7 @@ def test_it_stops_where_the_smoothed_loss_passes_four_times_its_best():
     model = _model()
     optimizer = torch.optim.AdamW(model.parameters())
     losses = [*[2.0 - 0.02 * i for i in range(60)], *[1e4] * 40]
-    finding = find_lr(model, optimizer, lambda i, lr: losses[i], fallback=1e-3)
+    finding = find_lr(model, optimizer, lambda i, _: losses[i], fallback=1e-3)
     assert len(finding.losses) == 61
     assert finding.smoothed[-1] > 4 * min(finding.smoothed)
     assert finding.how == "valley"
@@ -133,7 +134,7 @@ def test_it_stops_where_the_smoothed_loss_passes_four_times_its_best():
 def test_a_curve_that_says_nothing_gives_the_stated_rate_in_words(losses, reason):
     model = _model()
     optimizer = torch.optim.AdamW(model.parameters())
-    finding = find_lr(model, optimizer, lambda i, lr: losses[i], fallback=2e-3)
+    finding = find_lr(model, optimizer, lambda i, _: losses[i], fallback=2e-3)
     assert (finding.suggestion, finding.how) == (2e-3, "fallback")
     assert reason in finding.message
     assert "0.002" in finding.message

@@ -14,7 +14,7 @@ from twinlens.evaluation.predict import predict as predict_rows
 from twinlens.models.bundle import load_bundle
 from twinlens.training.device import make_fabric
 from twinlens.types import Images, PackedImages, Rows
-from twinlens.views.recipes import RECIPES
+from twinlens.views.recipes import ViewRecipe
 
 BATCH_SIZE = 64
 
@@ -54,7 +54,7 @@ def predict(
         read,
         np.arange(len(paths)),
         size=size,
-        recipe=RECIPES[tta["recipe"]],
+        recipe=ViewRecipe.model_validate(tta["recipe"]),
         views=tta["views"],
         clean=tta["clean"],
         seed=tta["seed"],

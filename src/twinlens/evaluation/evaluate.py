@@ -20,7 +20,7 @@ from twinlens.models.bundle import load_bundle
 from twinlens.models.encoders import Encoder
 from twinlens.training.device import environment, make_fabric
 from twinlens.types import Rows
-from twinlens.views.recipes import RECIPES
+from twinlens.views.recipes import ViewRecipe
 
 BATCH_SIZE = 256
 
@@ -55,7 +55,7 @@ def score(
         reader(data.images, rows, fabric.device),
         rows,
         size=data.size,
-        recipe=RECIPES[tta["recipe"]],
+        recipe=ViewRecipe.model_validate(tta["recipe"]),
         views=tta["views"],
         clean=tta["clean"],
         seed=tta["seed"],

@@ -18,6 +18,7 @@ class FineTuning(Config):
         epochs: Epochs of one-cycle training.
         batch_size: Images a step; a last partial batch is dropped.
         views: A name in `views.recipes.RECIPES`, for training and for test-time augmentation.
+        view_changes: Numbers of `ViewRecipe` that differ from it.
         head_epochs: Epochs for the head alone, the encoder frozen.
         head_lr: Constant learning rate of those epochs.
         frozen_batchnorm: Whether BatchNorm keeps its statistics while the encoder is frozen.
@@ -35,6 +36,7 @@ class FineTuning(Config):
     epochs: PositiveInt = 40
     batch_size: int = Field(64, ge=2)
     views: str = "robust"
+    view_changes: dict[str, Any] = Field(default={})
     head_epochs: NonNegativeInt = 1
     head_lr: PositiveFloat = 1e-3
     frozen_batchnorm: bool = True

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from twinlens.data import splits
 from twinlens.data.batches import Batches, reader
 from twinlens.data.dataset import Dataset, open_dataset
-from twinlens.errors import UserError, unknown
+from twinlens.errors import UserError
 from twinlens.evaluation.evaluate import BATCH_SIZE, opening, score
 from twinlens.evaluation.predict import embed
 from twinlens.evaluation.probe import linear_probe
@@ -32,7 +32,7 @@ from twinlens.training.loop import Loss, Phase, adamw, choose_lr
 from twinlens.training.one_cycle import constant, one_cycle
 from twinlens.training.record import RUN, command, describe_data, finish, read_run, start
 from twinlens.types import Images, Logits, Rows
-from twinlens.views.recipes import RECIPES, normalise, view
+from twinlens.views.recipes import named_recipe, normalise, view
 
 MODEL = "model"
 
@@ -90,8 +90,7 @@ def train(
         The folder `out`.
     """
     config = fine_tuning_config(preset, settings or {}, where="Settings of the fine-tuning")
-    if config.views not in RECIPES:
-        raise unknown("recipe of views", config.views, RECIPES)
+    recipe = named_recipe(config.views, config.view_changes)
     data = open_dataset(dataset)
     chosen = splits.open_split(data, split)
     rows = splits.budget(data, chosen, budget, derive(seed, "budget"))
@@ -131,7 +130,7 @@ def train(
         tta = {
             "views": config.tta,
             "clean": config.tta_clean,
-            "recipe": config.views,
+            "recipe": recipe.model_dump(mode="json"),
             "seed": derive(seed, "test-time views"),
         }
         _evaluate(network, head, data, chosen, tta, fabric, folder)
@@ -245,12 +244,11 @@ def _loss(
     """Return cross-entropy of a step's batch; batches and views depend on seed and step alone."""
     batches = Batches(data.images, rows, batch_size=config.batch_size, seed=seed, device=device)
     labels = torch.from_numpy(data.labels)
+    recipe = named_recipe(config.views, config.view_changes)
 
     def loss(model: nn.Module, step: int) -> tuple[Tensor, dict[str, Tensor]]:
         batch = batches.rows(step)
-        views = view(
-            batches.images(batch), batch, recipe=RECIPES[config.views], seed=seed, step=step
-        )
+        views = view(batches.images(batch), batch, recipe=recipe, seed=seed, step=step)
         logits = model(normalise(views, encoder.mean, encoder.std))
         return F.cross_entropy(logits.float(), labels[batch].to(device)), {}
 

@@ -22,6 +22,7 @@ class Pretraining(Config):
         eps: Added to the variance where embeddings are standardised.
         joint_forward: Both views pass the network as one batch, sharing BatchNorm's statistics.
         views: A name in `views.recipes.PAIRS`.
+        view_changes: Numbers of `ViewRecipe` that differ from it, in both views.
         projector_epochs: Epochs for the projector alone, the encoder frozen.
         projector_lr: Constant learning rate of those epochs.
         frozen_batchnorm: Whether BatchNorm keeps its statistics while the encoder is frozen.
@@ -41,6 +42,7 @@ class Pretraining(Config):
     eps: NonNegativeFloat = 1e-5
     joint_forward: bool = False
     views: str = "robust"
+    view_changes: dict[str, Any] = Field(default={})
     projector_epochs: NonNegativeInt = 1
     projector_lr: PositiveFloat = 1e-3
     frozen_batchnorm: bool = True

@@ -27,7 +27,7 @@ from twinlens.training.one_cycle import constant, one_cycle
 from twinlens.training.record import RUN, command, describe_data, finish, start
 from twinlens.types import Embeddings, Images, Rows
 from twinlens.views.picture import write_picture
-from twinlens.views.recipes import PAIRS, normalise, two_views
+from twinlens.views.recipes import named_pair, normalise, two_views
 
 ENCODER = "encoder.safetensors"
 
@@ -142,8 +142,7 @@ def _checked(preset: str, settings: dict[str, Any], images: str) -> Pretraining:
     config = pretraining_config(preset, settings, where="Settings of the pretraining")
     if config.method not in METHODS:
         raise unknown("method", config.method, METHODS)
-    if config.views not in PAIRS:
-        raise unknown("recipe of views", config.views, PAIRS)
+    named_pair(config.views, config.view_changes)
     if images not in IMAGES:
         raise unknown("choice of images", images, IMAGES)
     return config
@@ -153,7 +152,8 @@ def _picture(path: Path, data: Dataset, rows: Rows, config: Pretraining, seed: i
     """Show some images, and below each the two views that a step might make of it."""
     some = generator(seed, "picture").choice(rows, size=min(8, len(rows)), replace=False)
     images = reader(data.images, some)(some)
-    views = two_views(images, some, recipes=PAIRS[config.views], seed=seed, step=0)
+    recipes = named_pair(config.views, config.view_changes)
+    views = two_views(images, some, recipes=recipes, seed=seed, step=0)
     write_picture(path, [images, *views])
 
 
@@ -217,7 +217,7 @@ def _loss(
 ) -> Loss:
     """Return the loss of a step's batch; batches and views depend on seed and step alone."""
     batches = Batches(data.images, rows, batch_size=config.batch_size, seed=seed, device=device)
-    recipes = PAIRS[config.views]
+    recipes = named_pair(config.views, config.view_changes)
 
     def loss(twins: nn.Module, step: int) -> tuple[Tensor, dict[str, Tensor]]:
         batch = batches.rows(step)

@@ -2,9 +2,10 @@
 
 import re
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
-from twinlens.files import digest
+from twinlens.files import digest, sha256
 from twinlens.study.config import Study
 
 
@@ -61,6 +62,7 @@ def _pretraining(study: Study, arm: str, seed: int, identity: dict[str, str]) ->
     config = study.pretraining(arm)
     if config is None:
         return None
+    identity = identity | {"weights": _content(study.arms[arm].weights)}
     arguments = {
         "encoder": study.arms[arm].encoder or study.encoder,
         "weights": study.arms[arm].weights,
@@ -77,6 +79,7 @@ def _trainings(
     study: Study, arm: str, seed: int, pretraining: Run | None, identity: dict[str, str]
 ) -> list[Run]:
     needs = pretraining.id if pretraining else None
+    identity = identity | {"weights": _content(study.arms[arm].weights)}
     runs = []
     for budget in study.budgets:
         arguments = {
@@ -91,6 +94,11 @@ def _trainings(
         run_id = _id(name, arguments | identity | {"needs": needs})
         runs.append(Run(run_id, "train", arm, seed, budget, needs, arguments))
     return runs
+
+
+def _content(weights: str) -> str:
+    """Return what identifies initial weights: of a file its content, not its name."""
+    return sha256(Path(weights)) if Path(weights).is_file() else weights
 
 
 def _slug(name: str) -> str:

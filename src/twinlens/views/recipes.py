@@ -11,12 +11,15 @@ leaves colour its meaning, and, where pretraining sees no labels, flips both way
 
 from collections.abc import Callable, Sequence
 from math import ceil
+from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812, the field's own name
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from twinlens.config import parse
+from twinlens.errors import unknown
 from twinlens.seeds import derive, uniforms
 from twinlens.types import Images, Rows, Uniforms
 from twinlens.views.blur import gaussian_blur
@@ -31,6 +34,8 @@ __all__ = [
     "ViewRecipe",
     "apply",
     "draw",
+    "named_pair",
+    "named_recipe",
     "normalise",
     "plain",
     "two_views",
@@ -104,6 +109,29 @@ RECIPES: dict[str, ViewRecipe] = {
     "robust": _FINE_TUNING,
 }
 """Recipes for fine-tuning and for test-time views, by preset."""
+
+
+def named_recipe(name: str, changes: dict[str, Any]) -> ViewRecipe:
+    """Return one of `RECIPES` with some of its numbers changed.
+
+    Raises:
+        UserError: There is no such recipe or number, or a value is wrong.
+    """
+    if name not in RECIPES:
+        raise unknown("recipe of views", name, RECIPES)
+    return _changed(RECIPES[name], changes)
+
+
+def named_pair(name: str, changes: dict[str, Any]) -> Pair:
+    """Return one of `PAIRS` with some numbers changed in both views; errors as above."""
+    if name not in PAIRS:
+        raise unknown("recipe of views", name, PAIRS)
+    first, second = PAIRS[name]
+    return _changed(first, changes), _changed(second, changes)
+
+
+def _changed(recipe: ViewRecipe, changes: dict[str, Any]) -> ViewRecipe:
+    return parse(ViewRecipe, recipe.model_dump() | changes, where="Settings of the views")
 
 
 def two_views(

@@ -1,0 +1,28 @@
+import re
+from pathlib import Path
+
+import yaml
+from PIL import Image
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+def _blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+
+
+def test_the_ten_lines_of_python_run(tmp_path, monkeypatch, capsys):
+    (example,) = _blocks("python")
+    assert len(example.strip().splitlines()) == 10
+    (study,) = _blocks("yaml")
+    content = yaml.safe_load(study) | {"seeds": 1, "data": "example/data", "split": "ten"}
+    quick = {"epochs": 1, "batch_size": 32, "lr": 1e-3}
+    content |= {"pretrain": quick | {"projector": [16]}, "train": quick}
+    monkeypatch.chdir(tmp_path)
+    Path("study.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    Image.new("RGB", (40, 40), "pink").save("photo.jpg")
+    exec(compile(example, "README", "exec"), {})
+    out = capsys.readouterr().out
+    assert "balanced accuracy" in out
+    assert "p_MEL" in out
+    assert Path("example/study/report.html").stat().st_size > 10_000
