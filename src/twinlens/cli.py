@@ -8,6 +8,7 @@ import typer
 
 import twinlens
 from twinlens.errors import UserError
+from twinlens.files import read_json, write_text
 
 app = typer.Typer(
     name="twinlens",
@@ -162,7 +163,6 @@ def train(
         resume=resume,
     )
     from twinlens.evaluation.metrics import METRICS
-    from twinlens.files import read_json
 
     for part, scores in read_json(done / "metrics.json").items():
         print(f"{part}: " + ", ".join(f"{m.replace('_', ' ')} {scores[m]:.3f}" for m in METRICS))
@@ -185,15 +185,13 @@ def evaluate(
     scores = twinlens.evaluate(
         model, dataset, split=split, tta=tta, out=out, device=device, overwrite=overwrite
     )
+    import pandas as pd
+
     from twinlens.evaluation.metrics import METRICS
 
     for metric in METRICS:
         print(f"{metric.replace('_', ' '):<18}{scores[metric]:.3f}")
-    print(f"{'class':<12}{'precision':>10}{'recall':>10}{'F1':>10}{'images':>10}")
-    for name, c in scores["per_class"].items():
-        print(
-            f"{name:<12}{c['precision']:>10.3f}{c['recall']:>10.3f}{c['f1']:>10.3f}{c['support']:>10}"
-        )
+    print(pd.DataFrame(scores["per_class"]).T.to_string(float_format="%.3f"))
 
 
 @app.command()
@@ -209,8 +207,6 @@ def predict(
     if out is None:
         print(table.to_csv(index=False, float_format="%.4f"), end="")
     else:
-        from twinlens.files import write_text
-
         if out.exists() and not overwrite:
             raise UserError(f"{out} exists already: choose another --out, or pass --overwrite.")
         write_text(out, table.to_csv(index=False))
@@ -267,8 +263,6 @@ def _version(
 
 def _conclude(study: Path) -> None:
     """Write the report, and end with the verdict in words and the report's path."""
-    from twinlens.files import read_json
-
     page = twinlens.report(study)
     print("\n".join(read_json(study / "results.json")["verdict"]))
     print(f"Report: {page}")

@@ -14,23 +14,21 @@ from torch import Tensor, nn
 from twinlens.data import splits
 from twinlens.data.batches import Batches, reader
 from twinlens.data.dataset import Dataset, open_dataset
-from twinlens.errors import UserError
 from twinlens.evaluation.evaluate import BATCH_SIZE, opening, score
 from twinlens.evaluation.predict import embed
 from twinlens.evaluation.probe import linear_probe
 from twinlens.files import building, replacing, write_json
 from twinlens.finetuning.config import FineTuning, fine_tuning_config
+from twinlens.finetuning.start import starting_encoder
 from twinlens.models.bundle import save_bundle
-from twinlens.models.encoders import NOT_NORMALISED, Encoder, build_encoder
+from twinlens.models.encoders import Encoder
 from twinlens.models.heads import classifier
-from twinlens.models.weights import load_weights
-from twinlens.pretraining.train import ENCODER
 from twinlens.seeds import derive
 from twinlens.training import loop
 from twinlens.training.device import environment, make_fabric, precision_of
 from twinlens.training.loop import Loss, Phase, adamw, choose_lr
 from twinlens.training.one_cycle import constant, one_cycle
-from twinlens.training.record import RUN, command, describe_data, finish, read_run, start
+from twinlens.training.record import RUN, command, describe_data, finish, start
 from twinlens.types import Images, Logits, Rows
 from twinlens.views.recipes import named_recipe, normalise, view
 
@@ -95,7 +93,9 @@ def train(
     chosen = splits.open_split(data, split)
     rows = splits.budget(data, chosen, budget, derive(seed, "budget"))
     fabric = make_fabric(config.precision, device)
-    network, origin = _encoder(encoder, weights, pretrained, config, seed)
+    network, origin = starting_encoder(
+        encoder, weights, pretrained, normalise=config.normalise, seed=seed
+    )
     request = {
         "kind": "train",
         "encoder": network.name,
@@ -107,26 +107,9 @@ def train(
         "data_hash": data.hash,
         "split_hash": chosen.hash,
     }
-    options = {
-        "encoder": encoder,
-        "weights": None if pretrained else weights,
-        "pretrained": pretrained,
-        "preset": preset,
-        "split": chosen.name,
-        "budget": budget,
-        "seed": seed,
-        "set": settings,
-    }
     with building(Path(out), marker=RUN, overwrite=overwrite, resume=resume, keep=True) as folder:
-        start(folder, request)
-        head = classifier(network.feature_dim, len(data.classes), seed)
-        if config.tuning == "probe":
-            head = _probe(network, data, rows, config, fabric)
-            history = pd.DataFrame()
-        else:
-            history = _fine_tune(
-                Classifier(network, head), data, rows, config, fabric, folder, seed
-            )
+        began = start(folder, request)
+        head, history = _fit(network, data, rows, config, fabric, folder, seed)
         tta = {
             "views": config.tta,
             "clean": config.tta_clean,
@@ -134,15 +117,7 @@ def train(
             "seed": derive(seed, "test-time views"),
         }
         _evaluate(network, head, data, chosen, tta, fabric, folder)
-        about = {
-            "classes": data.classes,
-            "class_info": data.class_info,
-            "size": data.size,
-            "tta": tta,
-            "precision": precision_of(fabric),
-            "provenance": request,
-        }
-        save_bundle(folder / MODEL, network, head, about)
+        _save_bundle(folder / MODEL, network, head, data, tta, fabric, request)
         tested = len(chosen.rows["test"])
         record = {
             "kind": "train",
@@ -153,38 +128,39 @@ def train(
             "environment": environment(fabric),
             "data": describe_data(data, chosen),
             "test_openings": [opening("test", tested, Path(out).name)] if tested else [],
-            "command": command("train", dataset, out, options),
+            "command": command(
+                "train",
+                dataset,
+                out,
+                settings,
+                encoder=encoder,
+                weights=None if pretrained else weights,
+                pretrained=pretrained,
+                preset=preset,
+                split=chosen.name,
+                budget=budget,
+                seed=seed,
+            ),
         }
-        finish(folder, record, history, images_per_step=config.batch_size)
+        finish(folder, record, history, began=began, images_per_step=config.batch_size)
     return Path(out)
 
 
-def _encoder(
-    name: str | None,
-    weights: str,
-    pretrained: Path | str | None,
+def _fit(
+    encoder: Encoder,
+    data: Dataset,
+    rows: Rows,
     config: FineTuning,
+    fabric: Fabric,
+    folder: Path,
     seed: int,
-) -> tuple[Encoder, dict[str, Any]]:
-    """Build the encoder that training starts from, and say where it comes from."""
-    if pretrained is None:
-        encoder = build_encoder(name or "resnet50", seed)
-        origin = load_weights(encoder, weights)
-    else:
-        run = read_run(Path(pretrained))
-        theirs = run["config"].get("encoder")
-        if run["kind"] != "pretrain" or weights != "random" or name not in (None, theirs):
-            raise UserError(
-                f"--pretrained {pretrained} is a '{run['kind']}' run of the encoder {theirs}: "
-                "name a pretraining run, without --weights, and its encoder or none."
-            )
-        encoder = build_encoder(theirs, seed)
-        load_weights(encoder, str(Path(pretrained) / ENCODER))
-        encoder.mean, encoder.std = (tuple(run["normalisation"][k]) for k in ("mean", "std"))
-        origin = {"weights": run["weights"]["weights"], "pretrained": run["config"]}
-    if not config.normalise:
-        encoder.mean, encoder.std = NOT_NORMALISED
-    return encoder, origin
+) -> tuple[nn.Linear, pd.DataFrame]:
+    """Train head and encoder, in place, as the tuning says; return the head and the history."""
+    if config.tuning == "probe":
+        return _probe(encoder, data, rows, config, fabric), pd.DataFrame()
+    head = classifier(encoder.feature_dim, len(data.classes), seed)
+    model = Classifier(encoder, head)
+    return head, _fine_tune(model, data, rows, config, fabric, folder, seed)
 
 
 def _fine_tune(
@@ -293,3 +269,23 @@ def _evaluate(
     if tables:
         with replacing(folder / "predictions.parquet") as temporary:
             pd.concat(tables).to_parquet(temporary, index=False)
+
+
+def _save_bundle(
+    folder: Path,
+    encoder: Encoder,
+    head: nn.Linear,
+    data: Dataset,
+    tta: dict[str, Any],
+    fabric: Fabric,
+    request: dict[str, Any],
+) -> None:
+    info = {
+        "classes": data.classes,
+        "class_info": data.class_info,
+        "size": data.size,
+        "tta": tta,
+        "precision": precision_of(fabric),
+        "provenance": request,
+    }
+    save_bundle(folder, encoder, head, info)

@@ -111,10 +111,8 @@ def pretrain(
         "data_hash": data.hash,
         "split_hash": chosen.hash,
     }
-    options = {"split": chosen.name, "seed": seed, "set": settings}
-    options = {k: request[k] for k in ("encoder", "weights", "images", "preset")} | options
     with building(Path(out), marker=RUN, overwrite=overwrite, resume=resume, keep=True) as folder:
-        start(folder, request)
+        began = start(folder, request)
         network = build_encoder(encoder, seed)
         loaded = load_weights(network, weights)
         if not config.normalise:
@@ -132,9 +130,20 @@ def pretrain(
             "images": len(rows),
             "environment": environment(fabric),
             "data": describe_data(data, chosen),
-            "command": command("pretrain", dataset, out, options),
+            "command": command(
+                "pretrain",
+                dataset,
+                out,
+                settings,
+                encoder=encoder,
+                weights=weights,
+                images=images,
+                preset=preset,
+                split=chosen.name,
+                seed=seed,
+            ),
         }
-        finish(folder, record, history, images_per_step=config.batch_size)
+        finish(folder, record, history, began=began, images_per_step=config.batch_size)
     return Path(out)
 
 

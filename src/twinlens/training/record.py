@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,11 @@ RUN = "run.json"
 _REQUEST = "request.json"
 
 
-def start(folder: Path, request: dict[str, Any]) -> None:
+def start(folder: Path, request: dict[str, Any]) -> float:
     """Note in a work folder what is being made, or check that it is the same as before.
+
+    Returns:
+        The time at which this attempt began, for `finish`.
 
     Raises:
         UserError: The interrupted attempt that is to be resumed was for something else.
@@ -27,7 +31,7 @@ def start(folder: Path, request: dict[str, Any]) -> None:
     request = {**request, "digest": digest(request)}
     if not path.exists():
         write_json(path, request)
-        return
+        return time.monotonic()
     earlier = read_json(path)
     if earlier["digest"] != request["digest"]:
         changed = sorted(k for k in request if k != "digest" and earlier.get(k) != request[k])
@@ -35,30 +39,50 @@ def start(folder: Path, request: dict[str, Any]) -> None:
             f"{folder} was started with other settings ({', '.join(changed) or 'other keys'}): "
             "resume it with the settings it had, or pass --overwrite to start again."
         )
+    return time.monotonic()
 
 
 def finish(
-    folder: Path, record: dict[str, Any], history: pd.DataFrame, *, images_per_step: int
+    folder: Path,
+    record: dict[str, Any],
+    history: pd.DataFrame,
+    *,
+    began: float,
+    images_per_step: int,
 ) -> None:
-    """Write run.json and history.parquet, and drop what only resuming needed."""
+    """Write run.json and history.parquet, and drop what only resuming needed.
+
+    Args:
+        folder: The work folder.
+        record: What run.json holds, beside ``seconds`` (of the attempt that came to the end) and
+            ``images_per_s`` (over all training steps; None where there were none).
+        history: A row a step, as `loop.train` returns it.
+        began: What `start` returned.
+        images_per_step: Images in a batch.
+    """
     with replacing(folder / "history.parquet") as temporary:
         history.to_parquet(temporary, index=False)
-    seconds = float(history["seconds"].sum()) if len(history) else 0.0
-    speed = images_per_step * len(history) / seconds if seconds else None
-    write_json(folder / RUN, {**record, "seconds": seconds, "images_per_s": speed})
+    speed = images_per_step * len(history) / history["seconds"].sum() if len(history) else None
+    times = {"seconds": time.monotonic() - began, "images_per_s": speed}
+    write_json(folder / RUN, record | times)
     for leftover in (folder / _REQUEST, folder / CHECKPOINT):
         leftover.unlink(missing_ok=True)
 
 
-def command(name: str, dataset: Path | str, out: Path | str, options: dict[str, Any]) -> str:
-    """Return the command line that does the same again; `set` holds changed settings."""
+def command(
+    name: str,
+    dataset: Path | str,
+    out: Path | str,
+    settings: dict[str, Any] | None,
+    **options: str | Path | float | None,
+) -> str:
+    """Return the command line that does the same again."""
     words = ["twinlens", name, str(dataset), "--out", str(out)]
     for option, value in options.items():
-        if option == "set":
-            for key, setting in (value or {}).items():
-                words += ["--set", f"{key}={json.dumps(setting)}"]
-        elif value is not None:
+        if value is not None:
             words += [f"--{option}", str(value)]
+    for key, setting in (settings or {}).items():
+        words += ["--set", f"{key}={json.dumps(setting)}"]
     return shlex.join(words)
 
 

@@ -1,0 +1,53 @@
+"""The encoder that a training starts from: random, a file's, or a pretraining run's."""
+
+from pathlib import Path
+from typing import Any
+
+from twinlens.errors import UserError
+from twinlens.models.encoders import NOT_NORMALISED, Encoder, build_encoder
+from twinlens.models.weights import load_weights
+from twinlens.pretraining.train import ENCODER
+from twinlens.training.record import read_run
+
+
+def starting_encoder(
+    name: str | None,
+    weights: str,
+    pretrained: Path | str | None,
+    *,
+    normalise: bool,
+    seed: int,
+) -> tuple[Encoder, dict[str, Any]]:
+    """Build an encoder with its initial weights.
+
+    Args:
+        name: A name in `ENCODERS`, or ``timm/NAME``; None for the pretraining run's, or resnet50.
+        weights: "random", or a file.
+        pretrained: Folder of a pretraining run, instead of `weights`.
+        normalise: Whether images are normalised as the weights expect.
+        seed: Of random weights.
+
+    Returns:
+        The encoder, and where it comes from, for the record.
+
+    Raises:
+        UserError: The run is no pretraining, or name or weights contradict it.
+    """
+    if pretrained is None:
+        encoder = build_encoder(name or "resnet50", seed)
+        origin = load_weights(encoder, weights)
+    else:
+        run = read_run(Path(pretrained))
+        theirs = run["config"].get("encoder")
+        if run["kind"] != "pretrain" or weights != "random" or name not in (None, theirs):
+            raise UserError(
+                f"--pretrained {pretrained} is a '{run['kind']}' run of the encoder {theirs}: "
+                "name a pretraining run, without --weights, and its encoder or none."
+            )
+        encoder = build_encoder(theirs, seed)
+        load_weights(encoder, str(Path(pretrained) / ENCODER))
+        encoder.mean, encoder.std = (tuple(run["normalisation"][k]) for k in ("mean", "std"))
+        origin = {"weights": run["weights"]["weights"], "pretrained": run["config"]}
+    if not normalise:
+        encoder.mean, encoder.std = NOT_NORMALISED
+    return encoder, origin
