@@ -10,7 +10,7 @@ from twinlens.data.importing import import_images
 from twinlens.study.compare import compare
 
 IMAGES = "phantom:1600"
-SIZE = 64
+SIZE = 48
 
 _OPENING = """\
 This draws 1,600 synthetic images of skin lesions, trains a ResNet-18 on the labelled quarter,
