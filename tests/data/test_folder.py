@@ -58,6 +58,7 @@ def test_unlabelled_images_have_no_label(class_folder):
     source = folder.read_unlabelled(str(class_folder), Options())
     assert len(source.table) == 6
     assert source.table["label"].isna().all()
+    assert set(source.table["split"]) == {"unlabelled"}
 
 
 @pytest.mark.parametrize("read", [folder.read, folder.read_unlabelled])

@@ -34,7 +34,7 @@ def test_broken_files_are_rows_with_a_reason(run, tmp_path):
     Image.new("RGB", (30, 20), "red").save(tmp_path / "a.png")
     (tmp_path / "b.png").write_bytes(b"")
     found = predict(run / "model", [tmp_path / "a.png", tmp_path / "b.png"], device="cpu")
-    assert found["error"].tolist() == [None, "empty file"]
+    assert found["error"].fillna("").tolist() == ["", "empty file"]
     assert found["predicted"].isna().tolist() == [False, True]
     assert found.filter(like="p_").isna().all(axis=1).tolist() == [False, True]
 

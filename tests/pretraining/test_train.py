@@ -6,6 +6,7 @@ import torch
 from safetensors.torch import load_file
 
 from twinlens.data.dataset import open_dataset
+from twinlens.data.importing import import_images
 from twinlens.data.splits import open_split
 from twinlens.errors import UserError
 from twinlens.files import read_json
@@ -109,6 +110,16 @@ def test_validation_and_test_images_are_never_seen(phantoms):
     hidden = {*split.rows["val"], *split.rows["test"]}
     for choose in IMAGES.values():
         assert not hidden & {*choose(split)}
+
+
+def test_a_folder_without_labels_is_enough(tmp_path, draw):
+    for number in range(34):
+        draw(tmp_path / "photos" / f"{number}.png", number)
+    import_images(tmp_path / "photos", tmp_path / "data", size=16)
+    run = _pretrain(tmp_path / "data", tmp_path / "run", settings={"projector_epochs": 0})
+    record = read_json(run / "run.json")
+    assert record["images"] == 34
+    assert record["data"]["classes"] == []
 
 
 def test_one_forward_pass_shares_batchnorm_statistics_and_two_do_not():

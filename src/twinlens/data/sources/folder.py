@@ -39,10 +39,10 @@ def read(source: str, options: Options) -> Source:
 
 
 def read_unlabelled(source: str, options: Options) -> Source:
-    """Read a folder of images without labels, sub-folders included."""
+    """Read a folder of images without labels, sub-folders included; all are for pretraining."""
     paths = image_files(Path(source))
-    nothing = [None] * len(paths)
-    return _source(Path(source), paths, nothing, nothing, options)
+    labels, splits = [None] * len(paths), ["unlabelled"] * len(paths)
+    return _source(Path(source), paths, labels, splits, options)
 
 
 def _source(
