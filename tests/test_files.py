@@ -45,23 +45,31 @@ def test_a_folder_appears_whole(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
 
 
-def test_a_failed_attempt_leaves_nothing_or_what_resuming_needs(tmp_path):
-    for keep in (False, True):
-        with pytest.raises(ZeroDivisionError), building(tmp_path / "o", marker="m", keep=keep):
+def test_a_failed_attempt_leaves_nothing_but_what_is_worth_resuming(tmp_path):
+    def fail(*files):
+        with building(tmp_path / "out", marker="m", keep="checkpoint") as work:
+            for name in files:
+                (work / name).touch()
             raise ZeroDivisionError
-        assert (tmp_path / "o.partial").exists() is keep
-    with (
-        pytest.raises(UserError, match="left from an interrupted attempt: pass --resume"),
-        building(tmp_path / "o", marker="m", keep=True),
-    ):
-        pass
-    (tmp_path / "o.partial" / "left").touch()
-    with building(tmp_path / "o", marker="m", keep=True, resume=True) as work:
-        assert (work / "left").exists()
-    (tmp_path / "p.partial").mkdir()
-    (tmp_path / "p.partial" / "left").touch()
-    with building(tmp_path / "p", marker="m") as work:
-        assert not (work / "left").exists()
+
+    with pytest.raises(ZeroDivisionError):
+        fail("request")
+    assert not [*tmp_path.iterdir()]
+    with pytest.raises(ZeroDivisionError):
+        fail("request", "checkpoint")
+    with pytest.raises(UserError, match="left from an interrupted attempt: pass --resume"):
+        fail()
+    with building(tmp_path / "out", marker="m", keep="checkpoint", resume=True) as work:
+        assert {path.name for path in work.iterdir()} == {"request", "checkpoint"}
+
+
+def test_what_a_killed_attempt_left_is_dropped_where_nothing_can_be_resumed(tmp_path):
+    (tmp_path / "out.partial").mkdir()
+    (tmp_path / "out.partial" / "half").touch()
+    for resume in (False, True):
+        with building(tmp_path / "out", marker="m", resume=resume, overwrite=resume) as work:
+            assert not [*work.iterdir()]
+            (work / "m").touch()
 
 
 def test_only_what_is_ours_is_overwritten_and_only_when_asked(tmp_path):

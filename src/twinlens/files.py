@@ -64,7 +64,7 @@ def digest(content: Any) -> str:
 
 @contextmanager
 def building(
-    out: Path, *, marker: str, overwrite: bool = False, resume: bool = False, keep: bool = False
+    out: Path, *, marker: str, overwrite: bool = False, resume: bool = False, keep: str = ""
 ) -> Iterator[Path]:
     """Yield a work folder `OUT.partial`; on success move it to `out` in one rename.
 
@@ -74,8 +74,8 @@ def building(
             holds it is ever overwritten.
         overwrite: Replace `out`, and drop what an interrupted attempt left.
         resume: Go on in the work folder of an interrupted attempt, if there is one.
-        keep: Keep the work folder after a failure, so that it can be resumed. Otherwise what a
-            killed attempt left is dropped.
+        keep: File that makes a work folder worth resuming, such as a checkpoint. What an attempt
+            leaves without it is dropped.
 
     Raises:
         UserError: `out` exists and may not be replaced, or an interrupted attempt waits there.
@@ -85,18 +85,18 @@ def building(
         raise UserError(f"{out} exists already: choose another --out, or pass --overwrite.")
     if out.exists() and any(out.iterdir()) and not (out / marker).exists():
         raise UserError(f"{out} holds no {marker}, so it is not ours to overwrite.")
-    if work.exists() and not resume:
-        if keep and not overwrite:
-            raise UserError(
-                f"{work} is left from an interrupted attempt: pass --resume to go on with it, "
-                "or --overwrite to start again."
-            )
-        shutil.rmtree(work)
+    if _worth_resuming(work, keep) and not resume and not overwrite:
+        raise UserError(
+            f"{work} is left from an interrupted attempt: pass --resume to go on with it, "
+            "or --overwrite to start again."
+        )
+    if not (resume and _worth_resuming(work, keep)):
+        shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True, exist_ok=True)
     try:
         yield work
     except BaseException:
-        if not keep:
+        if not _worth_resuming(work, keep):
             shutil.rmtree(work, ignore_errors=True)
         raise
     old = out.with_name(out.name + ".old")
@@ -104,3 +104,7 @@ def building(
         out.rename(old)
     work.rename(out)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _worth_resuming(work: Path, keep: str) -> bool:
+    return bool(keep) and (work / keep).exists()

@@ -194,7 +194,7 @@ def test_the_papers_presets_run(phantoms, tmp_path, preset):
 def test_mistakes_are_sentences(phantoms, tmp_path, wrong, sentence):
     with pytest.raises(UserError, match=sentence):
         _train(phantoms, tmp_path / "run", **wrong)
-    assert not (tmp_path / "run").exists()
+    assert not [*tmp_path.iterdir()]
 
 
 def test_a_model_is_evaluated_only_on_data_that_fits_it(finished, phantoms, tmp_path):

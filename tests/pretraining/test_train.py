@@ -66,7 +66,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(phantoms, 
     assert not torch.equal(first["conv1.weight"], other["conv1.weight"])
 
 
-@pytest.mark.parametrize("call", random.Random(1).sample(range(1, 6), 3))
+@pytest.mark.parametrize("call", random.Random(1).sample(range(2, 6), 3))
 def test_killed_in_either_phase_and_resumed_the_weights_are_the_same(
     phantoms, tmp_path, monkeypatch, finished, call
 ):
@@ -164,4 +164,4 @@ def test_the_papers_presets_run(phantoms, tmp_path, preset):
 def test_mistakes_are_sentences(phantoms, tmp_path, wrong, sentence):
     with pytest.raises(UserError, match=sentence):
         _pretrain(phantoms, tmp_path / "run", **wrong)
-    assert not (tmp_path / "run").exists()
+    assert not [*tmp_path.iterdir()]

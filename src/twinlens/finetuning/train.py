@@ -26,7 +26,7 @@ from twinlens.models.heads import classifier
 from twinlens.seeds import derive
 from twinlens.training import loop
 from twinlens.training.device import environment, make_fabric, precision_of
-from twinlens.training.loop import Loss, Phase, adamw, choose_lr
+from twinlens.training.loop import CHECKPOINT, Loss, Phase, adamw, choose_lr
 from twinlens.training.one_cycle import constant, one_cycle
 from twinlens.training.record import RUN, command, describe_data, finish, start
 from twinlens.types import Images, Logits, Rows
@@ -107,7 +107,9 @@ def train(
         "data_hash": data.hash,
         "split_hash": chosen.hash,
     }
-    with building(Path(out), marker=RUN, overwrite=overwrite, resume=resume, keep=True) as folder:
+    with building(
+        Path(out), marker=RUN, overwrite=overwrite, resume=resume, keep=CHECKPOINT
+    ) as folder:
         began = start(folder, request)
         head, history = _fit(network, data, rows, config, fabric, folder, seed)
         tta = {

@@ -22,7 +22,7 @@ from twinlens.pretraining.barlow_twins import barlow_twins
 from twinlens.pretraining.config import Pretraining, pretraining_config
 from twinlens.seeds import derive, generator
 from twinlens.training.device import environment, make_fabric
-from twinlens.training.loop import Loss, Phase, adamw, choose_lr, train
+from twinlens.training.loop import CHECKPOINT, Loss, Phase, adamw, choose_lr, train
 from twinlens.training.one_cycle import constant, one_cycle
 from twinlens.training.record import RUN, command, describe_data, finish, start
 from twinlens.types import Embeddings, Images, Rows
@@ -111,7 +111,9 @@ def pretrain(
         "data_hash": data.hash,
         "split_hash": chosen.hash,
     }
-    with building(Path(out), marker=RUN, overwrite=overwrite, resume=resume, keep=True) as folder:
+    with building(
+        Path(out), marker=RUN, overwrite=overwrite, resume=resume, keep=CHECKPOINT
+    ) as folder:
         began = start(folder, request)
         network = build_encoder(encoder, seed)
         loaded = load_weights(network, weights)
