@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from twinlens.data.dataset import open_dataset
     from twinlens.data.importing import import_images
     from twinlens.data.splits import split
-    from twinlens.demo import demo
+    from twinlens.demonstration import demo
     from twinlens.deploy.predictor import predict
     from twinlens.evaluation.evaluate import evaluate
     from twinlens.finetuning.train import train
@@ -23,7 +23,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "compare": "twinlens.study.compare",
-    "demo": "twinlens.demo",
+    "demo": "twinlens.demonstration",
     "evaluate": "twinlens.evaluation.evaluate",
     "import_images": "twinlens.data.importing",
     "open_dataset": "twinlens.data.dataset",

@@ -50,7 +50,7 @@ def import_images(
         list[str], typer.Option(metavar="THEIRS=OURS", help="Such as pool=unlabelled. Repeatable.")
     ] = [],  # noqa: B006, typer wants the list itself
     size: Annotated[int, typer.Option(help="Side of the square images in pixels.")] = 256,
-    workers: Annotated[int | None, typer.Option(help="Processes; default: the cores.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Threads; default: one a core.")] = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Read a folder of images once, and pack them for training."""
@@ -162,10 +162,8 @@ def train(
         overwrite=overwrite,
         resume=resume,
     )
-    from twinlens.evaluation.metrics import METRICS
-
     for part, scores in read_json(done / "metrics.json").items():
-        print(f"{part}: " + ", ".join(f"{m.replace('_', ' ')} {scores[m]:.3f}" for m in METRICS))
+        print(f"{part}: {_in_words(scores)}")
     print(f"Model in {done / 'model'}")
 
 
@@ -187,10 +185,7 @@ def evaluate(
     )
     import pandas as pd
 
-    from twinlens.evaluation.metrics import METRICS
-
-    for metric in METRICS:
-        print(f"{metric.replace('_', ' '):<18}{scores[metric]:.3f}")
+    print(_in_words(scores))
     print(pd.DataFrame(scores["per_class"]).T.to_string(float_format="%.3f"))
 
 
@@ -221,7 +216,7 @@ def compare(
     out: Out,
     set_: Set = [],  # noqa: B006
     device: Device = "auto",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List the runs and stop.")] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on in --out although the study was changed.")
     ] = False,
@@ -264,8 +259,17 @@ def _version(
 def _conclude(study: Path) -> None:
     """Write the report, and end with the verdict in words and the report's path."""
     page = twinlens.report(study)
-    print("\n".join(read_json(study / "results.json")["verdict"]))
+    results = read_json(study / "results.json")
+    print("\n".join(results["verdict"]))
     print(f"Report: {page}")
+    if results["failures"]:
+        raise typer.Exit(1)
+
+
+def _in_words(scores: dict[str, Any]) -> str:
+    from twinlens.evaluation.metrics import METRICS
+
+    return ", ".join(f"{name.replace('_', ' ')} {scores[name]:.3f}" for name in METRICS)
 
 
 def _settings(assignments: list[str], **options: Any) -> dict[str, Any]:
@@ -290,9 +294,9 @@ def main() -> None:
     except UserError as error:
         print(f"twinlens: {error}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
-        print("twinlens: interrupted; what was finished is kept.", file=sys.stderr)
-        sys.exit(130)
+    except OSError as error:
+        print(f"twinlens: {error.strerror}: {error.filename}", file=sys.stderr)
+        sys.exit(2)
 
 
 if __name__ == "__main__":

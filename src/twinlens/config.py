@@ -1,6 +1,6 @@
 """Loading, overriding and checking of configuration files."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -80,6 +80,28 @@ def parse(model: type[C], content: dict[str, Any], *, where: str) -> C:
     except ValidationError as error:
         sentences = [_sentence(model, dict(problem)) for problem in error.errors()]
         raise UserError(f"{where}: " + " ".join(sentences)) from error
+
+
+def from_preset(
+    model: type[C],
+    presets: Mapping[str, dict[str, Any]],
+    preset: str,
+    settings: Mapping[str, Any],
+    *,
+    where: str,
+) -> C:
+    """Return a preset's configuration with some of its values changed.
+
+    Args:
+        model: The configuration's class.
+        presets: For each preset what differs from the class's defaults.
+        preset: A name in `presets`.
+        settings: What differs from the preset.
+        where: File or option that the settings came from, for the error.
+    """
+    if preset not in presets:
+        raise unknown("preset", preset, presets)
+    return parse(model, presets[preset] | dict(settings), where=where)
 
 
 def _sentence(model: type[BaseModel], problem: dict[str, Any]) -> str:

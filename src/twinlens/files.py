@@ -80,6 +80,9 @@ def building(
     Raises:
         UserError: `out` exists and may not be replaced, or an interrupted attempt waits there.
     """
+    out = out.resolve()
+    if out.is_file():
+        raise UserError(f"{out} is a file: choose a folder for --out.")
     work = out.with_name(out.name + ".partial")
     if out.exists() and not overwrite:
         raise UserError(f"{out} exists already: choose another --out, or pass --overwrite.")
@@ -100,6 +103,7 @@ def building(
             shutil.rmtree(work, ignore_errors=True)
         raise
     old = out.with_name(out.name + ".old")
+    shutil.rmtree(old, ignore_errors=True)
     if out.exists():
         out.rename(old)
     work.rename(out)

@@ -12,7 +12,7 @@ from twinlens.finetuning.train import train
 
 @pytest.fixture(scope="module")
 def run(phantoms, tmp_path_factory):
-    settings = {"tuning": "probe", "tta": 1, "precision": "fp32"}
+    settings = {"tuning": "probe", "tta": 3, "precision": "fp32"}
     out = tmp_path_factory.mktemp("predictor") / "run"
     return train(phantoms, out, encoder="resnet18", settings=settings, device="cpu")
 
@@ -23,6 +23,9 @@ def test_image_files_get_the_probabilities_that_evaluation_gave_them(run, phanto
     for row in rows:
         Image.fromarray(data.images[row]).save(tmp_path / f"{row:04}.png")
     found = predict(run / "model", tmp_path, device="cpu")
+    paths = found["file"].tolist()
+    backwards = predict(run / "model", paths[::-1], device="cpu")[::-1].reset_index(drop=True)
+    pd.testing.assert_frame_equal(backwards, found)
     stored = pd.read_parquet(run / "predictions.parquet")
     stored = stored[stored["split"] == "test"].filter(like="p_").to_numpy()[:5]
     np.testing.assert_allclose(found.filter(like="p_").to_numpy(), stored, atol=1e-5)

@@ -9,13 +9,15 @@ from sklearn.metrics import balanced_accuracy_score, f1_score
 
 from twinlens.data.batches import reader
 from twinlens.data.dataset import open_dataset
-from twinlens.data.splits import budget, open_split
+from twinlens.data.importing import import_images
+from twinlens.data.splits import budget, make_split, open_split
 from twinlens.errors import UserError
 from twinlens.evaluation.evaluate import evaluate
+from twinlens.evaluation.openings import read_openings
 from twinlens.evaluation.predict import embed
 from twinlens.evaluation.probe import linear_probe
 from twinlens.files import read_json
-from twinlens.finetuning import train as module
+from twinlens.finetuning import fit as module
 from twinlens.finetuning.train import train
 from twinlens.models.bundle import load_bundle
 from twinlens.models.encoders import build_encoder
@@ -39,14 +41,13 @@ def finished(phantoms, tmp_path_factory):
 def test_a_run_keeps_what_it_was(finished, phantoms):
     assert {path.name for path in finished.iterdir()} == {
         "history.parquet", "lr_finder.json", "metrics.json", "model", "predictions.parquet",
-        "run.json",
+        "run.json", "test_openings.jsonl",
     }  # fmt: skip
     record, split = read_json(finished / "run.json"), open_split(open_dataset(phantoms))
     assert record["config"]["tuning"] == "fine_tune"
     assert record["images"] == len(split.rows["train"])
-    assert [(o["split"], o["images"]) for o in record["test_openings"]] == [
-        ("test", len(split.rows["test"]))
-    ]
+    (opening,) = read_openings(finished / "test_openings.jsonl")
+    assert opening["images"] == len(split.rows["test"])
     history = pd.read_parquet(finished / "history.parquet")
     epoch = len(split.rows["train"]) // 16
     assert history["phase"].tolist() == ["head"] * epoch + ["one_cycle"] * 2 * epoch
@@ -78,7 +79,6 @@ def test_the_bundle_evaluated_again_gives_the_same_metrics(finished, phantoms, t
     again = evaluate(finished / "model", phantoms, out=tmp_path / "out", device="cpu")
     assert again == stored
     assert read_json(tmp_path / "out" / "metrics.json") == {"test": stored}
-    assert read_json(tmp_path / "out" / "evaluation.json")["test_openings"][0]["split"] == "test"
     predictions = pd.read_parquet(finished / "predictions.parquet")
     test = predictions[predictions["split"] == "test"].reset_index(drop=True)
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "out" / "predictions.parquet"), test)
@@ -137,7 +137,7 @@ def test_a_probe_is_the_logistic_regression_on_features_of_the_images(phantoms, 
     encoder = build_encoder("resnet18", 3)
     both = np.concatenate([rows, test])
     features = embed(encoder, reader(data.images, both), both, size=32, batch_size=64)
-    head = linear_probe(features[: len(rows)], data.labels[rows], classes=8, c=0.1)
+    head = linear_probe(features[: len(rows)], data.labels[rows], classes=8, c=0.1, balanced=True)
     logits = torch.from_numpy(features[len(rows) :]) @ head.weight.T + head.bias
     table = pd.read_parquet(run / "predictions.parquet")
     stored = table[table["split"] == "test"].filter(like="p_").to_numpy()
@@ -204,3 +204,19 @@ def test_a_model_is_evaluated_only_on_data_that_fits_it(finished, phantoms, tmp_
         evaluate(finished / "model", phantoms, split="mine:test")
     with pytest.raises(UserError, match="not a model bundle"):
         evaluate(tmp_path, phantoms)
+    with pytest.raises(UserError, match="--tta 0 must be 1 or more"):
+        evaluate(finished / "model", phantoms, tta=0)
+
+
+def test_what_was_trained_on_another_split_of_the_same_images_is_refused(tmp_path):
+    data = import_images("phantom:160", tmp_path / "data", size=16).path
+    make_split(open_dataset(data), per_class=None, val=0.1, test=0.3, seed=1, name="other")
+    run = _train(data, tmp_path / "run", split="imported", settings={"tuning": "probe"})
+    with pytest.raises(UserError, match=r"another split of .* than 'other', so it may know these"):
+        evaluate(run / "model", data, split="other:test")
+    settings = {"epochs": 0, "batch_size": 32, "projector": [8]}
+    first = pretrain(
+        data, tmp_path / "p", encoder="resnet18", split="imported", settings=settings, device="cpu"
+    )
+    with pytest.raises(UserError, match="another split"):
+        train(data, tmp_path / "q", pretrained=first, split="other", device="cpu")

@@ -15,7 +15,7 @@ INFO = {
     "class_info": {"MEL": {"title": "Melanoma", "group": "malignant"}},
     "size": 64,
     "tta": {"views": 3},
-    "precision": "bf16-mixed",
+    "precision": "bf16",
     "provenance": {"data": "abc", "seed": 0},
 }
 

@@ -87,6 +87,10 @@ def test_a_finished_study_is_not_run_again(finished, study_file, monkeypatch):
 def test_a_changed_study_asks_first_and_keeps_the_runs_that_stay(study_file, finished, tmp_path):
     with pytest.raises(UserError, match="differs in seeds: choose another --out, or pass --resume"):
         compare(study_file, finished, settings=["seeds=3"], device="cpu")
+    with pytest.raises(UserError, match="primary_metric can no longer be declared beforehand"):
+        compare(
+            study_file, finished, settings=["primary_metric=accuracy"], device="cpu", resume=True
+        )
     (tmp_path / "letter.txt").write_text("mine")
     with pytest.raises(UserError, match=r"holds no study\.yaml"):
         compare(study_file, tmp_path, device="cpu")
@@ -100,17 +104,40 @@ def test_a_dry_run_makes_nothing(study_file, tmp_path, capsys):
     )
 
 
-def test_a_failed_run_is_reported_and_does_not_stop_the_others(study_file, tmp_path):
-    out = compare(
-        study_file, tmp_path / "out", settings=["seeds=1", "pretrain.batch_size=999"], device="cpu"
-    )
+def test_a_failed_run_is_reported_and_does_not_stop_the_others(study_file, tmp_path, monkeypatch):
+    do = execute._do
+
+    def fail(run, *others):
+        if run.kind == "pretrain":
+            raise UserError("the loss became nan")
+        do(run, *others)
+
+    monkeypatch.setattr(execute, "_do", fail)
+    out = compare(study_file, tmp_path / "out", settings=["seeds=1"], device="cpu")
     results = read_json(out / "results.json")
     assert set(results["arms"]["plain"]) == {"1"}
     assert results["arms"]["twins"] == {}
     reasons = [failure["reason"] for failure in results["failures"]]
-    assert "batch size 999 is larger than" in reasons[0]
+    assert reasons[0] == "the loss became nan"
     assert "which failed" in reasons[1]
     assert "no second arm" in results["verdict"][1]
+
+
+@pytest.mark.parametrize(
+    ("setting", "sentence"),
+    [
+        ("encoder=resnet19", "Arm 'plain': Unknown encoder 'resnet19'"),
+        ("arms.twins.weights=none.pth", "Arm 'twins': The weights 'none.pth' are neither"),
+        ("pretrain.method=dino", "Arm 'twins': Unknown method 'dino'"),
+        ("pretrain.batch_size=999", "Arm 'twins': The batch size 999 is larger than the 102"),
+        ("budgets=[0.1]", "Arm 'plain': The batch size 16 is larger than the"),
+        ("train.views=odd", "Arm 'plain': Unknown recipe of views 'odd'"),
+    ],
+)
+def test_what_is_wrong_is_said_before_anything_runs(study_file, tmp_path, setting, sentence):
+    with pytest.raises(UserError, match=sentence):
+        compare(study_file, tmp_path / "out", settings=[setting], device="cpu", dry_run=True)
+    assert not (tmp_path / "out").exists()
 
 
 def test_killed_at_random_and_started_again_the_table_is_the_same(study_file, tmp_path, finished):

@@ -33,6 +33,14 @@ def test_the_papers_presets_declare_accuracy(study):
     assert study("preset: paper\n" + GOOD).primary_metric == "accuracy"
 
 
+def test_precision_is_the_presets_unless_the_study_says_otherwise(study):
+    assert study(GOOD).precision == "auto"
+    assert study("preset: paper-code\n" + GOOD).training("plain").precision == "fp32"
+    assert study("preset: paper-code\n" + GOOD).pretraining("twins").precision == "fp32"
+    changed = study("preset: paper-code\nprecision: bf16\n" + GOOD)
+    assert changed.training("plain").precision == "bf16"
+
+
 def test_settings_override_the_file_and_arms_override_the_study(study):
     found = study(
         "train: {epochs: 7, batch_size: 16}\n" + GOOD,
@@ -67,6 +75,8 @@ def test_the_resolved_study_is_a_study_file_with_the_same_meaning(study):
         ("seeds: [1, 1]\n" + GOOD, "'seeds' is wrong.*no value may come twice"),
         ("budgets: [0.0]\n" + GOOD, "'budgets.0' is wrong"),
         ("precision: fp16\n" + GOOD, "'precision' is wrong.*'auto', 'fp32' or 'bf16'"),
+        ("train: {precision: fp32}\n" + GOOD, "'train' is wrong.*set 'precision' once"),
+        (GOOD.replace("epochs: 3", "precision: fp32"), "pretrain' is wrong.*'precision' once"),
         ("- a\n- b\n", "must hold keys and values"),
         ("data: [\n", "is not valid YAML"),
     ],

@@ -7,6 +7,7 @@ def _results(values, reference=0.5, interval=(0.01, 0.05), arms=1):
     mean = sum(values) / len(values)
     names = [f"arm {i}" for i in range(arms)]
     difference = {"mean": mean, "interval": interval, "n": len(values), "values": values}
+    difference |= {"p": 0.03, "note": None, "means": [reference + mean, reference]}
     by = {"1": {"balanced_accuracy": difference}}
     means = {"1": {"balanced_accuracy": {"mean": reference + mean}}}
     return {
@@ -34,6 +35,13 @@ def test_a_difference_that_could_be_chance_is_said_to_be():
     assert "0.005 lower" in first
     assert "could be chance" in second
     assert "2 paired seeds, 1 of them agreeing" in second
+
+
+def test_equal_differences_are_no_certainty():
+    results = _results([0.02, 0.02], interval=(0.02, 0.02))
+    found = results["differences"]["arm 0"]["1"]["balanced_accuracy"]
+    found |= {"p": None, "note": "All differences are equal."}
+    assert verdict(results)[1] == "All differences are equal."
 
 
 def test_one_seed_has_no_interval():

@@ -27,47 +27,33 @@ def epoch_order(rows: Rows, seed: int, epoch: int) -> Rows:
 class Batches:
     """Shuffled batches as a function of the training step, so that resuming needs no state.
 
+    A last batch of an epoch that is not full is left out.
+
     Attributes:
-        steps_per_epoch: Number of batches that visit each image once.
-        images: Function of row numbers that returns their images; see `reader`.
+        steps_per_epoch: Number of batches in an epoch.
     """
 
-    def __init__(
-        self,
-        images: PackedImages,
-        rows: Rows,
-        batch_size: int,
-        *,
-        seed: int,
-        drop_last: bool = True,
-        device: torch.device | str = "cpu",
-    ) -> None:
-        """Prepare batches of some rows of a pack.
+    def __init__(self, rows: Rows, *, batch_size: int, seed: int) -> None:
+        """Prepare batches.
 
         Args:
-            images: The pack.
             rows: Row numbers to visit.
             batch_size: Images a batch.
             seed: Seed of the order.
-            drop_last: Leave out the last batch of an epoch if it is not full.
-            device: Where the images are wanted.
 
         Raises:
-            UserError: There are no images, or not enough for one full batch.
+            UserError: There are no images, or not enough for one batch.
         """
         if not len(rows):
             raise UserError("There are no images to make batches of: look at the split's counts.")
-        if drop_last and batch_size > len(rows):
+        if batch_size > len(rows):
             fitting = 2 ** int(np.log2(len(rows)))
             raise UserError(
                 f"The batch size {batch_size} is larger than the {len(rows)} images there are: "
                 f"set batch_size to {fitting} or less."
             )
-        self.batch_size = batch_size
         self.steps_per_epoch = len(rows) // batch_size
-        if not drop_last:
-            self.steps_per_epoch = -(-len(rows) // batch_size)
-        self.images = reader(images, rows, device)
+        self._batch_size = batch_size
         self._all_rows = rows
         self._seed = seed
         self._epoch = -1
@@ -79,7 +65,7 @@ class Batches:
         if epoch != self._epoch:
             self._order = epoch_order(self._all_rows, self._seed, epoch)
             self._epoch = epoch
-        return self._order[position * self.batch_size : (position + 1) * self.batch_size]
+        return self._order[position * self._batch_size : (position + 1) * self._batch_size]
 
 
 def reader(images: PackedImages, rows: Rows, device: torch.device | str = "cpu") -> Reader:

@@ -1,6 +1,5 @@
 """Evaluating a model on a part of a split: metrics and per-image predictions."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ from torch import nn
 
 from twinlens.data.batches import reader
 from twinlens.data.dataset import Dataset, open_dataset
+from twinlens.data.leakage import refuse_other_split
 from twinlens.data.splits import open_split
 from twinlens.data.table import SPLITS
 from twinlens.errors import UserError, unknown
@@ -66,16 +66,6 @@ def score(
     return found, predictions_table(data, rows, part, probabilities)
 
 
-def opening(part: str, images: int, by: str) -> dict[str, Any]:
-    """Return the entry for the log of test openings: who looked at which images, and when."""
-    return {
-        "time": datetime.now(UTC).isoformat(timespec="seconds"),
-        "split": part,
-        "images": images,
-        "by": by,
-    }
-
-
 def evaluate(
     model: Path | str,
     dataset: Path | str,
@@ -105,10 +95,14 @@ def evaluate(
     """
     bundle, data = load_bundle(Path(model)), open_dataset(dataset)
     _check_fit(bundle.info, data)
+    if tta is not None and tta < 1:
+        raise UserError(f"--tta {tta} must be 1 or more: 1 is the image alone.")
     name, _, part = split.rpartition(":")
     if part not in SPLITS:
         raise unknown("part of a split", part, SPLITS)
-    rows = open_split(data, name or None).rows[part]
+    chosen = open_split(data, name or None)
+    refuse_other_split(data, chosen, bundle.info["provenance"], what=str(model))
+    rows = chosen.rows[part]
     if not len(rows):
         raise UserError(f"The part '{part}' of the split of {dataset} is empty.")
     fabric = make_fabric(bundle.info["precision"], device)
@@ -125,7 +119,6 @@ def evaluate(
                 "data": {"path": str(dataset), "hash": data.hash},
                 "tta": views,
                 "environment": environment(fabric),
-                "test_openings": [opening(part, len(rows), "twinlens evaluate")],
             }
             write_json(folder / "evaluation.json", about)
     return found

@@ -1,5 +1,6 @@
 """Probabilities of images, averaged over views (test-time augmentation), and features."""
 
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
@@ -40,7 +41,8 @@ def predict(
 ) -> Probabilities:
     """Average the softmax over views of each image.
 
-    View k of an image depends on seed, k and its row alone, not on the batch it is in. The
+    View k of an image depends on seed, k and its pixels alone, not on its row or batch: the same
+    picture gets the same probabilities in evaluation and from a file. The
     networks are in eval mode meanwhile, and as they were afterwards.
 
     Args:
@@ -55,7 +57,8 @@ def predict(
         clean: Whether the first view is the clean one, only resized.
         seed: Seed of the drawn views.
         batch_size: Images at a time.
-        autocast: See `Autocast`. The softmax is in fp32 all the same.
+        autocast: See `Autocast`. Head and softmax are in fp32 all the same, since a probe's head
+            subtracts large numbers.
 
     Returns:
         float32 probabilities, shape (image, class), in the order of `rows`.
@@ -64,16 +67,16 @@ def predict(
         UserError: There are no images.
     """
 
-    def probabilities(images: Images, batch: Rows) -> Tensor:
-        outputs = []
+    def probabilities(images: Images, _batch: Rows) -> Tensor:
+        outputs, keys = [], _content_keys(images)
         for number in range(1, views + 1):
             if recipe is None or (clean and number == 1):
                 x = plain(images, size)
             else:
-                x = view(images, batch, recipe=recipe, seed=seed, step=0, number=number, size=size)
+                x = view(images, keys, recipe=recipe, seed=seed, step=0, number=number, size=size)
             with autocast():
-                logits = head(encoder(normalise(x, encoder.mean, encoder.std)))
-            outputs.append(logits.float().softmax(dim=1))
+                features = encoder(normalise(x, encoder.mean, encoder.std))
+            outputs.append(head(features.float()).softmax(dim=1))
         return torch.stack(outputs).mean(dim=0)
 
     with _eval_mode(encoder, head):
@@ -117,6 +120,12 @@ def predictions_table(
     known = dataset.table[["id", "label", "group"]].iloc[rows].reset_index(drop=True)
     columns = [f"p_{name}" for name in dataset.classes]
     return known.assign(split=split).join(pd.DataFrame(probabilities, columns=columns))
+
+
+def _content_keys(images: Images) -> Rows:
+    """Return a number for each image that its pixels alone determine."""
+    pixels = (images * 255).round().byte().permute(0, 2, 3, 1).contiguous().cpu().numpy()
+    return np.array([zlib.crc32(image) for image in pixels])
 
 
 @torch.inference_mode()

@@ -14,15 +14,21 @@ from twinlens.types import Rows
 
 
 def linear_probe(
-    features: Float[np.ndarray, "image feature"], labels: Rows, *, classes: int, c: float
+    features: Float[np.ndarray, "image feature"],
+    labels: Rows,
+    *,
+    classes: int,
+    c: float,
+    balanced: bool,
 ) -> nn.Linear:
-    """Fit a logistic regression with balanced class weights to standardised features.
+    """Fit a logistic regression to standardised features.
 
     Args:
         features: Of the training images.
         labels: Their class numbers.
         classes: Number of classes; one that has no training image is never predicted.
         c: Inverse strength of the L2 penalty.
+        balanced: Whether classes are weighted by the inverse of their frequency.
 
     Returns:
         A Linear layer from the features as they are to logits: the standardisation is folded in.
@@ -34,7 +40,8 @@ def linear_probe(
     if len(present) < 2:
         raise UserError("A probe needs training images of at least two classes.")
     model = make_pipeline(
-        StandardScaler(), LogisticRegression(C=c, class_weight="balanced", max_iter=2000)
+        StandardScaler(),
+        LogisticRegression(C=c, class_weight="balanced" if balanced else None, max_iter=2000),
     ).fit(features, labels)
     scaler, regression = model[0], model[1]
     weight, bias = regression.coef_, regression.intercept_

@@ -4,8 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
-from twinlens.config import Config, parse
-from twinlens.errors import unknown
+from twinlens.config import Config
 from twinlens.training.device import Precision
 
 
@@ -29,6 +28,8 @@ class FineTuning(Config):
         tta: Number of views that test-time augmentation averages; 1 for none.
         tta_clean: Whether the first of them is the image itself.
         probe_c: Inverse strength of the logistic regression's L2 penalty.
+        probe_balanced: Whether the probe weights classes by the inverse of their frequency, which
+            fine-tuning does not.
         precision: "fp32", "bf16" or "auto" (bf16 where the processor has it).
     """
 
@@ -47,6 +48,7 @@ class FineTuning(Config):
     tta: PositiveInt = 3
     tta_clean: bool = True
     probe_c: PositiveFloat = 0.1
+    probe_balanced: bool = True
     precision: Precision = "auto"
 
 
@@ -55,6 +57,7 @@ _PAPER: dict[str, Any] = {
     "weight_decay": 0.0,
     "normalise": False,
     "tta_clean": False,
+    "probe_balanced": False,
 }
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -62,16 +65,3 @@ PRESETS: dict[str, dict[str, Any]] = {
     "paper": _PAPER,
     "paper-code": _PAPER | {"views": "paper-code", "frozen_batchnorm": False, "precision": "fp32"},
 }
-
-
-def fine_tuning_config(preset: str, settings: dict[str, Any], *, where: str) -> FineTuning:
-    """Return a preset with some of its numbers changed.
-
-    Args:
-        preset: A name in `PRESETS`.
-        settings: Fields of `FineTuning` and their values.
-        where: File or option that the settings came from, for the error.
-    """
-    if preset not in PRESETS:
-        raise unknown("preset", preset, PRESETS)
-    return parse(FineTuning, PRESETS[preset] | settings, where=where)

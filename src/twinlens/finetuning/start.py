@@ -3,6 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+from twinlens.data.dataset import Dataset
+from twinlens.data.leakage import refuse_other_split
+from twinlens.data.splits import Split
 from twinlens.errors import UserError
 from twinlens.models.encoders import NOT_NORMALISED, Encoder, build_encoder
 from twinlens.models.weights import load_weights
@@ -15,6 +18,8 @@ def starting_encoder(
     weights: str,
     pretrained: Path | str | None,
     *,
+    data: Dataset,
+    split: Split,
     normalise: bool,
     seed: int,
 ) -> tuple[Encoder, dict[str, Any]]:
@@ -24,6 +29,8 @@ def starting_encoder(
         name: A name in `ENCODERS`, or ``timm/NAME``; None for the pretraining run's, or resnet50.
         weights: "random", or a file.
         pretrained: Folder of a pretraining run, instead of `weights`.
+        data: The data set to train on.
+        split: Its split; the pretraining must not have been on another one of the same images.
         normalise: Whether images are normalised as the weights expect.
         seed: Of random weights.
 
@@ -44,6 +51,7 @@ def starting_encoder(
                 f"--pretrained {pretrained} is a '{run['kind']}' run of the encoder {theirs}: "
                 "name a pretraining run, without --weights, and its encoder or none."
             )
+        refuse_other_split(data, split, run["config"], what=str(pretrained))
         encoder = build_encoder(theirs, seed)
         load_weights(encoder, str(Path(pretrained) / ENCODER))
         encoder.mean, encoder.std = (tuple(run["normalisation"][k]) for k in ("mean", "std"))

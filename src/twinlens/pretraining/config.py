@@ -4,8 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
-from twinlens.config import Config, parse
-from twinlens.errors import unknown
+from twinlens.config import Config
 from twinlens.training.device import Precision
 
 
@@ -77,16 +76,3 @@ PRESETS: dict[str, dict[str, Any]] = {
         "precision": "fp32",
     },
 }
-
-
-def pretraining_config(preset: str, settings: dict[str, Any], *, where: str) -> Pretraining:
-    """Return a preset with some of its numbers changed.
-
-    Args:
-        preset: A name in `PRESETS`.
-        settings: Fields of `Pretraining` and their values.
-        where: File or option that the settings came from, for the error.
-    """
-    if preset not in PRESETS:
-        raise unknown("preset", preset, PRESETS)
-    return parse(Pretraining, PRESETS[preset] | settings, where=where)

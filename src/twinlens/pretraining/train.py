@@ -10,7 +10,8 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from twinlens.data.batches import Batches, reader
+from twinlens.config import from_preset
+from twinlens.data.batches import Batches, Reader, reader
 from twinlens.data.dataset import Dataset, open_dataset
 from twinlens.data.splits import Split, open_split, unlabelled_rows
 from twinlens.errors import unknown
@@ -19,7 +20,7 @@ from twinlens.models.encoders import NOT_NORMALISED, Encoder, build_encoder
 from twinlens.models.heads import projector
 from twinlens.models.weights import load_weights, save_tensors
 from twinlens.pretraining.barlow_twins import barlow_twins
-from twinlens.pretraining.config import Pretraining, pretraining_config
+from twinlens.pretraining.config import PRESETS, Pretraining
 from twinlens.seeds import derive, generator
 from twinlens.training.device import environment, make_fabric
 from twinlens.training.loop import CHECKPOINT, Loss, Phase, adamw, choose_lr, train
@@ -150,13 +151,24 @@ def pretrain(
 
 
 def _checked(preset: str, settings: dict[str, Any], images: str) -> Pretraining:
-    config = pretraining_config(preset, settings, where="Settings of the pretraining")
-    if config.method not in METHODS:
-        raise unknown("method", config.method, METHODS)
-    named_pair(config.views, config.view_changes)
+    config = from_preset(
+        Pretraining, PRESETS, preset, settings, where="Settings of the pretraining"
+    )
+    check_names(config)
     if images not in IMAGES:
         raise unknown("choice of images", images, IMAGES)
     return config
+
+
+def check_names(config: Pretraining) -> None:
+    """Check that method and views exist.
+
+    Raises:
+        UserError: Lists the valid names.
+    """
+    if config.method not in METHODS:
+        raise unknown("method", config.method, METHODS)
+    named_pair(config.views, config.view_changes)
 
 
 def _picture(path: Path, data: Dataset, rows: Rows, config: Pretraining, seed: int) -> None:
@@ -181,7 +193,8 @@ def _run(
     """Train encoder and projector through their phases; the encoder changes in place."""
     head = projector(encoder.feature_dim, config.projector, seed=seed, bias=config.projector_bias)
     twins = Twins(encoder, head, joint=config.joint_forward)
-    purpose = partial(_loss, data, rows, config, encoder=encoder, device=fabric.device)
+    read = reader(data.images, rows, fabric.device)
+    purpose = partial(_loss, read, rows, config, encoder=encoder)
 
     def phases() -> Iterator[Phase]:
         epoch = len(rows) // config.batch_size
@@ -217,24 +230,14 @@ def _run(
     return train(twins, phases(), fabric=fabric, folder=folder, seed=seed)
 
 
-def _loss(
-    data: Dataset,
-    rows: Rows,
-    config: Pretraining,
-    *,
-    encoder: Encoder,
-    device: torch.device,
-    seed: int,
-) -> Loss:
+def _loss(read: Reader, rows: Rows, config: Pretraining, *, encoder: Encoder, seed: int) -> Loss:
     """Return the loss of a step's batch; batches and views depend on seed and step alone."""
-    batches = Batches(data.images, rows, batch_size=config.batch_size, seed=seed, device=device)
+    batches = Batches(rows, batch_size=config.batch_size, seed=seed)
     recipes = named_pair(config.views, config.view_changes)
 
     def loss(twins: nn.Module, step: int) -> tuple[Tensor, dict[str, Tensor]]:
         batch = batches.rows(step)
-        first, second = two_views(
-            batches.images(batch), batch, recipes=recipes, seed=seed, step=step
-        )
+        first, second = two_views(read(batch), batch, recipes=recipes, seed=seed, step=step)
         z1, z2 = twins(
             normalise(first, encoder.mean, encoder.std),
             normalise(second, encoder.mean, encoder.std),

@@ -93,7 +93,13 @@ def differences_table(study: StoredStudy) -> Table | None:
             if arm == study.reference or not found:
                 continue
             row = [arm_cell(study, [arm]), number(str(found.get("n", MISSING)))]
-            row += [_difference_cell(study.difference(arm, budget, m)) for m in study.metrics]
+            row += [
+                _difference_cell(
+                    study.difference(arm, budget, metric),
+                    is_test=metric == study.primary and budget == max(study.budgets),
+                )
+                for metric in study.metrics
+            ]
             rows.append(_with_budget(study, budget, row))
     return Table(_with_budget_head(study, head), _without_repeats(rows)) if rows else None
 
@@ -130,10 +136,12 @@ def _summary_cell(found: dict[str, Any] | None) -> Cell:
     return number(f"{decimal(found['mean'])} {spread(found)}", interval(found.get("interval")))
 
 
-def _difference_cell(found: dict[str, Any] | None) -> Cell:
+def _difference_cell(found: dict[str, Any] | None, *, is_test: bool) -> Cell:
+    """Only the primary metric at the largest budget is a test; the rest describes, without p."""
     if not found:
         return number(MISSING)
-    parts = [interval(found.get("interval"), signed=True), p_value(found.get("p"))]
+    parts = [interval(found.get("interval"), signed=True)]
+    parts += [p_value(found.get("p"))] if is_test else []
     return number(decimal(found["mean"], signed=True), "\n".join(filter(None, parts)) or ONE_SEED)
 
 

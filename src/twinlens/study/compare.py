@@ -11,6 +11,7 @@ from twinlens.data.dataset import open_dataset
 from twinlens.data.splits import open_split
 from twinlens.errors import UserError
 from twinlens.files import write_json, write_text
+from twinlens.study.check import check
 from twinlens.study.config import Study, as_yaml, read_study
 from twinlens.study.execute import execute
 from twinlens.study.plan import Run, make_plan
@@ -46,15 +47,16 @@ def compare(
     """
     out = Path(out)
     checked = read_study(Path(study), list(settings))
-    fabric = make_fabric(checked.precision, device)
+    fabric = make_fabric(checked.precision or "auto", device)
     checked = checked.model_copy(update={"precision": precision_of(fabric)})
     data = open_dataset(checked.data)
     split = open_split(data, checked.split)
-    _need_test_images(split.rows["test"].size, checked, split.name)
+    check(checked, data, split)
     checked = checked.model_copy(update={"split": split.name})
     plan = make_plan(checked, data_hash=data.hash, split_hash=split.hash)
     say(_describe(plan, checked, out))
     if dry_run:
+        say("\n".join(run.id for run in plan))
         return out
     _claim(out, checked, resume)
     write_text(out / STUDY, as_yaml(checked))
@@ -65,14 +67,6 @@ def compare(
     return out
 
 
-def _need_test_images(images: int, study: Study, split: str) -> None:
-    if not images:
-        raise UserError(
-            f"The split '{split}' of {study.data} has no test images, so nothing can be reported: "
-            "make one with 'twinlens split --test 0.2'."
-        )
-
-
 def _claim(out: Path, study: Study, resume: bool) -> None:
     """Refuse a folder that holds something else, or another study."""
     if not out.exists() or not any(out.iterdir()):
@@ -81,6 +75,12 @@ def _claim(out: Path, study: Study, resume: bool) -> None:
         raise UserError(f"{out} exists and holds no {STUDY}: choose another --out.")
     before, now = read_yaml(out / STUDY), yaml.safe_load(as_yaml(study))
     changed = sorted(key for key in before | now if before.get(key) != now.get(key))
+    declared = {"primary_metric", "reference"} & {*changed}
+    if declared and (out / RESULTS).exists():
+        raise UserError(
+            f"{out} has results already, so {' and '.join(sorted(declared))} can no longer be "
+            "declared beforehand: choose another --out."
+        )
     if changed and not resume:
         raise UserError(
             f"{out} holds a study that differs in {', '.join(changed)}: choose another --out, or "

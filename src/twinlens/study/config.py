@@ -6,15 +6,23 @@ from typing import Annotated, Any
 import yaml
 from pydantic import Field, field_validator, model_validator
 
-from twinlens.config import Config, override, parse, read_yaml
+from twinlens.config import Config, from_preset, override, parse, read_yaml
 from twinlens.errors import unknown
 from twinlens.evaluation.metrics import METRICS
-from twinlens.finetuning.config import FineTuning, fine_tuning_config
-from twinlens.pretraining.config import PRESETS, Pretraining, pretraining_config
+from twinlens.finetuning.config import PRESETS as FINE_TUNING_PRESETS
+from twinlens.finetuning.config import FineTuning
+from twinlens.pretraining.config import PRESETS as PRETRAINING_PRESETS
+from twinlens.pretraining.config import Pretraining
 from twinlens.pretraining.train import IMAGES
 from twinlens.training.device import Precision
 
 Budget = Annotated[float, Field(gt=0, le=1)]
+
+
+def _without_precision(settings: dict[str, Any]) -> dict[str, Any]:
+    if "precision" in settings:
+        raise ValueError("set 'precision' once, at the top: it is never mixed within a study")
+    return settings
 
 
 class Arm(Config):
@@ -35,6 +43,11 @@ class Arm(Config):
     images: str = "unlabelled"
     train: dict[str, Any] = Field(default={})
 
+    @field_validator("pretrain", "train")
+    @classmethod
+    def _one_precision(cls, settings: dict[str, Any] | None) -> dict[str, Any] | None:
+        return _without_precision(settings) if settings else settings
+
     @field_validator("images")
     @classmethod
     def _known_images(cls, images: str) -> str:
@@ -52,7 +65,7 @@ class Study(Config):
         split: Name of the split; null for the only one.
         preset: "robust", "paper" or "paper-code", for pretraining and training.
         encoder: A name in `ENCODERS`, or ``timm/NAME``.
-        precision: "fp32", "bf16" or "auto"; the same for all runs.
+        precision: "fp32", "bf16" or "auto", the same for all runs; null for the preset's.
         seeds: The seeds, or their number.
         budgets: Shares of the labelled training images; nested.
         pretrain: Settings of `Pretraining` for every arm that pretrains.
@@ -67,7 +80,7 @@ class Study(Config):
     split: str | None = None
     preset: str = "robust"
     encoder: str = "resnet50"
-    precision: Precision = "auto"
+    precision: Precision | None = None
     seeds: list[int] = Field(default=[0, 1, 2], min_length=1)
     budgets: list[Budget] = Field(default=[1.0], min_length=1)
     pretrain: dict[str, Any] = Field(default={})
@@ -88,11 +101,16 @@ class Study(Config):
             raise ValueError("no value may come twice")
         return values
 
+    @field_validator("pretrain", "train")
+    @classmethod
+    def _one_precision(cls, settings: dict[str, Any]) -> dict[str, Any]:
+        return _without_precision(settings)
+
     @field_validator("preset")
     @classmethod
     def _known_preset(cls, preset: str) -> str:
-        if preset not in PRESETS:
-            raise ValueError(str(unknown("preset", preset, PRESETS)))
+        if preset not in FINE_TUNING_PRESETS:
+            raise ValueError(str(unknown("preset", preset, FINE_TUNING_PRESETS)))
         return preset
 
     @model_validator(mode="before")
@@ -102,8 +120,10 @@ class Study(Config):
             return content
         arms = content.get("arms")
         first = next(iter(arms), "") if isinstance(arms, dict) else ""
-        metric = "accuracy" if "paper" in str(content.get("preset")) else "balanced_accuracy"
-        defaults = {"reference": first, "primary_metric": metric}
+        preset = str(content.get("preset"))
+        metric = "accuracy" if "paper" in preset else "balanced_accuracy"
+        precision = FINE_TUNING_PRESETS.get(preset, {}).get("precision", "auto")
+        defaults = {"reference": first, "primary_metric": metric, "precision": precision}
         return content | {key: content.get(key) or value for key, value in defaults.items()}
 
     @model_validator(mode="after")
@@ -120,12 +140,14 @@ class Study(Config):
         if own is None:
             return None
         settings = {**self.pretrain, **own, "precision": self.precision}
-        return pretraining_config(self.preset, settings, where=f"Pretraining of the arm '{arm}'")
+        where = f"Pretraining of the arm '{arm}'"
+        return from_preset(Pretraining, PRETRAINING_PRESETS, self.preset, settings, where=where)
 
     def training(self, arm: str) -> FineTuning:
         """Return the resolved training of an arm."""
         settings = {**self.train, **self.arms[arm].train, "precision": self.precision}
-        return fine_tuning_config(self.preset, settings, where=f"Training of the arm '{arm}'")
+        where = f"Training of the arm '{arm}'"
+        return from_preset(FineTuning, FINE_TUNING_PRESETS, self.preset, settings, where=where)
 
 
 def read_study(path: Path, settings: list[str]) -> Study:

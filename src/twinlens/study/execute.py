@@ -4,8 +4,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from twinlens.console import say
 from twinlens.errors import UserError
+from twinlens.evaluation.openings import OPENINGS
 from twinlens.finetuning.train import train
 from twinlens.pretraining.train import pretrain
 from twinlens.study.plan import Run
@@ -39,7 +42,7 @@ def execute(
         say(f"[{number}/{len(runs)}] {run.id}")
         try:
             _do(run, study, data, split, device)
-        except UserError as error:
+        except (UserError, torch.OutOfMemoryError) as error:
             say(f"Failed: {error}")
             failures[run.id] = str(error)
     return failures
@@ -52,4 +55,5 @@ def _do(run: Run, study: Path, data: str, split: str, device: str) -> None:
         pretrain(data, out, **run.arguments, **common)
         return
     pretrained = study / "runs" / run.needs if run.needs else None
-    train(data, out, pretrained=pretrained, **run.arguments, **common)
+    log = study / OPENINGS
+    train(data, out, pretrained=pretrained, openings=log, **run.arguments, **common)

@@ -5,6 +5,7 @@ from typing import Any
 
 from twinlens.errors import UserError
 from twinlens.evaluation.metrics import METRICS
+from twinlens.evaluation.openings import OPENINGS, read_openings
 from twinlens.evaluation.statistics import paired_difference, summary
 from twinlens.study.config import Study
 from twinlens.study.plan import Run
@@ -33,8 +34,8 @@ def collect(
         UserError: Runs of different precision lie in one study.
     """
     trainings = [run for run in plan if run.kind == "train" and is_finished(folder, run)]
-    records = {run.id: read_record(folder, run) for run in trainings}
-    precisions = {record["environment"]["precision"] for record in records.values()}
+    records = [read_record(folder, run) for run in trainings]
+    precisions = {record["environment"]["precision"] for record in records}
     if len(precisions) > 1:
         raise UserError(
             f"{folder} mixes runs of the precisions {' and '.join(sorted(precisions))}: "
@@ -56,7 +57,7 @@ def collect(
             for arm in study.arms
             if arm != study.reference
         },
-        "test_openings": [o for r in records.values() for o in r["test_openings"]],
+        "test_openings": read_openings(folder / OPENINGS),
         "failures": [{"run": run, "reason": reason} for run, reason in failures.items()],
     }
     return {**results, "verdict": verdict(results)}
@@ -85,14 +86,16 @@ def _differences(
     for budget, by_seed in arm.items():
         shared = [seed for seed in by_seed if seed in reference[budget]]
         if shared:
+            pairs = {
+                m: ([by_seed[s][m] for s in shared], [reference[budget][s][m] for s in shared])
+                for m in METRICS
+            }
             result[f"{budget:g}"] = {
                 metric: {
-                    **paired_difference(
-                        [by_seed[seed][metric] for seed in shared],
-                        [reference[budget][seed][metric] for seed in shared],
-                    ),
+                    **paired_difference(ours, theirs),
+                    "means": [sum(ours) / len(shared), sum(theirs) / len(shared)],
                     "seeds": shared,
                 }
-                for metric in METRICS
+                for metric, (ours, theirs) in pairs.items()
             }
     return result

@@ -36,11 +36,12 @@ def verdict(results: dict[str, Any]) -> list[str]:
         return [first, "There is no second arm to compare it with."]
     best = max(found, key=lambda arm: found[arm]["mean"])
     difference = found[best]
+    ours, theirs = difference["means"]
     moved = "higher" if difference["mean"] >= 0 else "lower"
     which = "The best of the other arms, " if len(found) > 1 else ""
     first = (
-        f"{which}'{best}' reached a {name} of {means[best]:.3f} on the test set, "
-        f"{abs(difference['mean']):.3f} {moved} than '{reference}' ({means[reference]:.3f})."
+        f"{which}'{best}' reached a {name} of {ours:.3f} on the test set, "
+        f"{abs(difference['mean']):.3f} {moved} than '{reference}' ({theirs:.3f})."
     )
     return [first, _certainty(difference, comparisons=len(found))]
 
@@ -49,6 +50,8 @@ def _certainty(difference: dict[str, Any], *, comparisons: int) -> str:
     n, interval = difference["n"], difference["interval"]
     if interval is None:
         return f"With {n} paired seed{'s' * (n != 1)} there is no interval: run at least two."
+    if difference["p"] is None:
+        return str(difference["note"])
     low, high = interval
     agree = sum((value > 0) == (difference["mean"] > 0) for value in difference["values"])
     span = f"95 % interval {low:+.3f} to {high:+.3f}, {n} paired seeds, {agree} of them agreeing"

@@ -4,12 +4,16 @@ import logging
 import os
 import platform
 import re
+import sys
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from lightning_fabric import Fabric
+
+from twinlens import __version__
+from twinlens.errors import UserError
 
 Precision = Literal["auto", "fp32", "bf16"]
 
@@ -24,8 +28,16 @@ def make_fabric(precision: Precision = "auto", device: str = "auto") -> Fabric:
     Args:
         precision: "fp32", "bf16" (autocast), or "auto": bf16 where the processor has it.
         device: "auto", "cpu", "cuda" or "mps".
+
+    Raises:
+        UserError: There is no such device here.
     """
-    fabric = Fabric(accelerator=device, devices=1)
+    try:
+        fabric = Fabric(accelerator=device, devices=1)
+    except (ValueError, RuntimeError) as error:  # unknown, or not on this machine
+        raise UserError(
+            f"The device '{device}' cannot be used here: choose auto, cpu, cuda or mps."
+        ) from error
     resolved = resolve_precision(precision, fabric.device)
     return Fabric(
         accelerator=device, devices=1, precision="bf16-mixed" if resolved == "bf16" else "32-true"
@@ -50,10 +62,11 @@ def precision_of(fabric: Fabric) -> Literal["fp32", "bf16"]:
 
 def environment(fabric: Fabric) -> dict[str, Any]:
     """Describe machine and software, as stored beside every result."""
-    packages = ("twinlens", "torch", "lightning-fabric", "numpy", "pandas", "scikit-learn", "scipy")
+    packages = ["torch", "lightning-fabric", "numpy", "pandas", "scikit-learn", "scipy"]
+    packages += ["timm"] if "timm" in sys.modules else []
     return {
         "python": platform.python_version(),
-        "packages": {name: version(name) for name in packages},
+        "packages": {"twinlens": __version__} | {name: version(name) for name in packages},
         "platform": platform.platform(),
         "processor": _processor(),
         "cores": os.cpu_count(),

@@ -99,7 +99,7 @@ def train(
         A row for each step: phase, step, lr, momentum, loss, the loss's terms and seconds.
 
     Raises:
-        UserError: The loss is no longer a finite number.
+        UserError: The loss or a weight is no longer a finite number.
     """
     path = folder / CHECKPOINT
     state: dict[str, Any] = load_checkpoint(path) or {"done": [], "phase": None, "history": []}
@@ -146,6 +146,12 @@ def _train_phase(
                 state |= {"step": step + 1, "optimizer": phase.optimizer.state_dict()}
                 save_checkpoint(path, state)
                 saved = time.monotonic()
+    broken = [name for name, tensor in module.state_dict().items() if not tensor.isfinite().all()]
+    if broken:
+        raise UserError(
+            f"After phase '{phase.name}' the weights are no longer finite ({broken[0]}): "
+            "try a lower learning rate, or precision fp32."
+        )
     state["done"].append(phase.name)
     state |= {"phase": None, "step": 0, "optimizer": {}}
     save_checkpoint(path, state)

@@ -65,7 +65,7 @@ def find_lr(
         take_step: Function of (step, lr) that trains on one batch and returns its loss.
         fallback: Rate to take where the curve is too short to mean anything.
         lowest: First rate.
-        highest: Rate of the last step.
+        highest: Rate that would follow the last step.
         steps: Number of rates.
     """
     weights, optimiser_state = deepcopy(module.state_dict()), deepcopy(optimizer.state_dict())

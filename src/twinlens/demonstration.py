@@ -5,9 +5,9 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 from twinlens.console import say
-from twinlens.data.dataset import MARKER
 from twinlens.data.importing import import_images
 from twinlens.study.compare import compare
+from twinlens.study.store import STUDY
 
 IMAGES = "phantom:1600"
 SIZE = 48
@@ -31,8 +31,8 @@ def demo(out: Path | str = "demo", *, overwrite: bool = False) -> Path:
     """
     out = Path(out)
     say(_OPENING)
-    if overwrite and (out / "data" / MARKER).exists():
-        shutil.rmtree(out)
+    if overwrite and (out / "study" / STUDY).exists():
+        shutil.rmtree(out / "study")
     data = import_images(IMAGES, out / "data", kind="phantom", size=SIZE)
     with as_file(files("twinlens.studies") / "demo.yaml") as study:
         return compare(study, out / "study", settings=[f"data={data.path}"])

@@ -1,6 +1,6 @@
-from twinlens import demo as module
+from twinlens import demonstration as module
 from twinlens.data.dataset import open_dataset
-from twinlens.demo import demo
+from twinlens.demonstration import demo
 
 
 def test_the_demo_imports_its_images_and_plans_its_study(tmp_path, monkeypatch, capsys):
@@ -12,16 +12,18 @@ def test_the_demo_imports_its_images_and_plans_its_study(tmp_path, monkeypatch, 
 
     real = module.compare
     monkeypatch.setattr(module, "compare", dry)
-    monkeypatch.setattr(module, "IMAGES", "phantom:120")
+    monkeypatch.setattr(module, "IMAGES", "phantom:320")
     monkeypatch.setattr(module, "SIZE", 16)
     demo(tmp_path / "demo")
-    assert len(open_dataset(tmp_path / "demo" / "data").table) == 120
+    assert len(open_dataset(tmp_path / "demo" / "data").table) == 320
     assert planned["study"] == "demo.yaml"
     said = capsys.readouterr().err
     assert "synthetic" in said
     assert "2 arms x 3 seeds" in said
-    marker = tmp_path / "demo" / "study" / "old"
-    marker.parent.mkdir()
-    marker.touch()
+    study, photo = tmp_path / "demo" / "study", tmp_path / "demo" / "photo.jpg"
+    study.mkdir()
+    (study / "study.yaml").touch()
+    photo.touch()
     demo(tmp_path / "demo", overwrite=True)
-    assert not marker.exists()
+    assert not study.exists()
+    assert photo.exists()

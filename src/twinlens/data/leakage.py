@@ -1,0 +1,29 @@
+"""Test images must not have been trained on, by whatever way they got there."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from twinlens.data.dataset import Dataset
+from twinlens.data.splits import Split
+from twinlens.errors import UserError
+
+
+def refuse_other_split(
+    dataset: Dataset, split: Split, provenance: Mapping[str, Any], *, what: str
+) -> None:
+    """Refuse what was trained on another split of the same images, test images perhaps among them.
+
+    Args:
+        dataset: The data set in use.
+        split: The split in use.
+        provenance: ``data_hash`` and ``split_hash`` of what was trained.
+        what: Its name, for the error.
+
+    Raises:
+        UserError: The data set is the same and the split is not.
+    """
+    if provenance.get("data_hash") == dataset.hash and provenance["split_hash"] != split.hash:
+        raise UserError(
+            f"{what} was trained on another split of {dataset.path} than '{split.name}', so it may "
+            "know these test images: use the split that it was trained on."
+        )

@@ -1,0 +1,46 @@
+"""What can be known to be wrong with a study before hours are spent on it."""
+
+from twinlens.data.batches import Batches
+from twinlens.data.dataset import Dataset
+from twinlens.data.splits import Split, budget
+from twinlens.errors import UserError
+from twinlens.models.encoders import build_encoder
+from twinlens.models.weights import load_weights
+from twinlens.pretraining.train import IMAGES, check_names
+from twinlens.seeds import derive
+from twinlens.study.config import Study
+from twinlens.views.recipes import named_recipe
+
+
+def check(study: Study, data: Dataset, split: Split) -> None:
+    """Build what each arm starts from, and its smallest batches.
+
+    Raises:
+        UserError: An encoder, method, recipe of views or weight file is wrong, a batch cannot be
+            filled, or there are no test images. It names the arm.
+    """
+    if not len(split.rows["test"]):
+        raise UserError(
+            f"The split '{split.name}' of {study.data} has no test images, so nothing can be "
+            "reported: make one with 'twinlens split --test 0.2'."
+        )
+    for arm in study.arms:
+        try:
+            _check_arm(study, arm, data, split)
+        except UserError as error:
+            raise UserError(f"Arm '{arm}': {error}") from error
+
+
+def _check_arm(study: Study, arm: str, data: Dataset, split: Split) -> None:
+    training, pretraining = study.training(arm), study.pretraining(arm)
+    named_recipe(training.views, training.view_changes)
+    encoder = build_encoder(study.arms[arm].encoder or study.encoder, seed=0)
+    load_weights(encoder, study.arms[arm].weights)
+    if pretraining:
+        check_names(pretraining)
+        rows = IMAGES[study.arms[arm].images](split)
+        Batches(rows, batch_size=pretraining.batch_size, seed=0)
+    if training.tuning != "probe":
+        for seed in study.seeds:
+            rows = budget(data, split, min(study.budgets), derive(seed, "budget"))
+            Batches(rows, batch_size=training.batch_size, seed=0)
