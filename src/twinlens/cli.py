@@ -295,7 +295,7 @@ def main() -> None:
         print(f"twinlens: {error}", file=sys.stderr)
         sys.exit(2)
     except OSError as error:
-        print(f"twinlens: {error.strerror}: {error.filename}", file=sys.stderr)
+        print(f"twinlens: {error}", file=sys.stderr)
         sys.exit(2)
 
 
