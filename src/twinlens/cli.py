@@ -230,21 +230,15 @@ def compare(
 
 
 @app.command()
-def report(
-    study: Annotated[Path, typer.Argument(help="Folder of a study.")],
-) -> None:
+def report(study: Annotated[Path, typer.Argument(help="Folder of a study.")]) -> None:
     """Write the report of a study again, from its stored runs alone."""
     _conclude(study)
 
 
 @app.command()
-def demo(
-    out: Out = Path("demo"),
-    overwrite: Overwrite = False,
-) -> None:
+def demo(out: Out = Path("demo"), overwrite: Overwrite = False) -> None:
     """Do the main job on synthetic images: minutes on two cores."""
-    done = twinlens.demo(out, overwrite=overwrite)
-    _conclude(done)
+    _conclude(twinlens.demo(out, overwrite=overwrite))
 
 
 @app.callback(invoke_without_command=True)
