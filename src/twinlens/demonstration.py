@@ -15,7 +15,7 @@ SIZE = 48
 _OPENING = """\
 This draws 1,600 synthetic images of skin lesions, trains a ResNet-18 on the labelled quarter,
 with and without Barlow Twins pretraining on unlabelled images, three seeds each, and writes a
-report. It takes some five minutes on two cores. The images are drawings: the verdict is about
+report. It takes less than six minutes on two cores. The images are drawings: the verdict is about
 them and about nobody's skin."""
 
 
