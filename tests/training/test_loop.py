@@ -37,7 +37,7 @@ def _loss(kill_at=None, poison_at=None):
     return loss
 
 
-def _run(folder, *, kill=(None, None), every_s=0.0):
+def _run(folder, *, kill=(None, None, None), every_s=0.0):
     """Two phases with a learning-rate finder between them, as every training here has."""
     fabric = make_fabric("fp32", "cpu")
     net = _net()
@@ -49,9 +49,16 @@ def _run(folder, *, kill=(None, None), every_s=0.0):
         net[0].requires_grad_(True)
         optimizer = adamw(net, weight_decay=0.01)
         finding = choose_lr(
-            "valley", net, optimizer, _loss(), fallback=1e-3, fabric=fabric, folder=folder, seed=5
+            "valley",
+            net,
+            optimizer,
+            _loss(kill[1]),
+            fallback=1e-3,
+            fabric=fabric,
+            folder=folder,
+            seed=5,
         )
-        yield Phase("one_cycle", one_cycle(9, finding.suggestion), optimizer, _loss(kill[1]))
+        yield Phase("one_cycle", one_cycle(9, finding.suggestion), optimizer, _loss(kill[2]))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(loop, "CHECKPOINT_EVERY_S", every_s)
@@ -59,12 +66,12 @@ def _run(folder, *, kill=(None, None), every_s=0.0):
     return net, history
 
 
-@pytest.mark.parametrize("phase", [0, 1])
+@pytest.mark.parametrize("phase", [0, 1, 2])
 @pytest.mark.parametrize("step", random.Random(0).sample(range(7), 3))
 def test_killed_at_a_step_of_a_phase_and_resumed_the_weights_are_the_same(tmp_path, phase, step):
     whole, expected = _run(tmp_path / "whole", every_s=1e9)
     with pytest.raises(_Killed):
-        _run(tmp_path / "killed", kill=(step, None) if phase == 0 else (None, step))
+        _run(tmp_path / "killed", kill=tuple(step if i == phase else None for i in range(3)))
     resumed, history = _run(tmp_path / "killed")
     for name, tensor in whole.state_dict().items():
         assert torch.equal(tensor, resumed.state_dict()[name]), name
@@ -75,7 +82,7 @@ def test_killed_at_a_step_of_a_phase_and_resumed_the_weights_are_the_same(tmp_pa
 def test_killed_between_checkpoints_it_repeats_the_steps_since_the_last(tmp_path):
     whole, _ = _run(tmp_path / "whole")
     with pytest.raises(_Killed):
-        _run(tmp_path / "killed", kill=(None, 6), every_s=1e9)
+        _run(tmp_path / "killed", kill=(None, None, 6), every_s=1e9)
     resumed, history = _run(tmp_path / "killed", every_s=1e9)
     assert len(history) == 16
     for name, tensor in whole.state_dict().items():
@@ -85,7 +92,7 @@ def test_killed_between_checkpoints_it_repeats_the_steps_since_the_last(tmp_path
 def test_frozen_parts_keep_weights_and_statistics_in_their_phase(tmp_path):
     before = _net().state_dict()
     with pytest.raises(_Killed):
-        _run(tmp_path, kill=(None, 0))
+        _run(tmp_path, kill=(None, None, 0))
     after = load_checkpoint(tmp_path / CHECKPOINT)["module"]
     for name in ("0.weight", "0.bias", "1.running_mean", "1.running_var"):
         assert torch.equal(before[name], after[name])
