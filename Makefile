@@ -32,7 +32,7 @@ peers: .venv-peers/installed
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python $(PIP) --constraint constraints.txt --upgrade pip
-	$(BIN)/python $(PIP) --constraint constraints.txt --editable . --group dev
+	$(BIN)/python $(PIP) --constraint constraints.txt --editable .[dicom] --group dev
 	touch $@
 
 .venv-peers/installed: pyproject.toml constraints-peers.txt

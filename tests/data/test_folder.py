@@ -1,7 +1,7 @@
 import pytest
 
 from twinlens.data.source import Options
-from twinlens.data.sources import folder
+from twinlens.data.sources import folder, unlabelled
 from twinlens.errors import UserError
 
 
@@ -55,13 +55,13 @@ def test_folders_of_splits_hold_folders_of_classes(tmp_path, draw):
 
 
 def test_unlabelled_images_have_no_label(class_folder):
-    source = folder.read_unlabelled(str(class_folder), Options())
+    source = unlabelled.read(str(class_folder), Options())
     assert len(source.table) == 6
     assert source.table["label"].isna().all()
     assert set(source.table["split"]) == {"unlabelled"}
 
 
-@pytest.mark.parametrize("read", [folder.read, folder.read_unlabelled])
+@pytest.mark.parametrize("read", [folder.read, unlabelled.read])
 def test_no_images_is_a_sentence(read, tmp_path):
     with pytest.raises(UserError, match=r"not a folder with images \(.*\.png"):
         read(str(tmp_path), Options())

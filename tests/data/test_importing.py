@@ -3,10 +3,7 @@ import pandas as pd
 import pytest
 
 from twinlens.data.importing import import_images
-from twinlens.data.source import Options
-from twinlens.data.sources import SOURCES
 from twinlens.data.splits import open_split
-from twinlens.data.table import SPLITS
 from twinlens.errors import UserError
 
 
@@ -165,23 +162,6 @@ def test_mistakes_are_sentences(class_folder, out, tmp_path):
         import_images(class_folder, out, label="diagnosis")
     with pytest.raises(UserError, match="--size 4 is too small"):
         import_images(class_folder, out, size=4)
-
-
-@pytest.mark.parametrize("kind", SOURCES)
-def test_every_source_keeps_the_contract(kind, class_folder):
-    (class_folder / "labels.csv").write_text("image,label,split\n0,MEL,train\n1,NV,\n")
-    place = "phantom:12" if kind == "phantom" else str(class_folder)
-    source = SOURCES[kind](place, Options(size=16))
-    assert list(source.table.columns[:4]) == ["id", "label", "group", "split"]
-    assert source.table.index.equals(pd.RangeIndex(len(source.items)))
-    assert source.table["id"].is_unique
-    assert set(source.table["split"].dropna()) <= set(SPLITS)
-    if source.classes is not None:
-        assert set(source.table["label"].dropna()) <= set(source.classes)
-    contents = [source.read(item) for item in source.items]
-    assert contents == [source.read(item) for item in source.items]
-    assert len(set(contents)) == len(contents)
-    assert source.decode(contents[0]).mode == "RGB"
 
 
 @pytest.mark.real

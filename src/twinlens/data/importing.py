@@ -13,8 +13,6 @@ from twinlens.data.decode import MIN_SIDE
 from twinlens.data.pack import Packed, fingerprint, write_pack
 from twinlens.data.source import Options, Source
 from twinlens.data.sources import SOURCES
-from twinlens.data.sources.csv import find_csv
-from twinlens.data.sources.folder import image_files
 from twinlens.data.splits import write_split
 from twinlens.data.table import arrange, table_digest
 from twinlens.errors import UserError, unknown
@@ -58,13 +56,13 @@ def import_images(
     """
     if size < MIN_SIDE:
         raise UserError(f"--size {size} is too small: images need at least {MIN_SIDE} pixels.")
-    options = Options(image, label, group, split, split_map or {}, size)
+    options = Options(image, label, group, split, split_map or {}, size=size)
     kind = recognise(str(source)) if kind == "auto" else kind
     if kind not in SOURCES:
         raise unknown("kind of source", kind, ["auto", *SOURCES])
     if kind != "csv" and any((image, label, group, split)):
         raise UserError(f"{source} is read as '{kind}', so it has no columns to name: drop them.")
-    images = SOURCES[kind](str(source), options)
+    images = SOURCES[kind].read(str(source), options)
     out = Path(out)
     if not overwrite and _holds(out, images, size, workers):
         say(f"{out} holds exactly these images already: nothing to do.")
@@ -83,18 +81,13 @@ def recognise(source: str) -> str:
     Raises:
         UserError: It looks like none.
     """
-    path = Path(source)
-    if path.is_dir():
-        folders = {file.relative_to(path).parts[0] for file in image_files(path)}
-        classes = [name for name in folders if (path / name).is_dir()]
-        kind = "csv" if find_csv(path) else "folder" if len(classes) > 1 else "unlabelled"
-    elif path.is_file():
-        kind = "csv"
-    elif source.partition(":")[0] in SOURCES:
-        kind = source.partition(":")[0]
-    else:
+    kind = next((name for name, kind in SOURCES.items() if kind.recognises(source)), None)
+    if kind is None and Path(source).exists():
+        raise UserError(f"{source} holds no images in a known layout ({', '.join(SOURCES)}).")
+    if kind is None:
         raise UserError(f"{source} does not exist: pass a folder, a CSV file, or 'phantom'.")
-    say(f"{source} is read as '{kind}' (choose another with --kind {'|'.join(SOURCES)}).")
+    what = (SOURCES[kind].__doc__ or "").partition("\n")[0].rstrip(".")
+    say(f"{source} is read as '{kind}': {what} (choose another with --kind).")
     return kind
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pandas as pd
 from PIL import Image
@@ -22,6 +22,7 @@ class Options:
         group: Column with the lesion or patient; blank means the image alone.
         split: Column with the split's name; blank means none.
         split_map: From the source's split names to ours.
+        table_only: Whether the table alone is wanted: then no image is looked for.
         size: Side of the imported images in pixels, for sources that draw their images.
     """
 
@@ -30,7 +31,25 @@ class Options:
     group: str | None = None
     split: str | None = None
     split_map: Mapping[str, str] = field(default_factory=dict)
+    table_only: bool = False
     size: int = 256
+
+
+class Kind(Protocol):
+    """A module of `sources`: one layout of images and labels. Its docstring's first line names it.
+
+    A name that is no file or folder, such as ``phantom:2000``, may be a source too.
+    """
+
+    def recognises(self, source: str) -> bool:
+        """Tell whether a source looks like one of this kind, quickly."""
+
+    def read(self, source: str, options: Options) -> "Source":
+        """Read a source's table and find its images, without decoding them.
+
+        Raises:
+            UserError: The source is not of this kind, or something in it is wrong.
+        """
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 
 from twinlens.data.decode import ImageError, decode, square
-from twinlens.data.sources.folder import image_files
+from twinlens.data.locate import image_files
 from twinlens.errors import UserError
 from twinlens.evaluation.predict import predict as predict_rows
 from twinlens.models.bundle import load_bundle

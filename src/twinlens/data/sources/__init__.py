@@ -1,13 +1,12 @@
-"""Where images come from: a function a kind, from a source and options to a `Source`."""
+"""Where images come from: a module a kind, which recognises and reads its layout."""
 
-from collections.abc import Callable
+from twinlens.data.source import Kind
+from twinlens.data.sources import csv, folder, phantom, unlabelled
 
-from twinlens.data.source import Options, Source
-from twinlens.data.sources import csv, folder, phantom
-
-SOURCES: dict[str, Callable[[str, Options], Source]] = {
-    "folder": folder.read,
-    "unlabelled": folder.read_unlabelled,
-    "csv": csv.read,
-    "phantom": phantom.read,
+SOURCES: dict[str, Kind] = {
+    "csv": csv,
+    "folder": folder,
+    "unlabelled": unlabelled,
+    "phantom": phantom,
 }
+"""In the order in which they are asked whether they recognise a source."""

@@ -10,20 +10,17 @@ from pathlib import Path
 
 import pandas as pd
 
+from twinlens.data.locate import SUFFIXES, image_files
 from twinlens.data.source import Options, Source
 from twinlens.data.table import SPLITS, map_splits
 from twinlens.errors import UserError
 
-SUFFIXES = {
-    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".jp2",
-    ".pbm", ".pgm", ".ppm",
-}  # fmt: skip
 
-
-def image_files(root: Path) -> list[Path]:
-    """Return the image files below a folder, sorted; hidden files and folders are left out."""
-    paths = (path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES)
-    return sorted(path for path in paths if not _hidden(path.relative_to(root)))
+def recognises(source: str) -> bool:
+    """Tell whether the images of this folder lie in two sub-folders or more."""
+    root = Path(source)
+    first = {path.relative_to(root).parts[0] for path in image_files(root)}
+    return sum((root / name).is_dir() for name in first) > 1
 
 
 def read(source: str, options: Options) -> Source:
@@ -35,23 +32,21 @@ def read(source: str, options: Options) -> Source:
         splits = [parts[0] if parts else None for parts in folders]
         folders = [parts[1:] for parts in folders]
     labels = [parts[0] if parts and parts[0] != "unlabelled" else None for parts in folders]
-    return _source(Path(source), paths, labels, splits, options)
+    return source_of(Path(source), paths, labels, splits, options)
 
 
-def read_unlabelled(source: str, options: Options) -> Source:
-    """Read a folder of images without labels, sub-folders included; all are for pretraining."""
-    paths = image_files(Path(source))
-    labels, splits = [None] * len(paths), ["unlabelled"] * len(paths)
-    return _source(Path(source), paths, labels, splits, options)
-
-
-def _source(
+def source_of(
     root: Path,
     paths: list[Path],
     labels: Sequence[str | None],
     splits: Sequence[str | None],
     options: Options,
 ) -> Source:
+    """Return the source of images found in a folder.
+
+    Raises:
+        UserError: There are none.
+    """
     if not paths:
         raise UserError(f"{root} is not a folder with images ({', '.join(sorted(SUFFIXES))}).")
     ids = [path.relative_to(root).as_posix() for path in paths]
@@ -63,7 +58,3 @@ def _source(
 def _are_splits(names: set[str], options: Options) -> bool:
     """Tell folders of splits from folders of classes, beside which ``unlabelled`` may lie."""
     return names <= {*SPLITS, *options.split_map} and bool(names - {"unlabelled"})
-
-
-def _hidden(path: Path) -> bool:
-    return any(part.startswith((".", "__MACOSX")) for part in path.parts)

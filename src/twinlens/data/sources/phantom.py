@@ -49,6 +49,11 @@ _TURNS = "teuvuteuuteuvuteuteu"
 _FINEST = 128  # smaller images are drawn at this size or more, and averaged
 
 
+def recognises(source: str) -> bool:
+    """Tell whether phantom images are asked for."""
+    return source.partition(":")[0] == "phantom"
+
+
 def read(source: str, options: Options) -> Source:
     """Give a set of phantom images.
 
