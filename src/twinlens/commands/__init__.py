@@ -1,0 +1,1 @@
+"""The commands: thin, each importing what it needs, so that --help is quick."""

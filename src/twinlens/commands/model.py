@@ -1,0 +1,147 @@
+"""pretrain, train, evaluate and predict."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import twinlens
+from twinlens.commands.options import (
+    Dataset,
+    Device,
+    Out,
+    Overwrite,
+    Precision,
+    Preset,
+    Resume,
+    Seed,
+    Set,
+    SplitName,
+    Weights,
+    settings_of,
+)
+from twinlens.errors import UserError
+from twinlens.files import read_json, write_text
+
+
+def pretrain(
+    dataset: Dataset,
+    out: Out,
+    encoder: Annotated[str, typer.Option(help="Such as resnet18 or timm/NAME.")] = "resnet50",
+    weights: Weights = "random",
+    method: Annotated[str, typer.Option(help="The self-supervised method.")] = "barlow_twins",
+    images: Annotated[str, typer.Option(help="unlabelled (with train) or train.")] = "unlabelled",
+    preset: Preset = "robust",
+    set_: Set = [],  # noqa: B006
+    precision: Precision = None,
+    split: SplitName = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    overwrite: Overwrite = False,
+    resume: Resume = False,
+) -> None:
+    """Pretrain an encoder on images without their labels."""
+    done = twinlens.pretrain(
+        dataset,
+        out,
+        encoder=encoder,
+        weights=weights,
+        images=images,
+        preset=preset,
+        settings=settings_of(set_, method=method, precision=precision),
+        split=split,
+        seed=seed,
+        device=device,
+        overwrite=overwrite,
+        resume=resume,
+    )
+    print(f"Encoder in {done}; train with it: twinlens train {dataset} --pretrained {done} ...")
+
+
+def train(
+    dataset: Dataset,
+    out: Out,
+    encoder: Annotated[
+        str | None, typer.Option(help="Such as resnet18; default: --pretrained's, or resnet50.")
+    ] = None,
+    weights: Weights = "random",
+    pretrained: Annotated[
+        Path | None, typer.Option(help="Folder made by 'twinlens pretrain'.")
+    ] = None,
+    tuning: Annotated[str | None, typer.Option(help="probe, fine_tune or full.")] = None,
+    preset: Preset = "robust",
+    set_: Set = [],  # noqa: B006
+    precision: Precision = None,
+    split: SplitName = None,
+    budget: Annotated[float, typer.Option(help="Share of the training labels to use.")] = 1.0,
+    seed: Seed = 0,
+    device: Device = "auto",
+    overwrite: Overwrite = False,
+    resume: Resume = False,
+) -> None:
+    """Train a classifier: head first, learning-rate finder, one-cycle; then evaluate it."""
+    done = twinlens.train(
+        dataset,
+        out,
+        encoder=encoder,
+        weights=weights,
+        pretrained=pretrained,
+        preset=preset,
+        settings=settings_of(set_, tuning=tuning, precision=precision),
+        split=split,
+        budget=budget,
+        seed=seed,
+        device=device,
+        overwrite=overwrite,
+        resume=resume,
+    )
+    for part, scores in read_json(done / "metrics.json").items():
+        print(f"{part}: {_in_words(scores)}")
+    print(f"Model in {done / 'model'}")
+
+
+def evaluate(
+    model: Annotated[Path, typer.Argument(help="A model bundle: a run's model/ folder.")],
+    dataset: Dataset,
+    split: Annotated[
+        str, typer.Option(metavar="[NAME:]PART", help="Such as test, or myfold:test.")
+    ] = "test",
+    tta: Annotated[int | None, typer.Option(help="Views to average; default: the model's.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for metrics and predictions.")] = None,
+    device: Device = "auto",
+    overwrite: Overwrite = False,
+) -> None:
+    """Evaluate a model on a part of a data set, with test-time augmentation."""
+    scores = twinlens.evaluate(
+        model, dataset, split=split, tta=tta, out=out, device=device, overwrite=overwrite
+    )
+    import pandas as pd
+
+    print(_in_words(scores))
+    print(pd.DataFrame(scores["per_class"]).T.to_string(float_format="%.3f"))
+
+
+def predict(
+    model: Annotated[Path, typer.Argument(help="A model bundle: a run's model/ folder.")],
+    images: Annotated[list[Path], typer.Argument(help="Image files, or folders of them.")],
+    out: Annotated[Path | None, typer.Option(help="CSV file; default: the screen.")] = None,
+    device: Device = "auto",
+    overwrite: Overwrite = False,
+) -> None:
+    """Predict class probabilities for images. Files that are broken are listed; exit code 1."""
+    table = twinlens.predict(model, images, device=device)
+    if out is None:
+        print(table.to_csv(index=False, float_format="%.4f"), end="")
+    else:
+        if out.exists() and not overwrite:
+            raise UserError(f"{out} exists already: choose another --out, or pass --overwrite.")
+        write_text(out, table.to_csv(index=False))
+        print(f"{len(table)} predictions in {out}")
+    if table["error"].notna().any():
+        raise typer.Exit(1)
+
+
+def _in_words(scores: dict[str, Any]) -> str:
+    from twinlens.evaluation.metrics import METRICS
+
+    return ", ".join(f"{name.replace('_', ' ')} {scores[name]:.3f}" for name in METRICS)

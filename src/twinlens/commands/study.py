@@ -1,0 +1,53 @@
+"""compare, report and demo."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import twinlens
+from twinlens.commands.options import (
+    Device,
+    Out,
+    Overwrite,
+    Set,
+)
+from twinlens.files import read_json
+
+
+def compare(
+    study: Annotated[Path, typer.Argument(help="A study file, such as studies/demo.yaml.")],
+    out: Out,
+    set_: Set = [],  # noqa: B006
+    device: Device = "auto",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List the runs and stop.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on in --out although the study was changed.")
+    ] = False,
+) -> None:
+    """Compare arms x seeds x label budgets, and write the report. Goes on where it stopped."""
+    done = twinlens.compare(
+        study, out, settings=set_, device=device, dry_run=dry_run, resume=resume
+    )
+    if not dry_run:
+        _conclude(done)
+
+
+def report(study: Annotated[Path, typer.Argument(help="Folder of a study.")]) -> None:
+    """Write the report of a study again, from its stored runs alone."""
+    _conclude(study)
+
+
+def demo(out: Out = Path("demo"), overwrite: Overwrite = False) -> None:
+    """Do the main job on synthetic images: minutes on two cores."""
+    _conclude(twinlens.demo(out, overwrite=overwrite))
+
+
+def _conclude(study: Path) -> None:
+    """Write the report, and end with the verdict in words and the report's path."""
+    page = twinlens.report(study)
+    results = read_json(study / "results.json")
+    print("\n".join(results["verdict"]))
+    print(f"Report: {page}")
+    if results["failures"]:
+        raise typer.Exit(1)
