@@ -1,8 +1,14 @@
 """Shape aliases. They document; nothing checks them at run time."""
 
+from typing import TYPE_CHECKING, Any
+
 from jaxtyping import Float, Int, UInt8
 from numpy import ndarray
-from torch import Tensor
+
+if TYPE_CHECKING:
+    from torch import Tensor
+else:
+    Tensor = Any  # torch takes a second to import, and importing images does without
 
 PackedImages = UInt8[ndarray, "image size size 3"]
 """Images as they lie in a pack: RGB, 0 to 255."""
