@@ -27,3 +27,53 @@ def csv_layout(class_folder: Path) -> Path:
 @pytest.fixture
 def phantom_layout() -> str:
     return "phantom:12"
+
+
+@pytest.fixture
+def isic2019_layout(tmp_path: Path, draw: Callable[..., Path]) -> Path:
+    folder = tmp_path / "isic2019"
+    draw(folder / "ISIC_2019_Training_Input" / "ISIC_0000000.jpg", 0)
+    draw(folder / "ISIC_2019_Training_Input" / "ISIC_0000001_downsampled.jpg", 1)
+    draw(folder / "ISIC_2019_Test_Input" / "ISIC_0034321.jpg", 2)
+    header = "image,MEL,NV,BCC,AK,BKL,DF,VASC,SCC,UNK"
+    tables = {
+        "Training_GroundTruth": f"{header}\nISIC_0000000,0.0,1.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0\n"
+        "ISIC_0000001_downsampled,0.0,0.0,0.0,0.0,0.0,0.0,0.0,1.0,0.0\n",
+        "Training_Metadata": "image,age_approx,anatom_site_general,lesion_id,sex\n"
+        "ISIC_0000000,55.0,anterior torso,,female\nISIC_0000001_downsampled,,,BCN_1,male\n",
+        "Test_GroundTruth": f"{header},score_weight,validation_weight\n"
+        "ISIC_0034321,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,1.0,0.0,0.0\n",
+        "Test_Metadata": "image,age_approx,anatom_site_general,sex\nISIC_0034321,30.0,,male\n",
+    }
+    for name, text in tables.items():
+        (folder / f"ISIC_2019_{name}.csv").write_text(text)
+    return folder
+
+
+@pytest.fixture
+def isic2018_layout(tmp_path: Path, draw: Callable[..., Path]) -> Path:
+    folder = tmp_path / "isic2018"
+    for number, part in enumerate(("Training", "Validation", "Test")):
+        name = f"ISIC2018_Task3_{part}_GroundTruth"
+        draw(folder / f"ISIC2018_Task3_{part}_Input" / f"ISIC_{number}.jpg", number)
+        (folder / name).mkdir()
+        (folder / name / f"{name}.csv").write_text(
+            f"image,MEL,NV,BCC,AKIEC,BKL,DF,VASC\nISIC_{number},0.0,0.0,0.0,1.0,0.0,0.0,0.0\n"
+        )
+    (folder / "ISIC2018_Task3_Training_LesionGroupings.csv").write_text(
+        "image,lesion_id,diagnosis_confirm_type\nISIC_0,HAM_1,histopathology\n"
+    )
+    return folder
+
+
+@pytest.fixture
+def ham10000_layout(tmp_path: Path, draw: Callable[..., Path]) -> Path:
+    folder = tmp_path / "ham10000"
+    draw(folder / "HAM10000_images_part_1" / "ISIC_0024306.jpg", 0)
+    draw(folder / "HAM10000_images_part_2" / "ISIC_0029306.jpg", 1)
+    (folder / "HAM10000_metadata.csv").write_text(
+        "lesion_id,image_id,dx,dx_type,age,sex,localization\n"
+        "HAM_0000550,ISIC_0024306,nv,follow_up,45.0,male,trunk\n"
+        "HAM_0003577,ISIC_0029306,akiec,histo,,unknown,unknown\n"
+    )
+    return folder

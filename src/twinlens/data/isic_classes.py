@@ -14,3 +14,12 @@ ISIC_CLASSES: Mapping[str, Mapping[str, str]] = {
 }
 """For each class its full title, a colour for figures, and its group. Actinic keratosis, a
 precursor of squamous cell carcinoma, counts as malignant, as is usual for this data set."""
+
+HAM10000_CLASSES: Mapping[str, Mapping[str, str]] = {
+    "AKIEC": {
+        **ISIC_CLASSES["AK"],
+        "title": "actinic keratosis and intraepithelial carcinoma",
+    },
+    **{name: ISIC_CLASSES[name] for name in ("BCC", "BKL", "DF", "MEL", "NV", "VASC")},
+}
+"""The seven diagnoses of HAM10000 and of ISIC 2018's third task."""

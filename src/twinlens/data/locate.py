@@ -56,13 +56,13 @@ def locate(folder: Path, names: pd.Series, files: Iterable[Path]) -> list[Path |
 
     Args:
         folder: What relative names are relative to.
-        names: A name an image: its path, or its file name or id anywhere below the folder, with
-            or without the extension. May be missing.
-        files: The files below the folder that may be meant.
+        names: A name an image: its path, or the file name or id of one of the files, with or
+            without the extension. May be missing.
+        files: The files that may be meant.
     """
     known: dict[str, set[Path]] = defaultdict(set)
     for path in files:
-        relative = path.relative_to(folder)
+        relative = path.relative_to(folder) if path.is_relative_to(folder) else path
         for key in (relative.with_suffix("").as_posix(), relative.name, relative.stem):
             known[key].add(path)
 

@@ -1,9 +1,20 @@
 """Where images come from: a module a kind, which recognises and reads its layout."""
 
 from twinlens.data.source import Kind
-from twinlens.data.sources import csv, folder, phantom, unlabelled
+from twinlens.data.sources import (
+    csv,
+    folder,
+    ham10000,
+    isic2018,
+    isic2019,
+    phantom,
+    unlabelled,
+)
 
 SOURCES: dict[str, Kind] = {
+    "isic2019": isic2019,
+    "ham10000": ham10000,
+    "isic2018": isic2018,
     "csv": csv,
     "folder": folder,
     "unlabelled": unlabelled,
