@@ -76,6 +76,7 @@ def test_the_fingerprint_follows_content_table_and_size(source, draw):
     assert fingerprint(replace(source, table=source.table.assign(label="x")), 8) != first
     assert fingerprint(replace(source, skipped=[("a", "no such file")]), 8) != first
     assert fingerprint(replace(source, classes=["nevus", "melanoma"]), 8) != first
+    assert fingerprint(replace(source, class_info={"nevus": {"group": "benign"}}), 8) != first
     draw(source.items[3], 77)
     assert fingerprint(source, 8) != first
 
@@ -86,3 +87,15 @@ def test_the_fingerprint_ignores_place_and_time(source, class_folder, tmp_path):
     class_folder.rename(tmp_path / "elsewhere")
     moved = folder.read(str(tmp_path / "elsewhere"), Options())
     assert fingerprint(moved, 8) == before
+
+
+def test_a_pack_begins_with_the_images_of_another(source, tmp_path):
+    whole, first, rest = (tmp_path / f"{name}.npy" for name in ("whole", "first", "rest"))
+    expected = write_pack(whole, source, 8)
+    head = replace(source, table=source.table[:2], items=source.items[:2])
+    write_pack(first, head, 8)
+    tail = replace(source, table=source.table[2:], items=source.items[2:])
+    packed = write_pack(rest, tail, 8, after=first)
+    assert rest.read_bytes() == whole.read_bytes()
+    assert packed.pixels == expected.pixels
+    assert packed.kept == [0, 1, 2, 3]

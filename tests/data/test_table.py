@@ -1,3 +1,5 @@
+import hashlib
+
 import pandas as pd
 import pytest
 
@@ -49,3 +51,17 @@ def test_the_digest_follows_the_content_and_survives_storage(tmp_path):
     assert table_digest(given) == table_digest(pd.read_parquet(tmp_path / "t.parquet"))
     assert table_digest(given) != table_digest(given.assign(label="x"))
     assert table_digest(given) != table_digest(given[::-1])
+
+
+def test_the_digest_is_that_of_the_table_as_csv():
+    """Of any length: the text is made piece by piece."""
+    numbers = range(30_000)
+    given = pd.DataFrame(
+        {
+            "id": [f'naïve "{number}",\n' for number in numbers],
+            "seen": pd.to_datetime("2020-01-01") + pd.to_timedelta(numbers, unit="h"),
+            "age": [number / 7 for number in numbers],
+        }
+    )
+    text = given.to_csv(index=False, lineterminator="\n")
+    assert table_digest(given) == hashlib.sha256(text.encode()).hexdigest()

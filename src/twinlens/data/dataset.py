@@ -3,13 +3,12 @@
 ```
 dataset.json     size, classes, hash, where the images came from
 images.parquet   the table
-pack.npy         the images: uint8, shape (N, size, size, 3)
+pack.npy         the images: uint8, shape (N, size, size, 3); none where the table was all there was
 skipped.csv      files that could not be imported, and why
 splits/          a table and a JSON file for each split
 ```
 """
 
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from twinlens import files
+from twinlens.data.table import table_digest
 from twinlens.errors import UserError
 from twinlens.types import PackedImages, Rows
 
@@ -27,21 +27,42 @@ PACK = "pack.npy"
 SKIPPED = "skipped.csv"
 
 
-@dataclass(frozen=True, eq=False)
 class Dataset:
     """A data set as it lies on disk.
 
     Attributes:
         path: Its folder.
         table: A row an image; see `twinlens.data.table`.
-        images: The pack, memory-mapped and read-only.
         info: Content of ``dataset.json``.
     """
 
-    path: Path
-    table: pd.DataFrame
-    images: PackedImages
-    info: dict[str, Any]
+    def __init__(
+        self, path: Path, table: pd.DataFrame, images: PackedImages | None, info: dict[str, Any]
+    ) -> None:
+        """Hold what was read; `images` is None where the data set is its table alone."""
+        self.path = path
+        self.table = table
+        self.info = info
+        self._images = images
+
+    @property
+    def images(self) -> PackedImages:
+        """The pack, memory-mapped and read-only.
+
+        Raises:
+            UserError: The table was imported alone.
+        """
+        if self._images is None:
+            raise UserError(
+                f"{self.path} holds the table alone: import it again with the images to train on "
+                "it."
+            )
+        return self._images
+
+    @property
+    def table_only(self) -> bool:
+        """Whether the table was imported without images."""
+        return self._images is None
 
     @property
     def classes(self) -> list[str]:
@@ -80,16 +101,38 @@ def open_dataset(path: Path | str) -> Dataset:
     if not (path / MARKER).is_file():
         raise UserError(f"{path} is not a data set (no {MARKER}): make one with 'twinlens import'.")
     info = files.read_json(path / MARKER)
+    images = None
     try:
         table = pd.read_parquet(path / TABLE)
-        images = np.load(path / PACK, mmap_mode="r")
+        if not info.get("table_only"):
+            images = np.load(path / PACK, mmap_mode="r")
     except (OSError, ValueError) as error:
         raise UserError(
             f"The data set {path} is damaged ({error}): import it again with --overwrite."
         ) from error
-    if images.shape != (len(table), info["size"], info["size"], 3) or images.dtype != np.uint8:
+    shape = (len(table), info["size"], info["size"], 3)
+    if images is not None and (images.shape != shape or images.dtype != np.uint8):
         raise UserError(
             f"The data set {path} is damaged ({PACK} has shape {images.shape}, the table "
             f"{len(table)} rows): import it again with --overwrite."
         )
     return Dataset(path, table, images, info)
+
+
+def write_dataset(
+    folder: Path, table: pd.DataFrame, skipped: pd.DataFrame, pixels: str, info: dict[str, Any]
+) -> None:
+    """Write all of a data set but its pack and its splits.
+
+    Args:
+        folder: An empty folder, or one with the pack.
+        table: From `twinlens.data.table.arrange`.
+        skipped: Columns ``file`` and ``reason``.
+        pixels: Digest of the pack.
+        info: ``size``, ``classes`` and what else is to be in ``dataset.json``.
+    """
+    table.to_parquet(folder / TABLE, index=False)
+    skipped.to_csv(folder / SKIPPED, index=False)
+    content = [pixels, table_digest(table), info["classes"], info["size"]]
+    counts = {"images": len(table), "skipped": len(skipped)}
+    files.write_json(folder / MARKER, {"hash": files.digest(content), **counts, **info})

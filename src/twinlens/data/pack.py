@@ -1,18 +1,20 @@
 """The pack: all images of a data set in one ``.npy`` file, to be memory-mapped.
 
 Images are decoded in threads (Pillow works outside the interpreter's lock; for small JPEGs this
-measured no slower than processes) and appended in order, so that a broken one leaves no gap.
+measured no slower than processes), some at a time, and appended in order, so that a broken one
+leaves no gap. Memory does not grow with the number of pixels.
 """
 
 import hashlib
 import os
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, Any, NamedTuple, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -24,7 +26,8 @@ from twinlens.data.source import Source
 from twinlens.data.table import table_digest
 from twinlens.types import PackedImages
 
-_AT_ONCE = 512  # images in flight, so that memory stays bounded
+_AT_ONCE = 16  # images that a thread takes in one go
+_UNREADABLE = bytes(32)  # stands for the digest of a content that cannot be read
 
 T = TypeVar("T")
 
@@ -46,7 +49,25 @@ class Packed:
     fingerprint: str
 
 
-def write_pack(path: Path, source: Source, size: int, workers: int | None = None) -> Packed:
+class Decoded(NamedTuple):
+    """Some rows of a source.
+
+    Attributes:
+        rows: Those that have an image.
+        images: Their images.
+        reasons: For each other row why it has none.
+        contents: Digests of the contents of all of them.
+    """
+
+    rows: list[int]
+    images: PackedImages
+    reasons: dict[int, str]
+    contents: bytes
+
+
+def write_pack(
+    path: Path, source: Source, size: int, workers: int | None = None, *, after: Path | None = None
+) -> Packed:
     """Decode all images of a source into a pack.
 
     Args:
@@ -54,74 +75,106 @@ def write_pack(path: Path, source: Source, size: int, workers: int | None = None
         source: The images.
         size: Side of the square images in pixels.
         workers: Threads; None: one a processor.
+        after: A pack whose images come first.
     """
     kept: list[int] = []
     reasons: dict[int, str] = {}
-    contents: list[str] = []
+    contents = hashlib.sha256()
     pixels = hashlib.sha256()
-    work = partial(_decoded, source, size)
-    with path.open("wb") as file, warnings.catch_warnings():
+    with path.open("wb") as file:
+        _write_header(file, 0, size)
+        before = _copy(after, file, pixels) if after else 0
+        for some in decoded(source, size, workers):
+            kept += some.rows
+            reasons |= some.reasons
+            contents.update(some.contents)
+            pixels.update(some.images.data)
+            file.write(some.images.data)
+        file.seek(0)
+        _write_header(file, before + len(kept), size)
+    known = _fingerprint(source, size, contents.hexdigest())
+    return Packed(kept, reasons, pixels.hexdigest(), known)
+
+
+def decoded(source: Source, size: int, workers: int | None = None) -> Iterator[Decoded]:
+    """Decode all images of a source, some at a time, in order."""
+    with warnings.catch_warnings():
         # `decode` has its own limit, and a reason to give.
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        _write_header(file, len(source.items), size)
-        for row, (content, image) in enumerate(_each(work, source, workers, "Decoding")):
-            contents.append(content)
-            if isinstance(image, str):
-                reasons[row] = image
-                continue
-            kept.append(row)
-            pixels.update(image.tobytes())
-            file.write(image.tobytes())
-        file.seek(0)
-        _write_header(file, len(kept), size)
-    return Packed(kept, reasons, pixels.hexdigest(), _fingerprint(source, size, contents))
+        yield from _each(partial(_decode, source, size), len(source.items), workers, "Decoding")
 
 
 def fingerprint(source: Source, size: int, workers: int | None = None) -> str:
     """Return what a source is recognised by, without decoding it.
 
-    A digest over the table, the content of each image, what is missing, and the size asked for;
-    not over where the files lie or when they changed.
+    A digest over the table, the content of each image, what is missing, the classes, and the
+    size asked for; not over where the files lie or when they changed.
     """
-    contents = _each(partial(_content_digest, source), source, workers, "Reading")
-    return _fingerprint(source, size, list(contents))
+    contents = hashlib.sha256()
+    for digests in _each(partial(_digests, source), len(source.items), workers, "Reading"):
+        contents.update(digests)
+    return _fingerprint(source, size, contents.hexdigest())
 
 
-def _fingerprint(source: Source, size: int, contents: list[str]) -> str:
+def _fingerprint(source: Source, size: int, contents: str) -> str:
     classes = None if source.classes is None else list(source.classes)
-    return files.digest([table_digest(source.table), contents, list(source.skipped), classes, size])
+    about = {name: dict(facts) for name, facts in source.class_info.items()}
+    table = table_digest(source.table)
+    return files.digest([table, contents, list(source.skipped), classes, about, size])
 
 
-def _each(work: Callable[[Any], T], source: Source, workers: int | None, title: str) -> Iterator[T]:
-    """Apply `work` to each item in threads; yield in order."""
-    count = len(source.items)
-    with (
-        ThreadPoolExecutor(workers or os.cpu_count()) as pool,
-        progress(title, count) as show,
-    ):
+def _each(work: Callable[[range], T], count: int, workers: int | None, title: str) -> Iterator[T]:
+    """Apply `work` to some rows after the other in threads; yield in order."""
+    workers = workers or os.cpu_count() or 1
+    waiting: deque[Future[T]] = deque()
+    with ThreadPoolExecutor(workers) as pool, progress(title, count) as show:
         for start in range(0, count, _AT_ONCE):
-            yield from pool.map(work, source.items[start : start + _AT_ONCE])
-            show(min(start + _AT_ONCE, count), "images")
+            waiting.append(pool.submit(work, range(start, min(start + _AT_ONCE, count))))
+            if len(waiting) > 2 * workers:
+                yield waiting.popleft().result()
+            show(start, "images")
+        while waiting:
+            yield waiting.popleft().result()
+        show(count, "images")
 
 
-def _decoded(source: Source, size: int, item: Any) -> tuple[str, PackedImages | str]:
-    """Return the content's digest, and the image or the reason why there is none."""
-    try:
-        content = source.read(item)
-    except OSError as error:
-        return "", f"cannot be read ({error.strerror})"
-    digest = hashlib.sha256(content).hexdigest()
-    try:
-        return digest, square(source.decode(content), size)
-    except ImageError as error:
-        return digest, str(error)
+def _decode(source: Source, size: int, rows: range) -> Decoded:
+    images: dict[int, PackedImages] = {}
+    reasons: dict[int, str] = {}
+    contents = []
+    for row, item in zip(rows, source.items[rows.start : rows.stop], strict=True):
+        contents.append(_UNREADABLE)
+        try:
+            content = source.read(item)
+            contents[-1] = hashlib.sha256(content).digest()
+            images[row] = square(source.decode(content), size)
+        except OSError as error:
+            reasons[row] = f"cannot be read ({error.strerror or error})"
+        except ImageError as error:
+            reasons[row] = str(error)
+    stacked = np.array(list(images.values()), np.uint8).reshape(-1, size, size, 3)
+    return Decoded(list(images), stacked, reasons, b"".join(contents))
 
 
-def _content_digest(source: Source, item: Any) -> str:
-    try:
-        return hashlib.sha256(source.read(item)).hexdigest()
-    except OSError:
-        return ""
+def _digests(source: Source, rows: range) -> bytes:
+    def digest(item: Any) -> bytes:
+        try:
+            return hashlib.sha256(source.read(item)).digest()
+        except OSError:
+            return _UNREADABLE
+
+    return b"".join(map(digest, source.items[rows.start : rows.stop]))
+
+
+def _copy(pack: Path, file: IO[bytes], pixels: Any) -> int:
+    """Append the images of a pack, with their digest; return how many there are."""
+    with pack.open("rb") as old:
+        np.lib.format.read_magic(old)
+        shape, _, _ = np.lib.format.read_array_header_1_0(old)
+        while block := old.read(2**20):
+            pixels.update(block)
+            file.write(block)
+    return int(shape[0])
 
 
 def _write_header(file: IO[bytes], images: int, size: int) -> None:

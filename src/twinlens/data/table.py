@@ -6,7 +6,9 @@ known about an image. A split is not a column: it has its own, immutable file.
 """
 
 import hashlib
+import io
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -59,4 +61,21 @@ def map_splits(names: pd.Series, split_map: Mapping[str, str]) -> pd.Series:
 
 def table_digest(table: pd.DataFrame) -> str:
     """Return the hex digest of a table's content, however it is stored."""
-    return hashlib.sha256(table.to_csv(index=False).encode()).hexdigest()
+    sink = _Sink()
+    with io.TextIOWrapper(io.BufferedWriter(sink), encoding="utf-8", newline="") as text:
+        table.to_csv(text, index=False, lineterminator="\n")
+    return sink.digest.hexdigest()
+
+
+class _Sink(io.RawIOBase):
+    """A file of which nothing is kept but the digest, so that a table is never held as text."""
+
+    def __init__(self) -> None:
+        self.digest = hashlib.sha256()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, content: Any) -> int:
+        self.digest.update(content)
+        return len(content)
