@@ -51,6 +51,18 @@ def decode(content: bytes) -> Image.Image:
         raise ImageError(f"damaged image ({error})") from error
 
 
+def check_size(width: int, height: int) -> None:
+    """Refuse an image by its size, before its pixels are decoded.
+
+    Raises:
+        ImageError: It has more than `MAX_PIXELS` pixels, or a side below `MIN_SIDE` pixels.
+    """
+    if width * height > MAX_PIXELS:
+        raise ImageError(f"more than {MAX_PIXELS:,} pixels ({width}x{height})")
+    if min(width, height) < MIN_SIDE:
+        raise ImageError(f"smaller than {MIN_SIDE} pixels ({width}x{height})")
+
+
 def square(image: Image.Image, size: int) -> PackedImages:
     """Cut out the largest centred square and resize it.
 
@@ -69,10 +81,7 @@ def square(image: Image.Image, size: int) -> PackedImages:
 
 def _decode(content: bytes) -> Image.Image:
     image = Image.open(BytesIO(content))
-    if image.width * image.height > MAX_PIXELS:
-        raise ImageError(f"more than {MAX_PIXELS:,} pixels ({image.width}x{image.height})")
-    if min(image.size) < MIN_SIDE:
-        raise ImageError(f"smaller than {MIN_SIDE} pixels ({image.width}x{image.height})")
+    check_size(*image.size)
     return _rgb(ImageOps.exif_transpose(image))
 
 

@@ -60,7 +60,7 @@ def import_images(
     kind = recognise(str(source)) if kind == "auto" else kind
     if kind not in SOURCES:
         raise unknown("kind of source", kind, ["auto", *SOURCES])
-    if kind != "csv" and any((image, label, group, split)):
+    if kind not in ("csv", "dicom", "parquet") and any((image, label, group, split)):
         raise UserError(f"{source} is read as '{kind}', so it has no columns to name: drop them.")
     images = SOURCES[kind].read(str(source), options)
     out = Path(out)

@@ -3,6 +3,7 @@
 from twinlens.data.source import Kind
 from twinlens.data.sources import (
     csv,
+    dicom,
     folder,
     ham10000,
     isic2018,
@@ -15,6 +16,7 @@ SOURCES: dict[str, Kind] = {
     "isic2019": isic2019,
     "ham10000": ham10000,
     "isic2018": isic2018,
+    "dicom": dicom,
     "csv": csv,
     "folder": folder,
     "unlabelled": unlabelled,
