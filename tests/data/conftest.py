@@ -1,10 +1,13 @@
 """For each kind of source a small example in its real layout: a fixture KIND_layout."""
 
+import json
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 
@@ -126,3 +129,31 @@ def dicom_layout(tmp_path: Path, as_dicom: Callable[..., bytes]) -> Path:
         (folder / name).write_bytes(as_dicom(pixels, PatientID=f"P{number}", PatientName="Doe^Jo"))
     (folder / "DICOMDIR").write_bytes(bytes(128) + b"DICM")
     return folder
+
+
+@pytest.fixture
+def medmnist_layout(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(0)
+    arrays = {}
+    for part, count in (("train", 5), ("val", 2), ("test", 3)):
+        arrays[f"{part}_images"] = rng.integers(0, 256, (count, 28, 28, 3), np.uint8)
+        arrays[f"{part}_labels"] = (np.arange(count) % 2).astype(np.uint8)[:, None]
+    np.savez_compressed(tmp_path / "breastmnist.npz", **arrays)
+    return tmp_path / "breastmnist.npz"
+
+
+@pytest.fixture
+def parquet_layout(tmp_path: Path, draw: Callable[..., Path]) -> Path:
+    """Two shards for training and one each for the others, in the sub-folder ``data``."""
+    (tmp_path / "shards" / "data").mkdir(parents=True)
+    names = ["train-00000-of-00002", "train-00001-of-00002", "validation-00000-of-00001", "test"]
+    features = {"label": {"names": ["nevus", "melanoma"], "_type": "ClassLabel"}}
+    about = {"huggingface": json.dumps({"info": {"features": features}})}
+    for shard, name in enumerate(names):
+        numbers = range(3 * shard, 3 * shard + 3)
+        files = [draw(tmp_path / "png" / f"{number}.png", number) for number in numbers]
+        images = [{"bytes": file.read_bytes(), "path": file.name} for file in files]
+        table = pa.table({"image": images, "label": [number % 2 for number in numbers]})
+        path = tmp_path / "shards" / "data" / f"{name}.parquet"
+        pq.write_table(table.replace_schema_metadata(about), path)
+    return tmp_path / "shards"

@@ -8,6 +8,8 @@ from twinlens.data.sources import (
     ham10000,
     isic2018,
     isic2019,
+    medmnist,
+    parquet,
     phantom,
     unlabelled,
 )
@@ -17,6 +19,8 @@ SOURCES: dict[str, Kind] = {
     "ham10000": ham10000,
     "isic2018": isic2018,
     "dicom": dicom,
+    "medmnist": medmnist,
+    "parquet": parquet,
     "csv": csv,
     "folder": folder,
     "unlabelled": unlabelled,
