@@ -1,7 +1,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
+from twinlens import cli
+from twinlens.data.dataset import open_dataset
 from twinlens.data.importing import import_images
 from twinlens.data.splits import open_split
 from twinlens.errors import UserError
@@ -162,6 +165,115 @@ def test_mistakes_are_sentences(class_folder, out, tmp_path):
         import_images(class_folder, out, label="diagnosis")
     with pytest.raises(UserError, match="--size 4 is too small"):
         import_images(class_folder, out, size=4)
+    with pytest.raises(UserError, match="nothing to import"):
+        import_images([], out)
+
+
+def test_several_sources_become_one_data_set(class_folder, out, tmp_path, draw, capsys):
+    draw(tmp_path / "more" / "nevus" / "1.png", 21)
+    draw(tmp_path / "more" / "other" / "2.png", 22)
+    (tmp_path / "gone").mkdir()
+    (tmp_path / "gone" / "labels.csv").write_text("image,label,part\nx.png,nevus,train\n")
+    sources = [class_folder, tmp_path / "more", "phantom:2", tmp_path / "gone"]
+    dataset = import_images(sources, out, split="part", size=8)
+    assert dataset.images.shape == (10, 8, 8, 3)
+    assert dataset.table["source"].value_counts(sort=False).to_dict() == {
+        "images": 6, "more": 2, "phantom:2": 2,
+    }  # fmt: skip
+    assert "more/nevus/1.png" in dataset.table["id"].tolist()
+    assert dataset.classes[8:] == ["melanoma", "nevus", "other"]
+    assert "Synthetic" in dataset.info["notice"]
+    assert [entry["name"] for entry in dataset.info["source"]] == [
+        "images", "more", "phantom:2", "gone",
+    ]  # fmt: skip
+    assert [entry["kind"] for entry in dataset.info["source"]] == [
+        "folder", "folder", "phantom", "csv",
+    ]  # fmt: skip
+    assert pd.read_csv(out / "skipped.csv").to_numpy().tolist() == [["x.png", "no such file"]]
+    assert sum(len(rows) for rows in open_split(dataset).rows.values()) == 2
+    alone = import_images(tmp_path / "more", tmp_path / "alone", size=8)
+    np.testing.assert_array_equal(dataset.images[6:8], alone.images)
+    assert "source" not in alone.table
+    capsys.readouterr()
+    import_images(sources, out, split="part", size=8)
+    assert "holds exactly these images already" in capsys.readouterr().err
+
+
+def test_a_table_is_imported_without_its_images(tmp_path, out, capsys):
+    file = tmp_path / "labels.csv"
+    file.write_text("image,label,part\na,x,train\nb,y,test\n,y,train\nc,,\n")
+    dataset = import_images(file, out, split="part", size=8, table_only=True)
+    assert dataset.table["id"].tolist() == ["a", "b", "c"]
+    assert dataset.info["images"] == 3
+    assert dataset.info["table_only"]
+    assert dataset.size == 8
+    assert not (out / "pack.npy").exists()
+    assert {name: rows.tolist() for name, rows in open_split(dataset).rows.items()} == {
+        "train": [0], "val": [], "test": [1], "unlabelled": [],
+    }  # fmt: skip
+    with pytest.raises(UserError, match="holds the table alone: import it again with the images"):
+        _ = open_dataset(out).images
+    printed = capsys.readouterr().err
+    assert "3 rows without images, for 8 pixels, 2 classes, 1 unlabelled, 1 skipped" in printed
+    assert import_images(file, out, split="part", size=8, table_only=True).hash == dataset.hash
+    assert "holds exactly these images already" in capsys.readouterr().err
+    file.write_text("image,label,part\na,y,train\n")
+    with pytest.raises(UserError, match="exists already"):
+        import_images(file, out, split="part", size=8, table_only=True)
+
+
+def test_a_table_alone_is_not_taken_for_its_images(class_folder, out):
+    alone = import_images(class_folder, out, size=8, table_only=True)
+    with pytest.raises(UserError, match="exists already"):
+        import_images(class_folder, out, size=8)
+    whole = import_images(class_folder, out, size=8, overwrite=True)
+    assert whole.table.equals(alone.table)
+    assert whole.hash != alone.hash
+    assert whole.images.shape == (6, 8, 8, 3)
+
+
+def test_classes_are_ordered_and_described_by_the_user(class_folder, out, capsys):
+    classes = {"nevus": {"group": "benign"}, "melanoma": {"colour": "#000000"}, "other": {}}
+    dataset = import_images(class_folder, out, size=8, classes=classes)
+    assert dataset.classes == ["nevus", "melanoma", "other"]
+    assert dataset.class_info == {"nevus": {"group": "benign"}, "melanoma": {"colour": "#000000"}}
+    assert "Classes: nevus 3, melanoma 3, other 0." in capsys.readouterr().err
+    import_images(class_folder, out, size=8, classes=classes)
+    assert "nothing to do" in capsys.readouterr().err
+    with pytest.raises(UserError, match="exists already"):
+        import_images(class_folder, out, size=8, classes=classes | {"other": {"group": "benign"}})
+
+
+def test_many_classes_are_not_listed(tmp_path, out, draw, capsys):
+    for number in range(21):
+        draw(tmp_path / "images" / f"class{number}" / "1.png", number)
+    import_images(tmp_path / "images", out, size=8)
+    assert "21 classes" in (printed := capsys.readouterr().err)
+    assert "Classes:" not in printed
+
+
+def test_the_splits_of_the_source_are_said(class_folder, out, capsys):
+    (class_folder / "labels.csv").write_text("image,label,split\n0,MEL,train\n1,NV,test\n")
+    import_images(class_folder, out, size=8)
+    assert "split 'imported': train 1, val 0, test 1, unlabelled 0." in capsys.readouterr().err
+
+
+def test_the_command_joins_describes_and_adds(class_folder, out, tmp_path, draw):
+    def run(*words):
+        result = CliRunner().invoke(cli.app, ["import", *map(str, words), "--out", str(out)])
+        assert result.exit_code == 0, result.output
+        return open_dataset(out)
+
+    info = tmp_path / "classes.yaml"
+    info.write_text("nevus: {group: benign}\nmelanoma: {}\n")
+    more = draw(tmp_path / "more" / "nevus" / "9.png", 9).parents[1]
+    draw(more / "melanoma" / "9.png", 10)
+    dataset = run(class_folder, more, "--size", 8, "--classes", info)
+    assert dataset.classes == ["nevus", "melanoma"]
+    assert len(dataset.images) == 8
+    draw(tmp_path / "new" / "10.png", 11)
+    assert len(run(tmp_path / "new", "--add").images) == 9
+    assert run(class_folder, "--table-only", "--overwrite").table_only
 
 
 @pytest.mark.real

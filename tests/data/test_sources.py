@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 
+from twinlens.commands.data import KINDS
 from twinlens.data.importing import import_images, recognise
 from twinlens.data.source import Options
 from twinlens.data.sources import SOURCES
@@ -45,3 +46,7 @@ def test_every_source_is_imported_whole(kind, layout, tmp_path):
     assert len(dataset.table) == len(SOURCES[kind].read(layout, Options(size=16)).table) > 1
     assert dataset.info["skipped"] == 0
     assert SOURCES[kind].__doc__.strip()
+
+
+def test_the_command_names_every_kind():
+    assert sorted(KINDS) == sorted(SOURCES)

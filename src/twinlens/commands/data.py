@@ -1,5 +1,6 @@
 """import and split."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,10 +15,19 @@ from twinlens.commands.options import (
 from twinlens.errors import UserError
 
 
+KINDS = (
+    "folder", "csv", "parquet", "dicom", "isic2019", "isic2018", "ham10000", "medmnist",
+    "unlabelled", "phantom",
+)  # fmt: skip
+"""The kinds of `twinlens.data.sources`, which --help has no time to import."""
+
+
 def import_images(
-    source: Annotated[str, typer.Argument(help="Folder or CSV file, or 'phantom:2000'.")],
+    sources: Annotated[
+        list[str], typer.Argument(help="Folders or files, or 'phantom:2000'. Several are joined.")
+    ],
     out: Out,
-    kind: Annotated[str, typer.Option(help="auto, folder, csv, unlabelled or phantom.")] = "auto",
+    kind: Annotated[str, typer.Option(help=f"auto, {', '.join(KINDS)}.")] = "auto",
     image: Annotated[str | None, typer.Option(help="Column with file or id.")] = None,
     label: Annotated[str | None, typer.Option(help="Column with the class name.")] = None,
     group: Annotated[str | None, typer.Option(help="Column with lesion or patient.")] = None,
@@ -25,13 +35,25 @@ def import_images(
     split_map: Annotated[
         list[str], typer.Option(metavar="THEIRS=OURS", help="Such as pool=unlabelled. Repeatable.")
     ] = [],  # noqa: B006, typer wants the list itself
-    size: Annotated[int, typer.Option(help="Side of the square images in pixels.")] = 256,
+    classes: Annotated[
+        Path | None,
+        typer.Option(help='YAML: all classes in order, NAME: {title:, colour: "#rrggbb", group:}.'),
+    ] = None,
+    size: Annotated[
+        int | None, typer.Option(help="Side of the square images in pixels; default: 256.")
+    ] = None,
     workers: Annotated[int | None, typer.Option(help="Threads; default: one a core.")] = None,
+    table_only: Annotated[
+        bool, typer.Option("--table-only", help="No images: enough to split and count.")
+    ] = False,
+    add: Annotated[
+        bool, typer.Option("--add", help="Add images and labels to what --out holds.")
+    ] = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """Read a folder of images once, and pack them for training."""
+    """Read images once, and pack them for training."""
     data = twinlens.import_images(
-        source,
+        sources,
         out,
         kind=kind,
         image=image,
@@ -39,8 +61,11 @@ def import_images(
         group=group,
         split=split,
         split_map=_pairs(split_map, "--split-map"),
+        classes=classes,
         size=size,
         workers=workers,
+        table_only=table_only,
+        add=add,
         overwrite=overwrite,
     )
     print(f"{len(data.table)} images of {len(data.classes)} classes in {data.path}")

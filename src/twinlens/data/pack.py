@@ -9,14 +9,15 @@ import hashlib
 import os
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import IO, Any, NamedTuple, TypeVar
+from typing import IO, Any, NamedTuple, NoReturn, TypeVar
 
 import numpy as np
+import pandas as pd
 from PIL import Image
 
 from twinlens import files
@@ -24,6 +25,7 @@ from twinlens.console import progress
 from twinlens.data.decode import ImageError, square
 from twinlens.data.source import Source
 from twinlens.data.table import table_digest
+from twinlens.errors import UserError
 from twinlens.types import PackedImages
 
 _AT_ONCE = 16  # images that a thread takes in one go
@@ -94,6 +96,24 @@ def write_pack(
         _write_header(file, before + len(kept), size)
     known = _fingerprint(source, size, contents.hexdigest())
     return Packed(kept, reasons, pixels.hexdigest(), known)
+
+
+def unpacked(source: Source, size: int) -> Packed:
+    """Return what becomes of a source whose table alone is wanted: all rows are kept."""
+    known = fingerprint(replace(source, items=()), size)
+    return Packed(list(range(len(source.table))), {}, "", known)
+
+
+def left_out(source: Source, reasons: Mapping[int, str]) -> pd.DataFrame:
+    """List the images that a source could not give, as ``file`` and ``reason``."""
+    broken = [(str(source.table["id"][row]), reason) for row, reason in reasons.items()]
+    return pd.DataFrame([*source.skipped, *broken], columns=["file", "reason"])
+
+
+def refuse_none(skipped: pd.DataFrame) -> NoReturn:
+    """Refuse a source that gave no image at all."""
+    first = f"{skipped['file'].iloc[0]}: {skipped['reason'].iloc[0]}"
+    raise UserError(f"None of the {len(skipped)} images could be imported; the first is {first}.")
 
 
 def decoded(source: Source, size: int, workers: int | None = None) -> Iterator[Decoded]:

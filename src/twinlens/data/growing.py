@@ -1,0 +1,183 @@
+"""A data set that grows: new images after the old ones, labels for images that had none.
+
+An old image keeps its row, its pixels, its label and its group, so that every split stays valid.
+The grown data set is built whole before it takes the old one's place.
+"""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from twinlens import files
+from twinlens.console import say
+from twinlens.data.dataset import MARKER, PACK, SKIPPED, Dataset, open_dataset, write_dataset
+from twinlens.data.joining import about, given_groups, stack
+from twinlens.data.pack import decoded, left_out, refuse_none, unpacked, write_pack
+from twinlens.data.source import Source
+from twinlens.data.splits import FOLDER
+from twinlens.data.table import arrange
+from twinlens.errors import UserError
+from twinlens.types import Rows
+
+
+def origins(data: Dataset) -> list[dict[str, Any]]:
+    """Return where the images of a data set came from, in order."""
+    source = data.info["source"]
+    return [source] if isinstance(source, dict) else list(source)
+
+
+def grow(
+    data: Dataset,
+    new: Source,
+    new_origins: Sequence[Mapping[str, str]],
+    *,
+    table_only: bool,
+    workers: int | None = None,
+) -> Dataset:
+    """Add images to a data set, and labels to images that are there without one.
+
+    Args:
+        data: The data set.
+        new: The images. Those that are there already are known by their ids.
+        new_origins: Where they came from, for ``dataset.json``.
+        table_only: Whether no image is at hand, so that ids alone are compared.
+        workers: Threads that decode; None: one a processor.
+
+    Raises:
+        UserError: An image that is there has another label, group or pixels, or a new one cannot
+            be had. The data set is as it was.
+    """
+    known = new.table["id"].isin(data.table["id"]).to_numpy()
+    fresh, again = _some(new, ~known), replace(_some(new, known), skipped=())
+    place = pd.Index(data.table["id"]).get_indexer(again.table["id"])
+    _refuse_other(data, place, "label", again.table["label"])
+    _refuse_other(data, place, "group", given_groups(new.table)[known])
+    if table_only and len(fresh.table) and not data.table_only:
+        raise UserError(
+            f"{data.path} lacks {len(fresh.table):,} of these images, such as "
+            f"'{fresh.table['id'][0]}': import them without --table-only."
+        )
+    broken = {} if table_only else _refuse_other_pixels(data, place, again, workers)
+    labels = _new_labels(data, again.table.drop(index=list(broken)))
+    if not len(fresh.table) and not len(labels):
+        say(f"{data.path} holds these {len(place) - len(broken):,} images already: nothing to do.")
+        return data
+    _mention_equal_names(data, fresh.table["id"])
+    with files.building(data.path, marker=MARKER, overwrite=True) as work:
+        if data.table_only:
+            packed = unpacked(fresh, data.size)
+        else:
+            packed = write_pack(work / PACK, fresh, data.size, workers, after=data.path / PACK)
+        skipped = pd.concat([left_out(fresh, packed.reasons), left_out(again, broken)])
+        if not packed.kept and not len(labels):
+            refuse_none(skipped)
+        table = _grown(data.table, fresh.table.iloc[packed.kept], labels)
+        skipped = _all_skipped(data, new, skipped)
+        write_dataset(work, table, skipped, packed.pixels, _info(data, new, new_origins))
+        if (data.path / FOLDER).is_dir():
+            shutil.copytree(data.path / FOLDER, work / FOLDER)
+    _report(data, len(packed.kept), len(labels), new)
+    return open_dataset(data.path)
+
+
+def _some(source: Source, mask: NDArray[np.bool_]) -> Source:
+    rows = np.flatnonzero(mask)
+    items = [source.items[row] for row in rows.tolist()] if len(source.items) else ()
+    return replace(source, table=source.table.iloc[rows].reset_index(drop=True), items=items)
+
+
+def _refuse_other(data: Dataset, place: Rows, what: str, given: pd.Series) -> None:
+    said, held = given.to_numpy(object), data.table[what].iloc[place].to_numpy(object)
+    differs = pd.notna(said) & pd.notna(held) & (said != held)
+    _refuse(data, place[differs], f"another {what}")
+
+
+def _refuse_other_pixels(
+    data: Dataset, place: Rows, again: Source, workers: int | None
+) -> dict[int, str]:
+    """Decode images that are there already; return for those that are broken now why."""
+    broken: dict[int, str] = {}
+    differing: list[int] = []
+    for some in decoded(again, data.size, workers):
+        rows = place[some.rows]
+        same = (data.images[rows] == some.images).all(axis=(1, 2, 3))
+        differing += rows[~same].tolist()
+        broken |= some.reasons
+    _refuse(data, differing, "other pixels")
+    if broken:
+        say(
+            f"Images that {data.path} holds and that cannot be read now: {len(broken):,}, such as "
+            f"'{again.table['id'][min(broken)]}'; their labels are not added."
+        )
+    return broken
+
+
+def _refuse(data: Dataset, rows: Rows | list[int], what: str) -> None:
+    if len(rows):
+        raise UserError(
+            f"{data.path} holds {len(rows):,} of these images with {what}, such as "
+            f"'{data.table['id'].iloc[rows[0]]}': mend the source, or give its images ids of their "
+            "own; nothing was changed."
+        )
+
+
+def _new_labels(data: Dataset, given: pd.DataFrame) -> pd.Series:
+    """Return the labels of images that have none in the data set, by id."""
+    bare = data.table["id"][data.table["label"].isna()]
+    return given[given["id"].isin(bare)].set_index("id")["label"].dropna()
+
+
+def _mention_equal_names(data: Dataset, ids: pd.Series) -> None:
+    """Say where an image may be there under an id in another spelling."""
+    place = r"^.*/|\.[^./]*$"
+    names = set(data.table["id"].str.replace(place, "", regex=True))
+    alike = ids[ids.str.replace(place, "", regex=True).isin(names)]
+    if len(alike):
+        say(
+            f"New images whose file has the name of one in {data.path}: {len(alike):,}, such as "
+            f"'{alike.iloc[0]}': if they are the same images, give them the same ids."
+        )
+
+
+def _grown(old: pd.DataFrame, fresh: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:
+    label = old["label"].astype(object).fillna(old["id"].map(labels))
+    return arrange(stack([old.assign(label=label), fresh.drop(columns="split")]))
+
+
+def _all_skipped(data: Dataset, new: Source, skipped: pd.DataFrame) -> pd.DataFrame:
+    """List what was skipped before, unless it was tried again, and what is skipped now."""
+    before = pd.read_csv(data.path / SKIPPED, dtype=str, keep_default_na=False)
+    return pd.concat([before[~before["file"].isin(new.table["id"])], skipped]).drop_duplicates()
+
+
+def _info(data: Dataset, new: Source, new_origins: Sequence[Mapping[str, str]]) -> dict[str, Any]:
+    held = Source(
+        data.table,
+        (),
+        classes=data.classes,
+        class_info=data.class_info,
+        notice=data.info["notice"],
+    )
+    return {
+        "size": data.size,
+        "table_only": data.table_only,
+        **about([held, new]),
+        "source": [*origins(data), *new_origins],
+        "grown_from": [*data.info.get("grown_from", []), data.hash],
+    }
+
+
+def _report(data: Dataset, images: int, labels: int, new: Source) -> None:
+    say(f"{data.path} grows by {images:,} images and {labels:,} labels.")
+    if new.table["split"].notna().any():
+        say("The splits that the source names are left out: those of the data set stay.")
+    if (data.path / FOLDER).is_dir():
+        say(
+            "The splits know none of this yet: go on from one with "
+            f"'twinlens split {data.path} --extend NAME'."
+        )
