@@ -1,13 +1,15 @@
 """Fixtures that several layers share: tiny images, and the real ones where they are there."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
+from twinlens.data.dataset import Dataset, open_dataset, write_dataset
 from twinlens.data.importing import import_images
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -62,6 +64,31 @@ def class_folder(tmp_path: Path, draw: Callable[..., Path]) -> Path:
         name = "nevus" if number % 2 else "melanoma"
         draw(tmp_path / "images" / name / f"{number}.png", number)
     return tmp_path / "images"
+
+
+@pytest.fixture
+def dataset_of() -> Callable[..., Dataset]:
+    """A function that writes a data set of a table alone, as splits need no images."""
+
+    def to_folder(
+        path: Path,
+        labels: Sequence[str | None],
+        groups: Sequence[str] | None = None,
+        ids: Sequence[str] | None = None,
+        grown_from: Sequence[str] = (),
+        **attributes: Sequence[object],
+    ) -> Dataset:
+        ids = [f"image{i:05d}" for i in range(len(labels))] if ids is None else ids
+        groups = ids if groups is None else groups
+        table = pd.DataFrame({"id": ids, "label": labels, "group": groups}).astype("str")
+        info = {"classes": sorted(table["label"].dropna().unique()), "size": 1, "class_info": {}}
+        info |= {"table_only": True, "grown_from": list(grown_from)}
+        path.mkdir(exist_ok=True)
+        skipped = pd.DataFrame(columns=["file", "reason"])
+        write_dataset(path, table.assign(**attributes), skipped, "", info)
+        return open_dataset(path)
+
+    return to_folder
 
 
 @pytest.fixture(scope="session")

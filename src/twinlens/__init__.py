@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from twinlens.data.dataset import open_dataset
     from twinlens.data.importing import import_images
-    from twinlens.data.splits import split
+    from twinlens.data.splitting import split
     from twinlens.demonstration import demo
     from twinlens.deploy.predictor import predict
     from twinlens.evaluation.evaluate import evaluate
@@ -30,7 +30,7 @@ _HOME = {
     "predict": "twinlens.deploy.predictor",
     "pretrain": "twinlens.pretraining.train",
     "report": "twinlens.reporting.page",
-    "split": "twinlens.data.splits",
+    "split": "twinlens.data.splitting",
     "train": "twinlens.finetuning.train",
 }
 

@@ -3,32 +3,19 @@ import pandas as pd
 import pytest
 
 from twinlens import files
-from twinlens.data.dataset import TABLE, Dataset
 from twinlens.data.splits import (
     budget,
     counts,
-    make_split,
     open_split,
     unlabelled_rows,
     write_split,
 )
+from twinlens.data.splitting import make_split
 from twinlens.errors import UserError
 
 
-def dataset_of(path, labels, groups=None):
-    """A data set without images: splits never look at them."""
-    ids = [f"image{i:05d}" for i in range(len(labels))]
-    table = pd.DataFrame({"id": ids, "label": labels, "group": ids if groups is None else groups})
-    table = table.astype("str")
-    path.mkdir(exist_ok=True)
-    table.to_parquet(path / TABLE, index=False)
-    classes = sorted(table["label"].dropna().unique())
-    info = {"classes": classes, "class_info": {}, "size": 1, "hash": "0"}
-    return Dataset(path, table, np.zeros((len(table), 1, 1, 3), np.uint8), info)
-
-
 @pytest.fixture
-def lesions(tmp_path):
+def lesions(tmp_path, dataset_of):
     """3,000 images of about 1,000 lesions; 4 classes, one rare; a third without label."""
     random = np.random.default_rng(0)
     lesion = random.integers(0, 1000, 3000)
@@ -104,7 +91,9 @@ def test_counts_add_up_to_the_images(lesions):
     assert split.info["counts"] == found
 
 
-def test_the_same_arguments_give_the_same_split_and_other_seeds_another(lesions, tmp_path):
+def test_the_same_arguments_give_the_same_split_and_other_seeds_another(
+    lesions, tmp_path, dataset_of
+):
     first = make_split(lesions, per_class=50, val=0.1, test=0.2, seed=0)
     again = make_split(lesions, per_class=50, val=0.1, test=0.2, seed=0)
     twin = dataset_of(tmp_path / "twin", lesions.table["label"], lesions.table["group"])
@@ -144,7 +133,7 @@ def test_a_changed_split_is_refused(lesions):
         open_split(lesions)
 
 
-def test_a_split_of_another_data_set_is_refused(lesions, tmp_path):
+def test_a_split_of_another_data_set_is_refused(lesions, tmp_path, dataset_of):
     make_split(lesions, per_class=50, val=0.1, test=0.2, seed=0, name="mine")
     other = dataset_of(tmp_path / "other", ["a", "b"])
     (lesions.path / "splits").rename(other.path / "splits")
@@ -164,7 +153,7 @@ def test_the_split_must_be_chosen_where_there_are_several(lesions):
     assert open_split(lesions, "per5-val0.1-test0.2-seed1").info["seed"] == 1
 
 
-def test_too_few_groups_for_all_parts_are_said(tmp_path):
+def test_too_few_groups_for_all_parts_are_said(tmp_path, dataset_of):
     dataset = dataset_of(tmp_path / "data", ["a"] * 20 + ["pair"] * 2 + ["single"])
     for seed in range(8):
         split = make_split(dataset, per_class=None, val=0.3, test=0.3, seed=seed)
@@ -177,14 +166,14 @@ def test_too_few_groups_for_all_parts_are_said(tmp_path):
         ]
 
 
-def test_a_part_that_is_not_wanted_stays_empty(tmp_path):
+def test_a_part_that_is_not_wanted_stays_empty(tmp_path, dataset_of):
     dataset = dataset_of(tmp_path / "data", ["a", "b"] * 10)
     split = make_split(dataset, per_class=None, val=0, test=0.2, seed=0)
     assert [len(split.rows[part]) for part in ("train", "val", "test")] == [16, 0, 4]
     assert split.info["notes"] == []
 
 
-def test_groups_of_mixed_labels_stay_whole_and_rare_classes_are_in_every_part(tmp_path):
+def test_groups_of_mixed_labels_stay_whole_and_rare_classes_are_in_every_part(tmp_path, dataset_of):
     random = np.random.default_rng(1)
     lesion = np.repeat(np.arange(120), 4)
     labels = np.array(["common"] * 480, dtype=object)
@@ -200,7 +189,7 @@ def test_groups_of_mixed_labels_stay_whole_and_rare_classes_are_in_every_part(tm
         assert abs(len(split.rows["test"]) - 96) <= 8
 
 
-def test_a_class_without_training_images_is_an_error(tmp_path):
+def test_a_class_without_training_images_is_an_error(tmp_path, dataset_of):
     # Every group of "b" also holds a class that has a second group; some draws train on those.
     labels = ["x", "b", "x", "y", "b", "y", "z", "b", "z"]
     groups = ["g1", "g1", "h1", "g2", "g2", "h2", "g3", "g3", "h3"]
@@ -234,13 +223,13 @@ def test_arguments_that_make_no_sense_are_refused(lesions, wrong, words):
         make_split(lesions, **arguments)
 
 
-def test_nothing_to_split_without_labels(tmp_path):
+def test_nothing_to_split_without_labels(tmp_path, dataset_of):
     dataset = dataset_of(tmp_path / "data", [None, None])
     with pytest.raises(UserError, match="has no labels"):
         make_split(dataset, per_class=None, val=0.1, test=0.1, seed=0)
 
 
-def test_an_imported_split_says_what_it_leaves_out_and_tears(tmp_path):
+def test_an_imported_split_says_what_it_leaves_out_and_tears(tmp_path, dataset_of):
     dataset = dataset_of(tmp_path / "data", ["a", "a", "b", None, "b"], ["g", "g", "h", "i", "h"])
     given = ["train", "test", "train", "unlabelled", None]
     split = write_split(dataset.path, "imported", given, {"how": "column 'part'"})
@@ -257,7 +246,7 @@ def test_an_imported_split_says_what_it_leaves_out_and_tears(tmp_path):
     assert files.read_json(dataset.path / "splits" / "imported.json") == split.info
 
 
-def test_imported_splits_are_checked(tmp_path):
+def test_imported_splits_are_checked(tmp_path, dataset_of):
     dataset = dataset_of(tmp_path / "data", ["a", None])
     with pytest.raises(UserError, match=r"Unknown split 'trian'\. Did you mean 'train'"):
         write_split(dataset.path, "imported", ["trian", None], {})
@@ -291,7 +280,7 @@ def test_budgets_depend_on_the_seed_alone(lesions):
         budget(lesions, split, 1.5, 0)
 
 
-def test_a_budget_of_mixed_groups_still_has_every_class(tmp_path):
+def test_a_budget_of_mixed_groups_still_has_every_class(tmp_path, dataset_of):
     labels = ["a", "b", "c"] * 12
     groups = [f"g{i // 3}" for i in range(36)]  # every group holds every class
     dataset = dataset_of(tmp_path / "data", labels, groups)

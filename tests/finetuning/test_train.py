@@ -10,7 +10,8 @@ from sklearn.metrics import balanced_accuracy_score, f1_score
 from twinlens.data.batches import reader
 from twinlens.data.dataset import open_dataset
 from twinlens.data.importing import import_images
-from twinlens.data.splits import budget, make_split, open_split
+from twinlens.data.splits import budget, open_split
+from twinlens.data.splitting import make_split
 from twinlens.errors import UserError
 from twinlens.evaluation.evaluate import evaluate
 from twinlens.evaluation.openings import read_openings

@@ -1,7 +1,7 @@
 """import and split."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,8 @@ from twinlens.commands.options import (
 )
 from twinlens.errors import UserError
 
+if TYPE_CHECKING:
+    from twinlens.data.splits import Split
 
 KINDS = (
     "folder", "csv", "parquet", "dicom", "isic2019", "isic2018", "ham10000", "medmnist",
@@ -73,20 +75,63 @@ def import_images(
 
 def split(
     dataset: Dataset,
+    preset: Annotated[
+        str | None, typer.Option(help="Of ISIC-2019: robust, paper or paper-code.")
+    ] = None,
     per_class: Annotated[int | None, typer.Option(help="At most so many training labels.")] = None,
-    val: Annotated[float, typer.Option(help="Share of the labelled images.")] = 0.1,
-    test: Annotated[float, typer.Option(help="Share of the labelled images.")] = 0.2,
+    val: Annotated[
+        float | None, typer.Option(help="Share of the labelled images; .1 if left out.")
+    ] = None,
+    test: Annotated[
+        float | None, typer.Option(help="Share of the labelled images; .2 if left out.")
+    ] = None,
+    folds: Annotated[int | None, typer.Option(help="A split for each of so many folds.")] = None,
+    repeats: Annotated[int | None, typer.Option(help="So many splits, each a seed on.")] = None,
+    hold_out: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN[=VALUE]", help="Test on one site, or on each in turn."),
+    ] = None,
+    extend: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Add to this split what the data set gained.")
+    ] = None,
     seed: Seed = 0,
     name: Annotated[str | None, typer.Option(help="Name of the split.")] = None,
 ) -> None:
     """Draw a split by whole groups, stratified by class. It never changes afterwards."""
-    made = twinlens.split(dataset, per_class=per_class, val=val, test=test, seed=seed, name=name)
-    print(f"Split '{made.name}' of {dataset}, hash {made.hash[:12]}")
-    for part, by_class in made.info["counts"].items():
-        each = ", ".join(f"{name} {count}" for name, count in by_class.items())
-        print(f"  {part:<11}{sum(by_class.values()):>7}   {each}")
-    for note in made.info["notes"]:
-        print(f"  {note}")
+    made = twinlens.split(
+        dataset,
+        preset=preset,
+        per_class=per_class,
+        val=val,
+        test=test,
+        folds=folds,
+        repeats=repeats,
+        hold_out=hold_out,
+        extend=extend,
+        seed=seed,
+        name=name,
+    )
+    _show(dataset, made)
+
+
+def _show(dataset: Path, made: "list[Split]") -> None:
+    """Print the counts of one split, or a line for each of several, and each note once."""
+    said: set[str] = set()
+    for split in made:
+        counts, notes = split.info["counts"], split.info["notes"]
+        totals = {part: sum(by_class.values()) for part, by_class in counts.items()}
+        if len(made) == 1:
+            print(f"Split '{split.name}' of {dataset}, hash {split.hash[:12]}")
+            for part, by_class in counts.items():
+                each = ", ".join(f"{name} {count}" for name, count in by_class.items())
+                print(f"  {part:<11}{totals[part]:>7}   {each}")
+        else:
+            each = ", ".join(f"{part} {total}" for part, total in totals.items())
+            print(f"{split.name}: {each}, hash {split.hash[:12]}")
+        for note in notes:
+            if note not in said:
+                print(f"  {note}")
+        said.update(notes)
 
 
 def _pairs(assignments: list[str], option: str) -> dict[str, str]:

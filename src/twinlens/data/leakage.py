@@ -20,9 +20,11 @@ def refuse_other_split(
         what: Its name, for the error.
 
     Raises:
-        UserError: The data set is the same and the split is not.
+        UserError: The data set is the same or has grown since, and the split is neither the same
+            nor an extension.
     """
-    if provenance.get("data_hash") == dataset.hash and provenance["split_hash"] != split.hash:
+    same_images = {dataset.hash, *dataset.info.get("grown_from", [])}
+    if provenance.get("data_hash") in same_images and provenance["split_hash"] not in split.lineage:
         raise UserError(
             f"{what} was trained on another split of {dataset.path} than '{split.name}', so it may "
             "know these test images: use the split that it was trained on."

@@ -1,8 +1,8 @@
 """Splits of a data set: who is trained on, who chooses, who tests.
 
 A split is a pair of files beside the data set that never change: ``splits/NAME.parquet`` says
-which image is in which of `SPLITS`, ``splits/NAME.json`` how that came about, with a hash over
-the former. Images that a split leaves out are not listed.
+which image is in which of `SPLITS` (missing where it is left out) and whether it was labelled,
+``splits/NAME.json`` how that came about, with a hash over who is where.
 
 No group lies on two sides, where the sides are val, test, and train with unlabelled: images that
 go unlabelled only because of a label budget may be siblings of training images.
@@ -17,10 +17,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from twinlens import files
-from twinlens.data.dataset import TABLE, Dataset, open_dataset
-from twinlens.data.strata import PARTS, deal, share, stratify
+from twinlens.data.dataset import TABLE, Dataset
+from twinlens.data.strata import share, stratify
 from twinlens.data.table import SPLITS
 from twinlens.errors import UserError, unknown
 from twinlens.seeds import generator
@@ -38,7 +39,9 @@ class Split:
         name: Its name.
         rows: Sorted row numbers for each of `SPLITS`.
         info: Content of the JSON file: ``hash``, ``how`` it was made, ``counts`` by split and
-            class, the number of ``dropped`` images, and ``notes``, sentences for the user.
+            class, the number of ``dropped`` images, and ``notes``, sentences for the user. A split
+            that extends another names it in ``extends``, and in ``extended_hashes`` the hashes of
+            that one and of those before it.
     """
 
     name: str
@@ -49,6 +52,11 @@ class Split:
     def hash(self) -> str:
         """Digest of which image is where."""
         return str(self.info["hash"])
+
+    @property
+    def lineage(self) -> list[str]:
+        """Its hash, and those of the splits that it extends: nothing has moved since."""
+        return [self.hash, *self.info.get("extended_hashes", [])]
 
 
 def open_split(dataset: Dataset, name: str | None = None) -> Split:
@@ -73,10 +81,8 @@ def open_split(dataset: Dataset, name: str | None = None) -> Split:
         raise unknown("split", name, names)
     assignment, record = _paths(dataset.path, name)
     info = files.read_json(record)
-    try:
-        table = pd.read_parquet(assignment, columns=["id", "split"])
-    except (OSError, ValueError) as error:
-        raise UserError(f"The split file {assignment} cannot be read ({error}).") from error
+    table = listing(dataset, name)
+    table = table[table["split"].notna()]
     if _hash(table) != info.get("hash"):
         raise UserError(
             f"The split file {assignment} was changed after it was made (its hash differs): "
@@ -92,8 +98,35 @@ def open_split(dataset: Dataset, name: str | None = None) -> Split:
     return Split(name, {s: np.sort(rows[table["split"] == s]) for s in SPLITS}, info)
 
 
+def listing(dataset: Dataset, name: str) -> pd.DataFrame:
+    """Read a split as it was made: ``id``, ``split`` and ``labelled`` of every image.
+
+    Raises:
+        UserError: The file is damaged.
+    """
+    path = _paths(dataset.path, name)[0]
+    try:
+        return pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise UserError(f"The split file {path} cannot be read ({error}).") from error
+
+
+def has_split(folder: Path, name: str) -> bool:
+    """Tell whether a data set has a split of this name.
+
+    Raises:
+        UserError: No split can have this name.
+    """
+    if not re.fullmatch(r"\w[\w.-]*", name):
+        raise UserError(f"'{name}' cannot name a split: use letters, digits, '.', '-' and '_'.")
+    return _paths(folder, name)[1].exists()
+
+
 def write_split(
-    folder: Path, name: str, split_of_row: Sequence[str | None], info: dict[str, Any]
+    folder: Path,
+    name: str,
+    split_of_row: Sequence[str | None] | NDArray[np.object_],
+    info: dict[str, Any],
 ) -> Split:
     """Write a split that is there for good.
 
@@ -107,11 +140,9 @@ def write_split(
         UserError: The name is taken or cannot be a file's, a split's name is unknown, or an image
             without label is to be trained or tested on.
     """
-    if not re.fullmatch(r"\w[\w.-]*", name):
-        raise UserError(f"'{name}' cannot name a split: use letters, digits, '.', '-' and '_'.")
-    assignment, record = _paths(folder, name)
-    if record.exists():
+    if has_split(folder, name):
         raise UserError(f"The split '{name}' of {folder} exists already: choose another name.")
+    assignment, record = _paths(folder, name)
     table = pd.read_parquet(folder / TABLE, columns=["id", "label", "group"])
     table["split"] = pd.Series(np.array(split_of_row, dtype=object), dtype="str")
     kept = table[table["split"].notna()]
@@ -126,73 +157,10 @@ def write_split(
         "notes": [*info.get("notes", []), *_notes(kept, len(table) - len(kept))],
     }
     with files.replacing(assignment) as temporary:
-        kept[["id", "split"]].to_parquet(temporary, index=False)
+        listed = table[["id", "split"]].assign(labelled=table["label"].notna())
+        listed.to_parquet(temporary, index=False)
     files.write_json(record, info)
     return Split(name, rows, info)
-
-
-def split(
-    data: Path | str,
-    *,
-    per_class: int | None = None,
-    val: float = 0.1,
-    test: float = 0.2,
-    seed: int = 0,
-    name: str | None = None,
-) -> Split:
-    """Open a data set and `make_split` of it: what ``twinlens split`` does."""
-    return make_split(
-        open_dataset(data), per_class=per_class, val=val, test=test, seed=seed, name=name
-    )
-
-
-def make_split(
-    dataset: Dataset,
-    *,
-    per_class: int | None,
-    val: float,
-    test: float,
-    seed: int,
-    name: str | None = None,
-) -> Split:
-    """Draw a split by whole groups, stratified by class, and write it.
-
-    Images without a label go to unlabelled, and so do labelled ones beyond `per_class`. Those
-    whose group is in val or test are left out instead, and counted as dropped. The same
-    arguments give the same split.
-
-    Args:
-        dataset: What to split.
-        per_class: At most so many labelled training images a class; None: all.
-        val: Share of the labelled images for validation, approximately.
-        test: Share of the labelled images for test, approximately.
-        seed: Seed of the draw.
-        name: Name of the split; by default it spells the arguments.
-
-    Raises:
-        UserError: The arguments make no sense, there is nothing to split, or the name is taken by
-            a split made with other arguments.
-    """
-    how = {"per_class": per_class, "val": val, "test": test, "seed": seed}
-    if not (0 <= val < 1 and 0 <= test < 1 and val + test < 1):
-        raise UserError(
-            f"--val {val} and --test {test} must be shares of 0 or more, and leave some for train."
-        )
-    if per_class is not None and per_class < 1:
-        raise UserError(f"--per-class {per_class} must be 1 or more.")
-    if name is None:
-        limit = "" if per_class is None else f"per{per_class}-"
-        name = f"{limit}val{val:g}-test{test:g}-seed{seed}"
-    if _paths(dataset.path, name)[1].exists():
-        there = open_split(dataset, name)
-        if there.info["how"] != how:
-            raise UserError(
-                f"The split '{name}' of {dataset.path} exists already and was made otherwise "
-                f"({there.info['how']}): choose another name."
-            )
-        return there
-    split_of_row, notes = _draw(dataset, per_class, val, test, seed)
-    return write_split(dataset.path, name, split_of_row, {"how": how, "seed": seed, "notes": notes})
 
 
 def budget(dataset: Dataset, split: Split, fraction: float, seed: int) -> Rows:
@@ -227,28 +195,6 @@ def counts(dataset: Dataset, split: Split) -> dict[str, dict[str, int]]:
     return _counts(dataset.table["label"], dataset.classes, split.rows)
 
 
-def _draw(
-    dataset: Dataset, per_class: int | None, val: float, test: float, seed: int
-) -> tuple[Sequence[str | None], list[str]]:
-    labels = dataset.labels
-    labelled = labels >= 0
-    if not labelled.any():
-        raise UserError(f"{dataset.path} has no labels, so there is nothing to split.")
-    groups, names = pd.factorize(dataset.table["group"], sort=True)
-    place = generator(seed, "split").permutation(len(names))
-    pairs = stratify(labels[labelled], groups[labelled], place)
-    part_of_group, notes = deal(pairs, len(names), val=val, test=test, classes=dataset.classes)
-    part = np.array(PARTS, dtype=object)[part_of_group[groups]]
-    unlabelled = (part == "train") & ~labelled
-    if per_class is not None:
-        train = pd.DataFrame({"label": labels, "place": place[groups]})[part == "train"]
-        nth = train.sort_values("place", kind="stable").groupby("label").cumcount()
-        unlabelled[nth.index[nth >= per_class]] = True
-    part[unlabelled] = "unlabelled"
-    part[~labelled & ~unlabelled] = None
-    return part.tolist(), notes
-
-
 def _counts(
     labels: pd.Series, classes: Sequence[str], rows: dict[str, Rows]
 ) -> dict[str, dict[str, int]]:
@@ -280,8 +226,11 @@ def _notes(kept: pd.DataFrame, dropped: int) -> list[str]:
     sides = kept["split"].replace({"unlabelled": "train"})
     torn = int((sides.groupby(kept["group"]).nunique() > 1).sum())
     if torn:
+        test = kept["group"][kept["split"] == "test"]
+        known = test.isin(kept["group"][kept["split"] == "train"]).mean() if len(test) else 0
         notes.append(
             f"Groups with images on more than one side of the split: {torn}. "
+            f"Of the test images, {known:.1%} share a group with a training image. "
             "Results on val and test may look better than they are."
         )
     return notes

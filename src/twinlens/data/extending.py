@@ -1,0 +1,190 @@
+"""Extending a split after its data set has grown: what was placed stays where it was."""
+
+import itertools
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from twinlens.data.dataset import Dataset
+from twinlens.data.drawing import (
+    Assignment,
+    Sample,
+    fold_of_group,
+    sample_of,
+    settle,
+)
+from twinlens.data.holding_out import values_of
+from twinlens.data.paper_splits import in_table
+from twinlens.data.plans import Plan, links_used
+from twinlens.data.splits import Split, has_split, listing, open_split
+from twinlens.data.strata import PARTS, TEST, TRAIN, deal
+from twinlens.errors import UserError
+from twinlens.seeds import generator
+from twinlens.types import Rows
+
+NOWHERE = -1
+
+
+@dataclass(frozen=True, eq=False)
+class Growth:
+    """What has changed since a split was made, row by row.
+
+    Attributes:
+        was: Where each image was; None where it was left out or is new.
+        new: Whether it is new.
+        relabelled: Whether it has got a label.
+    """
+
+    was: Assignment
+    new: np.ndarray
+    relabelled: np.ndarray
+
+
+def extension_plan(dataset: Dataset, extend: str, seed: int, name: str | None) -> Plan:
+    """Plan the extension of a split by what was added to the data set since.
+
+    Args:
+        dataset: The data set, grown.
+        extend: Name of the split to extend.
+        seed: Seed of the draw.
+        name: Name of the new split; by default the old one's with the next free number.
+    """
+    base = open_split(dataset, extend)
+    how = {"extends": extend, "recipe": _recipe(base), "data": dataset.hash, "seed": seed}
+    how |= links_used(dataset)
+    if name is None:
+        stem = re.sub(r"-\d+$", "", extend) if "extends" in base.info else extend
+        numbered = (f"{stem}-{number}" for number in itertools.count(2))
+        name = next(each for each in numbered if _may_be_named(dataset, each, how))
+    info = {"extends": {"name": extend, "hash": base.hash}, "extended_hashes": base.lineage}
+    return Plan(name, how, partial(draw_extension, dataset, base, seed), info)
+
+
+def draw_extension(dataset: Dataset, split: Split, seed: int) -> tuple[Assignment, list[str]]:
+    """Place what has been added to a data set since a split of it was made.
+
+    New images of a group that was placed follow it; new groups are dealt as the split was drawn.
+    An image without a label that has got one is trained on, if its group may be.
+
+    Args:
+        dataset: The data set, grown.
+        split: The split to extend.
+        seed: Seed of the draw.
+
+    Returns:
+        Where each image goes, and sentences on what was added.
+
+    Raises:
+        UserError: Nothing was added.
+    """
+    grown = _growth(dataset, split)
+    recipe = _recipe(split)
+    sample = sample_of(dataset)
+    if "preset" in recipe:
+        sample = replace(sample, labels=np.where(in_table(dataset.table), sample.labels, -1))
+    side, torn = _sides_of_groups(grown.was, sample)
+    new_groups = side == NOWHERE
+    place = generator(seed, "extend", split.hash).permutation(sample.count)
+    side[new_groups] = _deal(dataset, sample.of_groups(new_groups), recipe, place)[new_groups]
+    part = np.array(PARTS, dtype=object)[side[sample.groups]]
+    part = _hold_out(dataset, recipe, part, torn[sample.groups])
+    moving = grown.new | grown.relabelled
+    trained = grown.was == "train"
+    part[~moving & trained] = "train"
+    part[~moving & ~trained] = None
+    order = np.where(moving, place[sample.groups], NOWHERE)  # who was in train comes first
+    part = settle(part, sample.labels, order, recipe.get("per_class"))
+    stuck = ~moving | (grown.relabelled & (part == None))  # noqa: E711, element by element
+    part[stuck] = grown.was[stuck]
+    return part, _notes(split, grown, recipe, int((grown.new & torn[sample.groups]).sum()))
+
+
+def _recipe(split: Split) -> dict[str, Any]:
+    """Return how a split was drawn, or the one that it extends first of all."""
+    how = split.info["how"]
+    return dict(how.get("recipe", how)) if isinstance(how, dict) else {}
+
+
+def _may_be_named(dataset: Dataset, name: str, how: Mapping[str, Any]) -> bool:
+    """Tell whether the name is free, or taken by the very split that is wanted."""
+    return not has_split(dataset.path, name) or open_split(dataset, name).info["how"] == how
+
+
+def _growth(dataset: Dataset, split: Split) -> Growth:
+    then = listing(dataset, split.name)
+    if "labelled" not in then:
+        raise UserError(
+            f"The split '{split.name}' of {dataset.path} does not say which of its images had a "
+            "label: it is from an earlier version and cannot be extended."
+        )
+    row = pd.Index(then["id"]).get_indexer(dataset.table["id"])
+    new = row < 0
+    was = then["split"].astype(object).where(then["split"].notna(), None).to_numpy()[row]
+    was[new] = None
+    relabelled = ~new & ~then["labelled"].to_numpy()[row] & (dataset.labels >= 0)
+    if not (new | relabelled).any():
+        raise UserError(
+            f"Nothing was added to {dataset.path} since the split '{split.name}' was made: "
+            "there is nothing to extend."
+        )
+    return Growth(was, new, relabelled)
+
+
+def _sides_of_groups(was: Assignment, sample: Sample) -> tuple[Rows, np.ndarray]:
+    """Return the part of each group, `NOWHERE` where none was placed, and whether it is torn."""
+    sides = {part: number for number, part in enumerate(PARTS)} | {"unlabelled": TRAIN}
+    side = pd.Series(was).map(sides).fillna(NOWHERE).to_numpy(dtype=np.int64)
+    placed = side >= 0
+    least, most = np.full(sample.count, len(PARTS)), np.full(sample.count, NOWHERE)
+    np.minimum.at(least, sample.groups[placed], side[placed])
+    np.maximum.at(most, sample.groups[placed], side[placed])
+    return most, (most != least) & (most >= 0)
+
+
+def _deal(dataset: Dataset, sample: Sample, recipe: Mapping[str, Any], place: Rows) -> Rows:
+    """Deal new groups as the split was drawn; all are train where it was not drawn by shares."""
+    tested = np.zeros(sample.count, dtype=bool)
+    if "folds" in recipe:
+        tested = fold_of_group(sample, recipe["folds"], recipe["seed"]) == recipe["fold"] - 1
+    if "hold_out" in recipe:
+        tested[sample.groups[_held_out(dataset, recipe)]] = True
+    pairs = sample.of_groups(~tested).stratified(place)
+    val, test = recipe.get("val", 0.0), recipe.get("test", 0.0)
+    parts = deal(pairs, sample.count, val=val, test=test)
+    parts[tested] = TEST
+    return parts
+
+
+def _hold_out(
+    dataset: Dataset, recipe: Mapping[str, Any], part: Assignment, torn: np.ndarray
+) -> Assignment:
+    """Leave out images whose group is on several sides, or on the wrong one for a site held out."""
+    part[torn] = None
+    if "hold_out" in recipe:
+        part[_held_out(dataset, recipe) != (part == "test")] = None
+    return part
+
+
+def _held_out(dataset: Dataset, recipe: Mapping[str, Any]) -> np.ndarray:
+    found: np.ndarray = (values_of(dataset.table[recipe["hold_out"]]) == recipe["value"]).to_numpy()
+    return found
+
+
+def _notes(split: Split, grown: Growth, recipe: Mapping[str, Any], torn: int) -> list[str]:
+    notes = [
+        f"Extends '{split.name}' by {grown.new.sum()} new images and {grown.relabelled.sum()} new "
+        "labels; what was placed there has stayed."
+    ]
+    if "val" not in recipe:
+        notes.append(
+            f"'{split.name}' was not drawn by shares, so new groups went to train, or to "
+            "unlabelled where they have no label."
+        )
+    if torn:
+        notes.append(f"New images left out because their groups are on several sides: {torn}.")
+    return notes
