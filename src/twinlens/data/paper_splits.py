@@ -59,8 +59,8 @@ def draw_preset(dataset: Dataset, preset: str, seed: int) -> tuple[Assignment, l
             f"{dataset.path} has no image of the classes {', '.join(TABLE_1)}, so --preset "
             f"{preset} has nothing to draw: split it by shares, with --val and --test."
         )
-    codes = pd.Categorical(dataset.table["label"], categories=list(TABLE_1)).codes
-    labels = np.where(counted, codes, -1)
+    numbers = {name: number for number, name in enumerate(TABLE_1)}
+    labels = dataset.table["label"].map(numbers).where(counted, -1).to_numpy(dtype=np.int64)
     groups, count = _groups(dataset, preset)
     place = generator(seed, "split", preset).permutation(count)
     pairs = stratify(labels[counted], groups[counted], place)
