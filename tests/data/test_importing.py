@@ -165,6 +165,8 @@ def test_mistakes_are_sentences(class_folder, out, tmp_path):
         import_images(class_folder, out, label="diagnosis")
     with pytest.raises(UserError, match="--size 4 is too small"):
         import_images(class_folder, out, size=4)
+    with pytest.raises(UserError, match="--size 0 is too small"):
+        import_images(class_folder, out, size=0)
     with pytest.raises(UserError, match="nothing to import"):
         import_images([], out)
 

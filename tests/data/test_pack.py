@@ -7,9 +7,10 @@ import pytest
 from PIL import Image
 
 from twinlens.data.decode import decode, square
-from twinlens.data.pack import fingerprint, write_pack
+from twinlens.data.pack import fingerprint, left_out, refuse_none, write_pack
 from twinlens.data.source import Options, Source
 from twinlens.data.sources import folder
+from twinlens.errors import UserError
 
 
 @pytest.fixture
@@ -99,3 +100,8 @@ def test_a_pack_begins_with_the_images_of_another(source, tmp_path):
     assert rest.read_bytes() == whole.read_bytes()
     assert packed.pixels == expected.pixels
     assert packed.kept == [0, 1, 2, 3]
+
+
+def test_a_source_without_images_is_refused():
+    with pytest.raises(UserError, match="holds no images"):
+        refuse_none(left_out(Source(pd.DataFrame({"id": []}), []), {}))

@@ -118,7 +118,8 @@ def _size(size: int | None, there: Dataset | None) -> int:
             f"{there.path} holds images of {there.size} pixels: drop --size {size}, or import "
             "into another folder."
         )
-    size = size or (there.size if there is not None else DEFAULT_SIZE)
+    if size is None:
+        size = DEFAULT_SIZE if there is None else there.size
     if size < MIN_SIDE:
         raise UserError(f"--size {size} is too small: images need at least {MIN_SIDE} pixels.")
     return size

@@ -11,7 +11,7 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import IO, Any, NamedTuple, NoReturn, TypeVar
@@ -99,9 +99,8 @@ def write_pack(
 
 
 def unpacked(source: Source, size: int) -> Packed:
-    """Return what becomes of a source whose table alone is wanted: all rows are kept."""
-    known = fingerprint(replace(source, items=()), size)
-    return Packed(list(range(len(source.table))), {}, "", known)
+    """Return what becomes of a source that is a table without items: all rows are kept."""
+    return Packed(list(range(len(source.table))), {}, "", fingerprint(source, size))
 
 
 def left_out(source: Source, reasons: Mapping[int, str]) -> pd.DataFrame:
@@ -112,6 +111,8 @@ def left_out(source: Source, reasons: Mapping[int, str]) -> pd.DataFrame:
 
 def refuse_none(skipped: pd.DataFrame) -> NoReturn:
     """Refuse a source that gave no image at all."""
+    if skipped.empty:
+        raise UserError("The source holds no images.")
     first = f"{skipped['file'].iloc[0]}: {skipped['reason'].iloc[0]}"
     raise UserError(f"None of the {len(skipped)} images could be imported; the first is {first}.")
 
