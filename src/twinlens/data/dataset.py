@@ -84,6 +84,11 @@ class Dataset:
         """Digest of images, table and classes: equal where the content is equal."""
         return str(self.info["hash"])
 
+    @property
+    def lineage(self) -> list[str]:
+        """Its hash, and the hashes it had before it grew."""
+        return [self.hash, *self.info.get("grown_from", [])]
+
     @cached_property
     def labels(self) -> Rows:
         """Class number of each image, -1 where it has no label: int64, shape (N,)."""

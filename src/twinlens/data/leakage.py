@@ -23,8 +23,8 @@ def refuse_other_split(
         UserError: The data set is the same or has grown since, and the split is neither the same
             nor an extension.
     """
-    same_images = {dataset.hash, *dataset.info.get("grown_from", [])}
-    if provenance.get("data_hash") in same_images and provenance["split_hash"] not in split.lineage:
+    same_images = provenance.get("data_hash") in dataset.lineage
+    if same_images and provenance["split_hash"] not in split.lineage:
         raise UserError(
             f"{what} was trained on another split of {dataset.path} than '{split.name}', so it may "
             "know these test images: use the split that it was trained on."

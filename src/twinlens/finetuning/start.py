@@ -44,18 +44,33 @@ def starting_encoder(
         encoder = build_encoder(name or "resnet50", seed)
         origin = load_weights(encoder, weights)
     else:
-        run = read_run(Path(pretrained))
-        theirs = run["config"].get("encoder")
-        if run["kind"] != "pretrain" or weights != "random" or name not in (None, theirs):
+        encoder, run = pretrained_encoder(Path(pretrained))
+        theirs = run["config"]["encoder"]
+        if weights != "random" or name not in (None, theirs):
             raise UserError(
-                f"--pretrained {pretrained} is a '{run['kind']}' run of the encoder {theirs}: "
-                "name a pretraining run, without --weights, and its encoder or none."
+                f"--pretrained {pretrained} is a 'pretrain' run of the encoder {theirs}: name it "
+                "without --weights, and that encoder or none."
             )
         refuse_other_split(data, split, run["config"], what=str(pretrained))
-        encoder = build_encoder(theirs, seed)
-        load_weights(encoder, str(Path(pretrained) / ENCODER))
-        encoder.mean, encoder.std = (tuple(run["normalisation"][k]) for k in ("mean", "std"))
         origin = {"weights": run["weights"]["weights"], "pretrained": run["config"]}
     if not normalise:
         encoder.mean, encoder.std = NOT_NORMALISED
     return encoder, origin
+
+
+def pretrained_encoder(folder: Path) -> tuple[Encoder, dict[str, Any]]:
+    """Load the encoder of a pretraining run, normalisation included.
+
+    Returns:
+        The encoder, and the run's record.
+
+    Raises:
+        UserError: The folder is no finished pretraining run.
+    """
+    run = read_run(folder)
+    if run["kind"] != "pretrain":
+        raise UserError(f"--pretrained {folder} is a '{run['kind']}' run: name a pretraining run.")
+    encoder = build_encoder(run["config"]["encoder"], seed=0)
+    load_weights(encoder, str(folder / ENCODER))
+    encoder.mean, encoder.std = (tuple(run["normalisation"][k]) for k in ("mean", "std"))
+    return encoder, run

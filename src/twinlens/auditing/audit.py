@@ -1,0 +1,178 @@
+"""The audit of a data set: everything that can be known before anybody trains on it."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from twinlens import files
+from twinlens.auditing import quality
+from twinlens.auditing.composition import composition
+from twinlens.auditing.duplicates import (
+    CORRELATION,
+    RADIUS,
+    exact_duplicates,
+    links_table,
+    near_duplicates,
+)
+from twinlens.auditing.features import features_of
+from twinlens.auditing.leakage import leaks, parts_of
+from twinlens.auditing.neighbours import (
+    RATIO,
+    Nearest,
+    doubtful_labels,
+    nearest,
+    similar_images,
+    whiten,
+)
+from twinlens.auditing.transduction import seen_in_pretraining
+from twinlens.auditing.wording import sentences
+from twinlens.data.dataset import SKIPPED, Dataset
+from twinlens.data.groups import LINKS
+from twinlens.data.splits import Split
+
+AUDIT = Path("audit") / "audit.json"
+"""Where the audit of a data set lies in its folder."""
+
+
+def inspect(
+    dataset: Dataset,
+    splits: Sequence[Split],
+    *,
+    pretrained: Sequence[Path | str] = (),
+    encoder: str | None = None,
+    weights: str = "random",
+    device: str = "auto",
+) -> dict[str, Any]:
+    """Audit a data set and some of its splits; keep the result beside the data set.
+
+    Args:
+        dataset: What to audit. Of a table without images, splits and counts alone.
+        splits: Its splits to audit.
+        pretrained: Pretraining runs: their images are looked for in val and test, and the first
+            one's encoder finds neighbours.
+        encoder: Instead of theirs, a name in `ENCODERS` or ``timm/NAME``.
+        weights: Its weights: a file, or "random".
+        device: "auto", "cpu", "cuda" or "mps".
+
+    Returns:
+        What ``audit/audit.json`` holds; docs/audit.md describes it.
+    """
+    began = time.monotonic()
+    features, source = features_of(
+        dataset, encoder=encoder, weights=weights, pretrained=pretrained, device=device
+    )
+    neighbours = None if features is None else nearest(whiten(features))
+    links = _links(dataset, neighbours)
+    findings: dict[str, Any] = {
+        "data": _described(dataset),
+        "settings": {
+            "hash_radius": RADIUS,
+            "correlation": CORRELATION,
+            "neighbour_ratio": RATIO,
+            "features": source,
+        },
+        "skipped": _records(pd.read_csv(dataset.path / SKIPPED, dtype=str, keep_default_na=False)),
+        "links": _records(links),
+        "conflicts": np.flatnonzero(_conflicting(links)).tolist(),
+        "doubtful_labels": _doubtful(dataset, neighbours),
+        "quality": _outliers(dataset),
+        "splits": {split.name: _of_split(dataset, split, links) for split in splits},
+        "pretraining": [
+            seen_in_pretraining(dataset, splits, Path(run), links) for run in pretrained
+        ],
+    }
+    findings["leaking"] = any(split["leaks"]["leaking"] for split in findings["splits"].values())
+    findings["summary"] = sentences(findings)
+    findings["seconds"] = time.monotonic() - began
+    with files.replacing(dataset.path / LINKS) as temporary:
+        links.to_parquet(temporary, index=False)
+    files.write_json(dataset.path / AUDIT, findings)
+    return findings
+
+
+def _links(dataset: Dataset, neighbours: Nearest | None) -> pd.DataFrame:
+    """Find exact duplicates, near-duplicates and similar images; of two finds the first counts."""
+    parts = [links_table([], [], "pixels", 1.0, "")]
+    if not dataset.table_only:
+        exact = exact_duplicates(dataset.images)
+        others = np.setdiff1d(np.arange(len(dataset.images)), exact["b"])
+        parts = [exact, near_duplicates(dataset.images, others)]
+    if neighbours is not None:
+        parts.append(similar_images(neighbours))
+    links = pd.concat(parts, ignore_index=True).drop_duplicates(["a", "b"])
+    links = links.reset_index(drop=True)
+    known = dataset.table[["label", "group"]].astype(object)
+    known = known.where(known.notna(), None)
+    for end in ("a", "b"):
+        rows = links[end].to_numpy()
+        links[f"label_{end}"] = known["label"].to_numpy()[rows]
+        links[f"group_{end}"] = known["group"].to_numpy()[rows]
+        links[end] = dataset.table["id"].to_numpy()[rows]
+    return links
+
+
+def _conflicting(links: pd.DataFrame) -> pd.Series:
+    """Tell which links join two labels."""
+    both = links["label_a"].notna() & links["label_b"].notna()
+    return both & (links["label_a"] != links["label_b"])
+
+
+def _doubtful(dataset: Dataset, neighbours: Nearest | None) -> list[dict[str, Any]] | None:
+    if neighbours is None:
+        return None
+    groups = pd.factorize(dataset.table["group"])[0]
+    table = doubtful_labels(neighbours, dataset.labels, groups)
+    names = np.array(dataset.classes, dtype=object)
+    for column in ("label", "neighbours"):
+        table[column] = names[table[column]]
+    return _with_ids(dataset, table)
+
+
+def _outliers(dataset: Dataset) -> list[dict[str, Any]] | None:
+    if dataset.table_only:
+        return None
+    return _with_ids(dataset, quality.outliers(quality.measure(dataset.images)))
+
+
+def _with_ids(dataset: Dataset, table: pd.DataFrame) -> list[dict[str, Any]]:
+    ids = dataset.table["id"].to_numpy()[table["row"]]
+    return _records(table.assign(id=ids).drop(columns="row"))
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
+
+
+def _described(dataset: Dataset) -> dict[str, Any]:
+    sizes = dataset.table["group"].value_counts()
+    return {
+        "path": str(dataset.path),
+        "hash": dataset.hash,
+        "images": len(dataset.table),
+        "table_only": dataset.table_only,
+        "size": dataset.size,
+        "unlabelled": int((dataset.labels < 0).sum()),
+        "groups": len(sizes),
+        "groups_of_several": int((sizes > 1).sum()),
+        "classes": {
+            name: int((dataset.labels == number).sum())
+            for number, name in enumerate(dataset.classes)
+        },
+    }
+
+
+def _of_split(dataset: Dataset, split: Split, links: pd.DataFrame) -> dict[str, Any]:
+    parts = parts_of(dataset, split).set_axis(dataset.table["id"])
+    return {
+        "hash": split.hash,
+        "composition": composition(dataset, split),
+        "leaks": leaks(dataset, split, links),
+        "part_of_linked": {
+            image: None if pd.isna(parts[image]) else str(parts[image])
+            for image in pd.unique(links[["a", "b"]].to_numpy().ravel())
+        },
+    }

@@ -1,0 +1,66 @@
+"""Are two pictures copies of one photograph? Correlation of their fine structure.
+
+Photographs of different lesions resemble each other in what is coarse: a dark spot in the middle,
+dark corners. Copies share the fine structure as well, whatever was done to their colours. So
+what is compared is a band of middle frequencies (a difference of Gaussians, twice), each place
+divided by the contrast around it (local contrast normalisation, Jarrett et al. 2009), so that a
+hair or a corner counts no more than any other place.
+"""
+
+from functools import cache
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+from scipy.ndimage import gaussian_filter1d
+
+from twinlens.auditing.hashing import Grey, View, resampling
+
+SIDE = 48
+"""Pixels of the compared pictures; smaller images are compared as they are."""
+
+_FINE, _COARSE = 1 / 64, 3 / 64  # standard deviations of the Gaussians, as shares of the side
+_NOISE = 1.0  # contrast, in grey levels, below which a place is counted as empty
+
+Structure = Float[ndarray, "image place"]
+
+
+def structure(images: Grey, view: View = View()) -> Structure:  # noqa: B008, a View never changes
+    """Return the fine structure of a view of each image, of length 1 and mean 0.
+
+    The dot product of two images' structures is their correlation.
+
+    Args:
+        images: Luma from 0 to 255.
+        view: Which part of each, and whether mirrored.
+    """
+    size = images.shape[1]
+    side = min(SIDE, size)
+    rows = resampling(size, view.top, view.side, side)
+    columns = resampling(size, view.left, view.side, side)
+    if view.upside_down:
+        rows = rows[::-1]
+    if view.mirrored:
+        columns = columns[::-1]
+    fine, coarse = _blur(side, _FINE), _blur(side, _COARSE)
+    x = _both(fine, _both(rows, images, columns))
+    for _ in range(2):
+        x = x - _both(coarse, x)
+    x = x / np.sqrt(_both(coarse, x * x).clip(min=0) + _NOISE**2)
+    x = x.reshape(len(x), -1)
+    x = x - x.mean(axis=1, keepdims=True)
+    result: Structure = x / np.linalg.norm(x, axis=1, keepdims=True).clip(min=1e-6)
+    return result
+
+
+def _both(rows: ndarray, images: ndarray, columns: ndarray | None = None) -> ndarray:
+    result: ndarray = rows @ images @ (rows if columns is None else columns).T
+    return result
+
+
+@cache
+def _blur(side: int, deviation: float) -> Float[ndarray, "side side"]:
+    """Return the matrix that blurs a line; the picture is reflected at its edges."""
+    identity = np.eye(side, dtype=np.float32)
+    result: ndarray = gaussian_filter1d(identity, deviation * side, axis=0, truncate=3)
+    return result

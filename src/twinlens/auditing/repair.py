@@ -1,0 +1,74 @@
+"""A new split in which no group, and no near-duplicates, lie on two sides."""
+
+from typing import Any
+
+import pandas as pd
+
+from twinlens.auditing.leakage import SIDES, parts_of
+from twinlens.data.dataset import Dataset
+from twinlens.data.groups import united
+from twinlens.data.splits import Split, has_split, write_split
+
+
+def repair(dataset: Dataset, split: Split, links: pd.DataFrame) -> tuple[Split, dict[str, Any]]:
+    """Write a split in which groups that leak lie whole on one side.
+
+    Images of one lesion, and of lesions that links unite, go to the side that has most of them; of
+    equal ones to train, then val. There they join the part that has most of them; without a label
+    they leave val and test, and the split.
+
+    Args:
+        dataset: The images.
+        split: The split that leaks. It stays as it is.
+        links: As for `leaks`.
+
+    Returns:
+        The new split, named after the old one, and what was done: the number of ``groups``, and of
+        images by ``moved`` ("test to train") and ``dropped``.
+    """
+    parts = parts_of(dataset, split)
+    together = united(dataset.table, links)
+    torn = parts.map(SIDES).groupby(together).transform("nunique") > 1
+    moving = pd.DataFrame({"group": together, "part": parts, "side": parts.map(SIDES)})
+    moving = moving[torn & parts.notna()]
+    side = moving["group"].map(_most(moving, "side", ["train", "val", "test"]))
+    staying = moving[moving["side"] == side]
+    target = moving["group"].map(_most(staying, "part", ["train", "unlabelled", "val", "test"]))
+    target = moving["part"].where(moving["side"] == side, target)
+    bare = dataset.table["label"].isna()[moving.index]
+    target = target.mask(bare & (target == "train"), "unlabelled")
+    target = target.mask(bare & target.isin(["val", "test"]))
+    fixed = parts.copy()
+    fixed[target.index] = target
+    changed = target.notna() & (target != moving["part"])
+    moves = (moving["part"] + " to " + target)[changed].value_counts()
+    done = {
+        "groups": int(moving["group"].nunique()),
+        "moved": {str(move): int(number) for move, number in moves.items()},
+        "dropped": int(target.isna().sum()),
+    }
+    info = {"how": {"repaired": split.name, "hash": split.hash}, "notes": [in_words(done)]}
+    name = _free_name(dataset, f"{split.name}-fixed")
+    return write_split(dataset.path, name, fixed.to_numpy(dtype=object), info), done
+
+
+def in_words(done: dict[str, Any]) -> str:
+    """Say in a sentence what `repair` did."""
+    moved = ", ".join(f"{number:,} from {move}" for move, number in done["moved"].items())
+    return (
+        f"{done['groups']:,} groups that lay on two sides were united; images moved: "
+        f"{moved or 'none'}; dropped for want of a label: {done['dropped']:,}."
+    )
+
+
+def _most(images: pd.DataFrame, column: str, order: list[str]) -> pd.Series:
+    """Return for each group the value that most of its images have; of equal ones the first."""
+    table = pd.crosstab(images["group"], images[column]).reindex(columns=order, fill_value=0)
+    return table.idxmax(axis=1)
+
+
+def _free_name(dataset: Dataset, name: str) -> str:
+    number, free = 1, name
+    while has_split(dataset.path, free):
+        number, free = number + 1, f"{name}-{number + 1}"
+    return free
