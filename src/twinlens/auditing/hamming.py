@@ -9,11 +9,12 @@ work grows little faster than N.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 from itertools import combinations, pairwise
 
 import numpy as np
-from jaxtyping import Int, UInt64
+from jaxtyping import Int
 from numpy import ndarray
 
 from twinlens.auditing.hashing import Hashes
@@ -30,11 +31,9 @@ class HammingIndex:
 
     def __init__(self, hashes: Hashes) -> None:
         """Sort the hashes by each of their bands."""
-        self._hashes = hashes
         bands = max(1, round(BITS / max(1.0, np.log2(max(2, len(hashes))))))
         edges = np.linspace(0, BITS, bands + 1).round().astype(int)
-        self._bands = [(int(low), int(high - low)) for low, high in pairwise(edges)]
-        self._tables = [_table(_band(hashes, low, width), width) for low, width in self._bands]
+        self._bands = [_Band.of(hashes, int(low), int(high)) for low, high in pairwise(edges)]
 
     def within(self, queries: Hashes, radius: int, most: int = 20) -> Found:
         """Return for each query the hashes that differ from it in at most `radius` bits.
@@ -44,57 +43,70 @@ class HammingIndex:
             radius: Bits that may differ.
             most: At most so many a query, the nearest ones.
         """
-        found = []
         each, rest = divmod(radius, len(self._bands))
-        for number, ((low, width), table) in enumerate(zip(self._bands, self._tables, strict=True)):
-            band = _band(queries, low, width)
-            for mask in _masks(width, each if number <= rest else each - 1):
-                for query, member in _same(band ^ mask, *table):
-                    distance = np.bitwise_count(queries[query] ^ self._hashes[member])
+        found = [np.empty((0, 3), dtype=np.int64)]
+        for number, band in enumerate(self._bands):
+            order = np.argsort(band.keys(queries), kind="stable")  # so that look-ups are in order
+            asked = queries[order]
+            for mask in _masks(band.width, each if number <= rest else each - 1):
+                for query, place in band.same(band.keys(asked) ^ mask):
+                    distance = np.bitwise_count(asked[query] ^ band.hashes[place])
                     near = distance <= radius
-                    found.append(np.stack([query[near], member[near], distance[near]], axis=1))
+                    pairs = order[query[near]], band.rows[place[near]], distance[near]
+                    found.append(np.stack(pairs, axis=1))
         return _nearest(np.concatenate(found), most)
 
 
-def _band(hashes: Hashes, low: int, width: int) -> UInt64[ndarray, " image"]:
-    band: ndarray = (hashes >> np.uint64(low)) & np.uint64(2**width - 1)
-    return band
+@dataclass(frozen=True, eq=False)
+class _Band:
+    """A band of the hashes' bits, and the hashes sorted by it."""
+
+    low: int
+    width: int
+    rows: Int[ndarray, " image"]
+    hashes: Hashes
+    begins: Int[ndarray, " key"]
+
+    @classmethod
+    def of(cls, hashes: Hashes, low: int, high: int) -> "_Band":
+        keys = _keys(hashes, low, high - low)
+        begins = np.concatenate([[0], np.cumsum(np.bincount(keys, minlength=2 ** (high - low)))])
+        rows = np.argsort(keys, kind="stable")
+        return cls(low, high - low, rows, hashes[rows], begins.astype(np.int32))
+
+    def keys(self, hashes: Hashes) -> Int[ndarray, " image"]:
+        return _keys(hashes, self.low, self.width)
+
+    def same(self, keys: Int[ndarray, " query"]) -> Iterator[tuple[ndarray, ndarray]]:
+        """Yield pairs of a query and the place of a hash with the same key, so many at a time."""
+        first = self.begins[keys]
+        count = self.begins[keys + 1] - first
+        asking = np.flatnonzero(count)
+        ends = np.cumsum(count[asking])
+        done = 0
+        while done < len(asking):
+            before = ends[done - 1] if done else 0
+            upto = max(done + 1, int(np.searchsorted(ends, before + _AT_ONCE, side="right")))
+            queries = asking[done:upto]
+            each = count[queries]
+            offset = first[queries] - (np.cumsum(each) - each)
+            yield np.repeat(queries, each), np.arange(each.sum()) + np.repeat(offset, each)
+            done = upto
 
 
-def _table(keys: UInt64[ndarray, " image"], width: int) -> tuple[ndarray, ndarray]:
-    """Return the order that sorts the keys, and where in it each key begins."""
-    counts = np.bincount(keys.astype(np.int64), minlength=2**width)
-    begins = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)  # halves what is looked up
-    return np.argsort(keys, kind="stable").astype(np.int32), begins
+def _keys(hashes: Hashes, low: int, width: int) -> Int[ndarray, " image"]:
+    keys: ndarray = (hashes >> np.uint64(low)) & np.uint64(2**width - 1)
+    return keys.astype(np.int64)
 
 
 @cache
-def _masks(width: int, radius: int) -> list[np.uint64]:
+def _masks(width: int, radius: int) -> list[int]:
     """Return all patterns of at most `radius` bits that may differ in a band."""
     return [
-        np.uint64(sum(1 << bit for bit in chosen))
+        sum(1 << bit for bit in chosen)
         for count in range(min(radius, width) + 1)
         for chosen in combinations(range(width), count)
     ]
-
-
-def _same(
-    keys: UInt64[ndarray, " query"], order: ndarray, begins: ndarray
-) -> Iterator[tuple[ndarray, ndarray]]:
-    """Yield pairs of query and member with the same key, so many at a time."""
-    keys = keys.astype(np.int64)
-    first, count = begins[keys], begins[keys + 1] - begins[keys]
-    asking = np.flatnonzero(count)
-    ends = np.cumsum(count[asking])
-    done = 0
-    while done < len(asking):
-        before = ends[done - 1] if done else 0
-        upto = max(done + 1, int(np.searchsorted(ends, before + _AT_ONCE, side="right")))
-        queries = asking[done:upto]
-        each = count[queries]
-        within = np.arange(each.sum()) - np.repeat(np.cumsum(each) - each, each)
-        yield np.repeat(queries, each), order[np.repeat(first[queries], each) + within]
-        done = upto
 
 
 def _nearest(found: Found, most: int) -> Found:
