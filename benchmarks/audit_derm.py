@@ -8,9 +8,9 @@ Run from the repository, with the real images beside it (make peers for the seco
 
 The data set is imported without its group column. A pair of images counts as known if their
 groups, as its owner gives them, are the same: mostly different photographs of one lesion. Pairs
-of different groups are listed by id, so that anybody can look at them; `CONFIRMED` are those that
-were looked at, and show the same photograph. Writes the ten surest of them as a picture where
---picture says (the images may not be redistributed). Some five minutes on two idle cores.
+of different groups that the hash links are listed by id, so that anybody can look at them. The
+ten surest are written as a picture where --picture says (the images may not be redistributed).
+Some three minutes on two cores.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from peers_cli import import_torchvision
 from PIL import Image
 
 from twinlens import files
-from twinlens.auditing.duplicates import exact_duplicates, near_duplicates
+from twinlens.auditing.duplicates import CORRELATION, exact_duplicates, near_duplicates
 from twinlens.auditing.features import features_of
 from twinlens.auditing.neighbours import nearest, similar_images, whiten
 from twinlens.data.dataset import open_dataset
@@ -58,8 +58,11 @@ def main() -> None:
         device="cpu",
     )  # fmt: skip
     found = similar_images(nearest(whiten(features)), threshold=0.7)
-    result["embedding"] = judged_by_threshold(found, groups, source, time.perf_counter() - began)
-    strangers = near[(near["score"] >= 0.6) & (groups[near["a"]] != groups[near["b"]])]
+    seconds = time.perf_counter() - began
+    copies = near[near["score"] >= CORRELATION].assign(hash=True)[["a", "b", "hash"]]
+    found = found.merge(copies, how="left", on=["a", "b"])
+    result["embedding"] = judged_by_threshold(found, groups, source, seconds)
+    strangers = near[(near["score"] >= CORRELATION) & (groups[near["a"]] != groups[near["b"]])]
     strangers = strangers.sort_values("score", ascending=False)
     ids = data.table["id"].to_numpy()
     result["hash_pairs_of_two_groups"] = [
@@ -95,6 +98,11 @@ def judged(links: pd.DataFrame, groups: np.ndarray) -> dict[str, int]:
         "pairs_of_one_group": int(same.sum()),
         "groups_found": len(np.unique(groups[links["a"]][same])),
         "pairs_of_two_groups": int((~same).sum()),
+        **(
+            {"of_them_by_hash_too": int(links["hash"].notna()[~same].sum())}
+            if "hash" in links
+            else {}
+        ),
     }
 
 

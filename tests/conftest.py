@@ -99,5 +99,16 @@ def phantoms(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.fixture
+def lesions(tmp_path: Path, dataset_of: Callable[..., Dataset]) -> Dataset:
+    """3,000 images of about 1,000 lesions; 4 classes, one rare; a third without label."""
+    random = np.random.default_rng(0)
+    lesion = random.integers(0, 1000, 3000)
+    diagnosis = np.array(["nevus"] * 600 + ["melanoma"] * 260 + ["bcc"] * 136 + ["df"] * 4)
+    labels = diagnosis[lesion].astype(object)
+    labels[random.random(3000) < 1 / 3] = None
+    return dataset_of(tmp_path / "data", labels, [f"lesion{i}" for i in lesion])
+
+
 class Killed(BaseException):
     """Stands for SIGKILL in one process: nothing catches it on the way."""

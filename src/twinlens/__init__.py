@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from twinlens.data.dataset import open_dataset
     from twinlens.data.importing import import_images
-    from twinlens.data.splitting import split
     from twinlens.demonstration import demo
     from twinlens.deploy.predictor import predict
     from twinlens.evaluation.evaluate import evaluate
     from twinlens.finetuning.train import train
     from twinlens.pretraining.train import pretrain
     from twinlens.reporting.page import report
+    from twinlens.splitting.split import split
     from twinlens.study.compare import compare
 
 __version__ = "0.1.0"
@@ -30,7 +30,7 @@ _HOME = {
     "predict": "twinlens.deploy.predictor",
     "pretrain": "twinlens.pretraining.train",
     "report": "twinlens.reporting.page",
-    "split": "twinlens.data.splitting",
+    "split": "twinlens.splitting.split",
     "train": "twinlens.finetuning.train",
 }
 

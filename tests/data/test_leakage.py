@@ -2,8 +2,8 @@ import pytest
 
 from twinlens.data.leakage import refuse_other_split
 from twinlens.data.splits import open_split
-from twinlens.data.splitting import split
 from twinlens.errors import UserError
+from twinlens.splitting.split import split
 
 
 @pytest.fixture

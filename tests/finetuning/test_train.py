@@ -10,8 +10,7 @@ from sklearn.metrics import balanced_accuracy_score, f1_score
 from twinlens.data.batches import reader
 from twinlens.data.dataset import open_dataset
 from twinlens.data.importing import import_images
-from twinlens.data.splits import budget, open_split
-from twinlens.data.splitting import make_split
+from twinlens.data.splits import open_split
 from twinlens.errors import UserError
 from twinlens.evaluation.evaluate import evaluate
 from twinlens.evaluation.openings import read_openings
@@ -24,6 +23,8 @@ from twinlens.models.bundle import load_bundle
 from twinlens.models.encoders import build_encoder
 from twinlens.pretraining.train import pretrain
 from twinlens.seeds import derive
+from twinlens.splitting.budget import budget
+from twinlens.splitting.split import make_split
 from twinlens.training import loop
 
 SMALL = {"epochs": 2, "batch_size": 16, "lr": 1e-3, "precision": "fp32"}

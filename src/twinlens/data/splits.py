@@ -21,10 +21,8 @@ from numpy.typing import NDArray
 
 from twinlens import files
 from twinlens.data.dataset import TABLE, Dataset
-from twinlens.data.strata import share, stratify
 from twinlens.data.table import SPLITS
 from twinlens.errors import UserError, unknown
-from twinlens.seeds import generator
 from twinlens.types import Rows
 
 FOLDER = "splits"
@@ -59,6 +57,11 @@ class Split:
         return [self.hash, *self.info.get("extended_hashes", [])]
 
 
+def split_names(dataset: Dataset) -> list[str]:
+    """Return the names of a data set's splits, sorted."""
+    return sorted(path.stem for path in (dataset.path / FOLDER).glob("*.json"))
+
+
 def open_split(dataset: Dataset, name: str | None = None) -> Split:
     """Open a split and verify its hash.
 
@@ -69,7 +72,7 @@ def open_split(dataset: Dataset, name: str | None = None) -> Split:
     Raises:
         UserError: There is no such split, none or several to choose from, or it was changed.
     """
-    names = sorted(path.stem for path in (dataset.path / FOLDER).glob("*.json"))
+    names = split_names(dataset)
     if not names:
         raise UserError(f"{dataset.path} has no split yet: make one with 'twinlens split'.")
     if name is None and len(names) > 1:
@@ -161,24 +164,6 @@ def write_split(
         listed.to_parquet(temporary, index=False)
     files.write_json(record, info)
     return Split(name, rows, info)
-
-
-def budget(dataset: Dataset, split: Split, fraction: float, seed: int) -> Rows:
-    """Return the training rows of a label budget.
-
-    Budgets of one seed are nested, by whole groups, stratified by class, with at least one group
-    a class. A fraction of 1 is all of train.
-
-    Raises:
-        UserError: The fraction is not within (0, 1].
-    """
-    if not 0 < fraction <= 1:
-        raise UserError(f"The label budget {fraction} must be above 0 and at most 1.")
-    rows = split.rows["train"]
-    groups, names = pd.factorize(dataset.table["group"].iloc[rows], sort=True)
-    place = generator(seed, "budget").permutation(len(names))
-    chosen = share(stratify(dataset.labels[rows], groups, place), fraction)
-    return rows[np.isin(groups, chosen)]
 
 
 def unlabelled_rows(split: Split) -> Rows:

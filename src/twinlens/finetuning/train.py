@@ -8,8 +8,8 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from twinlens.config import from_preset
-from twinlens.data import splits
 from twinlens.data.dataset import Dataset, open_dataset
+from twinlens.data.splits import Split, open_split
 from twinlens.evaluation.evaluate import score
 from twinlens.evaluation.openings import OPENINGS, log_opening
 from twinlens.files import building, replacing, write_json
@@ -19,6 +19,7 @@ from twinlens.finetuning.start import starting_encoder
 from twinlens.models.bundle import save_bundle
 from twinlens.models.encoders import Encoder
 from twinlens.seeds import derive
+from twinlens.splitting.budget import budget as budget_rows
 from twinlens.training.device import environment, make_fabric, precision_of
 from twinlens.training.loop import CHECKPOINT
 from twinlens.training.record import RUN, command, describe_data, finish, start
@@ -72,8 +73,8 @@ def train(
     )
     recipe = named_recipe(config.views, config.view_changes)
     data = open_dataset(dataset)
-    chosen = splits.open_split(data, split)
-    rows = splits.budget(data, chosen, budget, derive(seed, "budget"))
+    chosen = open_split(data, split)
+    rows = budget_rows(data, chosen, budget, derive(seed, "budget"))
     fabric = make_fabric(config.precision, device)
     network, origin = starting_encoder(
         encoder,
@@ -139,7 +140,7 @@ def _evaluate(
     encoder: Encoder,
     head: nn.Linear,
     data: Dataset,
-    split: splits.Split,
+    split: Split,
     tta: dict[str, Any],
     fabric: Fabric,
     folder: Path,

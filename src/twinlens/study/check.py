@@ -2,12 +2,13 @@
 
 from twinlens.data.batches import Batches
 from twinlens.data.dataset import Dataset
-from twinlens.data.splits import Split, budget
+from twinlens.data.splits import Split
 from twinlens.errors import UserError
 from twinlens.models.encoders import build_encoder
 from twinlens.models.weights import load_weights
 from twinlens.pretraining.train import IMAGES, check_names
 from twinlens.seeds import derive
+from twinlens.splitting.budget import budget
 from twinlens.study.config import Study
 from twinlens.views.recipes import named_recipe
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from twinlens.data.strata import (
+from twinlens.splitting.strata import (
     PARTS,
     TEST,
     TRAIN,

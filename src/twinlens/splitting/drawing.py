@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from twinlens.data.dataset import Dataset
 from twinlens.data.groups import groups_of
-from twinlens.data.strata import (
+from twinlens.errors import UserError
+from twinlens.seeds import generator
+from twinlens.splitting.strata import (
     PARTS,
     TEST,
     TRAIN,
@@ -22,8 +24,6 @@ from twinlens.data.strata import (
     nth_of_class,
     stratify,
 )
-from twinlens.errors import UserError
-from twinlens.seeds import generator
 
 Assignment = NDArray[np.object_]
 """For each image one of `SPLITS`, or None where it is left out."""

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from twinlens.data.dataset import Dataset
-from twinlens.data.drawing import Assignment, Sample, draw, fold_of_group, sample_of
 from twinlens.data.groups import links_of
-from twinlens.data.paper_splits import PRESETS, draw_preset
 from twinlens.data.table import table_digest
 from twinlens.errors import UserError, unknown
 from twinlens.seeds import generator
+from twinlens.splitting.drawing import Assignment, Sample, draw, fold_of_group, sample_of
+from twinlens.splitting.paper import PRESETS, draw_preset
 
 Drawn = tuple[Assignment, list[str]]
 

@@ -11,20 +11,20 @@ import numpy as np
 import pandas as pd
 
 from twinlens.data.dataset import Dataset
-from twinlens.data.drawing import (
+from twinlens.data.splits import Split, has_split, listing, open_split
+from twinlens.errors import UserError
+from twinlens.seeds import generator
+from twinlens.splitting.drawing import (
     Assignment,
     Sample,
     fold_of_group,
     sample_of,
     settle,
 )
-from twinlens.data.holding_out import values_of
-from twinlens.data.paper_splits import in_table
-from twinlens.data.plans import Plan, links_used
-from twinlens.data.splits import Split, has_split, listing, open_split
-from twinlens.data.strata import PARTS, TEST, TRAIN, deal
-from twinlens.errors import UserError
-from twinlens.seeds import generator
+from twinlens.splitting.holding_out import values_of
+from twinlens.splitting.paper import in_table
+from twinlens.splitting.plans import Plan, links_used
+from twinlens.splitting.strata import PARTS, TEST, TRAIN, deal
 from twinlens.types import Rows
 
 NOWHERE = -1

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from twinlens.data.dataset import Dataset
 from twinlens.data.groups import LINKS
-from twinlens.data.paper_splits import BCN, PRESETS, TABLE_1, draw_preset
-from twinlens.data.splitting import split
 from twinlens.errors import UserError
+from twinlens.splitting.paper import BCN, PRESETS, TABLE_1, draw_preset
+from twinlens.splitting.split import split
 
 TOTAL = sum(map(sum, TABLE_1.values()))
 

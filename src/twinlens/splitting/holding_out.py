@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 
 from twinlens.data.dataset import Dataset
-from twinlens.data.drawing import Sample, draw, sample_of
-from twinlens.data.plans import Drawn, Plan, Shares, absent, check_shares, links_used, spelled
 from twinlens.data.table import COLUMNS
 from twinlens.errors import UserError, unknown
 from twinlens.seeds import generator
+from twinlens.splitting.drawing import Sample, draw, sample_of
+from twinlens.splitting.plans import Drawn, Plan, Shares, absent, check_shares, links_used, spelled
 
 MANY = 100
 """Values of a column beyond which leaving out each in turn is a mistake."""

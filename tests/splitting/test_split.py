@@ -7,8 +7,8 @@ import twinlens
 from twinlens import cli
 from twinlens.data.groups import LINKS
 from twinlens.data.splits import open_split, write_split
-from twinlens.data.splitting import make_split, split
 from twinlens.errors import UserError
+from twinlens.splitting.split import make_split, split
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from twinlens.data.dataset import Dataset
-from twinlens.data.plans import fold_plans
 from twinlens.errors import UserError
+from twinlens.splitting.plans import fold_plans
 
 
 def in_memory(labels, groups):

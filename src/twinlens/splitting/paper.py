@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 from twinlens.data.dataset import Dataset
-from twinlens.data.drawing import Assignment
 from twinlens.data.groups import groups_of, links_of
-from twinlens.data.strata import PARTS, deal_counts, nth_of_class, stratify
 from twinlens.errors import UserError
 from twinlens.seeds import generator
+from twinlens.splitting.drawing import Assignment
+from twinlens.splitting.strata import PARTS, deal_counts, nth_of_class, stratify
 
 PRESETS = ("robust", "paper", "paper-code")
 

@@ -5,8 +5,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from twinlens.data.splits import open_split, write_split
-from twinlens.data.splitting import make_split, split
 from twinlens.errors import UserError
+from twinlens.splitting.split import make_split, split
 
 
 def parts_of(dataset, made):

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from twinlens.data.dataset import Dataset, open_dataset
-from twinlens.data.drawing import Assignment, sample_of
-from twinlens.data.extending import extension_plan
-from twinlens.data.holding_out import held_out_plans
-from twinlens.data.plans import Plan, fold_plans, preset_plan, share_plan
 from twinlens.data.splits import Split, has_split, listing, open_split, write_split
 from twinlens.errors import UserError
+from twinlens.splitting.drawing import Assignment, sample_of
+from twinlens.splitting.extending import extension_plan
+from twinlens.splitting.holding_out import held_out_plans
+from twinlens.splitting.plans import Plan, fold_plans, preset_plan, share_plan
 
 EXCLUSIVE = {
     "preset": ("folds", "hold_out", "extend", "per_class", "val", "test"),

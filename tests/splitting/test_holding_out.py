@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from twinlens.data.dataset import Dataset
-from twinlens.data.holding_out import held_out_plans, values_of
 from twinlens.errors import UserError
+from twinlens.splitting.holding_out import held_out_plans, values_of
 
 SHARES = {"per_class": None, "val": 0.2}
 
