@@ -14,18 +14,19 @@ from jaxtyping import Float
 from numpy import ndarray
 from scipy.ndimage import gaussian_filter1d
 
-from twinlens.auditing.hashing import Grey, View, resampling
+from twinlens.auditing.hashing import VIEWS, Grey, View, resampling
 
 SIDE = 48
 """Pixels of the compared pictures; smaller images are compared as they are."""
 
 _FINE, _COARSE = 1 / 64, 3 / 64  # standard deviations of the Gaussians, as shares of the side
 _NOISE = 1.0  # contrast, in grey levels, below which a place is counted as empty
+_ROUNDING = 0.1  # length below which the structure is what rounding left of an empty picture
 
 Structure = Float[ndarray, "image place"]
 
 
-def structure(images: Grey, view: View = View()) -> Structure:  # noqa: B008, a View never changes
+def structure(images: Grey, view: View = VIEWS[0], side: int = SIDE) -> Structure:
     """Return the fine structure of a view of each image, of length 1 and mean 0.
 
     The dot product of two images' structures is their correlation.
@@ -33,9 +34,10 @@ def structure(images: Grey, view: View = View()) -> Structure:  # noqa: B008, a 
     Args:
         images: Luma from 0 to 255.
         view: Which part of each, and whether mirrored.
+        side: Pixels of the compared pictures, or those of the images if they have fewer.
     """
     size = images.shape[1]
-    side = min(SIDE, size)
+    side = min(side, size)
     rows = resampling(size, view.top, view.side, side)
     columns = resampling(size, view.left, view.side, side)
     if view.upside_down:
@@ -49,7 +51,7 @@ def structure(images: Grey, view: View = View()) -> Structure:  # noqa: B008, a 
     x = x / np.sqrt(_both(coarse, x * x).clip(min=0) + _NOISE**2)
     x = x.reshape(len(x), -1)
     x = x - x.mean(axis=1, keepdims=True)
-    result: Structure = x / np.linalg.norm(x, axis=1, keepdims=True).clip(min=1e-6)
+    result: Structure = x / np.linalg.norm(x, axis=1, keepdims=True).clip(min=_ROUNDING)
     return result
 
 

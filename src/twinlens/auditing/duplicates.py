@@ -14,7 +14,7 @@ import pandas as pd
 from jaxtyping import Float, UInt64
 from numpy import ndarray
 
-from twinlens.auditing.correlation import structure
+from twinlens.auditing.correlation import SIDE, structure
 from twinlens.auditing.hamming import Found, HammingIndex
 from twinlens.auditing.hashing import VIEWS, View, grey, perceptual_hash
 from twinlens.console import progress
@@ -121,12 +121,13 @@ def _hashes(images: PackedImages, rows: Rows, views: Sequence[View]) -> UInt64[n
 
 def _correlations(seen: Images, whole: Images, found: Found, view: View) -> Float[ndarray, " pair"]:
     """Return the correlation of each proposed pair: a view of the one, the whole of the other."""
+    side = min(SIDE, seen[0].shape[1], whole[0].shape[1])
     scores = np.empty(len(found), dtype=np.float32)
     for start in range(0, len(found), _AT_ONCE):
         some = slice(start, start + _AT_ONCE)
         queries, query = np.unique(found[some, 0], return_inverse=True)
         members, member = np.unique(found[some, 1], return_inverse=True)
-        views = structure(grey(seen[0][seen[1][queries]]), view)
-        wholes = structure(grey(whole[0][whole[1][members]]))
+        views = structure(grey(seen[0][seen[1][queries]]), view, side)
+        wholes = structure(grey(whole[0][whole[1][members]]), side=side)
         scores[some] = np.einsum("pk,pk->p", views[query], wholes[member])
     return scores

@@ -25,6 +25,9 @@ _AT_ONCE = 2**22  # pairs whose distance is computed at a time
 Found = Int[ndarray, "pair 3"]
 """Rows (query, member, distance)."""
 
+Packed = Int[ndarray, " pair"]
+_QUERY, _DISTANCE = 35, 28  # bits of a packed pair from which on query and distance are written
+
 
 class HammingIndex:
     """An index of hashes, to be asked for all within a distance."""
@@ -44,7 +47,7 @@ class HammingIndex:
             most: At most so many a query, the nearest ones.
         """
         each, rest = divmod(radius, len(self._bands))
-        found = [np.empty((0, 3), dtype=np.int64)]
+        found = [np.empty(0, dtype=np.int64)]
         for number, band in enumerate(self._bands):
             order = np.argsort(band.keys(queries), kind="stable")  # so that look-ups are in order
             asked = queries[order]
@@ -52,9 +55,9 @@ class HammingIndex:
                 for query, place in band.same(band.keys(asked) ^ mask):
                     distance = np.bitwise_count(asked[query] ^ band.hashes[place])
                     near = distance <= radius
-                    pairs = order[query[near]], band.rows[place[near]], distance[near]
-                    found.append(np.stack(pairs, axis=1))
-        return _nearest(np.concatenate(found), most)
+                    pairs = order[query[near]], distance[near], band.rows[place[near]]
+                    found.append(_nearest(_packed(*pairs), most))
+        return _unpacked(_nearest(np.concatenate(found), most))
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,11 +112,21 @@ def _masks(width: int, radius: int) -> list[int]:
     ]
 
 
-def _nearest(found: Found, most: int) -> Found:
+def _packed(query: ndarray, distance: ndarray, member: ndarray) -> Packed:
+    """Return a number a pair; in their order queries come first, then the nearer ones."""
+    packed: Packed = (query << _QUERY) | (distance.astype(np.int64) << _DISTANCE) | member
+    return packed
+
+
+def _unpacked(packed: Packed) -> Found:
+    member, distance = packed & (2**_DISTANCE - 1), (packed >> _DISTANCE) & 127
+    return np.stack([packed >> _QUERY, member, distance], axis=1)
+
+
+def _nearest(packed: Packed, most: int) -> Packed:
     """Drop what several bands found, and what is beyond the nearest few of a query."""
-    found = np.unique(found, axis=0)
-    found = found[np.lexsort((found[:, 2], found[:, 0]))]
-    begins = np.flatnonzero(np.diff(found[:, 0], prepend=-1))
-    place = np.arange(len(found)) - np.repeat(begins, np.diff(begins, append=len(found)))
-    nearest: Found = found[place < most]
+    packed = np.sort(packed)
+    packed = packed[np.diff(packed, prepend=-1) > 0]
+    query = packed >> _QUERY
+    nearest: Packed = packed[np.arange(len(query)) - np.searchsorted(query, query) < most]
     return nearest
