@@ -26,7 +26,6 @@ import pandas as pd
 
 from twinlens.console import progress, say
 from twinlens.data.decode import ImageError
-from twinlens.data.dicom_pixels import decode_dicom
 from twinlens.data.locate import SUFFIXES as IMAGE_SUFFIXES
 from twinlens.data.locate import locate
 from twinlens.data.source import Options, Source
@@ -38,6 +37,7 @@ from twinlens.data.sources.dicom_header import (
     read_header,
     refuse_identifying,
 )
+from twinlens.data.sources.dicom_pixels import decode_dicom
 from twinlens.data.table import map_splits
 from twinlens.errors import UserError
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from twinlens.data.decode import ImageError
-from twinlens.data.dicom_pixels import reasons
+from twinlens.data.sources.dicom_pixels import reasons
 from twinlens.errors import UserError, require
 
 ATTRIBUTES = {

@@ -10,9 +10,9 @@ from pathlib import Path
 import pandas as pd
 
 from twinlens.data.cells import typed
-from twinlens.data.isic_classes import HAM10000_CLASSES
 from twinlens.data.locate import image_files, with_images
 from twinlens.data.source import Options, Source
+from twinlens.data.sources.isic_classes import HAM10000_CLASSES
 from twinlens.data.sources.isic_tables import find_table, read_columns
 from twinlens.errors import UserError, unknown
 

@@ -5,9 +5,9 @@ images anywhere below it. ``ISIC2018_Task3_Training_LesionGroupings.csv`` tells 
 parts Validation and Test may lie beside Training.
 """
 
-from twinlens.data.isic_classes import HAM10000_CLASSES
 from twinlens.data.source import Options, Source
 from twinlens.data.sources.isic_challenge import Challenge, find_truths, read_challenge
+from twinlens.data.sources.isic_classes import HAM10000_CLASSES
 
 CHALLENGE = Challenge(
     prefix="ISIC2018_Task3",

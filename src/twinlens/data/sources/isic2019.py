@@ -4,9 +4,9 @@ A folder with ``ISIC_2019_Training_GroundTruth.csv``, ``ISIC_2019_Training_Metad
 images anywhere below it. The tables of the challenge's test part may lie beside them.
 """
 
-from twinlens.data.isic_classes import ISIC_CLASSES
 from twinlens.data.source import Options, Source
 from twinlens.data.sources.isic_challenge import Challenge, find_truths, read_challenge
+from twinlens.data.sources.isic_classes import ISIC_CLASSES
 
 CHALLENGE = Challenge(
     prefix="ISIC_2019",

@@ -17,9 +17,16 @@ import pandas as pd
 from PIL import Image
 
 from twinlens.data.decode import MAX_PIXELS, MIN_SIDE
-from twinlens.data.medmnist_classes import MEDMNIST_CLASSES
-from twinlens.data.npz import Header, array_names, open_array, open_npz, read_array, read_header
 from twinlens.data.source import Options, Source
+from twinlens.data.sources.medmnist_classes import MEDMNIST_CLASSES
+from twinlens.data.sources.npz import (
+    Header,
+    array_names,
+    open_array,
+    open_npz,
+    read_array,
+    read_header,
+)
 from twinlens.data.table import map_splits
 from twinlens.errors import UserError
 

@@ -20,8 +20,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from twinlens.data.shards import ShardedColumn, is_plain, is_text, read_cells, read_schema
 from twinlens.data.source import Options, Source
+from twinlens.data.sources.shards import ShardedColumn, is_plain, is_text, read_cells, read_schema
 from twinlens.data.table import SPLITS, map_splits
 from twinlens.errors import UserError
 

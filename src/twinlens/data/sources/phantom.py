@@ -21,8 +21,8 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from twinlens import seeds
-from twinlens.data.isic_classes import ISIC_CLASSES
 from twinlens.data.source import Options, Source
+from twinlens.data.sources.isic_classes import ISIC_CLASSES
 from twinlens.data.sources.phantom_canvas import Canvas
 from twinlens.data.sources.phantom_lesions import add_incidental, lesion_layers
 from twinlens.data.sources.phantom_photograph import (

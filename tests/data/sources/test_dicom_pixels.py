@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from twinlens.data.decode import ImageError
-from twinlens.data.dicom_pixels import decode_dicom
+from twinlens.data.sources.dicom_pixels import decode_dicom
 
 pydicom = pytest.importorskip("pydicom")
 encapsulate = pytest.importorskip("pydicom.encaps").encapsulate

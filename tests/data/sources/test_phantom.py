@@ -6,9 +6,9 @@ import pytest
 
 from twinlens import seeds
 from twinlens.data.importing import import_images
-from twinlens.data.isic_classes import ISIC_CLASSES
 from twinlens.data.source import Options
 from twinlens.data.sources import phantom, phantom_lesions
+from twinlens.data.sources.isic_classes import ISIC_CLASSES
 from twinlens.data.sources.phantom import phantom_image, phantom_table
 from twinlens.data.sources.phantom_canvas import Canvas, clod
 from twinlens.data.sources.phantom_photograph import Photograph, shade

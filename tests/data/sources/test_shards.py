@@ -8,9 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from twinlens.data import shards
 from twinlens.data.pack import fingerprint
 from twinlens.data.source import Source
+from twinlens.data.sources import shards
 from twinlens.errors import UserError
 
 

@@ -2,9 +2,9 @@ import pytest
 
 from twinlens.data.cells import read_cells
 from twinlens.data.importing import recognise
-from twinlens.data.isic_classes import ISIC_CLASSES
 from twinlens.data.source import Options
 from twinlens.data.sources import isic2019
+from twinlens.data.sources.isic_classes import ISIC_CLASSES
 from twinlens.errors import UserError
 
 CLASSES = "MEL,NV,BCC,AK,BKL,DF,VASC,SCC,UNK"

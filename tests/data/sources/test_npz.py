@@ -9,7 +9,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from twinlens.data import npz
+from twinlens.data.sources import npz
 from twinlens.errors import UserError
 
 
