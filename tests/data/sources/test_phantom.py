@@ -29,7 +29,7 @@ FROZEN = [  # the first lesion of each class at 64 px: number, mean, standard de
     ("SCC", 11, 0.8421, 0.1680),
     ("VASC", 13, 0.5011, 0.3022),
 ]
-HARDNESS = Path(__file__).parents[2] / "benchmarks/results/phantom_hardness.json"
+HARDNESS = Path(__file__).parents[3] / "benchmarks/results/phantom_hardness.json"
 
 
 def test_an_image_depends_on_seed_lesion_and_photograph_alone():
