@@ -37,10 +37,14 @@ Nearest = tuple[Int[ndarray, "image neighbour"], Float[ndarray, "image neighbour
 
 
 def whiten(features: Float[ndarray, "image feature"], seed: int = 0) -> Float[ndarray, "image dim"]:
-    """Return the principal components of features, each with the same variance, on the sphere."""
+    """Return the principal components of features, each with the same variance, on the sphere.
+
+    There are half as many as images at most: all of them would put the images at equal distances.
+    """
     chosen = np.random.default_rng(seed).permutation(len(features))[:_SAMPLE]
-    dimensions = min(_DIMENSIONS, features.shape[1], len(chosen) - 1)
-    pca = PCA(dimensions, whiten=True, random_state=seed).fit(features[chosen])
+    dimensions = min(_DIMENSIONS, features.shape[1], len(chosen) // 2)
+    with np.errstate(invalid="ignore"):  # shares of the variance, where there is none
+        pca = PCA(dimensions, whiten=True, random_state=seed).fit(features[chosen])
     points = pca.transform(features).astype(np.float32)
     result: ndarray = points / np.linalg.norm(points, axis=1, keepdims=True).clip(min=1e-6)
     return result
@@ -75,9 +79,12 @@ def similar_images(found: Nearest, threshold: float = RATIO) -> pd.DataFrame:
         threshold: See `RATIO`.
 
     Returns:
-        A table of `duplicates.LINKS`; the score is 1 minus the ratio.
+        A table of `duplicates.LINKS`; the score is 1 minus the ratio. It is empty where there is
+        no tenth neighbour.
     """
     rows, distances = found
+    if rows.shape[1] < COUNT:
+        return links_table([], [], "embedding", [], "similar")
     scale = distances[:, -1].clip(min=1e-6)
     ratio = distances / np.sqrt(scale[:, None] * scale[rows])
     a, place = np.nonzero(ratio < threshold)
