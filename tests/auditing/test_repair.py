@@ -1,0 +1,160 @@
+import tempfile
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from twinlens.auditing.leakage import leaks, parts_of
+from twinlens.auditing.repair import in_words, repair
+from twinlens.data.groups import united
+from twinlens.data.splits import open_split, write_split
+from twinlens.data.table import SPLITS
+
+PLACES = [*SPLITS, None]
+
+
+def links_between(*pairs):
+    return pd.DataFrame(pairs, columns=["a", "b"], dtype="str")
+
+
+def files_of(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.fixture
+def split_of(dataset_of, tmp_path):
+    """A function from (id, group, label, part) to a data set and its split."""
+
+    def to_split(images):
+        ids, groups, labels, parts = zip(*images, strict=True)
+        folder = Path(tempfile.mkdtemp(dir=tmp_path)) / "data"
+        dataset = dataset_of(folder, labels, groups, ids)
+        return dataset, write_split(folder, "imported", list(parts), {"how": "imported"})
+
+    return to_split
+
+
+def fixed_parts(dataset, split, links):
+    fixed, done = repair(dataset, split, links)
+    parts = parts_of(dataset, fixed).set_axis(dataset.table["id"])
+    return parts.astype(object).where(parts.notna(), None).to_dict(), done
+
+
+some_images = st.lists(
+    st.tuples(
+        st.sampled_from("pqrstu"), st.sampled_from(["x", "y", None]), st.sampled_from(PLACES)
+    ),
+    min_size=1,
+    max_size=25,
+).map(
+    lambda images: [
+        (f"i{number}", group, label, part if label or part is None else "unlabelled")
+        for number, (group, label, part) in enumerate(images)
+    ]
+)
+some_links = st.lists(st.tuples(st.integers(0, 26), st.integers(0, 26)), max_size=4)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+@given(images=some_images, pairs=some_links)
+def test_a_repaired_split_leaks_no_more_and_is_the_same_elsewhere(split_of, images, pairs):
+    dataset, split = split_of(images)
+    links = links_between(*((f"i{a}", f"i{b}") for a, b in pairs))
+    before, old_files = parts_of(dataset, split), files_of(dataset.path / "splits")
+    fixed, done = repair(dataset, split, links)
+    after, label = parts_of(dataset, fixed), dataset.table["label"]
+
+    assert not leaks(dataset, fixed, links)["leaking"]
+    together = united(dataset.table, links)
+    sides = before.replace("unlabelled", "train")
+    torn = sides.groupby(together).transform("nunique") > 1
+    assert after[~torn].equals(before[~torn])
+    assert after[before.isna()].isna().all()
+    assert after[label.isna()].dropna().isin(["unlabelled"]).all()
+    assert after[label.notna() & before.notna()].notna().all()
+
+    changed = (before != after) & before.notna() & after.notna()
+    assert done["moved"] == (before + " to " + after)[changed].value_counts().to_dict()
+    assert done["dropped"] == (before.notna() & after.isna()).sum()
+    assert done["groups"] == together[torn & before.notna()].nunique()
+    assert done["groups"] == 0 or changed.any() or done["dropped"]
+
+    assert fixed.name == "imported-fixed"
+    assert open_split(dataset, fixed.name).hash == fixed.hash
+    new_files = files_of(dataset.path / "splits")
+    assert {name: new_files[name] for name in old_files} == old_files
+
+
+def test_a_group_goes_to_the_side_and_the_part_that_have_most_of_it(split_of):
+    parts, done = fixed_parts(
+        *split_of([
+            ("a", "p", "x", "test"),
+            ("b", "p", "x", "test"),
+            ("c", "p", "x", "train"),
+            ("d", "q", "x", "train"),
+            ("e", "q", "x", "unlabelled"),
+            ("f", "q", "x", "unlabelled"),
+            ("g", "q", "x", "val"),
+            ("h", "r", "x", "unlabelled"),
+        ]),
+        links_between(),
+    )  # fmt: skip
+    assert "".join(parts) == "abcdefgh"
+    assert list(parts.values()) == [
+        "test", "test", "test", "train", "unlabelled", "unlabelled", "unlabelled", "unlabelled",
+    ]  # fmt: skip
+    assert done == {
+        "groups": 2,
+        "moved": {"train to test": 1, "val to unlabelled": 1},
+        "dropped": 0,
+    }
+
+
+def test_of_equal_sides_train_comes_first_then_val(split_of):
+    parts, _ = fixed_parts(
+        *split_of([
+            ("a", "p", "x", "test"),
+            ("b", "p", "x", "train"),
+            ("c", "q", "x", "test"),
+            ("d", "q", "x", "val"),
+            ("e", "r", "x", "test"),
+            ("f", "s", "x", "val"),
+            ("g", "t", "x", "train"),
+        ]),
+        links_between(("e", "f"), ("f", "g")),
+    )  # fmt: skip
+    assert list(parts.values()) == ["train", "train", "val", "val", "train", "train", "train"]
+
+
+def test_an_image_without_a_label_is_dropped_from_test_and_unlabelled_beside_train(split_of):
+    parts, done = fixed_parts(
+        *split_of([
+            ("a", "p", "x", "test"),
+            ("b", "p", "x", "test"),
+            ("c", "p", None, "unlabelled"),
+            ("d", "q", "x", "train"),
+            ("e", "q", "x", "train"),
+            ("f", "q", None, "unlabelled"),
+            ("g", "q", "x", "val"),
+        ]),
+        links_between(),
+    )  # fmt: skip
+    assert list(parts.values()) == ["test", "test", None, "train", "train", "unlabelled", "train"]
+    assert done == {"groups": 2, "moved": {"val to train": 1}, "dropped": 1}
+    assert in_words(done).endswith("moved: 1 from val to train; dropped for want of a label: 1.")
+
+
+def test_a_repaired_split_says_what_was_done_under_a_name_of_its_own(split_of):
+    dataset, split = split_of([("a", "p", "x", "train"), ("b", "p", "x", "test")])
+    names = [repair(dataset, split, links_between())[0].name for _ in range(3)]
+    assert names == ["imported-fixed", "imported-fixed-2", "imported-fixed-3"]
+    fixed = open_split(dataset, "imported-fixed-3")
+    assert fixed.info["how"]["repaired"] == "imported"
+    assert fixed.info["how"]["hash"] == split.hash
+    assert (
+        "that lay on two sides were united; images moved: 1 from test to train"
+        in (fixed.info["notes"][0])
+    )
+    assert fixed.info["counts"]["train"] == {"x": 2}
