@@ -12,6 +12,7 @@ from PIL import Image
 from twinlens import files
 from twinlens.data.dataset import PACK, Dataset, open_dataset, write_dataset
 from twinlens.data.sources.phantom import phantom_image
+from twinlens.pretraining.train import pretrain
 
 
 @pytest.fixture(scope="session")
@@ -52,6 +53,14 @@ def resized() -> Callable[..., np.ndarray]:
         ])  # fmt: skip
 
     return of
+
+
+@pytest.fixture(scope="session")
+def pretrained(phantoms: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The folders of a data set and of a pretraining on it, of the projector alone."""
+    run = tmp_path_factory.mktemp("pretrained") / "run"
+    settings = {"epochs": 0, "batch_size": 32, "projector": [8], "frozen_batchnorm": False}
+    return phantoms, pretrain(phantoms, run, encoder="resnet18", settings=settings, device="cpu")
 
 
 @pytest.fixture

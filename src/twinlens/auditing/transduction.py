@@ -65,13 +65,11 @@ def _matches(
     dataset: Dataset, theirs: Dataset, rows: Rows, links: pd.DataFrame
 ) -> tuple[np.ndarray, np.ndarray]:
     """Tell for each image whether the pretraining saw it, and whether it saw a copy or sibling."""
-    seen = theirs.table.iloc[rows]
     if {*dataset.lineage} & {*theirs.lineage} or dataset.table_only or theirs.table_only:
-        same = dataset.table["id"].isin(seen["id"]).to_numpy()
-        groups = united(dataset.table, links)
-        return same, groups.isin(groups[same]).to_numpy()
-    mine = np.arange(len(dataset.table))
-    found = near_duplicates(dataset.images, mine, others=(theirs.images, rows))
-    copies = np.zeros(len(mine), dtype=bool)
-    copies[found["a"]] = True
-    return np.zeros(len(mine), dtype=bool), copies
+        same = copied = dataset.table["id"].isin(theirs.table["id"].iloc[rows]).to_numpy()
+    else:
+        mine = np.arange(len(dataset.table))
+        found = near_duplicates(dataset.images, mine, others=(theirs.images, rows))
+        same, copied = np.zeros(len(mine), dtype=bool), np.isin(mine, found["a"])
+    groups = united(dataset.table, links)
+    return same, groups.isin(groups[copied]).to_numpy()
