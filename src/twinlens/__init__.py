@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from twinlens.evaluation.evaluate import evaluate
     from twinlens.finetuning.train import train
     from twinlens.pretraining.train import pretrain
+    from twinlens.reporting.audit_page import audit
     from twinlens.reporting.page import report
     from twinlens.splitting.split import split
     from twinlens.study.compare import compare
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
+    "audit": "twinlens.reporting.audit_page",
     "compare": "twinlens.study.compare",
     "demo": "twinlens.demonstration",
     "evaluate": "twinlens.evaluation.evaluate",
@@ -35,6 +37,7 @@ _HOME = {
 }
 
 __all__ = [
+    "audit",
     "compare",
     "demo",
     "evaluate",

@@ -23,6 +23,7 @@ app = typer.Typer(
 COMMANDS: dict[str, Callable[..., None]] = {
     "import": data.import_images,
     "split": data.split,
+    "audit": data.audit,
     "pretrain": model.pretrain,
     "train": model.train,
     "evaluate": model.evaluate,

@@ -21,6 +21,8 @@ from twinlens.auditing.duplicates import (
 from twinlens.auditing.features import features_of
 from twinlens.auditing.leakage import leaks, parts_of
 from twinlens.auditing.neighbours import (
+    COUNT,
+    DISAGREEMENT,
     RATIO,
     Nearest,
     doubtful_labels,
@@ -28,8 +30,9 @@ from twinlens.auditing.neighbours import (
     similar_images,
     whiten,
 )
+from twinlens.auditing.repair import repair, repairs
 from twinlens.auditing.transduction import seen_in_pretraining
-from twinlens.auditing.wording import sentences
+from twinlens.auditing.wording import sentences, warnings
 from twinlens.data.dataset import SKIPPED, Dataset
 from twinlens.data.groups import LINKS
 from twinlens.data.splits import Split
@@ -46,8 +49,10 @@ def inspect(
     encoder: str | None = None,
     weights: str = "random",
     device: str = "auto",
+    fix: bool = False,
+    keep: bool = True,
 ) -> dict[str, Any]:
-    """Audit a data set and some of its splits; keep the result beside the data set.
+    """Audit a data set and some of its splits.
 
     Args:
         dataset: What to audit. Of a table without images, splits and counts alone.
@@ -57,6 +62,8 @@ def inspect(
         encoder: Instead of theirs, a name in `ENCODERS` or ``timm/NAME``.
         weights: Its weights: a file, or "random".
         device: "auto", "cpu", "cuda" or "mps".
+        fix: Write a repaired split for each that leaks and has none yet, and audit it too.
+        keep: Write the result beside the data set.
 
     Returns:
         What ``audit/audit.json`` holds; docs/audit.md describes it.
@@ -67,12 +74,20 @@ def inspect(
     )
     neighbours = None if features is None else nearest(whiten(features))
     links = _links(dataset, neighbours)
+    of_splits = {split.name: _of_split(dataset, split, links) for split in splits}
+    if fix:
+        made = _repaired(dataset, splits, of_splits, links)
+        of_splits |= {split.name: _of_split(dataset, split, links) for split in made}
+        splits = [*splits, *made]
     findings: dict[str, Any] = {
         "data": _described(dataset),
         "settings": {
             "hash_radius": RADIUS,
             "correlation": CORRELATION,
             "neighbour_ratio": RATIO,
+            "neighbours": COUNT,
+            "disagreement": DISAGREEMENT,
+            "outlier_deviations": quality.DEVIATIONS,
             "features": source,
         },
         "skipped": _records(pd.read_csv(dataset.path / SKIPPED, dtype=str, keep_default_na=False)),
@@ -80,18 +95,56 @@ def inspect(
         "conflicts": np.flatnonzero(_conflicting(links)).tolist(),
         "doubtful_labels": _doubtful(dataset, neighbours),
         "quality": _outliers(dataset),
-        "splits": {split.name: _of_split(dataset, split, links) for split in splits},
+        "splits": of_splits,
+        "repaired": repairs(splits),
         "pretraining": [
             seen_in_pretraining(dataset, splits, Path(run), links) for run in pretrained
         ],
     }
-    findings["leaking"] = any(split["leaks"]["leaking"] for split in findings["splits"].values())
-    findings["summary"] = sentences(findings)
-    findings["seconds"] = time.monotonic() - began
-    with files.replacing(dataset.path / LINKS) as temporary:
-        links.to_parquet(temporary, index=False)
-    files.write_json(dataset.path / AUDIT, findings)
+    findings |= _judged(findings) | {"seconds": time.monotonic() - began}
+    if keep:
+        with files.replacing(dataset.path / LINKS) as temporary:
+            links.to_parquet(temporary, index=False)
+        files.write_json(dataset.path / AUDIT, findings)
     return findings
+
+
+def audit_of(dataset: Dataset, split: Split) -> dict[str, Any]:
+    """Return the findings on one split alone, and write nothing.
+
+    They come from the audit that lies beside the data set, if it is of the same images. Whether a
+    pretraining saw the test images is left to those who name one.
+    """
+    path = dataset.path / AUDIT
+    findings = files.read_json(path) if path.exists() else {}
+    if findings.get("data", {}).get("hash") != dataset.hash:
+        return inspect(dataset, [split], keep=False)
+    found = findings["splits"].get(split.name, {})
+    if found.get("hash") != split.hash:
+        links = pd.DataFrame(findings["links"], columns=["a", "b"])
+        found = _of_split(dataset, split, links)
+    findings |= {"splits": {split.name: found}, "repaired": repairs([split]), "pretraining": []}
+    return findings | _judged(findings)
+
+
+def _judged(findings: dict[str, Any]) -> dict[str, Any]:
+    """Say what the findings mean."""
+    leaking = any(split["leaks"]["leaking"] for split in findings["splits"].values())
+    said = {"warnings": warnings(findings), "summary": sentences(findings)}
+    return {"leaking": leaking, **said}
+
+
+def _repaired(
+    dataset: Dataset, splits: Sequence[Split], found: dict[str, Any], links: pd.DataFrame
+) -> list[Split]:
+    """Repair the splits that leak, save those of which a repair is audited too, and is clean."""
+    clean = [split for split in splits if not found[split.name]["leaks"]["leaking"]]
+    done = repairs(clean)
+    return [
+        repair(dataset, split, links)[0]
+        for split in splits
+        if split not in clean and done.get(split.name, {}).get("hash") != split.hash
+    ]
 
 
 def _links(dataset: Dataset, neighbours: Nearest | None) -> pd.DataFrame:

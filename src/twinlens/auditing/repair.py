@@ -1,5 +1,6 @@
 """A new split in which no group, and no near-duplicates, lie on two sides."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
@@ -47,9 +48,20 @@ def repair(dataset: Dataset, split: Split, links: pd.DataFrame) -> tuple[Split, 
         "moved": {str(move): int(number) for move, number in moves.items()},
         "dropped": int(target.isna().sum()),
     }
-    info = {"how": {"repaired": split.name, "hash": split.hash}, "notes": [in_words(done)]}
+    how = {"repaired": split.name, "hash": split.hash, **done}
+    info = {"how": how, "notes": [in_words(done)]}
     name = _free_name(dataset, f"{split.name}-fixed")
     return write_split(dataset.path, name, fixed.to_numpy(dtype=object), info), done
+
+
+def repairs(splits: Iterable[Split]) -> dict[str, dict[str, Any]]:
+    """Return by repaired split which of these repairs it: ``split``, and the rest of ``how``."""
+    made = {split.name: split.info.get("how") for split in splits}
+    return {
+        str(how["repaired"]): {"split": name, **how}
+        for name, how in made.items()
+        if isinstance(how, dict) and "repaired" in how
+    }
 
 
 def in_words(done: dict[str, Any]) -> str:

@@ -2,12 +2,35 @@
 
 from typing import Any
 
+from twinlens.auditing.repair import in_words
+
+
+def warnings(findings: dict[str, Any]) -> list[str]:
+    """Return why results on val and test may look better than they are, a sentence each."""
+    found = [
+        _leaking(name, split["leaks"])
+        for name, split in findings["splits"].items()
+        if split["leaks"]["leaking"]
+    ]
+    return found + [sentence for run in findings["pretraining"] for sentence in _seen(run)]
+
 
 def sentences(findings: dict[str, Any]) -> list[str]:
-    """Return what a person should know, a sentence each."""
-    found = [sentence for split in findings["splits"].items() for sentence in _of_split(*split)]
-    found += [sentence for run in findings["pretraining"] for sentence in _of_pretraining(run)]
+    """Return what a person should know, a sentence each: the `warnings` first."""
+    found = warnings(findings)
+    found += [
+        f"Split '{name}': no group and no near-duplicates lie on two sides."
+        for name, split in findings["splits"].items()
+        if not split["leaks"]["leaking"]
+    ]
+    found += [
+        f"Split '{done['split']}' repairs '{name}': {in_words(done)}"
+        for name, done in findings["repaired"].items()
+    ]
+    found += [_not_seen(run) for run in findings["pretraining"] if not _seen(run)]
     links, data = findings["links"], findings["data"]
+    if not data["groups_of_several"]:
+        found.append("No group has several images, so siblings of one lesion cannot be told.")
     count = {
         kind: sum(link["found_by"] == kind for link in links)
         for kind in ("pixels", "hash", "embedding")
@@ -27,43 +50,41 @@ def sentences(findings: dict[str, Any]) -> list[str]:
             + f"; {strangers:,} of them join two groups."
         )
     if findings["conflicts"]:
-        found.append(f"{_number(len(findings['conflicts']), 'pair')} of copies differ in label.")
+        found.append(f"Within {_number(len(findings['conflicts']), 'pair')} the two labels differ.")
     if findings["doubtful_labels"]:
         number = _number(len(findings["doubtful_labels"]), "label")
-        found.append(f"{number} disagree with what the nearest images are labelled.")
+        found.append(f"The nearest images speak against {number}.")
     if findings["quality"]:
-        found.append(f"{_number(len(findings['quality']), 'image')} stand out in quality.")
+        found.append(f"Standing out in quality: {_number(len(findings['quality']), 'image')}.")
     if findings["skipped"]:
         found.append(f"{_number(len(findings['skipped']), 'file')} could not be imported.")
     return found
 
 
-def _of_split(name: str, split: dict[str, Any]) -> list[str]:
-    leaks = split["leaks"]
-    if not leaks["leaking"]:
-        return [f"Split '{name}': no group and no near-duplicates lie on two sides."]
+def _leaking(name: str, leaks: dict[str, Any]) -> str:
     known = leaks["known"]["test"]
-    return [
+    return (
         f"Split '{name}' LEAKS: {_number(len(leaks['groups']), 'group')} and "
         f"{_number(len(leaks['links']), 'near-duplicate pair')} lie on two sides; "
-        f"{known['train']:.1%} of the test images have a sibling or copy in train, "
-        f"{known['any']:.1%} in train or unlabelled."
+        f"{100 * known['train']:.1f} % of the test images have a sibling or copy in train, "
+        f"{100 * known['any']:.1f} % in train or unlabelled."
+    )
+
+
+def _seen(run: dict[str, Any]) -> list[str]:
+    return [
+        f"TRANSDUCTIVE: the pretraining {run['run']} saw {parts['test']['same']:,} of the "
+        f"{parts['test']['images']:,} test images of split '{split}', and siblings or copies of "
+        f"{parts['test']['copy']:,} more."
+        for split, parts in run.get("seen", {}).items()
+        if parts["test"]["same"] or parts["test"]["copy"]
     ]
 
 
-def _of_pretraining(run: dict[str, Any]) -> list[str]:
+def _not_seen(run: dict[str, Any]) -> str:
     if "unknown" in run:
-        return [run["unknown"]]
-    result = []
-    for split, parts in run["seen"].items():
-        test = parts["test"]
-        if test["same"] or test["copy"]:
-            result.append(
-                f"TRANSDUCTIVE: the pretraining {run['run']} saw {test['same']:,} of the "
-                f"{test['images']:,} test images of split '{split}', and siblings or copies of "
-                f"{test['copy']:,} more."
-            )
-    return result or [f"The pretraining {run['run']} saw no test image, and no copy of one."]
+        return str(run["unknown"])
+    return f"The pretraining {run['run']} saw no test image, and no copy of one."
 
 
 def _number(count: int, noun: str) -> str:

@@ -1,4 +1,4 @@
-"""import and split."""
+"""import, split and audit."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,9 +8,11 @@ import typer
 import twinlens
 from twinlens.commands.options import (
     Dataset,
+    Device,
     Out,
     Overwrite,
     Seed,
+    Weights,
 )
 from twinlens.errors import UserError
 
@@ -112,6 +114,44 @@ def split(
         name=name,
     )
     _show(dataset, made)
+
+
+def audit(
+    dataset: Dataset,
+    split: Annotated[
+        list[str], typer.Option(help="Split to audit; default: every one. Repeatable.")
+    ] = [],  # noqa: B006
+    pretrained: Annotated[
+        list[Path],
+        typer.Option(help="Pretraining run: did it see test images? Its encoder finds neighbours."),
+    ] = [],  # noqa: B006
+    encoder: Annotated[
+        str | None, typer.Option(help="Finds neighbours instead, such as resnet18 or timm/NAME.")
+    ] = None,
+    weights: Weights = "random",
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit code 1 if anything leaks.")
+    ] = False,
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Write a split that does not leak for each that does.")
+    ] = False,
+    device: Device = "auto",
+) -> None:
+    """Look for copies, leakage, doubtful labels and poor images, before anything is trained."""
+    findings = twinlens.audit(
+        dataset,
+        splits=split,
+        pretrained=pretrained,
+        encoder=encoder,
+        weights=weights,
+        fix=fix,
+        device=device,
+    )
+    print("\n".join(findings["summary"]))
+    print(f"Pairs and figures: {dataset / 'audit' / 'audit.html'}")
+    print(f"All findings: {dataset / 'audit' / 'audit.json'}")
+    if strict and findings["warnings"]:
+        raise typer.Exit(1)
 
 
 def _show(dataset: Path, made: "list[Split]") -> None:

@@ -25,7 +25,8 @@ from twinlens.reporting.svg import (
 )
 from twinlens.reporting.wording import budget_title, decimal, interval, is_number, metric_title
 
-_LABEL_PX = 17  # a lane's label stands above its marks, so that marks have the whole width
+LABEL_PX = 17
+"""Height of a lane's label, which stands above its marks, so that they have the whole width."""
 
 
 def difference_panels(study: StoredStudy) -> list[Panel]:
@@ -69,19 +70,19 @@ def _numbers(values: object) -> list[float]:
 def _forest(
     study: StoredStudy, rows: list[tuple[str, float]], metric: str, limits: tuple[float, float]
 ) -> Markup:
-    lane = _LABEL_PX + 24
+    lane = LABEL_PX + 24
 
     def paint(axes: Axes) -> None:
-        _lanes(axes, height=lane * len(rows))
+        lanes(axes, height=lane * len(rows))
         axes.axvline(0, color=MUTED, linewidth=1)
         axes.set_xlim(limits)
         axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
         axes.set_xlabel("difference from the reference")
         for position, (arm, budget) in enumerate(rows):
             label = arm if len(study.budgets) == 1 else f"{arm}, {budget_title(budget)}"
-            _lane_label(axes, lane * position, label)
+            lane_label(axes, lane * position, label)
             entry = study.difference(arm, budget, metric) or {}
-            _interval_and_seeds(axes, entry, lane * position + _LABEL_PX + 9, study.arms.index(arm))
+            _interval_and_seeds(axes, entry, lane * position + LABEL_PX + 9, study.arms.index(arm))
 
     return draw(
         paint,
@@ -140,10 +141,10 @@ def class_panels(study: StoredStudy) -> list[Panel]:
 
 
 def _class_dots(study: StoredStudy, group: str, classes: list[str]) -> Markup:
-    lane = _LABEL_PX + 11 * len(study.arms) + 7
+    lane = LABEL_PX + 11 * len(study.arms) + 7
 
     def paint(axes: Axes) -> None:
-        _lanes(axes, height=lane * len(classes))
+        lanes(axes, height=lane * len(classes))
         axes.set_xlim(-0.02, 1.02)
         axes.set_xlabel("F1")
         for position, name in enumerate(classes):
@@ -151,7 +152,7 @@ def _class_dots(study: StoredStudy, group: str, classes: list[str]) -> Markup:
             _class_label(axes, study, name, top)
             for index, arm in enumerate(study.arms):
                 seeds = class_f1(study, arm, name)
-                y = top + _LABEL_PX + 11 * index + 5
+                y = top + LABEL_PX + 11 * index + 5
                 axes.plot(seeds, np.full(len(seeds), y), "o", color=colour(index), markersize=3.6,
                           alpha=0.4, markeredgewidth=0)  # fmt: skip
                 if seeds:
@@ -187,16 +188,16 @@ def _class_label(axes: Axes, study: StoredStudy, name: str, top: float) -> None:
     title = info.get("title") or ""
     words = [name, title if title.lower() != name.lower() else ""]
     words.append(f"{support:,} images" if support else "no test image")
-    _lane_label(axes, top, " · ".join(filter(None, words)), indent=17)
+    lane_label(axes, top, " · ".join(filter(None, words)), indent=17)
     chip = class_colour(info)
-    axes.plot(-0.004, top + _LABEL_PX / 2 - 1, "s", color=chip, markersize=8, clip_on=False,
+    axes.plot(-0.004, top + LABEL_PX / 2 - 1, "s", color=chip, markersize=8, clip_on=False,
               markeredgecolor=MUTED, markeredgewidth=0.6)  # fmt: skip
 
 
-def class_colour(info: dict[str, Any]) -> str:
-    """Return a class's own colour, or a grey if it has none that is valid."""
+def class_colour(info: dict[str, Any], default: str = RULE) -> str:
+    """Return a class's own colour, or the default if it has none that is valid."""
     given = info.get("colour")
-    return to_hex(given) if isinstance(given, str) and is_color_like(given) else RULE
+    return to_hex(given) if isinstance(given, str) and is_color_like(given) else default
 
 
 def _class_words(study: StoredStudy, group: str, classes: list[str]) -> str:
@@ -208,7 +209,7 @@ def _class_words(study: StoredStudy, group: str, classes: list[str]) -> str:
     return f"Mean F1 by class. {group.capitalize()} " + "; ".join(parts)
 
 
-def _lanes(axes: Axes, *, height: float) -> None:
+def lanes(axes: Axes, *, height: float) -> None:
     """Set up rows that are counted in pixels from the top."""
     axes.set_ylim(height, 0)
     axes.set_yticks([])
@@ -216,13 +217,14 @@ def _lanes(axes: Axes, *, height: float) -> None:
     axes.grid(axis="x")
 
 
-def _lane_label(axes: Axes, top: float, text: str, indent: float = 0) -> None:
+def lane_label(axes: Axes, top: float, text: str, indent: float = 0) -> None:
+    """Write the label of a row, cut to the width of the drawing."""
     room = int(axes.get_figure(root=True).get_size_inches()[0] * 72 / 6.4)  # type: ignore[union-attr]
     axes.annotate(
         text if len(text) <= room else text[: room - 1] + "…",
         (0, top),
         xycoords=("axes fraction", "data"),
-        xytext=(indent, -_LABEL_PX / 2),
+        xytext=(indent, -LABEL_PX / 2),
         textcoords="offset points",
         va="center",
         color=INK,

@@ -12,7 +12,7 @@ import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from twinlens.files import digest, write_text
-from twinlens.reporting import curves, figures, tables, wording
+from twinlens.reporting import curves, figures, pictures, tables, wording
 from twinlens.reporting.stored import StoredRun, StoredStudy, read_study
 from twinlens.reporting.svg import swatch
 
@@ -62,6 +62,8 @@ def render(template: str, **values: Any) -> str:
         metric=wording.metric_title,
         budget=wording.budget_title,
         decimal=wording.decimal,
+        breakable=wording.breakable,
+        shown=pictures.shown_of,
     )
     return environment.get_template(template).render(number=_numbering(), **values)
 
@@ -96,6 +98,7 @@ def content(study: StoredStudy) -> dict[str, Any]:
         "pretraining_terms": curves.loss_legend(terms),
         "has_floor": "floor" in terms,
         "fine_tuning_losses": curves.loss_panels(study, "train"),
+        "known": tables.known_table(study.audit["leaks"]["known"]) if study.audit else None,
         "openings": tables.records_table(study.results.get("test_openings") or []),
         "failures": tables.records_table(failures(study)),
         "runs": tables.runs_table(study),
@@ -150,7 +153,8 @@ def _highest_other(study: StoredStudy) -> str | None:
 
 def notices(study: StoredStudy) -> list[str]:
     """Return what a reader must know before believing a number."""
-    found = [str(run.data["notice"]) for run in study.runs if run.data.get("notice")]
+    found = list((study.audit or {}).get("warnings", []))
+    found += [str(run.data["notice"]) for run in study.runs if run.data.get("notice")]
     if any(_holds(run.info.get("config"), "images", "all") for run in study.runs_of("pretrain")):
         found.append(
             "Transductive: pretraining has seen the validation and test images, "

@@ -1,5 +1,6 @@
 """A finished study as it lies on disk: the only thing that a report reads."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -63,7 +64,7 @@ class StoredRun:
 
 @dataclass(frozen=True)
 class StoredStudy:
-    """The results of a study, its runs, and the planned runs that are not finished."""
+    """The results of a study, its runs, the planned runs that are not finished, and the audit."""
 
     folder: Path
     settings: dict[str, Any]
@@ -72,6 +73,7 @@ class StoredStudy:
     results: dict[str, Any]
     runs: list[StoredRun]
     unfinished: list[dict[str, str]]
+    audit: dict[str, Any] | None
 
     @property
     def title(self) -> str:
@@ -123,11 +125,7 @@ class StoredStudy:
     @property
     def class_groups(self) -> dict[str, list[str]]:
         """Classes by group, such as malignant and benign; one nameless group if none is known."""
-        groups: dict[str, list[str]] = {}
-        for name in self.classes:
-            group = str(self.class_info.get(name, {}).get("group") or "")
-            groups.setdefault(group, []).append(name)
-        return groups
+        return grouped(self.classes, self.class_info)
 
     def summary(self, arm: str, budget: float, metric: str) -> dict[str, Any] | None:
         """Return an arm's mean, spread and values over seeds, if it has a result."""
@@ -148,6 +146,17 @@ class StoredStudy:
             and (arm is None or arm in run.arms)
             and budget in (None, run.budget)
         ]
+
+
+def grouped(
+    classes: Sequence[str], class_info: Mapping[str, Mapping[str, Any]]
+) -> dict[str, list[str]]:
+    """Return classes by group; one nameless group if none is known."""
+    groups: dict[str, list[str]] = {}
+    for name in classes:
+        group = str(class_info.get(name, {}).get("group") or "")
+        groups.setdefault(group, []).append(name)
+    return groups
 
 
 def read_study(folder: Path) -> StoredStudy:
@@ -178,6 +187,7 @@ def read_study(folder: Path) -> StoredStudy:
         results=results,
         runs=runs,
         unfinished=unfinished,
+        audit=_if_there(folder / "audit.json"),
     )
 
 

@@ -154,6 +154,15 @@ def line_swatch(hex_colour: str, *, dashed: bool = False) -> Markup:
     )
 
 
+def square_swatch(hex_colour: str) -> Markup:
+    """Return a filled square for a legend: of a class's own colour, or one of the page's."""
+    fill = f"var(--{_VARIABLES[hex_colour]})" if hex_colour in _VARIABLES else hex_colour
+    return Markup(
+        '<svg class="swatch" viewBox="0 0 10 10" aria-hidden="true">'
+        f'<rect width="10" height="10" rx="1" style="fill:{fill}"/></svg>'
+    )
+
+
 def _number(index: int) -> int:
     return 1 + (index - 1) % (len(PALETTE) - 1) if index else 0
 

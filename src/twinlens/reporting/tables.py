@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from twinlens.reporting.stored import StoredRun, StoredStudy
+from twinlens.reporting.stored import StoredRun, StoredStudy, grouped
 from twinlens.reporting.svg import swatch
 from twinlens.reporting.wording import (
     MISSING,
@@ -21,6 +21,7 @@ from twinlens.reporting.wording import (
     p_value,
     plain,
     scientific,
+    share,
     spread,
 )
 
@@ -147,12 +148,20 @@ def _difference_cell(found: dict[str, Any] | None, *, is_test: bool) -> Cell:
 
 def counts_table(study: StoredStudy) -> Table | None:
     """Return the number of images by class and split, or None if no run has stored it."""
-    counts: dict[str, dict[str, int]] = study.data.get("counts") or {}
+    return class_counts(study.data.get("counts") or {}, study.classes, study.class_info)
+
+
+def class_counts(
+    counts: Mapping[str, Mapping[str, int]],
+    classes: Sequence[str],
+    class_info: Mapping[str, Mapping[str, Any]],
+) -> Table | None:
+    """Return the number of images by class and split, classes of a group together."""
     if not counts:
         return None
     splits = [name for name in _SPLITS if name in counts]
     splits += [name for name in counts if name not in splits]
-    known = {fact for info in study.class_info.values() for fact in info if info[fact]}
+    known = {fact for info in class_info.values() for fact in info if info[fact]}
     facts = {f: name for f, name in (("title", "Name"), ("group", "Group")) if f in known}
 
     def row(name: str, numbers: Iterable[int], info: Mapping[str, Any]) -> list[Cell]:
@@ -160,16 +169,26 @@ def counts_table(study: StoredStudy) -> Table | None:
         return [Cell(name), *words, *(number(count(n)) for n in numbers)]
 
     rows = [
-        row(name, [counts[s].get(name, 0) for s in splits], study.class_info.get(name, {}))
-        for classes in study.class_groups.values()
-        for name in classes
+        row(name, [counts[s].get(name, 0) for s in splits], class_info.get(name, {}))
+        for names in grouped(classes, class_info).values()
+        for name in names
     ]
-    bare = [sum(n for c, n in counts[s].items() if c not in study.classes) for s in splits]
+    bare = [sum(n for c, n in counts[s].items() if c not in classes) for s in splits]
     if any(bare):
         rows.append(row("without a label", bare, {}))
     rows.append(row("all", [sum(counts[s].values()) for s in splits], {}))
     head = [Cell(name) for name in ("Class", *facts.values())]
     return Table([*head, *(number(plain(name)) for name in splits)], rows)
+
+
+def known_table(known: Mapping[str, Mapping[str, float]]) -> Table:
+    """Return the shares of the val and test images that training may know."""
+    head = [Cell("Part"), *(number(place) for place in ("in train", "in unlabelled", "in either"))]
+    rows = [
+        [Cell(part), *(number(share(of[place])) for place in ("train", "unlabelled", "any"))]
+        for part, of in known.items()
+    ]
+    return Table(head, rows)
 
 
 def confusions(study: StoredStudy) -> list[Confusion]:

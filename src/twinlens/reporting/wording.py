@@ -1,8 +1,11 @@
 """Numbers and names as a reader wants to see them."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from markupsafe import Markup
 
 MISSING = "–"
 _MINUS = "−"
@@ -60,6 +63,20 @@ def p_value(p: float | None) -> str:
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 
+def share(fraction: float) -> str:
+    """Write a fraction in per cent, and a small one as more than nothing.
+
+    >>> share(0.0003), share(0.212)
+    ('0.03 %', '21.2 %')
+    """
+    return f"{100 * fraction:.1f} %" if fraction >= 0.001 else f"{100 * fraction:.1g} %"
+
+
+def percent(fraction: float) -> str:
+    """Write a fraction in whole per cent."""
+    return f"{100 * fraction:.0f} %"
+
+
 def count(number: float) -> str:
     """Write a whole number with thousands set apart."""
     return f"{int(number):,}"
@@ -110,6 +127,11 @@ def tick(value: float) -> str:
 def budget_title(fraction: float) -> str:
     """Write a label budget: the fraction of the labelled training images that is used."""
     return f"{100 * fraction:g} %"
+
+
+def breakable(name: str) -> Markup:
+    """Let a long id or file name break where its parts end."""
+    return Markup("<wbr>").join(re.split(r"(?<=[/_-])", name))
 
 
 def listing(words: Sequence[str]) -> str:

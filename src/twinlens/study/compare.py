@@ -11,6 +11,7 @@ from twinlens.data.dataset import open_dataset
 from twinlens.data.splits import open_split
 from twinlens.errors import UserError
 from twinlens.files import write_json, write_text
+from twinlens.study.audit import keep_audit
 from twinlens.study.check import check
 from twinlens.study.config import Study, as_yaml, read_study
 from twinlens.study.execute import execute
@@ -62,6 +63,7 @@ def compare(
     write_text(out / STUDY, as_yaml(checked))
     write_json(out / PLAN, [run.as_dict() for run in plan])
     write_json(out / ENVIRONMENT, environment(fabric))
+    keep_audit(out, data, split)
     failures = execute(plan, study=out, data=checked.data, split=split.name, device=device)
     write_json(out / RESULTS, collect(out, checked, plan, failures))
     return out

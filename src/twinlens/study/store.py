@@ -10,6 +10,7 @@ from twinlens.training.record import RUN
 STUDY = "study.yaml"
 PLAN = "plan.json"
 ENVIRONMENT = "environment.json"
+AUDIT = "audit.json"
 RESULTS = "results.json"
 
 
