@@ -158,13 +158,11 @@ def _links(dataset: Dataset, neighbours: Nearest | None) -> pd.DataFrame:
         parts.append(similar_images(neighbours))
     links = pd.concat(parts, ignore_index=True).drop_duplicates(["a", "b"])
     links = links.reset_index(drop=True)
-    known = dataset.table[["label", "group"]].astype(object)
-    known = known.where(known.notna(), None)
     for end in ("a", "b"):
-        rows = links[end].to_numpy()
-        links[f"label_{end}"] = known["label"].to_numpy()[rows]
-        links[f"group_{end}"] = known["group"].to_numpy()[rows]
-        links[end] = dataset.table["id"].to_numpy()[rows]
+        images = dataset.table.iloc[links[end].to_numpy()]
+        links[f"label_{end}"] = images["label"].to_numpy()
+        links[f"group_{end}"] = images["group"].to_numpy()
+        links[end] = images["id"].to_numpy()
     return links
 
 
@@ -197,7 +195,8 @@ def _with_ids(dataset: Dataset, table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
+    known = table.astype(object).where(table.notna(), None)
+    return [{str(key): value for key, value in row.items()} for row in known.to_dict("records")]
 
 
 def _described(dataset: Dataset) -> dict[str, Any]:

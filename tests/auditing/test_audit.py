@@ -1,0 +1,192 @@
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+import twinlens
+from twinlens.auditing.audit import AUDIT, inspect
+from twinlens.auditing.leakage import parts_of
+from twinlens.data.dataset import open_dataset
+from twinlens.data.groups import LINKS
+from twinlens.data.importing import import_images
+from twinlens.data.splits import open_split
+
+
+@pytest.fixture(scope="module")
+def archive(photographs, tmp_path_factory):
+    """A folder of 40 photographs, the first two of one patient, and some that are odd."""
+    folder = tmp_path_factory.mktemp("archive")
+    images = {f"{number:02}": image for number, image in enumerate(photographs[:40])}
+    images |= {
+        "copy": photographs[5],  # in test, while the original is in train
+        "mirror": photographs[6, :, ::-1],  # labelled otherwise
+        "unlabelled": photographs[7],
+        "blank": np.full((80, 80, 3), 128, dtype=np.uint8),
+    }
+    rows = ["image,label,group,split,age"]
+    for number, (name, image) in enumerate(images.items()):
+        Image.fromarray(image).save(folder / f"{name}.png")
+        label = {"copy": "y", "mirror": "y", "unlabelled": ""}.get(name, "xy"[number % 2])
+        split = {"00": "val", "copy": "test", "unlabelled": "unlabelled"}.get(name, "train")
+        split = "test" if number in range(30, 40) else split
+        group = "p" if number < 2 else ""
+        rows.append(f"{name}.png,{label},{group},{split},{20 + number}")
+    (folder / "broken.png").write_text("no image")
+    rows.append("broken.png,x,,train,30")
+    (folder / "labels.csv").write_text("\n".join(rows) + "\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def imported(archive, tmp_path_factory):
+    return import_images(archive, tmp_path_factory.mktemp("imported") / "data", size=80, workers=1)
+
+
+@pytest.fixture
+def dataset(imported, tmp_path):
+    shutil.copytree(imported.path, tmp_path / "data")
+    return open_dataset(tmp_path / "data")
+
+
+@pytest.fixture(scope="module")
+def audited(imported, tmp_path_factory):
+    """A data set of the archive that was audited without an encoder, and the findings."""
+    path = tmp_path_factory.mktemp("audited") / "data"
+    shutil.copytree(imported.path, path)
+    dataset = open_dataset(path)
+    return dataset, inspect(dataset, [open_split(dataset)])
+
+
+@pytest.fixture(scope="module")
+def found(audited):
+    return audited[1]
+
+
+def links_in(findings):
+    return {
+        (link["a"], link["b"]): (link["found_by"], link["how"], round(link["score"], 2))
+        for link in findings["links"]
+    }
+
+
+def test_what_is_found_lies_beside_the_data_set_as_json(audited):
+    dataset, found = audited
+    assert json.loads((dataset.path / AUDIT).read_text()) == found
+    assert {
+        "data", "settings", "skipped", "links", "conflicts", "doubtful_labels", "quality",
+        "splits", "pretraining", "leaking", "summary", "seconds",
+    } <= set(found)  # fmt: skip
+    assert found["data"]["images"] == 44
+    assert found["data"]["classes"] == {"x": 20, "y": 23}
+    assert found["data"]["unlabelled"] == 1
+    assert found["data"]["groups_of_several"] == 1
+    assert found["doubtful_labels"] is None
+    assert found["pretraining"] == []
+
+
+def test_files_that_were_skipped_are_listed(found):
+    (skipped,) = found["skipped"]
+    assert skipped["file"] == "broken.png"
+    assert skipped["reason"]
+
+
+def test_copies_are_linked_with_their_labels_and_groups(found):
+    links = links_in(found)
+    assert links[("05.png", "copy.png")] == ("pixels", "", 1.0)
+    assert links[("06.png", "mirror.png")][:2] == ("hash", "mirrored")
+    assert links[("07.png", "unlabelled.png")][0] == "pixels"
+    assert len(links) == 3
+    by_end = {link["b"]: link for link in found["links"]}
+    assert (by_end["mirror.png"]["label_a"], by_end["mirror.png"]["label_b"]) == ("x", "y")
+    assert by_end["mirror.png"]["group_b"] == "mirror.png"
+    assert by_end["unlabelled.png"]["label_b"] is None
+
+
+def test_copies_with_two_labels_are_in_conflict(found):
+    (place,) = found["conflicts"]  # a missing label contradicts nothing
+    assert found["links"][place]["b"] == "mirror.png"
+
+
+def test_what_stands_out_in_quality_is_named(found):
+    assert {"id": "blank.png", "why": "shows nothing"}.items() <= found["quality"][0].items()
+
+
+def test_leaks_and_composition_are_told_for_each_split(found):
+    split = found["splits"]["imported"]
+    assert found["leaking"] is split["leaks"]["leaking"] is True
+    assert [torn["group"] for torn in split["leaks"]["groups"]] == ["p"]
+    (across,) = split["leaks"]["links"]
+    assert found["links"][across]["b"] == "copy.png"
+    assert split["leaks"]["known"]["test"]["train"] == pytest.approx(1 / 11)
+    assert split["composition"]["test"]["images"] == 11
+    assert split["composition"]["val"]["attributes"]["age"]["mean"] == 20
+    assert split["part_of_linked"] == {
+        "05.png": "train", "copy.png": "test", "06.png": "train", "mirror.png": "train",
+        "07.png": "train", "unlabelled.png": "unlabelled",
+    }  # fmt: skip
+    assert "LEAKS" in found["summary"][0]
+
+
+def test_later_splits_keep_linked_images_together(dataset):
+    ends = np.flatnonzero(dataset.table["id"].isin(["06.png", "mirror.png"]))
+
+    def torn(name):
+        splits = twinlens.split(dataset.path, val=0.3, test=0.3, repeats=8, name=name)
+        return [parts_of(dataset, split)[ends].nunique() > 1 for split in splits]
+
+    assert any(torn("before"))
+    inspect(dataset, [])
+    assert not any(torn("after"))
+    links = pd.read_parquet(dataset.path / LINKS)
+    assert links["b"].tolist() == ["copy.png", "unlabelled.png", "mirror.png"]
+
+
+def test_an_audit_can_be_repeated(found, dataset):
+    again = inspect(dataset, [open_split(dataset)])
+    changed = {key for key in found if found[key] != again[key]}
+    assert changed <= {"data", "seconds"}
+    assert again["data"] | {"path": ""} == found["data"] | {"path": ""}
+
+
+def test_with_a_pretraining_labels_are_compared_and_its_images_looked_for(dataset, pretrained):
+    run = pretrained[1]
+    findings = inspect(dataset, [open_split(dataset)], pretrained=[run], device="cpu")
+    assert findings["settings"]["features"] == str(run)
+    assert isinstance(findings["doubtful_labels"], list)
+    assert links_in(findings)[("06.png", "mirror.png")][0] == "hash"
+    (pretraining,) = findings["pretraining"]
+    assert pretraining["run"] == str(run)
+    assert set(pretraining["seen"]["imported"]) == {"val", "test"}
+    assert json.loads((dataset.path / AUDIT).read_text()) == findings
+
+
+def test_a_label_that_its_neighbours_contradict_is_reported_with_names(dataset, monkeypatch):
+    features = np.repeat([[0.0], [1.0]], 22, axis=0)
+    table = dataset.table.assign(label=["x"] * 21 + ["y"] * 23)
+    monkeypatch.setattr("twinlens.auditing.audit.features_of", lambda *_, **__: (features, "mine"))
+    monkeypatch.setattr(dataset, "table", table)
+    (doubt,) = inspect(dataset, [])["doubtful_labels"]
+    expected = {"id": table["id"][21], "label": "y", "neighbours": "x", "agreement": 1.0}
+    assert doubt == expected
+
+
+def test_a_table_alone_is_audited_for_its_groups(archive, tmp_path):
+    table = import_images(archive, tmp_path / "data", table_only=True)
+    findings = inspect(table, [open_split(table)], encoder="resnet18")
+    assert findings["data"]["table_only"] is True
+    assert findings["links"] == findings["conflicts"] == []
+    assert findings["quality"] is findings["doubtful_labels"] is None
+    assert findings["settings"]["features"] is None
+    assert [torn["group"] for torn in findings["splits"]["imported"]["leaks"]["groups"]] == ["p"]
+    assert any("table alone" in sentence for sentence in findings["summary"])
+    assert json.loads((table.path / AUDIT).read_text()) == findings
+    assert len(twinlens.split(table.path, name="after")[0].rows["test"])
+
+
+def test_one_image_without_split_or_label_can_be_audited(photographs, data_of):
+    findings = inspect(data_of(photographs[:1]), [], encoder="resnet18", device="cpu")
+    assert findings["links"] == findings["quality"] == findings["doubtful_labels"] == []
+    assert findings["leaking"] is False
