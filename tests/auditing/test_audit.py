@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 import twinlens
-from twinlens.auditing.audit import AUDIT, inspect
+from twinlens.auditing.audit import AUDIT, audit_of, inspect
 from twinlens.auditing.leakage import parts_of
 from twinlens.data.dataset import open_dataset
 from twinlens.data.groups import LINKS
@@ -190,3 +190,42 @@ def test_one_image_without_split_or_label_can_be_audited(photographs, data_of):
     findings = inspect(data_of(photographs[:1]), [], encoder="resnet18", device="cpu")
     assert findings["links"] == findings["quality"] == findings["doubtful_labels"] == []
     assert findings["leaking"] is False
+
+
+def test_a_leaking_split_is_repaired_once(dataset):
+    split = open_split(dataset)
+    found = inspect(dataset, [split], fix=True)
+    assert found["leaking"] is True  # the old split still does
+    assert found["repaired"]["imported"]["split"] == "imported-fixed"
+    assert not found["splits"]["imported-fixed"]["leaks"]["leaking"]
+    assert any("repairs 'imported'" in sentence for sentence in found["summary"])
+    fixed = open_split(dataset, "imported-fixed")
+    again = inspect(dataset, [open_split(dataset, "imported"), fixed], fix=True)
+    assert set(again["splits"]) == {"imported", "imported-fixed"}
+    alone = inspect(dataset, [fixed], fix=True)
+    assert alone["leaking"] is False
+    assert sorted(path.stem for path in (dataset.path / "splits").glob("*.json")) == [
+        "imported",
+        "imported-fixed",
+    ]
+
+
+def test_an_audit_need_not_be_kept(dataset):
+    inspect(dataset, [open_split(dataset)], keep=False)
+    assert not (dataset.path / "audit").exists()
+
+
+def test_the_findings_on_one_split_are_those_of_the_whole_audit(dataset, found, monkeypatch):
+    imported = open_split(dataset)
+    alone = audit_of(dataset, imported)
+    assert not (dataset.path / "audit").exists()
+    assert alone["splits"] == found["splits"]
+    assert alone["links"] == found["links"]
+    (other,) = twinlens.split(dataset.path, val=0.2, test=0.2, name="other")
+    expected = inspect(dataset, [other], keep=False)
+    inspect(dataset, [imported])
+    monkeypatch.setattr("twinlens.auditing.audit.near_duplicates", None)  # the links are known
+    for split, whole in ((imported, found), (other, expected)):
+        alone = audit_of(dataset, split)
+        for key in ("splits", "leaking", "summary", "links"):
+            assert alone[key] == whole[key]

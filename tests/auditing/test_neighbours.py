@@ -63,7 +63,7 @@ def test_of_many_points_nearly_all_of_the_nearest_are_found():
     similarity = points @ points.T
     np.fill_diagonal(similarity, -np.inf)
     expected = np.argpartition(-similarity, 9, axis=1)[:, :10]
-    recall = np.mean([len(np.intersect1d(*both)) for both in zip(rows, expected, strict=True)]) / 10
+    recall = (rows[:, :, None] == expected[:, None]).any(axis=2).mean()
     assert recall > 0.95
     assert (np.diff(distances, axis=1) >= 0).all()
     assert (rows != np.arange(5000)[:, None]).all()

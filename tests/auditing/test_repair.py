@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from twinlens.auditing.leakage import leaks, parts_of
-from twinlens.auditing.repair import in_words, repair
+from twinlens.auditing.repair import in_words, repair, repairs
 from twinlens.data.groups import united
 from twinlens.data.splits import open_split, write_split
 from twinlens.data.table import SPLITS
@@ -57,7 +57,7 @@ some_images = st.lists(
 some_links = st.lists(st.tuples(st.integers(0, 26), st.integers(0, 26)), max_size=4)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
 @given(images=some_images, pairs=some_links)
 def test_a_repaired_split_leaks_no_more_and_is_the_same_elsewhere(split_of, images, pairs):
     dataset, split = split_of(images)
@@ -153,8 +153,17 @@ def test_a_repaired_split_says_what_was_done_under_a_name_of_its_own(split_of):
     fixed = open_split(dataset, "imported-fixed-3")
     assert fixed.info["how"]["repaired"] == "imported"
     assert fixed.info["how"]["hash"] == split.hash
-    assert (
-        "that lay on two sides were united; images moved: 1 from test to train"
-        in (fixed.info["notes"][0])
+    assert fixed.info["notes"][0] == (
+        "Groups on two sides that were united: 1; images moved: 1 from test to train; "
+        "dropped for want of a label: 0."
     )
     assert fixed.info["counts"]["train"] == {"x": 2}
+
+
+def test_it_is_known_which_split_repairs_which(split_of):
+    dataset, split = split_of([("a", "p", "x", "train"), ("b", "p", "x", "test")])
+    assert repairs([split]) == {}
+    fixed, done = repair(dataset, split, links_between())
+    reopened = open_split(dataset, fixed.name)
+    known = {"split": "imported-fixed", "repaired": "imported", "hash": split.hash, **done}
+    assert repairs([split, reopened]) == {"imported": known}

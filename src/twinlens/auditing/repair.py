@@ -68,7 +68,7 @@ def in_words(done: dict[str, Any]) -> str:
     """Say in a sentence what `repair` did."""
     moved = ", ".join(f"{number:,} from {move}" for move, number in done["moved"].items())
     return (
-        f"{done['groups']:,} groups that lay on two sides were united; images moved: "
+        f"Groups on two sides that were united: {done['groups']:,}; images moved: "
         f"{moved or 'none'}; dropped for want of a label: {done['dropped']:,}."
     )
 

@@ -47,7 +47,7 @@ def sentences(findings: dict[str, Any]) -> list[str]:
                 if findings["settings"]["features"]
                 else ""
             )
-            + f"; {strangers:,} of them join two groups."
+            + f"; {strangers:,} of them across groups."
         )
     if findings["conflicts"]:
         found.append(f"Within {_number(len(findings['conflicts']), 'pair')} the two labels differ.")
