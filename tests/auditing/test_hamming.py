@@ -2,7 +2,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from twinlens.auditing import hamming
@@ -58,6 +58,7 @@ some_hashes = st.lists(few_bits | st.integers(0, 2**64 - 1), max_size=40).map(
 )
 
 
+@settings(deadline=None)
 @given(members=some_hashes, queries=some_hashes, radius=st.integers(0, 64), most=st.integers(1, 9))
 def test_any_hashes_are_found(members, queries, radius, most):
     found = HammingIndex(members).within(queries, radius, most)

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from twinlens.auditing.hashing import VIEWS, View, grey, perceptual_hash, resampling
@@ -60,6 +60,7 @@ def test_the_hash_of_a_cropped_image_is_had_from_the_image(photographs):
         assert (differing(perceptual_hash(images, view), perceptual_hash(real)) == 0).mean() > 0.99
 
 
+@settings(deadline=None)
 @given(
     size=st.integers(8, 300),
     wanted=st.integers(1, 64),

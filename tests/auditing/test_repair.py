@@ -57,7 +57,9 @@ some_images = st.lists(
 some_links = st.lists(st.tuples(st.integers(0, 26), st.integers(0, 26)), max_size=4)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20, deadline=None
+)
 @given(images=some_images, pairs=some_links)
 def test_a_repaired_split_leaks_no_more_and_is_the_same_elsewhere(split_of, images, pairs):
     dataset, split = split_of(images)
