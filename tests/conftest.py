@@ -1,5 +1,6 @@
 """Fixtures that several layers share: tiny images, and the real ones where they are there."""
 
+import shutil
 from collections.abc import Callable, Sequence
 from io import BytesIO
 from pathlib import Path
@@ -11,6 +12,7 @@ from PIL import Image
 
 from twinlens.data.dataset import Dataset, open_dataset, write_dataset
 from twinlens.data.importing import import_images
+from twinlens.data.sources.phantom import phantom_image
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -108,6 +110,48 @@ def lesions(tmp_path: Path, dataset_of: Callable[..., Dataset]) -> Dataset:
     labels = diagnosis[lesion].astype(object)
     labels[random.random(3000) < 1 / 3] = None
     return dataset_of(tmp_path / "data", labels, [f"lesion{i}" for i in lesion])
+
+
+@pytest.fixture(scope="session")
+def _leaking(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("leaking")
+    images = [Image.fromarray(phantom_image(0, lesion, 0, size=48)) for lesion in range(40)]
+    parts = ["train", "test", "val", "unlabelled"] * 10
+    table = pd.DataFrame({"label": ["NV", "MEL", "BCC", "NV"] * 10, "part": parts})
+    table["lesion"] = [f"lesion {number}" for number in range(40)]
+    table["age"] = range(30, 70)
+    mirror = Image.Transpose.FLIP_LEFT_RIGHT
+    copies = pd.DataFrame(
+        [
+            ("NV", "test", "copy of 0", None),
+            ("NV", "val", "copy of 4", None),
+            ("BCC", "train", "copy of 1", None),
+            ("NV", "test", "lesion 12", 42),
+        ],
+        columns=table.columns,
+    )
+    images += [images[0], images[4].transpose(mirror), images[1].transpose(mirror)]
+    images.append(Image.fromarray(phantom_image(0, 40, 0, size=48)))
+    table = pd.concat([table, copies], ignore_index=True)
+    table["file"] = [f"{number:02d}.png" for number in range(len(table))]
+    for file, image in zip(table["file"], images, strict=True):
+        image.save(folder / file)
+    (folder / "44.png").write_text("no image")
+    table.loc[44] = ["NV", "train", "lesion 44", 50, "44.png"]
+    table.to_csv(folder / "table.csv", index=False)
+    columns = {"image": "file", "label": "label", "group": "lesion", "split": "part"}
+    import_images(folder, folder / "data", **columns, size=48, workers=1)
+    return folder / "data"
+
+
+@pytest.fixture
+def leaking(_leaking: Path, tmp_path: Path) -> Path:
+    """A data set of 44 synthetic images, with a split that leaks, and a broken file.
+
+    Images 40 to 42 are copies of 0, 4 and 1 on other sides; that of 1 has another label. The
+    groups do not say so. Image 43 is of the same lesion as 12, on another side.
+    """
+    return Path(shutil.copytree(_leaking, tmp_path / "leaking"))
 
 
 class Killed(BaseException):

@@ -11,7 +11,8 @@ from twinlens import cli
 from twinlens.data.dataset import open_dataset
 
 COMMANDS = (
-    "import", "split", "pretrain", "train", "evaluate", "predict", "compare", "report", "demo",
+    "import", "split", "audit", "pretrain", "train", "evaluate", "predict", "compare", "report",
+    "demo",
 )  # fmt: skip
 
 
@@ -74,12 +75,23 @@ def test_the_main_job_step_by_step(tmp_path):
     assert bad["error"] == "not an image in a known format"
 
 
+def test_an_audit_says_what_leaks_and_mends_it(leaking):
+    out = _run("audit", leaking, "--strict", code=1)
+    assert "Split 'imported' LEAKS: 1 group and 3 near-duplicate pairs" in out
+    assert str(leaking / "audit" / "audit.html") in out
+    assert "Split 'imported-fixed' repairs 'imported'" in _run("audit", leaking, "--fix")
+    out = _run("audit", leaking, "--split", "imported-fixed", "--strict")
+    assert "LEAKS" not in out
+    assert "Unknown split 'fixed'" in _run("audit", leaking, "--split", "fixed", code=2)
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
         (["import", "nowhere", "--out", "x"], "nowhere does not exist"),
         (["split", "nowhere"], "nowhere is not a data set"),
         (["train", "nowhere", "--out", "x"], "nowhere is not a data set"),
+        (["audit", "nowhere"], "nowhere is not a data set"),
         (["train", "x", "--out", "y", "--set", "epochs"], "--set epochs: write it as key=value"),
         (["train", "x", "--out", "y", "--set", "epoch=1"], "Did you mean 'epochs'"),
         (["import", "x", "--out", "y", "--split-map", "pool"], "THEIRS=OURS"),

@@ -1,5 +1,6 @@
 """A small study folder with invented numbers, in the layout that `twinlens compare` writes."""
 
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from sklearn.metrics import precision_recall_fscore_support
 
 from twinlens.files import write_json
 from twinlens.seeds import generator
+
+sys.path.insert(0, str(Path(__file__).parent))  # for html_page
 
 CLASSES = {
     "MEL": ("melanoma", "#b22222", "malignant"),

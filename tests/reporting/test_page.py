@@ -2,10 +2,10 @@ import json
 import re
 import shutil
 from collections.abc import Callable
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from html_page import Page
 
 from twinlens.files import read_json
 from twinlens.reporting import report, wording
@@ -13,52 +13,6 @@ from twinlens.reporting.page import content
 from twinlens.reporting.stored import read_study
 
 Build = Callable[..., Path]
-VOID = {"meta", "img", "br", "line", "hr"}
-
-
-class Page(HTMLParser):
-    """Collects what a browser would load and show, and checks that tags close in order."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        self.html = path.read_text(encoding="utf-8")
-        self.addresses: list[str] = []
-        self.ids: list[str] = []
-        self.tags: set[str] = set()
-        self.labels: list[str] = []
-        self.words: list[str] = []
-        self._open: list[str] = []
-        self.feed(self.html)
-        self.close()
-        assert not self._open
-
-    @property
-    def text(self) -> str:
-        return " ".join("".join(self.words).split())
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.add(tag)
-        for name, value in attrs:
-            if name in ("src", "href", "xlink:href", "data", "action", "srcset", "poster"):
-                self.addresses.append(value or "")
-            if name == "id":
-                self.ids.append(value or "")
-            if name == "aria-label":
-                self.labels.append(value or "")
-        if tag not in VOID:
-            self._open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.handle_starttag(tag, attrs)
-        if tag not in VOID:
-            self._open.pop()
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self._open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self._open[-1:] != ["style"]:
-            self.words.append(data)
 
 
 @pytest.fixture(scope="module")
@@ -297,3 +251,19 @@ def test_too_large_a_picture_is_named_instead(tmp_path: Path, build_study: Build
     page = Page(report(folder))
     assert "they are stored as runs/pretrain-1-0/views.png" in page.text
     assert "img" not in page.tags
+
+
+def test_the_audit_of_the_data_has_a_section_and_its_leaks_a_notice(
+    tmp_path: Path, build_study: Build
+) -> None:
+    folder = build_study(tmp_path / "study", pretrained=[], seeds=1)
+    assert "No audit of the data is stored" in Page(report(folder)).text
+    leak, calm = "Split 'robust' LEAKS: <b>12</b> groups.", "2 exact duplicates."
+    known = {part: {"train": 0.2, "unlabelled": 0.01, "any": 0.21} for part in ("val", "test")}
+    audit = {"warnings": [leak], "summary": [leak, calm], "leaks": {"known": known}}
+    (folder / "audit.json").write_text(json.dumps(audit))
+    page = Page(report(folder))
+    assert page.text.count(leak) == 2
+    assert page.text.index(leak) < page.text.index("Table 1.")
+    assert page.text.index("Audit of the data") < page.text.index(calm)
+    assert "test 20.0 % 1.0 % 21.0 %" in page.text

@@ -10,8 +10,11 @@ import yaml
 from scipy import stats
 from sklearn.metrics import balanced_accuracy_score
 
+from twinlens.data.dataset import open_dataset
+from twinlens.data.splits import open_split
 from twinlens.errors import UserError
 from twinlens.files import read_json
+from twinlens.reporting.page import report
 from twinlens.study import execute
 from twinlens.study.compare import compare
 from twinlens.study.store import read_plan, run_folder
@@ -75,6 +78,13 @@ def test_arms_share_what_they_should(finished):
     differ = {key for key in first["config"] if first["config"][key] != second["config"].get(key)}
     assert differ <= {"weights"}
     assert set(second["config"]) - set(first["config"]) == {"pretrained"}
+
+
+def test_the_audit_of_data_and_split_lies_beside_the_results(finished, phantoms):
+    data, audit = open_dataset(phantoms), read_json(finished / "audit.json")
+    assert (audit["data_hash"], audit["split_hash"]) == (data.hash, open_split(data).hash)
+    assert not audit["leaking"]
+    assert "Audit of the data" in report(finished).read_text()
 
 
 def test_a_finished_study_is_not_run_again(finished, study_file, monkeypatch):

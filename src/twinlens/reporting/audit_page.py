@@ -8,6 +8,7 @@ from typing import Any
 from twinlens.auditing.audit import AUDIT, inspect
 from twinlens.data.dataset import Dataset, open_dataset
 from twinlens.data.splits import open_split, split_names
+from twinlens.data.table import SPLITS
 from twinlens.files import write_text
 from twinlens.reporting import composition, pictures, tables
 from twinlens.reporting.page import render
@@ -126,8 +127,7 @@ def _of_split(
     parts, leaks = (findings["splits"][name][key] for key in ("composition", "leaks"))
     counts = {part: about["classes"] for part, about in parts.items()}
     torn = [
-        {"group": group["group"]}
-        | {part: f"{count(len(ids))}: {listing(ids[:3])}" for part, ids in group["images"].items()}
+        {"group": group["group"]} | {part: _first(group["images"].get(part, [])) for part in SPLITS}
         for group in leaks["groups"][:_RECORDS]
     ]
     return {
@@ -142,6 +142,10 @@ def _of_split(
         "legend": composition.class_legend(parts, colours),
         "attributes": composition.attributes_table(parts),
     }
+
+
+def _first(ids: list[str]) -> str:
+    return f"{count(len(ids))}: {', '.join(ids[:3])}" if ids else ""
 
 
 def _pretrained(findings: dict[str, Any]) -> list[dict[str, Any]]:
