@@ -109,6 +109,8 @@ def test_brightness_and_contrast_leave_a_hash_as_it_is(photographs):
     for changed in (images + 40, images * 0.6, images * 1.3 + 5):
         assert (differing(hashes, perceptual_hash(changed)) == 0).mean() > 0.95
         assert differing(hashes, perceptual_hash(changed)).max() <= 2
+    negative_mean = differing(hashes, perceptual_hash(images - 255))
+    assert (negative_mean == 1).mean() > 0.95  # the bit of the mean has no part in the others
 
 
 def test_encoding_and_resizing_change_few_bits(photographs, reencoded, resized):
