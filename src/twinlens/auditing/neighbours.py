@@ -16,6 +16,7 @@ from sklearn.decomposition import PCA
 
 from twinlens.auditing.duplicates import links_table
 from twinlens.console import progress
+from twinlens.seeds import generator
 from twinlens.types import Rows
 
 RATIO = 0.5
@@ -41,7 +42,7 @@ def whiten(features: Float[ndarray, "image feature"], seed: int = 0) -> Float[nd
 
     There are half as many as images at most: all of them would put the images at equal distances.
     """
-    chosen = np.random.default_rng(seed).permutation(len(features))[:_SAMPLE]
+    chosen = generator(seed, "whitening").permutation(len(features))[:_SAMPLE]
     dimensions = min(_DIMENSIONS, features.shape[1], len(chosen) // 2)
     with np.errstate(invalid="ignore"):  # shares of the variance, where there is none
         pca = PCA(dimensions, whiten=True, random_state=seed).fit(features[chosen])
@@ -142,7 +143,7 @@ def _neighbourhoods(
     if len(points) <= max(_EXACT, count):
         return [(everybody, everybody)]
     clusters = int(np.sqrt(len(points)))
-    sample = np.random.default_rng(seed).permutation(len(points))[:_SAMPLE]
+    sample = generator(seed, "clusters").permutation(len(points))[:_SAMPLE]
     kmeans = MiniBatchKMeans(clusters, random_state=seed, n_init=1, batch_size=4096)
     which = kmeans.fit(points[sample]).predict(points)
     order = np.argsort(which, kind="stable")
