@@ -94,7 +94,9 @@ def _lead(findings: dict[str, Any]) -> str:
         return "Results on these images may look better than they are."
     if not findings["splits"]:
         return "No split was audited, so nothing can be said about leakage."
-    return f"Nothing found that leaks, in {listing([*findings['splits']])}."
+    names = [*findings["splits"]]
+    where = listing(names) if len(names) <= 3 else f"{len(names)} splits"
+    return f"Nothing found that leaks, in {where}."
 
 
 def _key_numbers(dataset: Dataset, findings: dict[str, Any]) -> list[tuple[str, str, str]]:
