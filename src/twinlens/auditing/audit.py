@@ -40,6 +40,15 @@ from twinlens.data.splits import Split
 AUDIT = Path("audit") / "audit.json"
 """Where the audit of a data set lies in its folder."""
 
+SETTINGS = {
+    "hash_radius": RADIUS,
+    "correlation": CORRELATION,
+    "neighbour_ratio": RATIO,
+    "neighbours": COUNT,
+    "disagreement": DISAGREEMENT,
+    "outlier_deviations": quality.DEVIATIONS,
+}
+
 
 def inspect(
     dataset: Dataset,
@@ -81,15 +90,7 @@ def inspect(
         splits = [*splits, *made]
     findings: dict[str, Any] = {
         "data": _described(dataset),
-        "settings": {
-            "hash_radius": RADIUS,
-            "correlation": CORRELATION,
-            "neighbour_ratio": RATIO,
-            "neighbours": COUNT,
-            "disagreement": DISAGREEMENT,
-            "outlier_deviations": quality.DEVIATIONS,
-            "features": source,
-        },
+        "settings": SETTINGS | {"features": source},
         "skipped": _records(pd.read_csv(dataset.path / SKIPPED, dtype=str, keep_default_na=False)),
         "links": _records(links),
         "conflicts": np.flatnonzero(_conflicting(links)).tolist(),

@@ -17,9 +17,11 @@ def warnings(findings: dict[str, Any]) -> list[str]:
 
 def sentences(findings: dict[str, Any]) -> list[str]:
     """Return what a person should know, a sentence each: the `warnings` first."""
+    data = findings["data"]
+    kept_apart = "no group lies" if data["table_only"] else "no group and no near-duplicates lie"
     found = warnings(findings)
     found += [
-        f"Split '{name}': no group and no near-duplicates lie on two sides."
+        f"Split '{name}': {kept_apart} on two sides."
         for name, split in findings["splits"].items()
         if not split["leaks"]["leaking"]
     ]
@@ -28,27 +30,33 @@ def sentences(findings: dict[str, Any]) -> list[str]:
         for name, done in findings["repaired"].items()
     ]
     found += [_not_seen(run) for run in findings["pretraining"] if not _seen(run)]
-    links, data = findings["links"], findings["data"]
     if not data["groups_of_several"]:
         found.append("No group has several images, so siblings of one lesion cannot be told.")
+    if data["table_only"]:
+        found.append("Images were not looked at: the data set is a table alone.")
+    else:
+        found.append(_copies(findings))
+    return found + _oddities(findings)
+
+
+def _copies(findings: dict[str, Any]) -> str:
+    links = findings["links"]
     count = {
         kind: sum(link["found_by"] == kind for link in links)
         for kind in ("pixels", "hash", "embedding")
     }
-    if data["table_only"]:
-        found.append("Images were not looked at: the data set is a table alone.")
-    else:
-        strangers = sum(link["group_a"] != link["group_b"] for link in links)
-        found.append(
-            f"{_number(count['pixels'], 'exact duplicate')}, "
-            f"{_number(count['hash'], 'near-duplicate pair')} by hash"
-            + (
-                f", {_number(count['embedding'], 'similar pair')} by embedding"
-                if findings["settings"]["features"]
-                else ""
-            )
-            + f"; {strangers:,} of them across groups."
-        )
+    kinds = [
+        _number(count["pixels"], "exact duplicate"),
+        f"{_number(count['hash'], 'near-duplicate pair')} by hash",
+    ]
+    if findings["settings"]["features"]:
+        kinds.append(f"{_number(count['embedding'], 'similar pair')} by embedding")
+    strangers = sum(link["group_a"] != link["group_b"] for link in links)
+    return f"{', '.join(kinds)}; {strangers:,} of them across groups."
+
+
+def _oddities(findings: dict[str, Any]) -> list[str]:
+    found = []
     if findings["conflicts"]:
         found.append(f"Within {_number(len(findings['conflicts']), 'pair')} the two labels differ.")
     if findings["doubtful_labels"]:
