@@ -4,9 +4,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from twinlens.pretraining.precision import in_full_precision
 from twinlens.types import Embeddings
 
 
+@in_full_precision
 def barlow_twins(
     z1: Embeddings, z2: Embeddings, *, lambda_: float | None = None, eps: float = 1e-5
 ) -> tuple[Tensor, dict[str, Tensor]]:
@@ -25,17 +27,15 @@ def barlow_twins(
         redundancy's "floor".
     """
     n, d = z1.shape
-    with torch.autocast(z1.device.type, enabled=False):
-        C = cross_correlation(_full(z1), _full(z2), eps=eps)
-        diagonal = C.diagonal()
-        invariance = (diagonal - 1).square().sum()
-        redundancy = C.square().sum() - diagonal.square().sum()
-        loss = invariance + (1 / d if lambda_ is None else lambda_) * redundancy
-    floor = torch.tensor(redundancy_floor(n, d))
+    C = cross_correlation(z1, z2, eps=eps)
+    diagonal = C.diagonal()
+    invariance = (diagonal - 1).square().sum()
+    redundancy = C.square().sum() - diagonal.square().sum()
+    loss = invariance + (1 / d if lambda_ is None else lambda_) * redundancy
     return loss, {
         "invariance": invariance.detach(),
         "redundancy": redundancy.detach(),
-        "floor": floor,
+        "floor": torch.tensor(redundancy_floor(n, d)),
     }
 
 
@@ -60,7 +60,3 @@ def redundancy_floor(n: int, d: int) -> float:
     of which the diagonal holds d.
     """
     return max(0.0, d * d / (n - 1) - d) if n > 1 else 0.0
-
-
-def _full(z: Embeddings) -> Embeddings:
-    return z if z.dtype == torch.float64 else z.float()
