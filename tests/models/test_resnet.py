@@ -7,7 +7,15 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from twinlens.models.resnet import Bottleneck, ResNet, resnet18, resnet34, resnet50
+from twinlens.models.resnet import (
+    Bottleneck,
+    ResNet,
+    resnet18,
+    resnet34,
+    resnet50,
+    resnet50x2,
+    resnet200x2,
+)
 
 BUILDERS = {"resnet18": resnet18, "resnet34": resnet34, "resnet50": resnet50}
 DEPTHS = {"resnet18": (2, 2, 2, 2), "resnet34": (3, 4, 6, 3), "resnet50": (3, 4, 6, 3)}
@@ -81,6 +89,40 @@ def test_width_multiplies_every_channel():
     for key, tensor in plain.items():
         assert double[key].shape[:1] == tuple(2 * size for size in tensor.shape[:1])
     assert double["layer4.0.conv3.weight"].shape == (4096, 1024, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("build", "depths", "millions"),
+    # VICReg's table of models says 93 and 250 million
+    [(resnet50x2, (3, 4, 6, 3), 93.9), (resnet200x2, (3, 24, 36, 3), 250.1)],
+)
+def test_wide_networks_have_the_published_size(build, depths, millions):
+    with torch.device("meta"):
+        network = build()
+    parameters = sum(tensor.numel() for tensor in network.parameters())
+    assert parameters == wide_bottleneck_parameters(depths)
+    assert parameters / 1e6 == pytest.approx(millions, abs=0.05)
+    assert network.layer4[-1].conv3.weight.shape == (4096, 1024, 1, 1)
+
+
+def wide_bottleneck_parameters(depths: tuple[int, ...]) -> int:
+    """Count from the architecture's definition alone; a BatchNorm has two numbers a channel."""
+    total, inputs = 3 * 128 * 7 * 7 + 2 * 128, 128
+    for stage, depth in enumerate(depths):
+        inner = 128 * 2**stage
+        outputs = 4 * inner
+        total += inputs * outputs + 2 * outputs  # the first block's projection
+        for _ in range(depth):
+            total += inputs * inner + 9 * inner * inner + inner * outputs
+            total += 2 * (inner + inner + outputs)
+            inputs = outputs
+    return total
+
+
+def test_width_2_equals_the_functional_reference(monkeypatch):
+    monkeypatch.setitem(BUILDERS, "wide", lambda: ResNet(Bottleneck, (1, 1, 1, 1), width=2))
+    monkeypatch.setitem(DEPTHS, "wide", (1, 1, 1, 1))
+    test_equals_the_functional_reference("wide")
 
 
 def test_convolutions_start_from_kaimings_fan_out():

@@ -11,7 +11,7 @@ from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from twinlens.errors import UserError, require, unknown
 from twinlens.models.initialisation import seeded_initialisation
-from twinlens.models.resnet import resnet18, resnet34, resnet50
+from twinlens.models.resnet import resnet18, resnet34, resnet50, resnet50x2, resnet200x2
 from twinlens.types import Features, Images
 
 RGB = tuple[float, float, float]
@@ -46,6 +46,8 @@ ENCODERS: dict[str, EncoderSpec] = {
     "resnet18": EncoderSpec(resnet18, feature_dim=512),
     "resnet34": EncoderSpec(resnet34, feature_dim=512),
     "resnet50": EncoderSpec(resnet50, feature_dim=2048),
+    "resnet50x2": EncoderSpec(resnet50x2, feature_dim=4096),
+    "resnet200x2": EncoderSpec(resnet200x2, feature_dim=4096),
 }
 
 

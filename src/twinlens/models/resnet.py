@@ -121,3 +121,13 @@ def resnet34() -> ResNet:
 def resnet50() -> ResNet:
     """Build ResNet-50: 2048 features."""
     return ResNet(Bottleneck, (3, 4, 6, 3))
+
+
+def resnet50x2() -> ResNet:
+    """Build ResNet-50 with every channel doubled (VICReg): 4096 features."""
+    return ResNet(Bottleneck, (3, 4, 6, 3), width=2)
+
+
+def resnet200x2() -> ResNet:
+    """Build ResNet-200 with every channel doubled (VICReg): 4096 features."""
+    return ResNet(Bottleneck, (3, 24, 36, 3), width=2)
