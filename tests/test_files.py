@@ -89,3 +89,16 @@ def test_only_what_is_ours_is_overwritten_and_only_when_asked(tmp_path):
         (work / "m").write_text("new")
     assert [p.name for p in out.iterdir()] == ["m"]
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_folder_is_put_back_after_a_kill_between_the_two_renames(tmp_path):
+    with files.building(tmp_path / "out", marker="marker") as work:
+        (work / "marker").write_text("first")
+    (tmp_path / "out").rename(tmp_path / "out.old")
+    with (
+        pytest.raises(UserError, match="exists already"),
+        files.building(tmp_path / "out", marker="marker"),
+    ):
+        pass
+    assert (tmp_path / "out" / "marker").read_text() == "first"
+    assert not (tmp_path / "out.old").exists()

@@ -81,6 +81,7 @@ def building(
         UserError: `out` exists and may not be replaced, or an interrupted attempt waits there.
     """
     out = out.resolve()
+    put_back(out)
     if out.is_file():
         raise UserError(f"{out} is a file: choose a folder for --out.")
     work = out.with_name(out.name + ".partial")
@@ -102,12 +103,22 @@ def building(
         if not _worth_resuming(work, keep):
             shutil.rmtree(work, ignore_errors=True)
         raise
-    old = out.with_name(out.name + ".old")
+    old = _old(out)
     shutil.rmtree(old, ignore_errors=True)
     if out.exists():
         out.rename(old)
     work.rename(out)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def put_back(out: Path) -> None:
+    """Put a folder back in its place if `building` was killed between its two renames."""
+    if _old(out).exists() and not out.exists():
+        _old(out).rename(out)
+
+
+def _old(out: Path) -> Path:
+    return out.with_name(out.name + ".old")
 
 
 def _worth_resuming(work: Path, keep: str) -> bool:
