@@ -104,6 +104,11 @@ def from_preset(
     return parse(model, presets[preset] | dict(settings), where=where)
 
 
+def keys(model: type[BaseModel]) -> list[str]:
+    """Return a configuration's keys as files write them."""
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
 def _sentence(model: type[BaseModel], problem: dict[str, Any]) -> str:
     path = [part for part in problem["loc"] if isinstance(part, str | int)]
     key = ".".join(map(str, path))
@@ -127,7 +132,7 @@ def _fields(model: type[BaseModel], path: list[str | int]) -> list[str]:
             continue
         inner = _model_in(model.model_fields[name].annotation)
         model = inner or model
-    return list(model.model_fields)
+    return keys(model)
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:

@@ -29,7 +29,7 @@ def pretrain(
     out: Out,
     encoder: Annotated[str, typer.Option(help="Such as resnet18 or timm/NAME.")] = "resnet50",
     weights: Weights = "random",
-    method: Annotated[str, typer.Option(help="The self-supervised method.")] = "barlow_twins",
+    method: Annotated[str, typer.Option(help="barlow_twins, simclr or vicreg.")] = "barlow_twins",
     images: Annotated[str, typer.Option(help="unlabelled (with train) or train.")] = "unlabelled",
     preset: Preset = "robust",
     set_: Set = [],  # noqa: B006

@@ -1,24 +1,24 @@
-"""What can be chosen for a pretraining, and the presets."""
+"""What can be chosen for a pretraining, by method, and the presets."""
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
-from twinlens.config import Config
+from twinlens.config import Config, from_preset, keys
+from twinlens.errors import UserError, unknown
 from twinlens.training.device import Precision
 
 
 class Pretraining(Config):
-    """Numbers of a self-supervised pretraining (protocol: section 3.3 and Table 7 of the paper).
+    """Numbers of every self-supervised pretraining (section 3.3 and Table 7 of the paper).
 
     Attributes:
-        method: A name in `METHODS`.
+        method: A name in `SETTINGS`, which says what the method adds to these numbers.
         epochs: Epochs of one-cycle training; 0 leaves the encoder as it was.
         batch_size: Images a step; each gives two views. A last partial batch is dropped.
         projector: Output dimensions of the projector's layers.
         projector_bias: Whether they have a bias.
-        lambda_: Weight of the redundancy term, written `lambda` in files; null for 1/d.
-        eps: Added to the variance where embeddings are standardised.
         joint_forward: Both views pass the network as one batch, sharing BatchNorm's statistics.
         views: A name in `views.recipes.PAIRS`.
         view_changes: Numbers of `ViewRecipe` that differ from it, in both views.
@@ -32,13 +32,11 @@ class Pretraining(Config):
         precision: "fp32", "bf16" or "auto" (bf16 where the processor has it).
     """
 
-    method: str = "barlow_twins"
+    method: str
     epochs: NonNegativeInt = 40
     batch_size: int = Field(256, ge=2)
     projector: tuple[PositiveInt, ...] = Field((1024, 1024, 1024), min_length=1)
     projector_bias: bool = False
-    lambda_: PositiveFloat | None = Field(0.0051, alias="lambda")
-    eps: NonNegativeFloat = 1e-5
     joint_forward: bool = False
     views: str = "robust"
     view_changes: dict[str, Any] = Field(default={})
@@ -52,27 +50,102 @@ class Pretraining(Config):
     precision: Precision = "auto"
 
 
+class BarlowTwins(Pretraining):
+    """Numbers of Barlow Twins.
+
+    Attributes:
+        lambda_: Weight of the redundancy term, written `lambda` in files; null for 1/d.
+        eps: Added to the variance where embeddings are standardised.
+    """
+
+    method: Literal["barlow_twins"] = "barlow_twins"
+    lambda_: PositiveFloat | None = Field(0.0051, alias="lambda")
+    eps: NonNegativeFloat = 1e-5
+
+
+class VICReg(Pretraining):
+    """Numbers of VICReg: the weights of its terms."""
+
+    method: Literal["vicreg"] = "vicreg"
+    invariance: NonNegativeFloat = 25.0
+    variance: NonNegativeFloat = 25.0
+    covariance: NonNegativeFloat = 1.0
+
+
+class SimCLR(Pretraining):
+    """Numbers of SimCLR, whose projector is two layers and narrow at the end.
+
+    Attributes:
+        temperature: Divides the cosines; the lower, the more the nearest other images count.
+    """
+
+    method: Literal["simclr"] = "simclr"
+    projector: tuple[PositiveInt, ...] = Field((1024, 128), min_length=1)
+    temperature: PositiveFloat = 0.5
+
+
+SETTINGS: dict[str, type[Pretraining]] = {
+    "barlow_twins": BarlowTwins,
+    "simclr": SimCLR,
+    "vicreg": VICReg,
+}
+"""What can be chosen for each method."""
+
 _PAPER: dict[str, Any] = {
     "epochs": 100,
     "batch_size": 128,
-    "projector": (8192, 8192, 8192),
-    "lambda": None,
     "views": "paper",
     "weight_decay": 0.0,
     "normalise": False,
 }
 
-PRESETS: dict[str, dict[str, Any]] = {
-    "robust": {},
-    "paper": _PAPER,
-    "paper-code": _PAPER
-    | {
-        "projector_bias": True,
-        "eps": 0.0,
-        "joint_forward": True,
-        "views": "paper-code",
-        "frozen_batchnorm": False,
-        "weight_decay": 0.01,
-        "precision": "fp32",
-    },
+_PAPER_CODE: dict[str, Any] = _PAPER | {
+    "projector_bias": True,
+    "joint_forward": True,
+    "views": "paper-code",
+    "frozen_batchnorm": False,
+    "weight_decay": 0.01,
+    "precision": "fp32",
 }
+
+_WIDE: dict[str, Any] = {"projector": (8192, 8192, 8192)}
+
+PRESETS: dict[str, dict[str, dict[str, Any]]] = {
+    "barlow_twins": {
+        "robust": {},
+        "paper": _PAPER | _WIDE | {"lambda": None},
+        "paper-code": _PAPER_CODE | _WIDE | {"lambda": None, "eps": 0.0},
+    },
+    "simclr": {
+        "robust": {},
+        "paper": _PAPER | {"projector": (2048, 128)},
+        "paper-code": _PAPER_CODE | {"projector": (2048, 128)},
+    },
+    "vicreg": {"robust": {}, "paper": _PAPER | _WIDE, "paper-code": _PAPER_CODE | _WIDE},
+}
+"""What differs from the defaults, by method and preset."""
+
+
+def configure(preset: str, settings: Mapping[str, Any], *, where: str) -> Pretraining:
+    """Return the numbers of a pretraining: its method's, a preset's, and some changed.
+
+    Args:
+        preset: "robust", "paper" or "paper-code".
+        settings: What differs from the preset; "method" chooses the method.
+        where: File or option that the settings came from, for the error.
+
+    Raises:
+        UserError: A name is unknown, a value wrong, or a setting belongs to another method.
+    """
+    method = str(settings.get("method", "barlow_twins"))
+    if method not in SETTINGS:
+        raise UserError(f"{where}: {unknown('method', method, SETTINGS)}")
+    own = keys(SETTINGS[method])
+    for other, model in SETTINGS.items():
+        for key in settings:
+            if key in keys(model) and key not in own:
+                raise UserError(
+                    f"{where}: '{key}' is a setting of the method {other}, not of {method}: "
+                    f"leave it out, or choose method={other}."
+                )
+    return from_preset(SETTINGS[method], PRESETS[method], preset, settings, where=where)

@@ -10,7 +10,6 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from twinlens.config import from_preset
 from twinlens.data.batches import Batches, Reader, reader
 from twinlens.data.dataset import Dataset, open_dataset
 from twinlens.data.splits import Split, open_split, unlabelled_rows
@@ -20,7 +19,9 @@ from twinlens.models.encoders import NOT_NORMALISED, Encoder, build_encoder
 from twinlens.models.heads import projector
 from twinlens.models.weights import load_weights, save_tensors
 from twinlens.pretraining.barlow_twins import barlow_twins
-from twinlens.pretraining.config import PRESETS, Pretraining
+from twinlens.pretraining.config import Pretraining, configure
+from twinlens.pretraining.simclr import simclr
+from twinlens.pretraining.vicreg import vicreg
 from twinlens.seeds import derive, generator
 from twinlens.training.device import environment, make_fabric
 from twinlens.training.loop import CHECKPOINT, Loss, Phase, adamw, choose_lr, train
@@ -32,12 +33,17 @@ from twinlens.views.recipes import named_pair, normalise, two_views
 
 ENCODER = "encoder.safetensors"
 
-MethodLoss = Callable[[Embeddings, Embeddings, Pretraining], tuple[Tensor, dict[str, Tensor]]]
+MethodLoss = Callable[[Embeddings, Embeddings, Any], tuple[Tensor, dict[str, Tensor]]]
 
 METHODS: dict[str, MethodLoss] = {
     "barlow_twins": lambda z1, z2, c: barlow_twins(z1, z2, lambda_=c.lambda_, eps=c.eps),
+    "simclr": lambda z1, z2, c: simclr(z1, z2, temperature=c.temperature),
+    "vicreg": lambda z1, z2, c: vicreg(
+        z1, z2, invariance=c.invariance, variance=c.variance, covariance=c.covariance
+    ),
 }
-"""From the embeddings of both views to the loss and the terms that are worth watching."""
+"""From the embeddings of both views, and the method's numbers in `pretraining.config.SETTINGS`, to
+the loss and the terms that are worth watching."""
 
 IMAGES: dict[str, Callable[[Split], Rows]] = {
     "unlabelled": unlabelled_rows,
@@ -86,8 +92,9 @@ def pretrain(
         encoder: A name in `ENCODERS`, or ``timm/NAME``.
         weights: "random", or a file with the encoder's weights.
         images: A name in `IMAGES`.
-        preset: A name in `pretraining.config.PRESETS`.
-        settings: Fields of `Pretraining` that differ from the preset.
+        preset: "robust", "paper" or "paper-code".
+        settings: What differs from the preset; "method" is a name in `METHODS`, the rest fields
+            of its model in `pretraining.config.SETTINGS`.
         split: Name of the split; None for the only one.
         seed: Everything random derives from it.
         device: "auto", "cpu", "cuda" or "mps".
@@ -151,24 +158,11 @@ def pretrain(
 
 
 def _checked(preset: str, settings: dict[str, Any], images: str) -> Pretraining:
-    config = from_preset(
-        Pretraining, PRESETS, preset, settings, where="Settings of the pretraining"
-    )
-    check_names(config)
+    config = configure(preset, settings, where="Settings of the pretraining")
+    named_pair(config.views, config.view_changes)
     if images not in IMAGES:
         raise unknown("choice of images", images, IMAGES)
     return config
-
-
-def check_names(config: Pretraining) -> None:
-    """Check that method and views exist.
-
-    Raises:
-        UserError: Lists the valid names.
-    """
-    if config.method not in METHODS:
-        raise unknown("method", config.method, METHODS)
-    named_pair(config.views, config.view_changes)
 
 
 def _picture(path: Path, data: Dataset, rows: Rows, config: Pretraining, seed: int) -> None:

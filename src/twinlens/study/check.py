@@ -6,19 +6,19 @@ from twinlens.data.splits import Split
 from twinlens.errors import UserError
 from twinlens.models.encoders import build_encoder
 from twinlens.models.weights import load_weights
-from twinlens.pretraining.train import IMAGES, check_names
+from twinlens.pretraining.train import IMAGES
 from twinlens.seeds import derive
 from twinlens.splitting.budget import budget
 from twinlens.study.config import Study
-from twinlens.views.recipes import named_recipe
+from twinlens.views.recipes import named_pair, named_recipe
 
 
 def check(study: Study, data: Dataset, split: Split) -> None:
     """Build what each arm starts from, and its smallest batches.
 
     Raises:
-        UserError: An encoder, method, recipe of views or weight file is wrong, a batch cannot be
-            filled, or there are no test images. It names the arm.
+        UserError: An encoder, recipe of views or weight file is wrong, a batch cannot be filled,
+            or there are no test images. It names the arm.
     """
     if not len(split.rows["test"]):
         raise UserError(
@@ -38,7 +38,7 @@ def _check_arm(study: Study, arm: str, data: Dataset, split: Split) -> None:
     encoder = build_encoder(study.arms[arm].encoder or study.encoder, seed=0)
     load_weights(encoder, study.arms[arm].weights)
     if pretraining:
-        check_names(pretraining)
+        named_pair(pretraining.views, pretraining.view_changes)
         rows = IMAGES[study.arms[arm].images](split)
         Batches(rows, batch_size=pretraining.batch_size, seed=0)
     if training.tuning != "probe":

@@ -11,8 +11,7 @@ from twinlens.errors import unknown
 from twinlens.evaluation.metrics import METRICS
 from twinlens.finetuning.config import PRESETS as FINE_TUNING_PRESETS
 from twinlens.finetuning.config import FineTuning
-from twinlens.pretraining.config import PRESETS as PRETRAINING_PRESETS
-from twinlens.pretraining.config import Pretraining
+from twinlens.pretraining.config import Pretraining, configure
 from twinlens.pretraining.train import IMAGES
 from twinlens.training.device import Precision
 
@@ -140,8 +139,7 @@ class Study(Config):
         if own is None:
             return None
         settings = {**self.pretrain, **own, "precision": self.precision}
-        where = f"Pretraining of the arm '{arm}'"
-        return from_preset(Pretraining, PRETRAINING_PRESETS, self.preset, settings, where=where)
+        return configure(self.preset, settings, where=f"Pretraining of the arm '{arm}'")
 
     def training(self, arm: str) -> FineTuning:
         """Return the resolved training of an arm."""
