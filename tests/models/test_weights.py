@@ -2,6 +2,7 @@
 
 import pickle
 from collections import OrderedDict
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,10 @@ from safetensors.torch import save_file
 
 from twinlens.errors import UserError
 from twinlens.files import sha256
+from twinlens.models import weights as module
 from twinlens.models.encoders import Encoder, build_encoder
-from twinlens.models.weights import load_weights, save_tensors
+from twinlens.models.published import WEIGHTS, Published
+from twinlens.models.weights import cached, load_weights, match, save_tensors
 
 Tensors = dict[str, torch.Tensor]
 
@@ -77,6 +80,45 @@ def test_drops_a_classifier_and_reports_it(encoder, other, tmp_path, head):
     report = load_weights(encoder, tmp_path / "w.safetensors")
     assert report["dropped"] == sorted(extra)
     assert report["matched"] == len(other)
+
+
+def test_says_what_was_matched(encoder, other, tmp_path, capsys):
+    saved = {f"module.{key}": tensor for key, tensor in other.items()}
+    saved |= {"module.fc.weight": torch.zeros(10, 4), "module.fc.bias": torch.zeros(10)}
+    torch.save({"model": saved, "epoch": 9}, tmp_path / "full.pth")
+    load_weights(encoder, tmp_path / "full.pth")
+    assert_loaded(encoder, other)
+    said = "full.pth: loaded 6 of 6 tensors; dropped module.fc.weight, module.fc.bias\n"
+    assert capsys.readouterr().err == said
+
+
+def test_counters_that_a_file_lacks_are_not_counted(encoder, other, tmp_path, capsys):
+    save_file(
+        {k: t for k, t in other.items() if "num_batches" not in k}, tmp_path / "w.safetensors"
+    )
+    load_weights(encoder, tmp_path / "w.safetensors")
+    assert "loaded 5 of 5 tensors\n" in capsys.readouterr().err
+
+
+def test_a_full_checkpoint_of_fastai_keys_loads_the_same_network(tmp_path):
+    first, second = (build_encoder("resnet18", seed) for seed in (0, 1))
+    index = {"conv1": "0", "bn1": "1"} | {f"layer{n}": str(n + 3) for n in range(1, 5)}
+    saved = {"projector.0.weight": torch.zeros(3)}
+    for key, tensor in first.state_dict().items():
+        layer, _, rest = key.partition(".")
+        saved[f"encoder.{index[layer]}.{rest}"] = tensor
+    torch.save(saved, tmp_path / "twins.pth")
+    report = load_weights(second, tmp_path / "twins.pth")
+    assert report["dropped"] == ["projector.0.weight"]
+    images = torch.rand(2, 3, 32, 32)
+    assert torch.equal(first.eval()(images), second.eval()(images))
+
+
+def test_the_sum_is_that_of_the_parameters_alone(encoder):
+    ones = {key: torch.ones_like(tensor) for key, tensor in encoder.state_dict().items()}
+    assert match(encoder, ones).total == 4 * 3 * 3 * 3 + 4 + 4
+    tiny = {key: torch.full_like(tensor, 1e-3) for key, tensor in encoder.state_dict().items()}
+    assert match(encoder, tiny).total == pytest.approx(0.116, rel=1e-7)
 
 
 def test_old_files_lack_num_batches_tracked(encoder, other, tmp_path):
@@ -166,3 +208,93 @@ def test_missing_file_and_folder(encoder, tmp_path):
         load_weights(encoder, "resnet50.pth")
     with pytest.raises(UserError, match="is not a file"):
         load_weights(encoder, tmp_path)
+    with pytest.raises(UserError, match=r"weights list' shows. Did you mean 'barlow_twins'"):
+        load_weights(encoder, "barlow-twins")
+
+
+@pytest.fixture
+def published(tiny, other, tmp_path, monkeypatch) -> Path:
+    """The right file of the published weights 'ours', which is not in the cache yet."""
+    monkeypatch.setenv("TWINLENS_CACHE", str(tmp_path / "cache"))
+    file = tmp_path / "right.pth"
+    torch.save(other | {"fc.weight": torch.ones(2, 4)}, file)
+    total = sum(other[key].double().sum().item() for key in ("conv1.weight", "bn1.weight"))
+    entry = Published(
+        "https://example.org/files/tiny.pth",
+        encoder=tiny,
+        keys="ours",
+        source="A test.",
+        licence="none",
+        size=file.stat().st_size,
+        sha256=sha256(file)[:10],
+        total=total,
+        mean=(0.1, 0.2, 0.3),
+        std=(0.4, 0.5, 0.6),
+    )
+    monkeypatch.setitem(WEIGHTS, "ours", entry)
+    return file
+
+
+def without_network(*_: object, **__: object) -> None:
+    raise AssertionError("nothing is to be downloaded")
+
+
+def test_a_published_file_put_in_the_cache_by_hand_is_used(encoder, other, published, monkeypatch):
+    monkeypatch.setattr(module, "download", without_network)
+    cached("ours").parent.mkdir()
+    published.rename(cached("ours"))
+    report = load_weights(encoder, "ours")
+    assert_loaded(encoder, other)
+    assert (encoder.mean, encoder.std) == ((0.1, 0.2, 0.3), (0.4, 0.5, 0.6))
+    assert report["weights"] == "ours"
+    assert report["dropped"] == ["fc.weight"]
+
+
+def test_a_missing_published_file_is_downloaded_once(encoder, other, published, monkeypatch):
+    calls = []
+
+    def deliver(address, path, *, flaw, size):
+        calls.append((address, size))
+        path.parent.mkdir()
+        path.write_bytes(published.read_bytes())
+        assert flaw(path) == ""
+
+    monkeypatch.setattr(module, "download", deliver)
+    for _ in range(2):
+        load_weights(encoder, "ours")
+    assert_loaded(encoder, other)
+    assert calls == [("https://example.org/files/tiny.pth", published.stat().st_size)]
+
+
+@pytest.mark.parametrize(
+    ("known", "words"),
+    [
+        ({}, "it has 3 bytes instead of"),
+        ({"size": None}, "its sha256 begins with ba7816bf instead of"),
+        ({"size": None, "sha256": ""}, "is damaged or no file of torch.save"),
+    ],
+)
+def test_a_wrong_file_in_the_cache_is_refused(encoder, published, monkeypatch, known, words):
+    monkeypatch.setitem(WEIGHTS, "ours", replace(WEIGHTS["ours"], **known))
+    cached("ours").parent.mkdir()
+    cached("ours").write_bytes(b"abc")
+    before = encoder.state_dict()["conv1.weight"].clone()
+    with pytest.raises(UserError, match=f"{words}.*delete it to have it downloaded again"):
+        load_weights(encoder, "ours")
+    assert torch.equal(encoder.state_dict()["conv1.weight"], before)
+
+
+def test_a_file_of_another_sum_is_refused(encoder, other, published, monkeypatch):
+    monkeypatch.setitem(WEIGHTS, "ours", replace(WEIGHTS["ours"], size=None, sha256=""))
+    cached("ours").parent.mkdir()
+    torch.save(other | {"bn1.bias": other["bn1.bias"] + 0.02}, cached("ours"))
+    with pytest.raises(UserError, match=r"its parameters sum to .* instead of"):
+        load_weights(encoder, "ours")
+    torch.save(other | {"bn1.bias": other["bn1.bias"] + 0.01}, cached("ours"))
+    load_weights(encoder, "ours")  # 4 x .01 is within what float32 sums differ by
+
+
+def test_published_weights_of_another_encoder_are_refused_before_any_download(encoder, monkeypatch):
+    monkeypatch.setattr(module, "download", without_network)
+    with pytest.raises(UserError, match="for the encoder resnet50, not tiny: choose --encoder"):
+        load_weights(encoder, "vicreg")

@@ -4,6 +4,8 @@ import pickle
 import re
 import warnings
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -12,54 +14,159 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from twinlens.console import say
 from twinlens.errors import UserError
 from twinlens.files import replacing, sha256
+from twinlens.models.download import cache_folder, download
 from twinlens.models.encoders import Encoder
+from twinlens.models.keys import recognise
+from twinlens.models.published import SUM_TOLERANCE, WEIGHTS, Published
 
 _PICKLES = (".pth", ".pt", ".pth.tar")
-_HEADS = ("fc.", "classifier.", "head.")
 _NESTS = ("state_dict", "model")
 _SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Match:
+    """What a file holds for an encoder.
+
+    Attributes:
+        names: For each name of the file the encoder's; None for what is left out.
+        tensors: The file's tensors that are meant for the encoder, by its names.
+        problems: How the tensors differ from the encoder's; empty where they fit.
+        total: Sum of all parameters, without BatchNorm's statistics.
+    """
+
+    names: dict[str, str | None]
+    tensors: dict[str, Tensor]
+    problems: str
+    total: float
+
+    @property
+    def dropped(self) -> list[str]:
+        """The file's names of what is left out: a classifier, a projector."""
+        return [key for key, name in self.names.items() if name is None]
 
 
 def load_weights(encoder: Encoder, weights: str | Path) -> dict[str, Any]:
     """Load initial weights into an encoder, whole or not at all.
 
     Args:
-        encoder: Changed in place.
-        weights: ``"random"`` (the encoder stays as it was built) or a file: .safetensors, or
-            .pth, .pt, .pth.tar with tensors alone, also nested under ``state_dict`` or ``model``.
+        encoder: Changed in place; published weights bring their normalisation.
+        weights: ``"random"`` (the encoder stays as it was built), a name in `WEIGHTS`, or a file:
+            .safetensors, or .pth, .pt, .pth.tar with tensors alone, also nested under
+            ``state_dict`` or ``model``.
 
     Returns:
         What happened: ``weights`` (as given), and for a file its ``sha256``, the number of
-        tensors ``matched`` and the names of the classifier's tensors that were ``dropped``.
+        tensors ``matched`` and the names of the tensors that were ``dropped``.
 
     Raises:
-        UserError: The file cannot be read, or does not fit the encoder.
+        UserError: The file cannot be had or read, or does not fit the encoder.
     """
     if str(weights) == "random":
         return {"weights": "random"}
-    path = Path(weights)
-    if not path.exists():
-        raise UserError(f"The weights '{weights}' are neither 'random' nor a file that exists.")
-    tensors = read_tensors(path)
-    expected = encoder.state_dict()
-    dropped = [key for key in tensors if key.startswith(_HEADS) and key not in expected]
-    tensors = {key: tensor for key, tensor in tensors.items() if key not in dropped}
-    problems = misfits(expected, tensors)
-    if problems:
+    path = weight_file(encoder, weights)
+    found = match(encoder, read_tensors(path))
+    if found.problems:
         raise UserError(
-            f"{path} does not fit the encoder {encoder.name}: {problems}. "
+            f"{path} does not fit the encoder {encoder.name}: {found.problems}. "
             "Choose the encoder that the weights were made for."
         )
     # Strict but for num_batches_tracked, which BatchNorm fills in where an old file lacks it.
-    encoder.load_state_dict(tensors)
+    encoder.load_state_dict(found.tensors)
+    if str(weights) in WEIGHTS:
+        encoder.mean, encoder.std = WEIGHTS[str(weights)].mean, WEIGHTS[str(weights)].std
+    say(f"{path.name}: {in_words(encoder, found)}")
     return {
         "weights": str(weights),
         "sha256": sha256(path),
-        "matched": len(tensors),
-        "dropped": dropped,
+        "matched": len(found.tensors),
+        "dropped": found.dropped,
     }
+
+
+def weight_file(encoder: Encoder, weights: str | Path) -> Path:
+    """Return the file of the weights; published ones are downloaded where they are missing.
+
+    Raises:
+        UserError: There is no such file, or it is not what was published for the encoder.
+    """
+    entry = WEIGHTS.get(str(weights))
+    if entry is None:
+        return _own_file(weights)
+    if entry.encoder != encoder.name:
+        raise UserError(
+            f"The weights '{weights}' are for the encoder {entry.encoder}, not {encoder.name}: "
+            f"choose --encoder {entry.encoder}, or other weights."
+        )
+    path = cached(str(weights))
+    if not path.exists():
+        download(
+            entry.address, path, flaw=lambda part: _flaw(encoder, part, entry), size=entry.size
+        )
+    elif wrong := _flaw(encoder, path, entry):
+        raise UserError(
+            f"{path} is not the published file ({wrong}): delete it to have it downloaded again, "
+            f"or put the file from {entry.address} there."
+        )
+    return path
+
+
+def cached(name: str) -> Path:
+    """Return where the file of published weights lies, or is to be put."""
+    return cache_folder() / f"{name}{Path(WEIGHTS[name].address).suffix}"
+
+
+def match(encoder: Encoder, tensors: Mapping[str, Tensor]) -> Match:
+    """Compare a file's tensors with an encoder's."""
+    expected = encoder.state_dict()
+    names = recognise(tensors, expected)
+    ours = {name: tensors[key] for key, name in names.items() if name is not None}
+    learned = {key.removeprefix("network.") for key, _ in encoder.named_parameters()}
+    return Match(
+        names,
+        ours,
+        problems=misfits(expected, ours),
+        total=sum(ours[key].sum(dtype=torch.float64).item() for key in ours if key in learned),
+    )
+
+
+def in_words(encoder: Encoder, found: Match) -> str:
+    """Say what was loaded, such as "loaded 318 of 318 tensors; dropped fc.weight, fc.bias"."""
+    expected = [k for k in encoder.state_dict() if k in found.tensors or not _is_counter(k)]
+    loaded = f"loaded {len(found.tensors)} of {len(expected)} tensors"
+    return loaded + (f"; dropped {_first(found.dropped)}" if found.dropped else "")
+
+
+def _own_file(weights: str | Path) -> Path:
+    path = Path(weights)
+    if not path.exists():
+        close = get_close_matches(str(weights), WEIGHTS, n=1)
+        hint = f" Did you mean '{close[0]}'?" if close else ""
+        raise UserError(
+            f"The weights '{weights}' are neither 'random' nor a file that exists, nor a name that "
+            f"'twinlens weights list' shows.{hint}"
+        )
+    return path
+
+
+def _flaw(encoder: Encoder, path: Path, entry: Published) -> str:
+    """Say how a file differs from the published one, or return an empty string."""
+    size = path.stat().st_size
+    if entry.size not in (None, size):
+        return f"it has {size} bytes instead of {entry.size}"
+    digest = sha256(path)[: len(entry.sha256)]
+    if digest != entry.sha256:
+        return f"its sha256 begins with {digest[:8]} instead of {entry.sha256[:8]}"
+    try:
+        found = match(encoder, read_tensors(path))
+    except UserError as error:
+        return str(error).removesuffix(".")
+    if entry.total is not None and abs(found.total - entry.total) > SUM_TOLERANCE:
+        return f"its parameters sum to {found.total:.4f} instead of {entry.total:.4f}"
+    return found.problems
 
 
 def misfits(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> str:
@@ -72,11 +179,15 @@ def misfits(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> str:
     missing = [
         f"{key} ({_shape(tensor)})"
         for key, tensor in expected.items()
-        if key not in found and not key.endswith("num_batches_tracked")
+        if key not in found and not _is_counter(key)
     ]
     foreign = [f"{key} ({_shape(tensor)})" for key, tensor in found.items() if key not in expected]
     groups = (("of another shape", reshaped), ("missing", missing), ("unknown to it", foreign))
     return "; ".join(f"{len(keys)} {what}: {_first(keys)}" for what, keys in groups if keys)
+
+
+def _is_counter(key: str) -> bool:
+    return key.endswith("num_batches_tracked")
 
 
 def _shape(tensor: Tensor) -> str:

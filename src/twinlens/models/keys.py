@@ -1,0 +1,55 @@
+"""The names of tensors in other people's files, put into those of an encoder."""
+
+from collections.abc import Container, Iterable
+
+_PREFIXES = ("module.", "backbone.", "encoder.")
+_HEADS = ("fc.", "classifier.", "head.")
+_LAYERS = {
+    "0": "conv1",
+    "1": "bn1",
+    "4": "layer1",
+    "5": "layer2",
+    "6": "layer3",
+    "7": "layer4",
+}
+"""Where fastai's and lightly's bodies, sequences of a ResNet's children, have each layer."""
+
+
+def recognise(keys: Iterable[str], expected: Container[str]) -> dict[str, str | None]:
+    """Say what each tensor of a file is called in the encoder.
+
+    Outer prefixes (``module.``, ``backbone.``, ``encoder.``, also stacked) are taken off until
+    names fit; what stood beside such a prefix, such as a projector, is no part of the encoder.
+
+    Args:
+        keys: The file's names.
+        expected: The encoder's.
+
+    Returns:
+        For each name of the file the encoder's, or None if it is to be left out: a classifier, or
+        another part of a larger model. Names that do not fit stay as they are.
+    """
+    keys = list(keys)
+    names = dict(zip(keys, keys, strict=True))
+    while names:
+        for rename in (str, _by_layer):
+            ours = {key: rename(name) for key, name in names.items()}
+            if any(name in expected for name in ours.values()):
+                return dict.fromkeys(keys) | _without_head(ours, expected)
+        prefix = next((p for p in _PREFIXES if any(n.startswith(p) for n in names.values())), None)
+        if prefix is None:
+            break
+        names = {key: n.removeprefix(prefix) for key, n in names.items() if n.startswith(prefix)}
+    return dict(zip(keys, keys, strict=True))
+
+
+def _by_layer(name: str) -> str:
+    index, dot, rest = name.partition(".")
+    return _LAYERS.get(index, index) + dot + rest
+
+
+def _without_head(names: dict[str, str], expected: Container[str]) -> dict[str, str | None]:
+    return {
+        key: None if name.startswith(_HEADS) and name not in expected else name
+        for key, name in names.items()
+    }

@@ -1,0 +1,70 @@
+"""Names in other people's files."""
+
+import pytest
+import torch
+
+from twinlens.models.encoders import ENCODERS
+from twinlens.models.keys import recognise
+
+with torch.device("meta"):
+    OURS = list(ENCODERS["resnet18"].build().state_dict())
+
+FASTAI = {"conv1": "0", "bn1": "1", "layer1": "4", "layer2": "5", "layer3": "6", "layer4": "7"}
+
+
+def by_index(key: str) -> str:
+    layer, _, rest = key.partition(".")
+    return f"{FASTAI[layer]}.{rest}"
+
+
+@pytest.mark.parametrize("prefix", ["", "module.", "backbone.", "encoder.", "module.encoder."])
+@pytest.mark.parametrize("rename", [str, by_index])
+def test_prefixes_and_fastais_indices_are_recognised(prefix, rename):
+    theirs = [prefix + rename(key) for key in OURS]
+    assert recognise(theirs, OURS) == dict(zip(theirs, OURS, strict=True))
+
+
+def test_fastais_examples_of_the_protocol():
+    names = recognise(["encoder.0.weight", "encoder.4.0.conv1.weight", "encoder.1.bias"], OURS)
+    assert list(names.values()) == ["conv1.weight", "layer1.0.conv1.weight", "bn1.bias"]
+
+
+@pytest.mark.parametrize("prefix", ["", "module.", "module.backbone."])
+@pytest.mark.parametrize("head", ["fc.weight", "classifier.1.bias", "head.weight"])
+def test_a_classifier_is_left_out(prefix, head):
+    names = recognise([f"{prefix}conv1.weight", prefix + head], OURS)
+    assert names == {f"{prefix}conv1.weight": "conv1.weight", prefix + head: None}
+
+
+def test_a_head_that_the_encoder_has_stays():
+    assert recognise(["head.weight"], ["head.weight"]) == {"head.weight": "head.weight"}
+
+
+def test_what_stands_beside_the_encoder_is_left_out():
+    theirs = ["module.backbone.conv1.weight", "module.projector.0.weight", "module.bn.running_mean"]
+    assert recognise(theirs, OURS) == dict(zip(theirs, ["conv1.weight", None, None], strict=True))
+
+
+@pytest.mark.parametrize(
+    "theirs",
+    [
+        ["conv1.weight", "module.bn1.weight"],  # a prefix on a part of the names alone
+        ["conv1.weight", "0.weight"],  # two names of one tensor
+        ["encoder.stem.weight", "fc.weight"],  # another network
+        ["module.module", "encoder"],
+    ],
+)
+def test_names_that_do_not_fit_stay_as_they_are(theirs):
+    names = recognise(theirs, OURS)
+    assert [name for name in names.values() if name] == [k for k in theirs if names[k]]
+    assert names.keys() == set(theirs)
+    assert theirs[1] in names.values()
+
+
+def test_an_encoder_may_have_names_with_a_prefix_of_its_own():
+    theirs = ["encoder.block.weight", "module.x"]
+    assert recognise(theirs, ["encoder.block.weight"])["encoder.block.weight"] == theirs[0]
+
+
+def test_no_names_no_end_of_the_world():
+    assert recognise([], OURS) == {}
