@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import twinlens
-from twinlens.commands import data, model, study
+from twinlens.commands import data, model, study, weights
 from twinlens.errors import UserError
 
 app = typer.Typer(
@@ -34,6 +34,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
 }
 for name, command in COMMANDS.items():
     app.command(name)(command)
+app.add_typer(weights.app, name="weights")
 
 
 @app.callback(invoke_without_command=True)

@@ -16,7 +16,10 @@ Seed = Annotated[int, typer.Option(help="Everything random derives from it.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 Preset = Annotated[str, typer.Option(help="robust, paper or paper-code.")]
 SplitName = Annotated[str | None, typer.Option(help="Name of the split; needed if several.")]
-Weights = Annotated[str, typer.Option(help="random, or a .safetensors or .pth file.")]
+Weights = Annotated[
+    str,
+    typer.Option(help="random, a name (twinlens weights list), or a .safetensors or .pth file."),
+]
 Precision = Annotated[
     str | None, typer.Option(help="fp32, bf16 or auto: bf16 where the processor has it.")
 ]

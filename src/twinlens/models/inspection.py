@@ -1,0 +1,132 @@
+"""What is known of published weights, and what a weight file holds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from twinlens.errors import UserError
+from twinlens.files import sha256
+from twinlens.models.encoders import Encoder, build_encoder
+from twinlens.models.published import SUM_TOLERANCE, WEIGHTS
+from twinlens.models.weights import Match, cached, in_words, match, read_tensors, weight_file
+from twinlens.views.picture import write_picture
+
+_COLUMNS = 8
+_SIDE = 32
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What a weight file holds for an encoder.
+
+    Attributes:
+        path: The file.
+        tensors: A row each: its name (index), shape, and what it is called in the encoder.
+        fits: Whether `load_weights` would take the file.
+        summary: What would be loaded and dropped, or what does not fit.
+        total: Sum of the encoder's parameters.
+        published: The name in `WEIGHTS` that its hash or sum belongs to, or None.
+    """
+
+    path: Path
+    tensors: pd.DataFrame
+    fits: bool
+    summary: str
+    total: float
+    published: str | None
+
+
+def list_weights() -> pd.DataFrame:
+    """List the published weights: encoder, size in MB, licence, recipe, and where they lie."""
+    rows = {
+        name: {
+            "encoder": entry.encoder,
+            "MB": entry.size and round(entry.size / 1e6, 1),
+            "licence": entry.licence,
+            "cached": cached(name).is_file(),
+            "source": entry.source,
+            "keys": entry.keys,
+            "address": entry.address,
+            "path": str(cached(name)),
+        }
+        for name, entry in WEIGHTS.items()
+    }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("name")
+
+
+def check_weights(
+    weights: str | Path, *, encoder: str | None = None, picture: Path | None = None
+) -> Inspection:
+    """Compare a weight file with an encoder, without loading it.
+
+    Args:
+        weights: A file, or a name in `WEIGHTS`, which is downloaded if it is missing.
+        encoder: A name in `ENCODERS`, or ``timm/NAME``; None: that of the published weights.
+        picture: PNG file to write the filters of the first convolution to.
+
+    Raises:
+        UserError: The file cannot be had or read, no encoder is named for it, or it has no
+            convolution of three channels to draw.
+    """
+    if encoder is None and str(weights) not in WEIGHTS:
+        raise UserError(f"--encoder is missing: name the network that {weights} is for.")
+    with torch.device("meta"):  # names and shapes suffice
+        network = build_encoder(encoder or WEIGHTS[str(weights)].encoder, seed=0)
+    path = weight_file(network, weights)
+    tensors = read_tensors(path)
+    found = match(network, tensors)
+    if picture is not None:
+        draw_filters(picture, _first_filters(path, tensors))
+    return Inspection(
+        path,
+        _table(tensors, found),
+        fits=not found.problems,
+        summary=found.problems or in_words(network, found),
+        total=found.total,
+        published=_published(path, network, found),
+    )
+
+
+def draw_filters(path: Path, filters: Tensor) -> None:
+    """Write filters as a picture, eight a line, each stretched to the full range of brightness.
+
+    Args:
+        path: The PNG file.
+        filters: Shape (filters, 3, height, width).
+    """
+    flat = filters.float().flatten(1)
+    low, high = (edge.view(-1, 1, 1, 1) for edge in (flat.amin(dim=1), flat.amax(dim=1)))
+    stretched = (filters - low) / (high - low).clamp(min=torch.finfo(torch.float32).tiny)
+    zoom = max(1, _SIDE // filters.shape[-1])
+    large = stretched.repeat_interleave(zoom, dim=2).repeat_interleave(zoom, dim=3)
+    write_picture(path, torch.split(large, _COLUMNS))
+
+
+def _first_filters(path: Path, tensors: Mapping[str, Tensor]) -> Tensor:
+    for tensor in tensors.values():
+        if tensor.ndim == 4 and tensor.shape[1] == 3:
+            return tensor
+    raise UserError(f"{path} has no convolution of three channels that could be drawn.")
+
+
+def _table(tensors: Mapping[str, Tensor], found: Match) -> pd.DataFrame:
+    rows = {
+        key: {"shape": "x".join(map(str, tensors[key].shape)), "encoder": name or "dropped"}
+        for key, name in found.names.items()
+    }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("tensor")
+
+
+def _published(path: Path, network: Encoder, found: Match) -> str | None:
+    digest = sha256(path)
+    for name, entry in WEIGHTS.items():
+        same = bool(entry.sha256) and digest.startswith(entry.sha256)
+        if entry.total is not None and entry.encoder == network.name:
+            same |= abs(found.total - entry.total) <= SUM_TOLERANCE
+        if same:
+            return name
+    return None

@@ -1,0 +1,112 @@
+"""The list of published weights, and the check of a file."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from typer.testing import CliRunner
+
+from twinlens import cli
+from twinlens.errors import UserError
+from twinlens.files import sha256
+from twinlens.models.encoders import build_encoder
+from twinlens.models.inspection import check_weights, draw_filters, list_weights
+from twinlens.models.published import WEIGHTS
+from twinlens.models.weights import match, save_tensors
+
+
+@pytest.fixture
+def file(tiny, tmp_path):
+    state = build_encoder(tiny, seed=1).state_dict()
+    tensors = {f"encoder.{key}": tensor for key, tensor in state.items()}
+    path = tmp_path / "w.safetensors"
+    save_tensors(path, tensors | {"projector.weight": torch.ones(5, 4)})
+    return path
+
+
+def test_the_list_shows_every_entry_and_what_is_in_the_cache(monkeypatch, tmp_path):
+    monkeypatch.setenv("TWINLENS_CACHE", str(tmp_path))
+    (tmp_path / "vicreg.pth").write_bytes(b"x")
+    table = list_weights()
+    assert list(table.index) == list(WEIGHTS)
+    assert list(table.index[table["cached"]]) == ["vicreg"]
+    shown = CliRunner().invoke(cli.app, ["weights", "list"])
+    assert shown.exit_code == 0
+    lines = {line.split()[0]: line.split()[1:] for line in shown.output.splitlines()}
+    assert lines["vicreg"] == ["resnet50", "94", "MIT", "yes"]
+    assert lines["barlow_twins"] == ["resnet50", "?", "MIT", "no"]
+    assert str(tmp_path) in shown.output
+
+
+def test_a_check_tells_names_shapes_and_the_sum(file, tiny):
+    found = check_weights(file, encoder=tiny)
+    assert found.fits
+    assert found.summary == "loaded 6 of 6 tensors; dropped projector.weight"
+    assert found.published is None
+    assert dict(found.tensors.loc["encoder.conv1.weight"]) == {
+        "shape": "4x3x3x3",
+        "encoder": "conv1.weight",
+    }
+    assert found.tensors.loc["projector.weight", "encoder"] == "dropped"
+    expected = build_encoder(tiny, seed=1)
+    assert found.total == match(expected, expected.state_dict()).total
+
+
+def test_a_check_says_what_does_not_fit_and_draws_it_nevertheless(file, tmp_path):
+    picture = tmp_path / "filters.png"
+    found = check_weights(file, encoder="resnet18", picture=picture)
+    assert not found.fits
+    assert "conv1.weight is 4x3x3x3 instead of 64x3x7x7" in found.summary
+    assert picture.is_file()
+
+
+def test_a_check_knows_a_published_file_by_hash_or_by_sum(file, tiny, monkeypatch):
+    total, entry = check_weights(file, encoder=tiny).total, WEIGHTS["vicreg"]
+    for known in ({"sha256": sha256(file)[:8]}, {"sha256": "", "total": total + 0.04}):
+        monkeypatch.setitem(WEIGHTS, "vicreg", replace(entry, encoder=tiny, **known))
+        assert check_weights(file, encoder=tiny).published == "vicreg"
+    monkeypatch.setitem(WEIGHTS, "vicreg", replace(entry, total=total))  # of another encoder
+    assert check_weights(file, encoder=tiny).published is None
+
+
+def test_a_file_needs_an_encoder_and_a_picture_a_convolution(tiny, tmp_path):
+    save_tensors(tmp_path / "w.safetensors", {"bn1.weight": torch.ones(4)})
+    with pytest.raises(UserError, match="--encoder is missing"):
+        check_weights(tmp_path / "w.safetensors")
+    with pytest.raises(UserError, match="no convolution of three channels"):
+        check_weights(tmp_path / "w.safetensors", encoder=tiny, picture=tmp_path / "x.png")
+    assert not (tmp_path / "x.png").exists()
+
+
+def test_filters_are_drawn_eight_a_line_each_from_black_to_white(tmp_path):
+    filters = torch.rand(10, 3, 4, 4, generator=torch.Generator().manual_seed(0)) * 7 - 3
+    filters[9] = 0.5  # a dead filter has no range
+    draw_filters(tmp_path / "f.png", filters)
+    pixels = np.asarray(Image.open(tmp_path / "f.png"))
+    assert pixels.shape == (2 * 32 + 4, 8 * 32 + 7 * 4, 3)
+    for number in range(9):
+        top, left = number // 8 * 36, number % 8 * 36
+        tile = pixels[top : top + 32, left : left + 32]
+        assert (tile.min(), tile.max()) == (0, 255)
+        small = filters[number].permute(1, 2, 0).numpy()
+        stretched = (small - small.min()) / (small.max() - small.min())
+        assert np.abs(tile[::8, ::8] - 255 * stretched).max() < 0.51
+        assert (tile[:8, :8] == tile[0, 0]).all()
+    assert not pixels[36:, 36:68].any()
+
+
+def test_the_command_ends_with_1_where_a_file_does_not_fit(file, tmp_path):
+    done = CliRunner().invoke(cli.app, ["weights", "check", str(file), "--encoder", "resnet18"])
+    assert done.exit_code == 1
+    assert f"{file}: does not fit: 5 of another shape: conv1.weight is 4x3x3x3" in done.output
+    assert "Sum of the parameters: " in done.output
+
+
+def test_the_command_prints_what_fits(file, tiny, tmp_path):
+    words = ["weights", "check", str(file), "--encoder", tiny, "--picture", str(tmp_path / "f.png")]
+    done = CliRunner().invoke(cli.app, words)
+    assert done.exit_code == 0
+    assert "loaded 6 of 6 tensors; dropped projector.weight" in done.output
+    assert (tmp_path / "f.png").is_file()
