@@ -177,7 +177,8 @@ def _pretraining_run(
     history["floor"] = 21.0
     history["seconds"] = 0.5
     history.to_parquet(run / "history.parquet")
-    _run_json(run, "pretrain", seed, about, None, {"images": "unlabelled"} | config, 240.0)
+    config = {"method": "barlow_twins", "images": "unlabelled"} | config
+    _run_json(run, "pretrain", seed, about, None, config, 240.0)
     write_json(run / "lr_finder.json", _lr_finder(seed, fallback=False))
     picture = generator(0, "views").integers(0, 255, (8, 16, 3)).astype(np.uint8)
     Image.fromarray(picture).resize((520, 260), Image.Resampling.NEAREST).save(run / "views.png")

@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from html_page import Page
 
@@ -167,6 +168,26 @@ def test_arms_that_share_a_pretraining_share_its_panels(tmp_path: Path, build_st
     assert "Pairs of views as pretraining saw them (a and b)" in page.text
     assert any(label.startswith("Loss against the step, a and b: loss") for label in page.labels)
     assert not any("seconds" in label for label in page.labels)
+
+
+def test_each_method_shows_its_own_terms(tmp_path: Path, build_study: Build) -> None:
+    folder = build_study(
+        tmp_path / "study", arms=["none", "a", "b"], pretrained=["a", "b"], seeds=1
+    )
+    run = folder / "runs" / "pretrain-2-0"
+    history = pd.read_parquet(run / "history.parquet")
+    names = {"redundancy": "variance", "floor": "covariance"}
+    history.rename(columns=names).to_parquet(run / "history.parquet")
+    info = read_json(run / "run.json")
+    info["config"]["method"] = "vicreg"
+    (run / "run.json").write_text(json.dumps(info))
+    page = Page(report(folder))
+    shown = [label for label in page.labels if label.startswith("Loss against the step, ")]
+    assert "Loss against the step, a: loss, invariance, redundancy and floor." in shown
+    assert "Loss against the step, b: loss, invariance, variance and covariance." in shown
+    for name in ("Barlow Twins", "VICReg"):
+        assert f"Method: {name}." in page.text
+        assert f"pretraining by {name}" in page.text
 
 
 def test_missing_parts_are_said_in_words(tmp_path: Path, build_study: Build) -> None:

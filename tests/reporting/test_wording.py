@@ -29,6 +29,14 @@ def test_p_value(p: float | None, words: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "words"),
+    [("barlow_twins", "Barlow Twins"), ("vicreg", "VICReg"), ("my_own", "my own")],
+)
+def test_method_title(name: str, words: str) -> None:
+    assert wording.method_title(name) == words
+
+
+@pytest.mark.parametrize(
     ("value", "words"), [(1e-7, "10⁻⁷"), (2e-5, "2 × 10⁻⁵"), (0.5, "0.5"), (1e5, "10⁵")]
 )
 def test_tick(value: float, words: str) -> None:

@@ -24,7 +24,7 @@ from twinlens.reporting.svg import (
     marker,
     swatch,
 )
-from twinlens.reporting.wording import listing, plain, scientific, tick
+from twinlens.reporting.wording import listing, method_title, plain, scientific, tick
 
 _POINTS = 220  # a curve is averaged down to about this many points
 _HEIGHT, _LEFT = 190, 50
@@ -130,7 +130,8 @@ def loss_panels(study: StoredStudy, kind: str) -> list[Panel]:
         Panel(
             arm,
             _losses(runs, columns, name=f"loss-{kind}-{index}", arm=arm, width=_width(arms)),
-            swatch=swatch(index),
+            f"Method: {method_title(runs[0].method)}." if kind == "pretrain" else "",
+            swatch(index),
         )
         for arm, index, runs in arms
     ]
@@ -180,7 +181,8 @@ def _losses(
         axes.set_ylabel("loss")
         axes.grid(axis="y")
 
-    label = f"Loss against the step, {arm}: {listing([plain(c) for c in columns])}."
+    own = [plain(column) for column in columns if column in _thinned(runs[0])]
+    label = f"Loss against the step, {arm}: {listing(own)}."
     return draw(paint, width=width, height=_HEIGHT, left=_LEFT, top=16, name=name, label=label)
 
 

@@ -52,6 +52,11 @@ class StoredRun:
         return float(f"{self.info.get('budget') or 1:g}")
 
     @property
+    def method(self) -> str:
+        """The self-supervised method of a pretraining; nothing for a training."""
+        return str((self.info.get("config") or {}).get("method", ""))
+
+    @property
     def data(self) -> dict[str, Any]:
         """The data it saw: classes, counts, split and hashes."""
         return dict(self.info.get("data") or {})

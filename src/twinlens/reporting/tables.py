@@ -17,6 +17,7 @@ from twinlens.reporting.wording import (
     duration,
     interval,
     listing,
+    method_title,
     metric_title,
     p_value,
     plain,
@@ -230,7 +231,9 @@ def _run_row(study: StoredStudy, run: StoredRun) -> list[Cell]:
     speed = run.info.get("images_per_s")
     return [
         Cell(run.name),
-        arm_cell(study, run.arms, "" if fine_tuned else "pretraining"),
+        arm_cell(
+            study, run.arms, "" if fine_tuned else f"pretraining by {method_title(run.method)}"
+        ),
         number(str(run.seed)),
         number(budget_title(run.budget) if fine_tuned else "none"),
         number(scientific(finder.get("suggestion")), how),

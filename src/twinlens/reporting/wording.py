@@ -16,11 +16,17 @@ _METRICS = {
     "macro_f1": "Macro F1",
     "weighted_f1": "Weighted F1",
 }
+_METHODS = {"barlow_twins": "Barlow Twins", "simclr": "SimCLR", "vicreg": "VICReg"}
 
 
 def metric_title(name: str) -> str:
     """Return a metric's name in words."""
     return _METRICS.get(name, plain(name).capitalize())
+
+
+def method_title(name: str) -> str:
+    """Return a self-supervised method's name as its authors write it."""
+    return _METHODS.get(name, plain(name))
 
 
 def plain(name: str) -> str:
