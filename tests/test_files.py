@@ -92,12 +92,12 @@ def test_only_what_is_ours_is_overwritten_and_only_when_asked(tmp_path):
 
 
 def test_a_folder_is_put_back_after_a_kill_between_the_two_renames(tmp_path):
-    with files.building(tmp_path / "out", marker="marker") as work:
+    with building(tmp_path / "out", marker="marker") as work:
         (work / "marker").write_text("first")
     (tmp_path / "out").rename(tmp_path / "out.old")
     with (
         pytest.raises(UserError, match="exists already"),
-        files.building(tmp_path / "out", marker="marker"),
+        building(tmp_path / "out", marker="marker"),
     ):
         pass
     assert (tmp_path / "out" / "marker").read_text() == "first"
