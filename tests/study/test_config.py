@@ -51,6 +51,16 @@ def test_settings_override_the_file_and_arms_override_the_study(study):
     assert found.training("twins").batch_size == 16
 
 
+def test_each_arm_may_have_its_own_method(study):
+    arms = "  ours: {pretrain: {method: vicreg, variance: 5}}\n"
+    found = study(GOOD + arms)
+    assert found.pretraining("twins").method == "barlow_twins"
+    ours = found.pretraining("ours")
+    assert (ours.method, ours.invariance, ours.variance) == ("vicreg", 25, 5)
+    with pytest.raises(UserError, match="arm 'ours': 'lambda' is a setting of the method barlow"):
+        study("pretrain: {lambda: 1}\n" + GOOD + arms)
+
+
 def test_the_resolved_study_is_a_study_file_with_the_same_meaning(study):
     found = study(GOOD)
     assert study(as_yaml(found)) == found
