@@ -12,7 +12,7 @@ from twinlens.auditing.leakage import parts_of
 from twinlens.data.dataset import open_dataset
 from twinlens.data.groups import LINKS
 from twinlens.data.importing import import_images
-from twinlens.data.splits import open_split
+from twinlens.data.splits import open_split, split_names
 
 
 @pytest.fixture(scope="module")
@@ -186,7 +186,7 @@ def test_a_label_that_its_neighbours_contradict_is_reported_with_names(dataset, 
 
 def test_a_table_alone_is_audited_for_its_groups(archive, tmp_path):
     table = import_images(archive, tmp_path / "data", table_only=True)
-    findings = inspect(table, [open_split(table)], encoder="resnet18")
+    findings = inspect(table, [open_split(table)])
     assert findings["data"]["table_only"] is True
     assert findings["links"] == findings["conflicts"] == []
     assert findings["quality"] is findings["doubtful_labels"] is None
@@ -197,8 +197,8 @@ def test_a_table_alone_is_audited_for_its_groups(archive, tmp_path):
     assert len(twinlens.split(table.path, name="after")[0].rows["test"])
 
 
-def test_one_image_without_split_or_label_can_be_audited(photographs, data_of):
-    findings = inspect(data_of(photographs[:1]), [], encoder="resnet18", device="cpu")
+def test_one_image_without_split_or_label_can_be_audited(photographs, data_of, pretrained):
+    findings = inspect(data_of(photographs[:1]), [], pretrained=[pretrained[1]], device="cpu")
     assert findings["links"] == findings["quality"] == findings["doubtful_labels"] == []
     assert findings["leaking"] is False
 
@@ -240,3 +240,17 @@ def test_the_findings_on_one_split_are_those_of_the_whole_audit(dataset, found, 
         alone = audit_of(dataset, split)
         for key in ("splits", "leaking", "summary", "links"):
             assert alone[key] == whole[key]
+
+
+def test_a_clean_repair_serves_again_and_what_an_encoder_found_is_kept(dataset, monkeypatch):
+    features = np.random.default_rng(0).normal(size=(len(dataset.table), 8)).astype(np.float32)
+    features[1] = features[0] * 1.001
+    found_by = "twinlens.auditing.audit.features_of"
+    monkeypatch.setattr(found_by, lambda *_, **__: (features, "mine"))
+    first = inspect(dataset, [open_split(dataset, "imported")], fix=True)
+    monkeypatch.setattr(found_by, lambda *_, **__: (None, None))
+    second = inspect(dataset, [open_split(dataset, "imported")], fix=True)
+    assert any(link["found_by"] == "embedding" for link in first["links"])
+    for key in ("links", "doubtful_labels", "settings", "splits", "repaired"):
+        assert second[key] == first[key]
+    assert split_names(dataset) == ["imported", "imported-fixed"]

@@ -8,6 +8,8 @@ from twinlens.data.importing import import_images
 from twinlens.errors import UserError
 from twinlens.evaluation.predict import embed
 from twinlens.finetuning.start import pretrained_encoder
+from twinlens.models.encoders import build_encoder
+from twinlens.models.weights import save_tensors
 
 ALONE = {"encoder": None, "weights": "random", "pretrained": (), "device": "cpu"}
 
@@ -21,9 +23,11 @@ def test_without_an_encoder_there_are_no_features(few):
     assert features_of(few, **ALONE) == (None, None)
 
 
-def test_a_table_alone_has_no_features(dataset_of, tmp_path):
+def test_a_table_alone_has_no_features(dataset_of, tmp_path, pretrained):
     table = dataset_of(tmp_path / "data", ["x", "y"])
-    assert features_of(table, **ALONE | {"encoder": "resnet18"}) == (None, None)
+    assert features_of(table, **ALONE | {"pretrained": [pretrained[1]]}) == (None, None)
+    with pytest.raises(UserError, match="holds no images for --encoder resnet18"):
+        features_of(table, **ALONE | {"encoder": "resnet18", "weights": "mine.pth"})
 
 
 def test_the_first_pretrained_encoder_computes_the_features_of_every_image(few, pretrained):
@@ -40,17 +44,21 @@ def test_the_first_pretrained_encoder_computes_the_features_of_every_image(few, 
     np.testing.assert_array_equal(correlation.argmax(axis=1), rows)
 
 
-def test_a_named_encoder_comes_before_that_of_a_pretraining(few, pretrained):
-    options = ALONE | {"encoder": "resnet18", "pretrained": [pretrained[1]]}
-    features, source = features_of(few, **options)
-    assert source == "resnet18, weights random"
+def test_a_named_encoder_comes_before_that_of_a_pretraining(few, pretrained, tmp_path):
+    weights = tmp_path / "mine.safetensors"
+    save_tensors(weights, build_encoder("resnet18", seed=1).state_dict())
+    options = ALONE | {"encoder": "resnet18", "weights": str(weights)}
+    features, source = features_of(few, **options | {"pretrained": [pretrained[1]]})
+    assert source == f"resnet18, weights {weights}"
     others, _ = features_of(few, **ALONE | {"pretrained": [pretrained[1]]})
     assert features.shape == (6, 512)
     assert not np.allclose(features, others, rtol=0.1)
 
 
-def test_weights_need_an_encoder(few):
+def test_weights_need_an_encoder_and_an_encoder_weights(few):
     with pytest.raises(UserError, match=r"--weights mine\.pth needs --encoder"):
         features_of(few, **ALONE | {"weights": "mine.pth"})
+    with pytest.raises(UserError, match="--encoder resnet18 needs --weights"):
+        features_of(few, **ALONE | {"encoder": "resnet18"})
     with pytest.raises(UserError, match="Unknown encoder 'resnet19'"):
-        features_of(few, **ALONE | {"encoder": "resnet19"})
+        features_of(few, **ALONE | {"encoder": "resnet19", "weights": "mine.pth"})

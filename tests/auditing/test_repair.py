@@ -89,7 +89,7 @@ def test_a_repaired_split_leaks_no_more_and_is_the_same_elsewhere(split_of, imag
     assert {name: new_files[name] for name in old_files} == old_files
 
 
-def test_a_group_goes_to_the_side_and_the_part_that_have_most_of_it(split_of):
+def test_a_group_goes_to_the_side_that_has_most_of_it(split_of):
     parts, done = fixed_parts(
         *split_of([
             ("a", "p", "x", "test"),
@@ -105,12 +105,13 @@ def test_a_group_goes_to_the_side_and_the_part_that_have_most_of_it(split_of):
     )  # fmt: skip
     assert "".join(parts) == "abcdefgh"
     assert list(parts.values()) == [
-        "test", "test", "test", "train", "unlabelled", "unlabelled", "unlabelled", "unlabelled",
+        "test", "test", "test", "train", "unlabelled", "unlabelled", "train", "unlabelled",
     ]  # fmt: skip
     assert done == {
         "groups": 2,
-        "moved": {"train to test": 1, "val to unlabelled": 1},
+        "moved": {"train to test": 1, "val to train": 1},
         "dropped": 0,
+        "lost": {"val": ["x"]},
     }
 
 
@@ -144,8 +145,10 @@ def test_an_image_without_a_label_is_dropped_from_test_and_unlabelled_beside_tra
         links_between(),
     )  # fmt: skip
     assert list(parts.values()) == ["test", "test", None, "train", "train", "unlabelled", "train"]
-    assert done == {"groups": 2, "moved": {"val to train": 1}, "dropped": 1}
-    assert in_words(done).endswith("moved: 1 from val to train; dropped for want of a label: 1.")
+    assert done == {"groups": 2, "moved": {"val to train": 1}, "dropped": 1, "lost": {"val": ["x"]}}
+    assert in_words(done).endswith(
+        "moved: 1 from val to train; dropped for want of a label: 1. NONE LEFT in val: x."
+    )
 
 
 def test_a_repaired_split_says_what_was_done_under_a_name_of_its_own(split_of):
@@ -157,7 +160,7 @@ def test_a_repaired_split_says_what_was_done_under_a_name_of_its_own(split_of):
     assert fixed.info["how"]["hash"] == split.hash
     assert fixed.info["notes"][0] == (
         "Groups on two sides that were united: 1; images moved: 1 from test to train; "
-        "dropped for want of a label: 0."
+        "dropped for want of a label: 0. NONE LEFT in test: x."
     )
     assert fixed.info["counts"]["train"] == {"x": 2}
 

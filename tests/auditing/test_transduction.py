@@ -112,12 +112,12 @@ def test_copies_in_another_data_set_are_found(moved, data_of, reencoded):
     assert found["seen"]["other"]["test"]["copy"] == 6
 
 
-def test_of_tables_alone_the_ids_are_compared(moved, dataset_of, tmp_path):
+def test_of_an_unrelated_table_alone_nothing_can_be_told(moved, dataset_of, tmp_path):
     theirs, run = moved
     known = theirs.table["id"].iloc[unlabelled_rows(open_split(theirs))[:2]]
     dataset = dataset_of(tmp_path / "table", ["x"] * 3, ids=[*known, "new"])
     found = seen_by(run, dataset, split_with(dataset, test=range(3)))
-    assert found["seen"]["other"]["test"] == {"images": 3, "same": 2, "copy": 0}
+    assert found["unknown"] == f"Without images, those that {run} saw cannot be told."
 
 
 def test_a_pretraining_whose_images_are_gone_is_said_to_be_unknown(moved, tmp_path):

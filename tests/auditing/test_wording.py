@@ -58,12 +58,13 @@ def test_leaks_come_first_with_how_much_of_test_is_known():
     assert warnings(found) == sentences(found)[:2]
 
 
-def test_a_pretraining_that_saw_nothing_or_is_unknown_is_no_warning():
+def test_a_pretraining_is_a_warning_unless_it_is_known_to_have_seen_nothing():
     found = findings(pretraining=[pretraining(0, 0), {"run": "gone", "unknown": "It is gone."}])
-    assert warnings(found) == []
+    unknown = "UNKNOWN whether a pretraining saw test images: It is gone."
+    assert warnings(found) == [unknown]
     assert sentences(found)[:2] == [
+        unknown,
         "The pretraining runs/twins saw no test image, and no copy of one.",
-        "It is gone.",
     ]
     assert len(warnings(findings(pretraining=[pretraining(0, 1)]))) == 1
 
@@ -89,7 +90,7 @@ def test_links_are_counted_by_what_found_them():
             "Images were not looked at: the data set is a table alone.",
         ),
         (
-            {"repaired": {"a": {"split": "b", "groups": 2, "moved": {}, "dropped": 1}}},
+            {"repaired": {"a": {"split": "b", "groups": 2, "moved": {}, "dropped": 1, "lost": {}}}},
             "Split 'b' repairs 'a': Groups on two sides that were united: 2; images moved: none; "
             "dropped for want of a label: 1.",
         ),

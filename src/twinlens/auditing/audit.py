@@ -35,7 +35,7 @@ from twinlens.auditing.transduction import seen_in_pretraining
 from twinlens.auditing.wording import sentences, warnings
 from twinlens.data.dataset import SKIPPED, Dataset
 from twinlens.data.groups import LINKS
-from twinlens.data.splits import Split
+from twinlens.data.splits import Split, open_split, split_names
 
 AUDIT = Path("audit") / "audit.json"
 """Where the audit of a data set lies in its folder."""
@@ -82,7 +82,9 @@ def inspect(
         dataset, encoder=encoder, weights=weights, pretrained=pretrained, device=device
     )
     neighbours = None if features is None else nearest(whiten(features))
-    links = _links(dataset, neighbours)
+    links, doubtful = _links(dataset, neighbours), _doubtful(dataset, neighbours)
+    if features is None and keep:  # what an encoder found before is worth keeping
+        links, doubtful, source = _with_earlier(dataset, links)
     of_splits = {split.name: _of_split(dataset, split, links) for split in splits}
     if fix:
         made = _repaired(dataset, splits, of_splits, links)
@@ -94,7 +96,7 @@ def inspect(
         "skipped": _records(pd.read_csv(dataset.path / SKIPPED, dtype=str, keep_default_na=False)),
         "links": _records(links),
         "conflicts": np.flatnonzero(_conflicting(links)).tolist(),
-        "doubtful_labels": _doubtful(dataset, neighbours),
+        "doubtful_labels": doubtful,
         "quality": _outliers(dataset),
         "splits": of_splits,
         "repaired": repairs(splits),
@@ -104,8 +106,9 @@ def inspect(
     }
     findings |= _judged(findings) | {"seconds": time.monotonic() - began}
     if keep:
-        with files.replacing(dataset.path / LINKS) as temporary:
-            links.to_parquet(temporary, index=False)
+        if not dataset.table_only:
+            with files.replacing(dataset.path / LINKS) as temporary:
+                links.to_parquet(temporary, index=False)
         files.write_json(dataset.path / AUDIT, findings)
     return findings
 
@@ -116,9 +119,8 @@ def audit_of(dataset: Dataset, split: Split) -> dict[str, Any]:
     They come from the audit that lies beside the data set, if it is of the same images. Whether a
     pretraining saw the test images is left to those who name one.
     """
-    path = dataset.path / AUDIT
-    findings = files.read_json(path) if path.exists() else {}
-    if findings.get("data", {}).get("hash") != dataset.hash:
+    findings = _earlier(dataset)
+    if not findings:
         return inspect(dataset, [split], keep=False)
     found = findings["splits"].get(split.name, {})
     if found.get("hash") != split.hash:
@@ -126,6 +128,25 @@ def audit_of(dataset: Dataset, split: Split) -> dict[str, Any]:
         found = _of_split(dataset, split, links)
     findings |= {"splits": {split.name: found}, "repaired": repairs([split]), "pretraining": []}
     return findings | _judged(findings)
+
+
+def _earlier(dataset: Dataset) -> dict[str, Any]:
+    """Return what an audit of exactly these images has left, if anything."""
+    path = dataset.path / AUDIT
+    findings: dict[str, Any] = files.read_json(path) if path.exists() else {}
+    return findings if findings.get("data", {}).get("hash") == dataset.hash else {}
+
+
+def _with_earlier(
+    dataset: Dataset, links: pd.DataFrame
+) -> tuple[pd.DataFrame, list[dict[str, Any]] | None, str | None]:
+    """Add what an earlier audit found by an encoder: links, doubtful labels, and which encoder."""
+    earlier = _earlier(dataset)
+    if not earlier:
+        return links, None, None
+    similar = [link for link in earlier["links"] if link["found_by"] == "embedding"]
+    links = pd.concat([links, pd.DataFrame(similar, columns=links.columns)], ignore_index=True)
+    return links, earlier["doubtful_labels"], earlier["settings"]["features"]
 
 
 def _judged(findings: dict[str, Any]) -> dict[str, Any]:
@@ -138,14 +159,20 @@ def _judged(findings: dict[str, Any]) -> dict[str, Any]:
 def _repaired(
     dataset: Dataset, splits: Sequence[Split], found: dict[str, Any], links: pd.DataFrame
 ) -> list[Split]:
-    """Repair the splits that leak, save those of which a repair is audited too, and is clean."""
-    clean = [split for split in splits if not found[split.name]["leaks"]["leaking"]]
-    done = repairs(clean)
-    return [
-        repair(dataset, split, links)[0]
-        for split in splits
-        if split not in clean and done.get(split.name, {}).get("hash") != split.hash
-    ]
+    """Return a repair of each split that leaks: a new one, if none there is clean."""
+    audited = {split.name for split in splits}
+    done = repairs(open_split(dataset, name) for name in split_names(dataset))
+    repaired = []
+    for split in splits:
+        if not found[split.name]["leaks"]["leaking"]:
+            continue
+        there = done.get(split.name, {})
+        fixed = open_split(dataset, there["split"]) if there.get("hash") == split.hash else None
+        if fixed is None or leaks(dataset, fixed, links)["leaking"]:
+            fixed = repair(dataset, split, links)[0]
+        if fixed.name not in audited:
+            repaired.append(fixed)
+    return repaired
 
 
 def _links(dataset: Dataset, neighbours: Nearest | None) -> pd.DataFrame:

@@ -41,10 +41,17 @@ def features_of(
         named.
 
     Raises:
-        UserError: There are weights without an encoder.
+        UserError: There are weights without an encoder, an encoder without weights, or no images
+            to compute features of.
     """
     if encoder is None and weights != "random":
         raise UserError(f"--weights {weights} needs --encoder: name the network that they are for.")
+    if encoder is not None and weights == "random":
+        raise UserError(
+            f"--encoder {encoder} needs --weights: with random weights strangers look alike."
+        )
+    if encoder is not None and dataset.table_only:
+        raise UserError(f"{dataset.path} holds no images for --encoder {encoder} to look at.")
     if dataset.table_only or (encoder is None and not pretrained):
         return None, None
     if encoder is not None:

@@ -15,8 +15,8 @@ def repair(dataset: Dataset, split: Split, links: pd.DataFrame) -> tuple[Split, 
     """Write a split in which groups that leak lie whole on one side.
 
     Images of one lesion, and of lesions that links unite, go to the side that has most of them; of
-    equal ones to train, then val. There they join the part that has most of them; without a label
-    they leave val and test, and the split.
+    equal ones to train, then val. Those that move to the side of train are train if they have a
+    label and unlabelled if not; without a label they leave val and test, and the split.
 
     Args:
         dataset: The images.
@@ -25,7 +25,7 @@ def repair(dataset: Dataset, split: Split, links: pd.DataFrame) -> tuple[Split, 
 
     Returns:
         The new split, named after the old one, and what was done: the number of ``groups``, and of
-        images by ``moved`` ("test to train") and ``dropped``.
+        images by ``moved`` ("test to train") and ``dropped``, and by part the classes ``lost``.
     """
     parts = parts_of(dataset, split)
     together = united(dataset.table, links)
@@ -33,9 +33,7 @@ def repair(dataset: Dataset, split: Split, links: pd.DataFrame) -> tuple[Split, 
     moving = pd.DataFrame({"group": together, "part": parts, "side": parts.map(SIDES)})
     moving = moving[torn & parts.notna()]
     side = moving["group"].map(_most(moving, "side", ["train", "val", "test"]))
-    staying = moving[moving["side"] == side]
-    target = moving["group"].map(_most(staying, "part", ["train", "unlabelled", "val", "test"]))
-    target = moving["part"].where(moving["side"] == side, target)
+    target = moving["part"].where(moving["side"] == side, side)
     bare = dataset.table["label"].isna()[moving.index]
     target = target.mask(bare & (target == "train"), "unlabelled")
     target = target.mask(bare & target.isin(["val", "test"]))
@@ -47,6 +45,7 @@ def repair(dataset: Dataset, split: Split, links: pd.DataFrame) -> tuple[Split, 
         "groups": int(moving["group"].nunique()),
         "moved": {str(move): int(number) for move, number in moves.items()},
         "dropped": int(target.isna().sum()),
+        "lost": _lost(dataset.table["label"], parts, fixed),
     }
     how = {"repaired": split.name, "hash": split.hash, **done}
     info = {"how": how, "notes": [in_words(done)]}
@@ -70,7 +69,17 @@ def in_words(done: dict[str, Any]) -> str:
     return (
         f"Groups on two sides that were united: {done['groups']:,}; images moved: "
         f"{moved or 'none'}; dropped for want of a label: {done['dropped']:,}."
+        + "".join(f" NONE LEFT in {part}: {', '.join(of)}." for part, of in done["lost"].items())
     )
+
+
+def _lost(labels: pd.Series, before: pd.Series, after: pd.Series) -> dict[str, list[str]]:
+    """Return by part the classes of which it has no image left."""
+    lost = {
+        part: sorted({*labels[before == part].dropna()} - {*labels[after == part].dropna()})
+        for part in ("train", "val", "test")
+    }
+    return {part: classes for part, classes in lost.items() if classes}
 
 
 def _most(images: pd.DataFrame, column: str, order: list[str]) -> pd.Series:

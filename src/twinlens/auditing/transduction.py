@@ -46,6 +46,9 @@ def seen_in_pretraining(
         return result | {"unknown": f"What {folder} was trained on cannot be opened: {error}"}
     if run["data"]["hash"] not in theirs.lineage:
         return result | {"unknown": f"{theirs.path} is no longer what {folder} was trained on."}
+    akin = {*dataset.lineage} & {*theirs.lineage}
+    if not akin and (dataset.table_only or theirs.table_only):
+        return result | {"unknown": f"Without images, those that {folder} saw cannot be told."}
     same, copies = _matches(dataset, theirs, rows, links)
     found = {
         split.name: {
@@ -65,7 +68,7 @@ def _matches(
     dataset: Dataset, theirs: Dataset, rows: Rows, links: pd.DataFrame
 ) -> tuple[np.ndarray, np.ndarray]:
     """Tell for each image whether the pretraining saw it, and whether it saw a copy or sibling."""
-    if {*dataset.lineage} & {*theirs.lineage} or dataset.table_only or theirs.table_only:
+    if {*dataset.lineage} & {*theirs.lineage}:
         same = copied = dataset.table["id"].isin(theirs.table["id"].iloc[rows]).to_numpy()
     else:
         mine = np.arange(len(dataset.table))

@@ -12,7 +12,7 @@ def warnings(findings: dict[str, Any]) -> list[str]:
         for name, split in findings["splits"].items()
         if split["leaks"]["leaking"]
     ]
-    return found + [sentence for run in findings["pretraining"] for sentence in _seen(run)]
+    return found + [sentence for run in findings["pretraining"] for sentence in _doubts(run)]
 
 
 def sentences(findings: dict[str, Any]) -> list[str]:
@@ -29,7 +29,11 @@ def sentences(findings: dict[str, Any]) -> list[str]:
         f"Split '{done['split']}' repairs '{name}': {in_words(done)}"
         for name, done in findings["repaired"].items()
     ]
-    found += [_not_seen(run) for run in findings["pretraining"] if not _seen(run)]
+    found += [
+        f"The pretraining {run['run']} saw no test image, and no copy of one."
+        for run in findings["pretraining"]
+        if not _doubts(run)
+    ]
     if not data["groups_of_several"]:
         found.append("No group has several images, so siblings of one lesion cannot be told.")
     if data["table_only"]:
@@ -70,29 +74,26 @@ def _oddities(findings: dict[str, Any]) -> list[str]:
 
 
 def _leaking(name: str, leaks: dict[str, Any]) -> str:
-    known = leaks["known"]["test"]
+    part = max(("test", "val"), key=lambda part: leaks["known"][part]["any"])
+    known = leaks["known"][part]
     return (
         f"Split '{name}' LEAKS: {_number(len(leaks['groups']), 'group')} and "
         f"{_number(len(leaks['links']), 'near-duplicate pair')} lie on two sides; "
-        f"{100 * known['train']:.1f} % of the test images have a sibling or copy in train, "
+        f"{100 * known['train']:.1f} % of the {part} images have a sibling or copy in train, "
         f"{100 * known['any']:.1f} % in train or unlabelled."
     )
 
 
-def _seen(run: dict[str, Any]) -> list[str]:
+def _doubts(run: dict[str, Any]) -> list[str]:
+    if "unknown" in run:
+        return [f"UNKNOWN whether a pretraining saw test images: {run['unknown']}"]
     return [
         f"TRANSDUCTIVE: the pretraining {run['run']} saw {parts['test']['same']:,} of the "
         f"{parts['test']['images']:,} test images of split '{split}', and siblings or copies of "
         f"{parts['test']['copy']:,} more."
-        for split, parts in run.get("seen", {}).items()
+        for split, parts in run["seen"].items()
         if parts["test"]["same"] or parts["test"]["copy"]
     ]
-
-
-def _not_seen(run: dict[str, Any]) -> str:
-    if "unknown" in run:
-        return str(run["unknown"])
-    return f"The pretraining {run['run']} saw no test image, and no copy of one."
 
 
 def _number(count: int, noun: str) -> str:

@@ -150,6 +150,8 @@ def audit(
     print("\n".join(findings["summary"]))
     print(f"Pairs and figures: {dataset / 'audit' / 'audit.html'}")
     print(f"All findings: {dataset / 'audit' / 'audit.json'}")
+    for done in findings["repaired"].values():
+        print(f"Check the repair: twinlens audit {dataset} --split {done['split']} --strict")
     if strict and findings["warnings"]:
         raise typer.Exit(1)
 

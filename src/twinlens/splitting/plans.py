@@ -108,7 +108,7 @@ def spelled(per_class: int | None, val: float, test: float | None = None) -> str
 def links_used(dataset: Dataset) -> dict[str, Any]:
     """Say by which near-duplicates groups are united, as a part of how a split is made."""
     links = links_of(dataset)
-    if links is None:
+    if links is None or links.empty:
         return {}
     return {"links": {"count": len(links), "digest": table_digest(links)}}
 

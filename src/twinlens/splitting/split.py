@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from twinlens.console import say
 from twinlens.data.dataset import Dataset, open_dataset
 from twinlens.data.splits import Split, has_split, listing, open_split, write_split
 from twinlens.errors import UserError
@@ -138,10 +139,17 @@ def _existing(dataset: Dataset, plan: Plan) -> Split | None:
     if not has_split(dataset.path, plan.name):
         return None
     there = open_split(dataset, plan.name)
-    if there.info["how"] != plan.how:
+    how = there.info["how"] if isinstance(there.info["how"], dict) else {"how": there.info["how"]}
+    differing = sorted(key for key in {*how, *plan.how} if how.get(key) != plan.how.get(key))
+    if {*differing} - {"links"}:
         raise UserError(
             f"The split '{plan.name}' of {dataset.path} exists already and was made otherwise "
-            f"({there.info['how']}): choose another name."
+            f"({', '.join(f'{key}: {how.get(key)}' for key in differing)}): choose another name."
+        )
+    if differing:
+        say(
+            f"The split '{plan.name}' stays as it is, though an audit has linked other images "
+            "since: to unite these too, draw it under another name."
         )
     listed = listing(dataset, plan.name)
     fewer = len(listed) < len(dataset.table)
