@@ -20,7 +20,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from twinlens import files
-from twinlens.data.dataset import TABLE, Dataset
+from twinlens.data.dataset import MARKER, TABLE, Dataset
 from twinlens.data.table import SPLITS
 from twinlens.errors import UserError, unknown
 from twinlens.types import Rows
@@ -155,7 +155,7 @@ def write_split(
         "name": name,
         "hash": _hash(kept),
         **info,
-        "counts": _counts(table["label"], sorted(table["label"].dropna().unique()), rows),
+        "counts": _counts(table["label"], files.read_json(folder / MARKER)["classes"], rows),
         "dropped": len(table) - len(kept),
         "notes": [*info.get("notes", []), *_notes(kept, len(table) - len(kept))],
     }
