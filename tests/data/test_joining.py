@@ -4,6 +4,7 @@ import pytest
 from twinlens.data.decode import decode
 from twinlens.data.joining import given_groups, join, source_names, stack
 from twinlens.data.source import Source
+from twinlens.errors import UserError
 
 
 def source_of(ids, *, read=str.encode, **given):
@@ -38,15 +39,36 @@ def test_a_source_of_its_own_name_is_kept():
     assert table["original_original_source"].tolist()[1:] == ["book"]
 
 
-def test_equal_ids_get_a_prefix_and_share_a_group(capsys):
+def test_equal_ids_get_a_prefix_and_equal_groups_are_one(capsys):
     first = source_of("ab", group=["lesion1", None])
     second = source_of("abc", group=[None, None, "lesion1"])
     table = join({"one": first, "two": second}).table
     assert table["id"].tolist() == ["a", "b", "two/a", "two/b", "c"]
-    assert table["group"].tolist() == ["lesion1", "b", "lesion1", "b", "lesion1"]
+    assert table["group"].tolist() == ["lesion1", "b", "two/a", "two/b", "lesion1"]
     printed = capsys.readouterr().err
     assert "Ids of 'two' that an earlier source has too: 2; here they are two/ID." in printed
-    assert "Groups with images of several sources, which no split tears apart: 2." in printed
+    assert "Groups with images of several sources, which no split tears apart: 1." in printed
+
+
+def test_equal_ids_alone_unite_nothing(capsys):
+    plain = source_of(["0", "1"], group=["0", "1"])
+    groups = join({"one": plain, "two": plain, "three": source_of(["0"])}).table["group"]
+    assert groups.tolist() == ["0", "1", "two/0", "two/1", "three/0"]
+    assert "Groups" not in capsys.readouterr().err
+
+
+def test_an_id_that_another_source_calls_a_group_stays_alone():
+    first = source_of("ab", group=["c", "c"])
+    second = source_of("cde", group=[None, "d", "d"])
+    groups = join({"one": first, "two": second}).table["group"]
+    assert groups.tolist() == ["c", "c", "two/c", "d", "d"]
+
+
+def test_one_class_of_two_titles_is_refused():
+    titles = ["adipose", "melanoma"]
+    sources = {name: source_of(name, class_info={"0": {"title": name}}) for name in titles}
+    with pytest.raises(UserError, match="'0' is 'adipose' in one source and 'melanoma' in another"):
+        join(sources)
 
 
 def test_a_group_named_like_one_of_its_images_stays_whole():
@@ -68,12 +90,14 @@ def test_classes_come_in_order_given_ones_first():
 
 
 def test_the_first_word_on_a_class_counts():
-    first = source_of("a", classes=["x"], class_info={"x": {"title": "ex"}}, notice="Drawn.")
-    info = {"x": {"title": "other", "group": "benign"}, "y": {"title": "why"}}
+    first = source_of("a", classes=["x"], class_info={"x": {"colour": "#000000"}}, notice="Drawn.")
+    info = {"x": {"colour": "#ffffff", "group": "benign"}, "y": {"title": "why"}}
     second = source_of("b", classes=["x", "y"], class_info=info, notice="Drawn.")
     third = source_of("c", notice="Not for use.")
     joined = join({"one": first, "two": second, "three": third})
-    assert joined.class_info == {"x": {"title": "ex", "group": "benign"}, "y": {"title": "why"}}
+    assert joined.class_info == {
+        "x": {"colour": "#000000", "group": "benign"}, "y": {"title": "why"},
+    }  # fmt: skip
     assert joined.notice == "Drawn. Not for use."
 
 

@@ -1,8 +1,8 @@
 """Several sources as one.
 
-The images of all become one table, with a column ``source``. Equal ids get a prefix; equal names
-of groups mean one group, and so do equal ids, unless a source says more: a group united by
-mistake costs little, a lesion in training and test spoils the result.
+The images of all become one table, with a column ``source``. Equal ids get a prefix: they are
+other images. Equal names of groups that sources give mean one group: a group united by mistake
+costs little, a lesion in training and test spoils the result.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,6 +14,7 @@ from PIL import Image
 
 from twinlens.console import say
 from twinlens.data.source import Source
+from twinlens.errors import UserError
 
 _MARK = 4  # bytes before an image's content that hold the number of its source
 
@@ -25,9 +26,10 @@ def join(sources: Mapping[str, Source]) -> Source:
         sources: Each by its name, in order.
     """
     parts = list(sources.values())
-    table = stack([_named(name, source.table) for name, source in sources.items()])
-    table["group"] = _groups(parts, table)
-    table["id"] = _unique_ids(table)
+    table = stack([named(name, source.table) for name, source in sources.items()])
+    ids = _unique_ids(table)
+    table["group"] = _groups(parts, table, ids)
+    table["id"] = ids
 
     def read(item: tuple[int, Any]) -> bytes:
         number, own = item
@@ -58,7 +60,7 @@ def source_names(paths: Iterable[str], taken: Iterable[str] = ()) -> list[str]:
     start = len(names)
     for path in paths:
         place = Path(path).resolve()
-        name = place.stem if place.is_file() else place.name if place.is_dir() else path
+        name = place.stem if place.is_file() else place.name
         number = 1
         while (unique := f"{name}-{number}" if number > 1 else name) in names:
             number += 1
@@ -91,7 +93,11 @@ def about(sources: Sequence[Source]) -> dict[str, Any]:
 
     Classes come in the order of the sources, those of sources that say which there are first.
     Where two sources say different things about a class, the first one counts.
+
+    Raises:
+        UserError: Two sources give a class different titles.
     """
+    _refuse_other_titles(sources)
     names: dict[str, None] = {}
     for source in sorted(sources, key=lambda source: source.classes is None):
         names |= dict.fromkeys(class_names(source))
@@ -103,28 +109,44 @@ def about(sources: Sequence[Source]) -> dict[str, Any]:
     return {"classes": list(names), "class_info": info, "notice": " ".join(notices)}
 
 
-def class_names(source: Source) -> list[str]:
-    """Return the classes in order: as the source says, else sorted."""
-    return list(source.classes or sorted(source.table["label"].dropna().unique()))
+def named(name: str, table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with the name of its source as the column ``source``.
 
-
-def _named(name: str, table: pd.DataFrame) -> pd.DataFrame:
+    A column of that name becomes ``original_source``.
+    """
     kept = "source"
     while kept in table:
         kept = f"original_{kept}"
     return table.rename(columns={"source": kept}).assign(source=name)
 
 
-def _groups(parts: Sequence[Source], table: pd.DataFrame) -> pd.Series:
-    """Unite what is one lesion or patient, as far as names tell."""
+def class_names(source: Source) -> list[str]:
+    """Return the classes in order: as the source says, else sorted."""
+    return list(source.classes or sorted(source.table["label"].dropna().unique()))
+
+
+def _refuse_other_titles(sources: Sequence[Source]) -> None:
+    titles: dict[str, str] = {}
+    for source in sources:
+        for name, facts in source.class_info.items():
+            title = facts.get("title")
+            if title and titles.setdefault(name, title) != title:
+                raise UserError(
+                    f"The class '{name}' is '{titles[name]}' in one source and '{title}' in "
+                    "another: import them into data sets of their own."
+                )
+
+
+def _groups(parts: Sequence[Source], table: pd.DataFrame, ids: pd.Series) -> pd.Series:
+    """Unite what sources give one group; an image without a group stays alone in its source."""
     given = pd.concat([given_groups(part.table) for part in parts], ignore_index=True)
-    elsewhere = given.groupby(table["id"]).transform("first")
-    groups = given.fillna(elsewhere).fillna(table["id"])
-    pairs = pd.DataFrame({"group": groups, "source": table["source"]}).drop_duplicates()
+    pairs = pd.DataFrame({"group": given, "source": table["source"]}).dropna().drop_duplicates()
     shared = pairs["group"][pairs["group"].duplicated()].nunique()
     if shared:
         say(f"Groups with images of several sources, which no split tears apart: {shared:,}.")
-    return groups
+    within = pd.MultiIndex.from_frame(table[["id", "source"]]).isin(pd.MultiIndex.from_frame(pairs))
+    alone = ids.mask(ids.isin(given.dropna()), table["source"] + "/" + table["id"])
+    return given.fillna(alone.mask(within, table["id"]))
 
 
 def _unique_ids(table: pd.DataFrame) -> pd.Series:
