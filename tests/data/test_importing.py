@@ -5,7 +5,7 @@ from typer.testing import CliRunner
 
 from twinlens import cli
 from twinlens.data.dataset import open_dataset
-from twinlens.data.importing import import_images
+from twinlens.data.importing import import_images, recognise
 from twinlens.data.splits import open_split
 from twinlens.errors import UserError
 
@@ -169,6 +169,14 @@ def test_mistakes_are_sentences(class_folder, out, tmp_path):
         import_images(class_folder, out, size=0)
     with pytest.raises(UserError, match="nothing to import"):
         import_images([], out)
+
+
+def test_sub_folders_that_are_no_classes_are_said_loudly(tmp_path, draw, capsys):
+    draw(tmp_path / "in" / "images" / "1.png")
+    assert recognise(str(tmp_path / "in")) == "unlabelled"
+    assert "NOT taken as classes: if they are, pass --kind folder" in capsys.readouterr().err
+    assert recognise(str(tmp_path / "in" / "images")) == "unlabelled"
+    assert "NOT taken" not in capsys.readouterr().err
 
 
 def test_several_sources_become_one_data_set(class_folder, out, tmp_path, draw, capsys):

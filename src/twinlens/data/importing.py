@@ -14,6 +14,7 @@ from twinlens.data.dataset import MARKER, PACK, SKIPPED, Dataset, open_dataset, 
 from twinlens.data.decode import MIN_SIDE
 from twinlens.data.growing import grow, origins
 from twinlens.data.joining import class_names, join, source_names
+from twinlens.data.locate import image_files
 from twinlens.data.pack import fingerprint, left_out, refuse_none, unpacked, write_pack
 from twinlens.data.source import Options, Source
 from twinlens.data.sources import SOURCES
@@ -102,13 +103,16 @@ def recognise(source: str) -> str:
     Raises:
         UserError: It looks like none.
     """
+    root = Path(source)
     kind = next((name for name, kind in SOURCES.items() if kind.recognises(source)), None)
-    if kind is None and Path(source).exists():
+    if kind is None and root.exists():
         raise UserError(f"{source} holds no images in a known layout ({', '.join(SOURCES)}).")
     if kind is None:
         raise UserError(f"{source} does not exist: pass a folder, a CSV file, or 'phantom'.")
     what = (SOURCES[kind].__doc__ or "").partition("\n")[0].rstrip(".")
     say(f"{source} is read as '{kind}': {what} (choose another with --kind).")
+    if kind == "unlabelled" and any(path.parent != root for path in image_files(root)):
+        say(f"Sub-folders of {source} are NOT taken as classes: if they are, pass --kind folder.")
     return kind
 
 

@@ -54,6 +54,38 @@ def test_folders_of_splits_hold_folders_of_classes(tmp_path, draw):
     assert by_id(source, "label")["unlabelled/scc/4.png"] == "scc"
 
 
+@pytest.mark.parametrize(
+    ("places", "labels"),
+    [
+        (["nevus/1.png", "nevus/2.png"], ["nevus", "nevus"]),
+        (["nevus/1.png", "loose.png"], ["nevus", None]),
+        (["photos/nevus/1.png", "photos/scc/2.png"], ["nevus", "scc"]),
+        (["a/b/nevus/1.png", "a/b/scc/2.png", "loose.png"], ["nevus", "scc", None]),
+        (["train/nevus/1.png", "train/scc/2.png"], ["nevus", "scc"]),
+        (["photos/train/nevus/1.png", "photos/test/nevus/2.png"], ["nevus", "nevus"]),
+        (["nevus/1.png", "unlabelled/2.png"], ["nevus", None]),
+    ],
+)
+def test_one_folder_is_a_class_or_holds_the_classes(places, labels, tmp_path, draw):
+    for place in places:
+        draw(tmp_path / place)
+    assert folder.recognises(str(tmp_path))
+    source = folder.read(str(tmp_path), Options())
+    assert by_id(source, "label") == dict(zip(places, labels, strict=True))
+
+
+@pytest.mark.parametrize("place", ["1.png", "images/1.png", "x/IMG/1.png", "unlabelled/a/1.png"])
+def test_other_lone_folders_are_no_class(place, tmp_path, draw):
+    draw(tmp_path / place)
+    assert not folder.recognises(str(tmp_path))
+
+
+def test_a_lone_folder_of_a_split_holds_the_classes(tmp_path, draw):
+    for place in ("photos/train/nevus/1.png", "photos/train/scc/2.png"):
+        draw(tmp_path / place)
+    assert set(by_id(folder.read(str(tmp_path), Options()), "split").values()) == {"train"}
+
+
 def test_unlabelled_images_have_no_label(class_folder):
     source = unlabelled.read(str(class_folder), Options())
     assert len(source.table) == 6

@@ -1,8 +1,9 @@
-"""A folder of images: one sub-folder a class, or no labels at all.
+"""A folder with one sub-folder a class.
 
 The class is the sub-folder's name, at whatever depth below it an image lies. Where the outer
 sub-folders are named after splits (``train/nevus/1.jpg``), they are the splits, and the class
-is the next level. What lies in a folder ``unlabelled``, or in no class's folder, has no label.
+is the next level. A folder that holds all the others is entered. What lies in a folder
+``unlabelled``, or in no class's folder, has no label.
 """
 
 from collections.abc import Sequence
@@ -15,23 +16,23 @@ from twinlens.data.source import Options, Source
 from twinlens.data.table import SPLITS, map_splits
 from twinlens.errors import UserError
 
+_PLAIN = {"images", "image", "imgs", "img"}
+"""Names of a lone sub-folder that are no class."""
+
+Parts = list[tuple[str, ...]]
+
 
 def recognises(source: str) -> bool:
-    """Tell whether the images of this folder lie in two sub-folders or more."""
+    """Tell whether the images of this folder lie in folders of classes."""
     root = Path(source)
-    first = {path.relative_to(root).parts[0] for path in image_files(root)}
-    return sum((root / name).is_dir() for name in first) > 1
+    labels = set(_labels(_folders(root, image_files(root)), Options())[0]) - {None}
+    return len(labels) > 1 or any(str(name).lower() not in _PLAIN for name in labels)
 
 
 def read(source: str, options: Options) -> Source:
     """Read a folder with one sub-folder a class."""
     paths = image_files(Path(source))
-    folders = [path.relative_to(source).parent.parts for path in paths]
-    splits: list[str | None] = [None] * len(paths)
-    if _are_splits({parts[0] for parts in folders if parts}, options):
-        splits = [parts[0] if parts else None for parts in folders]
-        folders = [parts[1:] for parts in folders]
-    labels = [parts[0] if parts and parts[0] != "unlabelled" else None for parts in folders]
+    labels, splits = _labels(_folders(Path(source), paths), options)
     return source_of(Path(source), paths, labels, splits, options)
 
 
@@ -55,6 +56,26 @@ def source_of(
     return Source(table, paths)
 
 
-def _are_splits(names: set[str], options: Options) -> bool:
-    """Tell folders of splits from folders of classes, beside which ``unlabelled`` may lie."""
-    return names <= {*SPLITS, *options.split_map} and bool(names - {"unlabelled"})
+def _folders(root: Path, paths: list[Path]) -> Parts:
+    return [path.relative_to(root).parent.parts for path in paths]
+
+
+def _labels(folders: Parts, options: Options) -> tuple[list[str | None], list[str | None]]:
+    """Return the label and the split of each image by the folders that it lies in."""
+    known = {*SPLITS, *options.split_map}
+    while _are_wrapped(folders, known):
+        folders = [parts[1:] for parts in folders]
+    splits: list[str | None] = [None] * len(folders)
+    names = {parts[0] for parts in folders if parts}
+    if names <= known and names - {"unlabelled"}:
+        splits = [parts[0] if parts else None for parts in folders]
+        folders = [parts[1:] for parts in folders]
+    labels = [parts[0] if parts and parts[0] != "unlabelled" else None for parts in folders]
+    return labels, splits
+
+
+def _are_wrapped(folders: Parts, known: set[str]) -> bool:
+    """Tell whether all images but loose ones lie in sub-folders of one folder."""
+    deep = [parts for parts in folders if parts]
+    names = {parts[0] for parts in deep}
+    return len(names) == 1 and not names & known and all(len(parts) > 1 for parts in deep)
