@@ -81,12 +81,9 @@ def test_what_it_grew_from_is_recorded(data, new, draw):
     assert len({first, second.hash, third.hash}) == 3
 
 
-def test_the_hash_is_that_of_an_import_in_one_go(data, new, draw):
+def test_the_hash_is_that_of_an_import_in_one_go(data, new):
     grown = add(table(new, "7.png,z,p\n8.png,,"), data)
-    for number in (7, 8):
-        draw(data.path.parent / "old" / f"{number}.png", number)
-    rows = "0.png,x,p\n1.png,y,p\n2.png,,\n3.png,,\n7.png,z,p\n8.png,,"
-    whole = import_images(table(data.path.parent / "old", rows), data.path.parent / "w", size=8)
+    whole = import_images([new.parent / "old", new], data.path.parent / "whole", size=8)
     assert grown.hash == whole.hash
     assert (grown.path / "pack.npy").read_bytes() == (whole.path / "pack.npy").read_bytes()
 
@@ -183,10 +180,62 @@ def test_an_old_image_under_another_id_is_mentioned(data, new, capsys):
     assert ": 1, such as '2'" in printed
 
 
-def test_what_an_audit_found_is_not_kept(data, new):
-    (data.path / "audit").mkdir()
-    (data.path / "audit" / "audit.json").write_text("{}")
-    assert not (add(table(new, "7.png,z,"), data).path / "audit").exists()
+def test_what_else_lies_in_the_folder_is_kept(data, new, capsys):
+    add(table(new, "2.png,x,"), data)
+    assert "audit" not in capsys.readouterr().err
+    for name in ("audit/links.parquet", "mine/notes.txt", "readme.txt"):
+        (data.path / name).parent.mkdir(exist_ok=True)
+        (data.path / name).write_text(name)
+    (data.path / "link").symlink_to("nowhere")
+    add(table(new, "7.png,z,"), data)
+    for name in ("audit/links.parquet", "mine/notes.txt", "readme.txt"):
+        assert (data.path / name).read_text() == name
+    assert (data.path / "link").is_symlink()
+    assert f"Its audit is of before: run 'twinlens audit {data.path}'" in capsys.readouterr().err
+
+
+def test_what_is_still_broken_is_listed_again_and_changes_nothing(data, new, capsys):
+    (new / "7.png").write_text("a note")
+    grown = add(table(new, "2.png,x,\n7.png,x,"), data)
+    skipped = (data.path / "skipped.csv").read_text()
+    capsys.readouterr()
+    again = add(new, data)
+    assert again.info == grown.info
+    assert again.table.equals(grown.table)
+    np.testing.assert_array_equal(again.images, grown.images)
+    assert (data.path / "skipped.csv").read_text() == skipped
+    printed = capsys.readouterr().err
+    assert "cannot be imported: 1, such as '7.png'." in printed
+    assert "holds these 1 images already: nothing to do" in printed
+    assert "grows" not in printed
+
+
+def test_the_source_appears_when_a_data_set_grows(data, new):
+    assert "source" not in data.table
+    grown = add(table(new, "7.png,z,web", "image,label,source"), data)
+    assert grown.table["source"].tolist() == ["old"] * 4 + ["new"]
+    assert grown.table["original_source"].tolist()[4:] == ["web"]
+    assert [entry["name"] for entry in grown.info["source"]] == ["old", "new"]
+    grown = add(table(new, "8.png,z,web", "image,label,source"), data)
+    assert grown.table["source"].tolist() == ["old"] * 4 + ["new", "new-2"]
+
+
+def test_what_the_user_says_about_classes_replaces_what_is_held(data, new, capsys):
+    classes = {"x": {"title": "ex"}, "z": {"group": "benign"}}
+    first = add(table(new, "7.png,z,"), data, classes=classes)
+    capsys.readouterr()
+    again = add(new, data, classes={"z": {"title": "zet"}, "x": {"title": "other"}})
+    assert again.class_info == {
+        "x": {"title": "other"},
+        "z": {"group": "benign", "title": "zet"},
+    }
+    assert (again.hash, again.lineage) == (first.hash, first.lineage)
+    assert "replaced as you say: x, z." in capsys.readouterr().err
+    third = add(table(new, "8.png,x,"), data, classes={"x": {"title": "third"}})
+    assert third.class_info["x"] == {"title": "third"}
+    assert "replaced as you say: x." in capsys.readouterr().err
+    assert add(new, data, classes={"x": {"title": "third"}}).info == third.info
+    assert "nothing to do" in capsys.readouterr().err
 
 
 def test_classes_and_what_is_known_of_them_are_united(data, new):

@@ -46,6 +46,16 @@ Classes = Path | str | Mapping[str, Mapping[str, str]]
 """A YAML file, or its content: for each class, in order, the values of `ClassInfo` that matter."""
 
 
+def read_classes(classes: Classes) -> dict[str, dict[str, str]]:
+    """Return what the user says about each class, in order.
+
+    Raises:
+        UserError: A value is wrong.
+    """
+    content = classes if isinstance(classes, Mapping) else read_yaml(Path(classes))
+    return {name: _facts(_where(classes), name, facts) for name, facts in content.items()}
+
+
 def with_classes(source: Source, classes: Classes) -> Source:
     """Return a source with the classes as the user orders and describes them.
 
@@ -54,9 +64,7 @@ def with_classes(source: Source, classes: Classes) -> Source:
     Raises:
         UserError: A value is wrong, or an image has a label that is not among the classes.
     """
-    where = "classes" if isinstance(classes, Mapping) else str(classes)
-    content = classes if isinstance(classes, Mapping) else read_yaml(Path(classes))
-    given = {name: _facts(where, name, facts) for name, facts in content.items()}
+    where, given = _where(classes), read_classes(classes)
     labels = source.table["label"].dropna().unique()
     strange = [name for name in labels if name not in given]
     if strange:
@@ -69,6 +77,10 @@ def with_classes(source: Source, classes: Classes) -> Source:
         say(f"{where} names classes that no image has: {', '.join(idle)}.")
     about = {name: {**source.class_info.get(name, {}), **facts} for name, facts in given.items()}
     return replace(source, classes=list(given), class_info={k: v for k, v in about.items() if v})
+
+
+def _where(classes: Classes) -> str:
+    return "classes" if isinstance(classes, Mapping) else str(classes)
 
 
 def _facts(where: str, name: Any, facts: Any) -> dict[str, str]:

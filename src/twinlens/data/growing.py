@@ -7,6 +7,7 @@ The grown data set is built whole before it takes the old one's place.
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,18 @@ from numpy.typing import NDArray
 
 from twinlens import files
 from twinlens.console import say
-from twinlens.data.dataset import MARKER, PACK, SKIPPED, Dataset, open_dataset, write_dataset
-from twinlens.data.joining import about, given_groups, stack
-from twinlens.data.pack import decoded, left_out, refuse_none, unpacked, write_pack
+from twinlens.data.dataset import (
+    MARKER,
+    PACK,
+    SKIPPED,
+    TABLE,
+    Dataset,
+    open_dataset,
+    write_dataset,
+)
+from twinlens.data.groups import LINKS
+from twinlens.data.joining import about, given_groups, named, source_names, stack
+from twinlens.data.pack import Packed, decoded, left_out, refuse_none, unpacked, write_pack
 from twinlens.data.source import Source
 from twinlens.data.splits import FOLDER
 from twinlens.data.table import arrange
@@ -26,15 +36,17 @@ from twinlens.types import Rows
 
 
 def origins(data: Dataset) -> list[dict[str, Any]]:
-    """Return where the images of a data set came from, in order."""
-    source = data.info["source"]
-    return [source] if isinstance(source, dict) else list(source)
+    """Return where the images of a data set came from, in order, each with its name."""
+    entries = _entries(data)
+    names = source_names(entry["path"] for entry in entries)
+    return [{"name": name, **entry} for name, entry in zip(names, entries, strict=True)]
 
 
 def grow(
     data: Dataset,
     new: Source,
     new_origins: Sequence[Mapping[str, str]],
+    told: Mapping[str, Mapping[str, str]],
     *,
     table_only: bool,
     workers: int | None = None,
@@ -43,8 +55,10 @@ def grow(
 
     Args:
         data: The data set.
-        new: The images. Those that are there already are known by their ids.
+        new: The images, with the column ``source``. Those that are there already are known by
+            their ids.
         new_origins: Where they came from, for ``dataset.json``.
+        told: What the user says about classes; it takes the place of what is held.
         table_only: Whether no image is at hand, so that ids alone are compared.
         workers: Threads that decode; None: one a processor.
 
@@ -62,27 +76,39 @@ def grow(
             f"{data.path} lacks {len(fresh.table):,} of these images, such as "
             f"'{fresh.table['id'][0]}': import them without --table-only."
         )
+    facts = _facts(data, new, told)
     broken = {} if table_only else _refuse_other_pixels(data, place, again, workers)
     labels = _new_labels(data, again.table.drop(index=list(broken)))
     if not len(fresh.table) and not len(labels):
-        say(f"{data.path} holds these {len(place) - len(broken):,} images already: nothing to do.")
-        return data
+        return _described(data, told, len(place) - len(broken))
     _mention_equal_names(data, fresh.table["id"])
     with files.building(data.path, marker=MARKER, overwrite=True) as work:
-        if data.table_only:
-            packed = unpacked(fresh, data.size)
-        else:
-            packed = write_pack(work / PACK, fresh, data.size, workers, after=data.path / PACK)
+        packed = _packed(work, data, fresh, workers)
         skipped = pd.concat([left_out(fresh, packed.reasons), left_out(again, broken)])
-        if not packed.kept and not len(labels):
+        grows = bool(packed.kept or len(labels))
+        if not grows and not len(place):
             refuse_none(skipped)
-        table = _grown(data.table, fresh.table.iloc[packed.kept], labels)
-        skipped = _all_skipped(data, new, skipped)
-        write_dataset(work, table, skipped, packed.pixels, _info(data, new, new_origins))
-        if (data.path / FOLDER).is_dir():
-            shutil.copytree(data.path / FOLDER, work / FOLDER)
-    _report(data, len(packed.kept), len(labels), new)
+        table = _grown(data, fresh.table.iloc[packed.kept], labels) if grows else data.table
+        info = _info(data, facts, new_origins) if grows else _info_as_it_was(data)
+        write_dataset(work, table, _all_skipped(data, new, skipped), packed.pixels, info)
+        _keep_the_rest(data.path, work)
+    if not grows:
+        first = skipped["file"].iloc[0]
+        say(f"Images that cannot be imported: {len(skipped):,}, such as '{first}'.")
+        return _described(open_dataset(data.path), told, len(place) - len(broken))
+    _report(data, len(packed.kept), len(labels), new, told)
     return open_dataset(data.path)
+
+
+def _entries(data: Dataset) -> list[dict[str, Any]]:
+    source = data.info["source"]
+    return [source] if isinstance(source, dict) else list(source)
+
+
+def _packed(work: Path, data: Dataset, fresh: Source, workers: int | None) -> Packed:
+    if data.table_only:
+        return unpacked(fresh, data.size)
+    return write_pack(work / PACK, fresh, data.size, workers, after=data.path / PACK)
 
 
 def _some(source: Source, mask: NDArray[np.bool_]) -> Source:
@@ -144,7 +170,10 @@ def _mention_equal_names(data: Dataset, ids: pd.Series) -> None:
         )
 
 
-def _grown(old: pd.DataFrame, fresh: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:
+def _grown(data: Dataset, fresh: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:
+    old = data.table
+    if not any("name" in entry for entry in _entries(data)):
+        old = named(" + ".join(entry["name"] for entry in origins(data)), old)
     label = old["label"].astype(object).fillna(old["id"].map(labels))
     return arrange(stack([old.assign(label=label), fresh.drop(columns="split")]))
 
@@ -155,25 +184,74 @@ def _all_skipped(data: Dataset, new: Source, skipped: pd.DataFrame) -> pd.DataFr
     return pd.concat([before[~before["file"].isin(new.table["id"])], skipped]).drop_duplicates()
 
 
-def _info(data: Dataset, new: Source, new_origins: Sequence[Mapping[str, str]]) -> dict[str, Any]:
-    held = Source(
-        data.table,
-        (),
-        classes=data.classes,
-        class_info=data.class_info,
-        notice=data.info["notice"],
-    )
+def _told(data: Dataset, told: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, Any]]:
+    """Return what is known about the classes that are there, in the user's words first."""
+    held = data.class_info
+    known = {name: {**held.get(name, {}), **told.get(name, {})} for name in data.classes}
+    return {name: facts for name, facts in known.items() if facts}
+
+
+def _facts(data: Dataset, new: Source, told: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+    notice = data.info["notice"]
+    info = _told(data, told)
+    held = Source(data.table, (), classes=data.classes, class_info=info, notice=notice)
+    return about([held, new])
+
+
+def _described(data: Dataset, told: Mapping[str, Mapping[str, str]], images: int) -> Dataset:
+    """Keep the images as they are, and what the user says about their classes."""
+    info = _told(data, told)
+    if info == data.class_info:
+        say(f"{data.path} holds these {images:,} images already: nothing to do.")
+        return data
+    files.write_json(data.path / MARKER, {**data.info, "class_info": info})
+    say(f"{data.path} holds these {images:,} images already.")
+    _report_replaced(data, told)
+    return open_dataset(data.path)
+
+
+def _info(
+    data: Dataset, facts: Mapping[str, Any], new_origins: Sequence[Mapping[str, str]]
+) -> dict[str, Any]:
     return {
         "size": data.size,
         "table_only": data.table_only,
-        **about([held, new]),
+        **facts,
         "source": [*origins(data), *new_origins],
         "grown_from": [*data.info.get("grown_from", []), data.hash],
     }
 
 
-def _report(data: Dataset, images: int, labels: int, new: Source) -> None:
+def _info_as_it_was(data: Dataset) -> dict[str, Any]:
+    counted = ("hash", "images", "skipped")
+    return {name: value for name, value in data.info.items() if name not in counted}
+
+
+def _keep_the_rest(old: Path, work: Path) -> None:
+    """Copy splits, audit and whatever else lies in the folder."""
+    for path in old.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.copytree(path, work / path.name, symlinks=True)
+        elif path.name not in (MARKER, TABLE, PACK, SKIPPED):
+            shutil.copy2(path, work / path.name, follow_symlinks=False)
+
+
+def _report_replaced(data: Dataset, told: Mapping[str, Mapping[str, str]]) -> None:
+    info = _told(data, told)
+    replaced = [name for name in info if info[name] != data.class_info.get(name)]
+    if replaced:
+        say(f"What is known about classes is replaced as you say: {', '.join(replaced)}.")
+
+
+def _report(
+    data: Dataset,
+    images: int,
+    labels: int,
+    new: Source,
+    told: Mapping[str, Mapping[str, str]],
+) -> None:
     say(f"{data.path} grows by {images:,} images and {labels:,} labels.")
+    _report_replaced(data, told)
     if new.table["split"].notna().any():
         say("The splits that the source names are left out: those of the data set stay.")
     if (data.path / FOLDER).is_dir():
@@ -181,3 +259,5 @@ def _report(data: Dataset, images: int, labels: int, new: Source) -> None:
             "The splits know none of this yet: go on from one with "
             f"'twinlens split {data.path} --extend NAME'."
         )
+    if (data.path / LINKS.parent).is_dir():
+        say(f"Its audit is of before: run 'twinlens audit {data.path}' again.")

@@ -9,7 +9,7 @@ import pandas as pd
 
 from twinlens import files
 from twinlens.console import say
-from twinlens.data.class_info import Classes, with_classes
+from twinlens.data.class_info import Classes, read_classes, with_classes
 from twinlens.data.dataset import MARKER, PACK, SKIPPED, Dataset, open_dataset, write_dataset
 from twinlens.data.decode import MIN_SIDE
 from twinlens.data.growing import grow, origins
@@ -87,7 +87,8 @@ def import_images(
     if classes is not None:
         images = with_classes(images, classes)
     if there is not None:
-        dataset = grow(there, images, where, table_only=table_only, workers=workers)
+        told = read_classes(classes) if classes is not None else {}
+        dataset = grow(there, images, where, told, table_only=table_only, workers=workers)
     elif not overwrite and _holds(out, images, size, workers):
         say(f"{out} holds exactly these images already: nothing to do.")
         return open_dataset(out)
@@ -148,10 +149,9 @@ def _read(
     if options.table_only:
         sources = [replace(source, items=()) for source in sources]
     where = [{"kind": known, "path": path} for path, known in zip(paths, kinds, strict=True)]
-    taken = [entry["name"] for entry in origins(there) if "name" in entry] if there else []
-    if len(sources) == 1 and not taken:
+    if len(sources) == 1 and there is None:
         return sources[0], where
-    names = source_names(paths, taken)
+    names = source_names(paths, [entry["name"] for entry in origins(there)] if there else [])
     where = [entry | {"name": name} for entry, name in zip(where, names, strict=True)]
     return join(dict(zip(names, sources, strict=True))), where
 
