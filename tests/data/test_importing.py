@@ -4,6 +4,7 @@ import pytest
 from typer.testing import CliRunner
 
 from twinlens import cli
+from twinlens.data import importing
 from twinlens.data.dataset import open_dataset
 from twinlens.data.importing import import_images, recognise
 from twinlens.data.splits import open_split
@@ -82,6 +83,18 @@ def test_the_split_column_becomes_the_imported_split(class_folder, out):
     }
 
 
+def test_a_split_has_no_image_to_train_or_test_on_without_a_label(class_folder, out, capsys):
+    rows = "0,MEL,train\n1,,train\n2,,val\n3,,test\n4,NV,test\n5,,unlabelled\n"
+    (class_folder / "labels.csv").write_text(f"image,label,split\n{rows}")
+    rows = open_split(import_images(class_folder, out, size=8)).rows
+    assert {name: numbers.tolist() for name, numbers in rows.items()} == {
+        "train": [0], "val": [], "test": [4], "unlabelled": [1, 5],
+    }  # fmt: skip
+    printed = capsys.readouterr().err
+    assert "train without a label, which become unlabelled: 1." in printed
+    assert "val or test without a label, which no split has: 2." in printed
+
+
 def test_the_same_source_is_recognised(class_folder, out, capsys):
     first = import_images(class_folder, out, size=8)
     before = (out / "pack.npy").stat().st_mtime_ns
@@ -113,9 +126,12 @@ def test_the_hash_is_that_of_the_content(class_folder, out, tmp_path, draw):
     assert other.hash != first.hash
 
 
-def test_a_failure_leaves_nothing(class_folder, out):
-    (class_folder / "labels.csv").write_text("image,label,split\n0,,train\n")
-    with pytest.raises(UserError):
+def test_a_failure_leaves_nothing(class_folder, out, monkeypatch):
+    def full(*_):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(importing, "write_dataset", full)
+    with pytest.raises(OSError, match="no space left"):
         import_images(class_folder, out)
     assert sorted(path.name for path in out.parent.iterdir()) == ["images"]
 
@@ -167,6 +183,8 @@ def test_mistakes_are_sentences(class_folder, out, tmp_path):
         import_images(class_folder, out, size=4)
     with pytest.raises(UserError, match="--size 0 is too small"):
         import_images(class_folder, out, size=0)
+    with pytest.raises(UserError, match=r"0\.png is a single image: pass the folder"):
+        import_images(class_folder / "melanoma" / "0.png", out)
     with pytest.raises(UserError, match="nothing to import"):
         import_images([], out)
 

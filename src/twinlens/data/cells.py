@@ -5,6 +5,7 @@ Latin-1.
 """
 
 import csv
+import re
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from io import StringIO
 from pathlib import Path
@@ -43,7 +44,9 @@ def read_cells(path: Path) -> pd.DataFrame:
 
 
 def typed(column: pd.Series) -> pd.Series:
-    """Return a column of text as numbers if all its cells are numbers."""
+    """Return a column of text as numbers if all its cells are numbers, and none a code like 01."""
+    if any(re.match(r"0\d", cell) for cell in column.dropna()):
+        return column
     try:
         return pd.to_numeric(column)
     except ValueError:

@@ -14,7 +14,7 @@ from twinlens.data.dataset import MARKER, PACK, SKIPPED, Dataset, open_dataset, 
 from twinlens.data.decode import MIN_SIDE
 from twinlens.data.growing import grow, origins
 from twinlens.data.joining import class_names, join, source_names
-from twinlens.data.locate import image_files
+from twinlens.data.locate import SUFFIXES, image_files
 from twinlens.data.pack import fingerprint, left_out, refuse_none, unpacked, write_pack
 from twinlens.data.source import Options, Source
 from twinlens.data.sources import SOURCES
@@ -59,7 +59,8 @@ def import_images(
         out: Folder of the data set.
         kind: One of `SOURCES`, or ``auto``.
         image: Column with the image's file or id. A column left out means the one of that
-            name (``image``, ``label``, ``group``, ``split``), where there is one.
+            name (``image``, ``label``, ``group``, ``split``), where there is one; an empty
+            name means none.
         label: Column with the class; blank means unlabelled.
         group: Column with the lesion or patient; blank means the image alone.
         split: Column with the split; becomes the split named ``imported``.
@@ -106,6 +107,8 @@ def recognise(source: str) -> str:
     """
     root = Path(source)
     kind = next((name for name, kind in SOURCES.items() if kind.recognises(source)), None)
+    if kind is None and root.is_file() and root.suffix.lower() in SUFFIXES:
+        raise UserError(f"{source} is a single image: pass the folder that it lies in.")
     if kind is None and root.exists():
         raise UserError(f"{source} holds no images in a known layout ({', '.join(SOURCES)}).")
     if kind is None:
@@ -191,12 +194,19 @@ def _build(
             "fingerprint": packed.fingerprint,
         }
         write_dataset(work, table, skipped, packed.pixels, info)
-        _keep_splits(work, rows["split"])
+        _keep_splits(work, rows["split"], rows["label"])
     return open_dataset(out)
 
 
-def _keep_splits(folder: Path, names: pd.Series) -> None:
+def _keep_splits(folder: Path, names: pd.Series, labels: pd.Series) -> None:
     """Make the splits that the source names one of the data set's."""
+    bare = labels.isna()
+    idle, lost = bare & (names == "train"), bare & names.isin(["val", "test"])
+    if idle.any():
+        say(f"Images of train without a label, which become unlabelled: {idle.sum():,}.")
+    if lost.any():
+        say(f"Images of val or test without a label, which no split has: {lost.sum():,}.")
+    names = names.mask(idle, "unlabelled").mask(lost)
     if names.isna().all():
         return
     assigned = [None if pd.isna(name) else str(name) for name in names]

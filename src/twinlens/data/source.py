@@ -17,7 +17,8 @@ class Options:
 
     Attributes:
         image: Column with the image's file or id. A column left out means the one of that name
-            (``image``, ``label``, ``group``, ``split``), where there is one.
+            (``image``, ``label``, ``group``, ``split``), where there is one; an empty name
+            means none.
         label: Column with the class name; blank means unlabelled.
         group: Column with the lesion or patient; blank means the image alone.
         split: Column with the split's name; blank means none.

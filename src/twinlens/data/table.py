@@ -54,7 +54,8 @@ def map_splits(names: pd.Series, split_map: Mapping[str, str]) -> pd.Series:
         listed = ", ".join(f"'{name}'" for name in strange[:5])
         raise UserError(
             f"Unknown split names in the source: {listed}; splits are {', '.join(SPLITS)}: "
-            f"say what each means, as in --split-map {strange[0]}=unlabelled."
+            f"say what each means, as in --split-map {strange[0]}=unlabelled, or use no column "
+            'for it with --split "".'
         )
     return mapped
 

@@ -74,7 +74,7 @@ def test_a_folder_with_one_csv(images):
     write(images, "image\na\n")
     assert len(csv.read(str(images), Options()).items) == 1
     write(images, "image\na\n", name="more.csv")
-    with pytest.raises(UserError, match=r"several tables \(labels.csv, more.csv\)"):
+    with pytest.raises(UserError, match=r"several tables \(labels.csv, more.csv\).*--kind folder"):
         csv.read(str(images), Options())
 
 
@@ -168,3 +168,27 @@ def test_what_is_no_table_is_a_sentence(images, content, sentence):
 def test_a_folder_without_a_csv(images):
     with pytest.raises(UserError, match="neither a CSV file nor a folder with one"):
         csv.read(str(images), Options())
+
+
+def test_an_empty_name_means_no_column(images):
+    path = write(images, "image,label,group,split\na,NV,L1,pool\nb,MEL,L1,pool\n")
+    table = csv.read(path, Options(label="", group="", split="")).table
+    assert table[["label", "group", "split"]].isna().all(axis=None)
+    assert table["source_split"].tolist() == ["pool", "pool"]
+    with pytest.raises(UserError, match='or use no column for it with --split ""'):
+        csv.read(path, Options())
+
+
+def test_codes_with_a_leading_zero_stay_text(images):
+    path = write(images, "image,site,age,share\na,01,0,0.5\nb,10,5,\nc,,10,1\n")
+    table = csv.read(path, Options()).table
+    assert table["site"].tolist()[:2] == ["01", "10"]
+    assert table["age"].tolist() == [0, 5, 10]
+    assert table["share"].sum() == 1.5
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.TSV", "t.txt", "t.json", "t.png", "t"])
+def test_a_table_is_recognised_by_its_name(images, name):
+    assert csv.recognises(write(images, "image\na\n", name=name)) == name.startswith(
+        ("t.csv", "t.TSV", "t.txt")
+    )

@@ -28,14 +28,19 @@ def find_csv(folder: Path) -> Path | None:
     found = sorted(path for path in folder.iterdir() if path.suffix.lower() in (".csv", ".tsv"))
     if len(found) > 1:
         names = ", ".join(path.name for path in found)
-        raise UserError(f"{folder} holds several tables ({names}): pass one of them as SOURCE.")
+        raise UserError(
+            f"{folder} holds several tables ({names}): pass one of them as SOURCE, or --kind "
+            "folder if its sub-folders are the classes."
+        )
     return found[0] if found else None
 
 
 def recognises(source: str) -> bool:
-    """Tell whether this is a file, or a folder with a CSV file."""
+    """Tell whether this is a CSV file, or a folder with one."""
     path = Path(source)
-    return path.is_file() or (path.is_dir() and find_csv(path) is not None)
+    if path.is_dir():
+        return find_csv(path) is not None
+    return path.is_file() and path.suffix.lower() in (".csv", ".tsv", ".txt")
 
 
 def read(source: str, options: Options) -> Source:
@@ -68,6 +73,8 @@ def _path(source: Path) -> Path:
 
 
 def _column(path: Path, cells: pd.DataFrame, role: str, asked: str | None) -> str | None:
+    if asked == "":
+        return None
     if asked is not None and asked not in cells.columns:
         raise UserError(
             f"{path} has no column '{asked}' (--{role}); its columns are "
