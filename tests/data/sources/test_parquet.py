@@ -195,6 +195,13 @@ def test_a_column_of_splits_goes_before_names_of_shards(write, png):
     assert table["split"].tolist() == ["val", "test"]
 
 
+def test_an_empty_name_means_no_column(write, png):
+    columns = {"image": [png(0), png(1)], "label": ["x", "y"], "split": ["pool", "pool"]}
+    table = parquet.read(write(columns, "a.parquet"), Options(split="")).table
+    assert table["split"].isna().all()
+    assert table["source_split"].tolist() == ["pool", "pool"]
+
+
 def test_images_without_labels_are_for_pretraining(write, png, tmp_path):
     write({"image": [png(0), png(1)], "label": [0, 1]}, "train.parquet", names=["a", "b"])
     path = write({"image": [png(2), png(3)], "label": [-1, -1]}, "test.parquet", names=["a", "b"])

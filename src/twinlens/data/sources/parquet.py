@@ -98,6 +98,8 @@ def _column(source: str, schemas: list[pa.Schema], options: Options, role: str) 
     """Return the column of a role, if there is one."""
     kinds = {field.name: field.type for schema in schemas for field in schema}
     asked = getattr(options, role)
+    if asked == "":
+        return None
     name = asked or role
     if name in kinds and not is_plain(kinds[name]):
         raise UserError(
