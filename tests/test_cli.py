@@ -12,7 +12,7 @@ from twinlens.data.dataset import open_dataset
 
 COMMANDS = (
     "import", "split", "audit", "pretrain", "train", "evaluate", "predict", "compare", "report",
-    "demo",
+    "demo", "weights",
 )  # fmt: skip
 
 

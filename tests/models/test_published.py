@@ -1,6 +1,7 @@
 """The contract that every entry of WEIGHTS keeps."""
 
 import re
+from pathlib import Path
 from urllib.parse import urlparse
 
 import pytest
@@ -30,6 +31,12 @@ def test_torchvisions_file_names_hold_the_hash(name):
     entry = WEIGHTS[name]
     (named,) = re.findall(r"-([0-9a-f]{8})\.pth", entry.address)
     assert entry.sha256.startswith(named)
+
+
+def test_the_guide_lists_every_entry():
+    guide = Path(__file__).parents[2].joinpath("docs", "weights.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| `([\w/.]+)` \|[^|]*\| ([\w.-]+) \|", guide, re.MULTILINE)
+    assert rows == [(name, entry.encoder, entry.licence) for name, entry in WEIGHTS.items()]
 
 
 def test_every_entry_has_a_file_of_its_own(monkeypatch, tmp_path):
