@@ -3,15 +3,20 @@
 import hashlib
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from random import Random
 
 import pytest
+import torch
 
 from twinlens.errors import UserError
 from twinlens.models import download as module
 from twinlens.models.download import cache_folder, download
+from twinlens.models.encoders import build_encoder
+from twinlens.models.published import WEIGHTS, Published
+from twinlens.models.weights import cached, load_weights
 
 CONTENT = Random(0).randbytes(300_000)
 OTHER = Random(1).randbytes(300_000)
@@ -228,3 +233,31 @@ def test_the_cache_is_where_the_environment_says(monkeypatch, tmp_path):
     assert cache_folder() == tmp_path
     monkeypatch.delenv("TWINLENS_CACHE")
     assert cache_folder() == Path.home() / ".cache" / "twinlens" / "weights"
+
+
+def test_weights_come_by_name_through_a_connection_that_breaks(server, tiny, tmp_path, monkeypatch):
+    monkeypatch.setenv("TWINLENS_CACHE", str(tmp_path / "cache"))
+    file = tmp_path / "theirs.pth"
+    state = build_encoder(tiny, seed=1).state_dict()
+    torch.save({f"module.{key}": tensor for key, tensor in state.items()}, file)
+    server.content = file.read_bytes()
+    entry = Published(
+        server.address, encoder=tiny, keys="module.", source="A test.", licence="none"
+    )
+    monkeypatch.setitem(WEIGHTS, "ours", replace(entry, sha256="0" * 8))
+    encoder = build_encoder(tiny, seed=0)
+    with pytest.raises(UserError, match=r"not the published file \(its sha256 begins with"):
+        load_weights(encoder, "ours")
+    assert not cached("ours").exists()
+
+    monkeypatch.setitem(WEIGHTS, "ours", entry)
+    server.content, whole = server.content[:-100], server.content
+    with pytest.raises(UserError, match=r"not the published file \(.*is damaged"):
+        load_weights(encoder, "ours")
+    assert not cached("ours").exists()
+
+    server.content, server.faults = whole, ["breaks off", "breaks off"]
+    load_weights(encoder, "ours")
+    assert_whole_and_alone(cached("ours"), whole)
+    for key, tensor in encoder.state_dict().items():
+        assert torch.equal(tensor, state[key])
