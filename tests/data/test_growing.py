@@ -220,6 +220,13 @@ def test_the_source_appears_when_a_data_set_grows(data, new):
     assert grown.table["source"].tolist() == ["old"] * 4 + ["new", "new-2"]
 
 
+def test_a_new_image_without_a_group_stays_alone(data, new, draw):
+    draw(new / "p.png", 9)
+    grown = add(table(new, "p,x,\n7.png,x,p"), data)
+    assert grown.table["group"].tolist()[4:] == ["new/p", "p"]
+    assert len(add(new, data).table) == 6
+
+
 def test_what_the_user_says_about_classes_replaces_what_is_held(data, new, capsys):
     classes = {"x": {"title": "ex"}, "z": {"group": "benign"}}
     first = add(table(new, "7.png,z,"), data, classes=classes)

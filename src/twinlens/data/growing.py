@@ -174,8 +174,12 @@ def _grown(data: Dataset, fresh: pd.DataFrame, labels: pd.Series) -> pd.DataFram
     old = data.table
     if not any("name" in entry for entry in _entries(data)):
         old = named(" + ".join(entry["name"] for entry in origins(data)), old)
+    # An image without a group stays alone, even if its id is the name of a group that is there.
+    alone = given_groups(fresh).isna() & fresh["id"].isin(old["group"])
+    group = fresh["group"].mask(alone, fresh["source"] + "/" + fresh["id"])
+    fresh = fresh.drop(columns="split").assign(group=group)
     label = old["label"].astype(object).fillna(old["id"].map(labels))
-    return arrange(stack([old.assign(label=label), fresh.drop(columns="split")]))
+    return arrange(stack([old.assign(label=label), fresh]))
 
 
 def _all_skipped(data: Dataset, new: Source, skipped: pd.DataFrame) -> pd.DataFrame:
