@@ -222,8 +222,8 @@ def test_the_source_appears_when_a_data_set_grows(data, new):
 
 def test_a_new_image_without_a_group_stays_alone(data, new, draw):
     draw(new / "p.png", 9)
-    grown = add(table(new, "p,x,\n7.png,x,p"), data)
-    assert grown.table["group"].tolist()[4:] == ["new/p", "p"]
+    grown = add(table(new, "p,x,\n7.png,x,"), data)
+    assert grown.table["group"].tolist()[4:] == ["new/p", "7.png"]
     assert len(add(new, data).table) == 6
 
 
