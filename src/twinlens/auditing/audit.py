@@ -69,7 +69,7 @@ def inspect(
         pretrained: Pretraining runs: their images are looked for in val and test, and the first
             one's encoder finds neighbours.
         encoder: Instead of theirs, a name in `ENCODERS` or ``timm/NAME``.
-        weights: Its weights: a file, or "random".
+        weights: Its weights: a file, or a name in `WEIGHTS`.
         device: "auto", "cpu", "cuda" or "mps".
         fix: Write a repaired split for each that leaks and has none yet, and audit it too.
         keep: Write the result beside the data set.

@@ -31,7 +31,7 @@ def features_of(
     Args:
         dataset: The images.
         encoder: A name in `ENCODERS`, or ``timm/NAME``; None: that of the first pretraining run.
-        weights: The encoder's weights: a file, or "random".
+        weights: The encoder's weights: a file, or a name in `WEIGHTS`.
         pretrained: Pretraining runs.
         device: "auto", "cpu", "cuda" or "mps".
         batch_size: Images at a time.

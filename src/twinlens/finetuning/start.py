@@ -27,7 +27,7 @@ def starting_encoder(
 
     Args:
         name: A name in `ENCODERS`, or ``timm/NAME``; None for the pretraining run's, or resnet50.
-        weights: "random", or a file.
+        weights: "random", a name in `WEIGHTS`, or a file.
         pretrained: Folder of a pretraining run, instead of `weights`.
         data: The data set to train on.
         split: Its split; the pretraining must not have been on another one of the same images.

@@ -53,7 +53,7 @@ def train(
             history.parquet, lr_finder.json.
         encoder: A name in `ENCODERS`, or ``timm/NAME``; None for the pretrained run's, or
             resnet50.
-        weights: "random", or a file with the encoder's weights.
+        weights: "random", a name in `WEIGHTS`, or a file of the encoder's weights.
         pretrained: Folder of a pretraining run to start from, instead of `weights`.
         preset: A name in `finetuning.config.PRESETS`.
         settings: Fields of `FineTuning` that differ from the preset.

@@ -90,7 +90,7 @@ def pretrain(
         dataset: Folder of an imported data set.
         out: Folder to make: encoder.safetensors, run.json, history.parquet, views.png.
         encoder: A name in `ENCODERS`, or ``timm/NAME``.
-        weights: "random", or a file with the encoder's weights.
+        weights: "random", a name in `WEIGHTS`, or a file of the encoder's weights.
         images: A name in `IMAGES`.
         preset: "robust", "paper" or "paper-code".
         settings: What differs from the preset; "method" is a name in `METHODS`, the rest fields

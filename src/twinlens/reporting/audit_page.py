@@ -38,7 +38,7 @@ def audit(
         pretrained: Pretraining runs: their images are looked for in val and test, and the first
             one's encoder finds neighbours.
         encoder: Instead of theirs, a name in `ENCODERS` or ``timm/NAME``.
-        weights: Its weights: a file, or "random".
+        weights: Its weights: a file, or a name in `WEIGHTS`.
         fix: Write a repaired split for each that leaks.
         device: "auto", "cpu", "cuda" or "mps".
 

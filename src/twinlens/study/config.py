@@ -29,7 +29,7 @@ class Arm(Config):
 
     Attributes:
         encoder: Overrides the study's.
-        weights: "random", or a file with the encoder's weights.
+        weights: "random", a name in `WEIGHTS`, or a file of the encoder's weights.
         pretrain: Settings of a self-supervised pretraining before the training, over the study's
             own `pretrain`; {} for just those, null for none.
         images: Which images that pretraining sees; a name in `pretraining.train.IMAGES`.
