@@ -12,8 +12,8 @@ from twinlens.data.dataset import Dataset, open_dataset
 from twinlens.data.groups import united
 from twinlens.data.splits import Split, open_split
 from twinlens.errors import UserError
+from twinlens.finetuning.start import read_pretraining
 from twinlens.pretraining.train import IMAGES
-from twinlens.training.record import read_run
 from twinlens.types import Rows
 
 
@@ -35,9 +35,7 @@ def seen_in_pretraining(
     Raises:
         UserError: The folder is no pretraining run.
     """
-    run = read_run(folder)
-    if run["kind"] != "pretrain":
-        raise UserError(f"--pretrained {folder} is a '{run['kind']}' run: name a pretraining run.")
+    run = read_pretraining(folder)
     result: dict[str, Any] = {"run": str(folder), "images": run["images"]}
     try:
         theirs = open_dataset(run["data"]["path"])

@@ -67,10 +67,20 @@ def pretrained_encoder(folder: Path) -> tuple[Encoder, dict[str, Any]]:
     Raises:
         UserError: The folder is no finished pretraining run.
     """
-    run = read_run(folder)
-    if run["kind"] != "pretrain":
-        raise UserError(f"--pretrained {folder} is a '{run['kind']}' run: name a pretraining run.")
+    run = read_pretraining(folder)
     encoder = build_encoder(run["config"]["encoder"], seed=0)
     load_weights(encoder, str(folder / ENCODER))
     encoder.mean, encoder.std = (tuple(run["normalisation"][k]) for k in ("mean", "std"))
     return encoder, run
+
+
+def read_pretraining(folder: Path) -> dict[str, Any]:
+    """Read the record of a pretraining run.
+
+    Raises:
+        UserError: The folder is no finished pretraining run.
+    """
+    run = read_run(folder)
+    if run["kind"] != "pretrain":
+        raise UserError(f"--pretrained {folder} is a '{run['kind']}' run: name a pretraining run.")
+    return run
