@@ -1,4 +1,4 @@
-"""The linear probe: what a linear classifier can read from frozen features."""
+"""Probes: what a linear classifier, or the nearest images, can read from frozen features."""
 
 import numpy as np
 import torch
@@ -55,3 +55,47 @@ def linear_probe(
         head.weight[present] = torch.from_numpy(weight).float()
         head.bias[present] = torch.from_numpy(bias - weight @ scaler.mean_).float()
     return head
+
+
+def knn_probe(
+    features: Float[np.ndarray, "image feature"],
+    labels: Rows,
+    wanted: Float[np.ndarray, "other feature"],
+    *,
+    k: int = 20,
+    temperature: float = 0.07,
+    balanced: bool = True,
+) -> Rows:
+    """Predict classes by the vote of the nearest images (Wu et al. 2018, section 3.4).
+
+    A neighbour of cosine similarity s votes with weight exp(s / temperature). Of equally near
+    images the first votes, of equal classes the lowest number wins.
+
+    Args:
+        features: Of the training images.
+        labels: Their class numbers.
+        wanted: Features of the images to predict.
+        k: Number of neighbours; all training images where there are fewer.
+        temperature: The lower, the more the nearest of them count.
+        balanced: Whether votes are divided by the number of training images of their class.
+
+    Returns:
+        A class number for each wanted image.
+    """
+    present, classes, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    similarity = unit_rows(wanted) @ unit_rows(features).T
+    nearest = np.argsort(-similarity, axis=1, kind="stable")[:, :k]
+    votes = np.exp(np.take_along_axis(similarity, nearest, axis=1) / temperature)
+    if balanced:
+        votes /= counts[classes[nearest]]
+    scores = (votes[:, :, None] * np.eye(len(present))[classes[nearest]]).sum(axis=1)
+    predicted: Rows = present[scores.argmax(axis=1)]
+    return predicted
+
+
+def unit_rows(x: Float[np.ndarray, "image feature"]) -> Float[np.ndarray, "image feature"]:
+    """Return the rows at length 1 in float64, so that their products are cosines; 0 stays 0."""
+    x = x.astype(np.float64)
+    lengths = np.linalg.norm(x, axis=1, keepdims=True)
+    unit: Float[np.ndarray, "image feature"] = x / np.where(lengths > 0, lengths, 1)
+    return unit
