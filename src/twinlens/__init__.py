@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from twinlens.deploy.predictor import predict
     from twinlens.evaluation.evaluate import evaluate
     from twinlens.finetuning.train import train
+    from twinlens.pretraining.picture import show_views
     from twinlens.pretraining.train import pretrain
     from twinlens.reporting.audit_page import audit
     from twinlens.reporting.page import report
@@ -32,6 +33,7 @@ _HOME = {
     "predict": "twinlens.deploy.predictor",
     "pretrain": "twinlens.pretraining.train",
     "report": "twinlens.reporting.page",
+    "show_views": "twinlens.pretraining.picture",
     "split": "twinlens.splitting.split",
     "train": "twinlens.finetuning.train",
 }
@@ -46,6 +48,7 @@ __all__ = [
     "predict",
     "pretrain",
     "report",
+    "show_views",
     "split",
     "train",
 ]
