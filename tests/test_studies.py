@@ -1,0 +1,66 @@
+"""The study files that come with the project."""
+
+from itertools import takewhile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from twinlens.seeds import uniforms
+from twinlens.study.config import read_study
+from twinlens.study.plan import make_plan
+from twinlens.views.draws import COUNT, draw
+from twinlens.views.recipes import PAIRS, named_pair
+
+ROOT = Path(__file__).parents[1]
+FILES = [*(ROOT / "studies").glob("*.yaml"), *(ROOT / "src/twinlens/studies").glob("*.yaml")]
+
+LEFT_OUT = {
+    "without crop": ({"crop_scale"}, lambda d: d.box != d.box.new_tensor([0, 0, 1, 1])),
+    "without flips": ({"flip_p", "vertical_flip_p"}, lambda d: d.flip | d.vertical_flip),
+    "without rotation": ({"rotate_p"}, lambda d: d.angle != 0),
+    "without jitter": ({"jitter_p"}, lambda d: d.jitter),
+    "without grey": ({"grey_p"}, lambda d: d.grey),
+    "without blur": ({"blur_p"}, lambda d: d.sigma > 0),
+    "without solarising": ({"solarise_p"}, lambda d: d.solarise),
+}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_every_study_reads_and_plans(path):
+    study = read_study(path, [])
+    plan = make_plan(study, data_hash="d", split_hash="s")
+    trainings = [(run.arm, run.seed, run.budget) for run in plan if run.kind == "train"]
+    assert len(trainings) == len(study.arms) * len(study.seeds) * len(study.budgets)
+    assert len(set(trainings)) == len(trainings)
+    header = takewhile(lambda line: line.startswith("#"), path.read_text("utf-8").splitlines())
+    assert "twinlens" in " ".join(header), "the command that runs it"
+
+
+@pytest.fixture(scope="module")
+def views():
+    return read_study(ROOT / "studies" / "views.yaml", [])
+
+
+def test_views_has_an_arm_an_operation_and_a_pretraining_for_each(views):
+    assert set(views.arms) == {"all", *LEFT_OUT}
+    assert views.reference == "all"
+    plan = make_plan(views, data_hash="d", split_hash="s")
+    assert [run.kind for run in plan].count("pretrain") == len(views.arms) * 3 == len(plan) / 2
+    assert {views.training(arm).tuning for arm in views.arms} == {"probe"}
+
+
+@pytest.mark.parametrize("arm", LEFT_OUT)
+def test_an_arm_of_views_leaves_out_its_operation_and_changes_nothing_else(views, arm):
+    own, reference = views.pretraining(arm), views.pretraining("all")
+    assert own.model_copy(update={"view_changes": {}}) == reference
+    assert (reference.views, reference.view_changes) == ("robust", {})
+    fields, happens = LEFT_OUT[arm]
+    numbers = uniforms(0, 0, np.arange(200), COUNT)
+    happened = []
+    for left, whole in zip(named_pair("robust", own.view_changes), PAIRS["robust"], strict=True):
+        changed = {key for key, value in whole if getattr(left, key) != value}
+        assert changed == {key for key in fields if getattr(whole, key) != 0}
+        assert not happens(draw(left, numbers, 64, 64)).any()
+        happened.append(bool(happens(draw(whole, numbers, 64, 64)).any()))
+    assert any(happened)
