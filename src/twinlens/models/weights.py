@@ -199,11 +199,13 @@ def _first(items: list[str]) -> str:
     return ", ".join(items[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
-def save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
-    """Write tensors as a safetensors file, whole or not at all."""
+def save_tensors(
+    path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None
+) -> None:
+    """Write tensors, and what to say of them in the header, as a safetensors file, whole or not."""
     plain = {key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}
     with replacing(path) as temporary:
-        save_file(plain, temporary, metadata={"format": "pt"})
+        save_file(plain, temporary, metadata={"format": "pt", **(metadata or {})})
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:

@@ -1,0 +1,207 @@
+import re
+from copy import deepcopy
+
+import pytest
+import torch
+import yaml
+from safetensors import safe_open
+
+from twinlens.files import write_json
+from twinlens.models.encoders import ENCODERS, EncoderSpec, build_encoder
+from twinlens.models.published import WEIGHTS
+from twinlens.models.weights import save_tensors
+from twinlens.pretraining.card import TITLES, metadata, write_card
+from twinlens.pretraining.config import SETTINGS, configure
+
+MOMENTS = [
+    {"step": 0, "linear_probe": 0.3, "knn_probe": 0.25, "feature_rank": 9.0, "feature_spread": 0.2},
+    {"step": 5, "linear_probe": 0.5, "knn_probe": 0.45, "feature_rank": 19, "feature_spread": 0.4},
+    {"step": 9, "linear_probe": 0.4, "knn_probe": 0.35, "feature_rank": 29, "feature_spread": 0.6},
+]
+
+
+@pytest.fixture
+def record():
+    config = configure("robust", {"epochs": 3}, where="Settings").model_dump(mode="json")
+    return {
+        "config": config
+        | {"encoder": "resnet18", "images": "unlabelled", "data_hash": "d1", "split_hash": "s1"},
+        "weights": {"weights": "random"},
+        "normalisation": {"mean": (0.5, 0.25, 0.125), "std": (0.5, 0.5, 0.5)},
+        "images": 1791,
+        "transductive": False,
+        "verdict": ["The probe rose from 0.300 to 0.400.", "No collapse was seen."],
+        "kept": "last",
+        "stopped": None,
+        "seed": 7,
+        "environment": {"packages": {"twinlens": "0.1.0"}, "precision": "bf16", "device": "cpu"},
+        "data": {
+            "path": "/secret/place",
+            "hash": "d1",
+            "size": 32,
+            "classes": ["MEL", "NV"],
+            "split": "mine",
+            "split_hash": "s1",
+            "notice": "",
+        },
+        "command": "twinlens pretrain /secret/place",
+    }
+
+
+@pytest.fixture
+def card(record, tmp_path):
+    def write(moments=MOMENTS, probe=True, **changes):
+        changed = deepcopy(record)
+        for key, value in changes.items():
+            changed[key] = changed[key] | value if isinstance(value, dict) else value
+        write_json(tmp_path / "monitor.json", {"moments": moments, "probe": probe or None})
+        write_card(tmp_path, changed)
+        return (tmp_path / "README.md").read_text(encoding="utf-8")
+
+    return write
+
+
+def test_the_header_is_what_a_hub_of_models_reads(card):
+    _, header, _ = card().split("---\n", 2)
+    assert yaml.safe_load(header) == {
+        "license": "unknown",
+        "library_name": "twinlens",
+        "pipeline_tag": "image-feature-extraction",
+        "tags": ["self-supervised-learning", "medical-imaging", "barlow-twins"],
+    }
+
+
+def test_the_card_says_what_the_encoder_is_and_saw(card):
+    text = card()
+    for words in (
+        "# resnet18, pretrained by Barlow Twins\n",
+        "| started from | random weights |",
+        "| views | recipe `robust` |",
+        "| epochs | 1 with the encoder frozen, then 3 |",
+        "| batch | 256 images |",
+        "| weights kept | of the last step |",
+        "| precision | bf16, on cpu |",
+        "| seed | 7 |",
+        "1,791 images of 32 x 32 pixels: the training and unlabelled images of the split `mine`.",
+        "It learned nothing from labels (MEL, NV).",
+        "It saw no validation or test image.",
+        "| data | `d1` |",
+        "| split `mine` | `s1` |",
+        "The probe rose from 0.300 to 0.400. No collapse was seen.",
+        "not a medical device",
+    ):
+        assert words in text
+    assert "ransductive" not in text
+
+
+def test_no_path_of_the_machine_is_told(card):
+    weights = {"weights": "/secret/file.pth", "sha256": "abc"}
+    text = card(weights=weights)
+    assert "secret" not in text
+    assert "| started from | the file file.pth, sha256 abc |" in text
+
+
+def test_published_weights_bring_their_recipe_and_licence(card):
+    text = card(weights={"weights": "barlow_twins", "sha256": "abc"})
+    assert WEIGHTS["barlow_twins"].source in text
+    assert "Licence: MIT." in text
+
+
+def test_a_transductive_pretraining_is_said_aloud(card):
+    text = card(transductive=True, config={"images": "all"})
+    assert "**Transductive: it has seen the validation and test images" in text
+    assert "training, unlabelled, validation and test images of the split" in text
+    assert "It saw no validation" not in text
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"keep": "best_probe"}, "but a probe on them decided which weights to keep."),
+        ({"patience": 3}, "but a probe on them decided when to stop."),
+        ({"keep": "best_probe", "patience": 3}, "decided which weights to keep and when to stop."),
+    ],
+)
+def test_labels_that_decided_something_are_not_hidden(card, settings, words):
+    assert words in card(config=settings)
+
+
+def test_without_labels_there_is_nothing_to_say_of_them(card):
+    bare = [{k: v for k, v in moment.items() if "probe" not in k} for moment in MOMENTS]
+    text = card(data={"classes": []}, moments=bare, probe=False)
+    assert "They have no labels." in text
+    assert "| effective rank of the features | 9.000 | 29.000 |" in text
+    assert "The probes" not in text
+    assert "linear probe" not in text
+
+
+def test_the_numbers_are_those_of_the_weights_that_were_kept(card):
+    assert "| linear probe, balanced accuracy | 0.300 | 0.400 |" in card()
+    text = card(kept="step 5 of 9, the best linear probe", stopped="Stopped at step 9.")
+    assert "| linear probe, balanced accuracy | 0.300 | 0.500 |" in text
+    assert "| weights kept | step 5 of 9, the best linear probe |" in text
+    assert "| ended early | Stopped at step 9. |" in text
+    assert "| before | after |" not in card(moments=[])
+
+
+def test_the_terms_of_the_data_and_changed_views_are_there(card):
+    text = card(data={"notice": "CC-BY-NC 4.0."}, config={"view_changes": {"hue": 0.2}})
+    assert "\nCC-BY-NC 4.0.\n" in text
+    assert "| views | recipe `robust`, but hue=0.2 |" in text
+
+
+@pytest.mark.parametrize(
+    ("encoder", "packages"),
+    [
+        ("resnet18", ["torchvision", "timm"]),
+        ("resnet50", ["torchvision", "timm"]),
+        ("timm/resnet10t", ["timm"]),
+        ("resnet200x2", ["Twinlens"]),
+    ],
+)
+def test_each_encoder_is_loaded_by_the_packages_that_have_it(card, encoder, packages):
+    text = card(config={"encoder": encoder})
+    assert re.findall(r"### With (\w+)", text) == packages
+    for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        compile(block, "README", "exec")
+
+
+def test_every_method_has_a_title(card):
+    assert set(TITLES) == set(SETTINGS)
+
+
+def test_the_block_for_encoders_of_ours_alone_gives_the_features(card, tmp_path, monkeypatch):
+    def build():
+        return torch.nn.Sequential(
+            torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4), torch.nn.Flatten()
+        )
+
+    monkeypatch.setitem(ENCODERS, "tiny", EncoderSpec(build, feature_dim=3600))
+    encoder = build_encoder("tiny", seed=1)
+    images = torch.rand(4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        encoder(images)  # in train mode: moves BatchNorm's statistics
+        expected = encoder.eval()((images - torch.tensor([0.5, 0.25, 0.125])[:, None, None]) / 0.5)
+    save_tensors(tmp_path / "encoder.safetensors", encoder.state_dict())
+    (block,) = re.findall(r"```python\n(.*?)```", card(config={"encoder": "tiny"}), re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    found = {"images": images}
+    exec(compile(block, "README", "exec"), found)
+    torch.testing.assert_close(found["features"], expected)
+
+
+def test_the_files_header_says_what_it_is(record, tmp_path):
+    path = tmp_path / "encoder.safetensors"
+    save_tensors(path, {"x": torch.ones(2)}, metadata(record | {"transductive": True}))
+    with safe_open(path, "pt") as file:
+        assert file.metadata() == {
+            "format": "pt",
+            "twinlens": "0.1.0",
+            "encoder": "resnet18",
+            "method": "barlow_twins",
+            "epochs": "3",
+            "images": "1791",
+            "transductive": "true",
+            "data_hash": "d1",
+            "split_hash": "s1",
+        }
