@@ -16,7 +16,7 @@ from sklearn.metrics import precision_recall_fscore_support
 from twinlens.files import write_json
 from twinlens.seeds import generator
 
-sys.path.insert(0, str(Path(__file__).parent))  # for html_page
+sys.path.insert(0, str(Path(__file__).parent))  # for html_page and watched
 
 CLASSES = {
     "MEL": ("melanoma", "#b22222", "malignant"),

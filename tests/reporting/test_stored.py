@@ -1,10 +1,13 @@
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from html_page import Page
 
 from twinlens.errors import UserError
+from twinlens.reporting import report
 from twinlens.reporting.stored import read_study
 
 Build = Callable[..., Path]
@@ -47,3 +50,28 @@ def test_reference_comes_first(tmp_path: Path, build_study: Build) -> None:
         tmp_path / "study", arms=["a", "b"], pretrained=[], seeds=1, results={"reference": "b"}
     )
     assert read_study(folder).arms == ["b", "a"]
+
+
+@pytest.mark.parametrize("images", ["all", "unlabelled"])
+def test_every_table_and_figure_marks_transductive_arms(
+    tmp_path: Path, build_study: Build, images: str
+) -> None:
+    arms = ["none", "twins of a name so long that no drawing has room for it"]
+    folder = build_study(tmp_path / "study", arms=arms, pretrained=arms[1:], seeds=2,
+                         budgets=(1.0, 0.1), pretraining={"images": images})  # fmt: skip
+    page = Page(report(folder))
+    marked = page.html.count(f"{arms[1]} (transductive)")
+    if images != "all":
+        assert marked == page.text.count("ransductive") == 0
+        return
+    parts = [part for part in re.split(r"<section|<figure|</figure>", page.html) if arms[1] in part]
+    assert len(parts) > 12
+    assert marked == page.html.count(arms[1]) - _unmarked(page.html, arms[1])
+    assert "… it (transductive), 10 %" in page.text
+    assert "none (transductive)" not in page.text
+
+
+def _unmarked(html: str, arm: str) -> int:
+    """Count the places that quote files, and the notice, which says it in its own words."""
+    settings = html.count(f"- {arm}")
+    return settings + html.count(f"the pretraining of {arm} has seen")

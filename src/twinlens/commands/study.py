@@ -33,9 +33,11 @@ def compare(
         _conclude(done)
 
 
-def report(study: Annotated[Path, typer.Argument(help="Folder of a study.")]) -> None:
-    """Write the report of a study again, from its stored runs alone."""
-    _conclude(study)
+def report(
+    folder: Annotated[Path, typer.Argument(help="Folder of a study, or of a pretraining.")],
+) -> None:
+    """Write the report of a study or a pretraining again, from what is stored alone."""
+    _conclude(folder)
 
 
 def demo(out: Out = Path("demo"), overwrite: Overwrite = False) -> None:
@@ -43,11 +45,13 @@ def demo(out: Out = Path("demo"), overwrite: Overwrite = False) -> None:
     _conclude(twinlens.demo(out, overwrite=overwrite))
 
 
-def _conclude(study: Path) -> None:
+def _conclude(folder: Path) -> None:
     """Write the report, and end with the verdict in words and the report's path."""
-    page = twinlens.report(study)
-    results = read_json(study / "results.json")
-    print("\n".join(results["verdict"]))
+    page = twinlens.report(folder)
+    run = folder / "run.json"
+    results = read_json(run if run.exists() else folder / "results.json")
+    for sentence in results.get("verdict") or []:
+        print(sentence)
     print(f"Report: {page}")
-    if results["failures"]:
+    if results.get("failures"):
         raise typer.Exit(1)

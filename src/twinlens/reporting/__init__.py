@@ -1,4 +1,4 @@
-"""The page to read: tables and figures of a finished study, from its stored files alone."""
+"""Pages to read: of a study, of a pretraining and of an audit, from stored files alone."""
 
 from twinlens.reporting.page import report
 

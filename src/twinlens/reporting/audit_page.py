@@ -11,7 +11,7 @@ from twinlens.data.splits import open_split, split_names
 from twinlens.data.table import SPLITS
 from twinlens.files import write_text
 from twinlens.reporting import composition, pictures, tables
-from twinlens.reporting.page import render
+from twinlens.reporting.rendering import render
 from twinlens.reporting.wording import count, listing, share
 
 PAGE = AUDIT.with_suffix(".html")

@@ -1,6 +1,7 @@
 """Figures of the training: learning-rate search, schedule, losses."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -27,41 +28,78 @@ from twinlens.reporting.svg import (
 from twinlens.reporting.wording import listing, method_title, plain, scientific, tick
 
 _POINTS = 220  # a curve is averaged down to about this many points
-_HEIGHT, _LEFT = 190, 50
+HEIGHT, LEFT = 190, 50
 _NOT_LOSSES = {"step", "lr", "momentum", "seconds"}
 _TITLES = {"pretrain": "Pretraining", "train": "Fine-tuning"}
 
 
-def of_largest_budget(study: StoredStudy, kind: str) -> list[StoredRun]:
+@dataclass(frozen=True)
+class ArmRuns:
+    """The runs of one kind of an arm, or of arms that share them, by seed.
+
+    The title is empty outside a study; the index gives their colour and mark.
+    """
+
+    title: str
+    index: int
+    runs: list[StoredRun]
+
+    @property
+    def kind(self) -> str:
+        """``train`` or ``pretrain``."""
+        return self.runs[0].kind
+
+    @property
+    def of(self) -> str:
+        """The title as an addition to a figure's name."""
+        return f", {self.title}" if self.title else ""
+
+
+def by_arm(study: StoredStudy, kind: str) -> list[ArmRuns]:
     """Return the runs that the curves show: the largest budget's, and all of the pretraining."""
     budget = study.budgets[0] if kind == "train" and study.budgets else None
-    return study.runs_of(kind, budget=budget)
+    runs = study.runs_of(kind, budget=budget)
+    found = [
+        ArmRuns(
+            listing([study.arm_title(arm) for arm in arms]),
+            min((study.arms.index(arm) for arm in arms if arm in study.arms), default=0),
+            [run for run in runs if run.arms == arms],
+        )
+        for arms in dict.fromkeys(run.arms for run in runs)
+    ]
+    return sorted(found, key=lambda arm: arm.index)
 
 
-def lr_finder_panels(study: StoredStudy, kind: str) -> list[Panel]:
-    """Draw the learning-rate search of every run of a kind, a panel an arm."""
-    arms = _by_arm(study, kind, lambda run: bool(run.lr_finder and run.lr_finder["lrs"]))
+def having(arms: Sequence[ArmRuns], has: Callable[[StoredRun], object]) -> list[ArmRuns]:
+    """Return the arms with the runs that have something, without arms that have none."""
+    kept = [replace(arm, runs=[run for run in arm.runs if has(run)]) for arm in arms]
+    return [arm for arm in kept if arm.runs]
+
+
+def lr_finder_panels(arms: Sequence[ArmRuns]) -> list[Panel]:
+    """Draw the learning-rate search of every run, a panel an arm."""
+    shown = having(arms, lambda run: run.lr_finder and run.lr_finder["lrs"])
     return [
         Panel(
-            arm,
-            _lr_finder(runs, index, name=f"lr-{kind}-{index}", arm=arm, width=_width(arms)),
+            arm.title,
+            _lr_finder(arm, width=_width(shown)),
             " ".join(
                 f"Seed {run.seed}: {run.lr_finder['message']}"
-                for run in runs
+                for run in arm.runs
                 if run.lr_finder and run.lr_finder["how"] != "valley"
             ),
-            swatch(index),
+            swatch(arm.index),
         )
-        for arm, index, runs in arms
+        for arm in shown
     ]
 
 
-def _lr_finder(
-    runs: Sequence[StoredRun], index: int, *, name: str, arm: str, width: float
-) -> Markup:
+def _lr_finder(arm: ArmRuns, *, width: float) -> Markup:
+    index = arm.index
+
     def paint(axes: Axes) -> None:
         lows, starts = [], []
-        for run in runs:
+        for run in arm.runs:
             found = run.lr_finder or {}
             curve = np.array(found["smoothed"], dtype=float)
             rates = np.array(found["lrs"], dtype=float)[: len(curve)]
@@ -75,38 +113,37 @@ def _lr_finder(
         margin = max(max(starts) - min(lows), 1e-6)
         axes.set_ylim(min(lows) - 0.15 * margin, max(starts) + 0.35 * margin)
         axes.set_xscale("log")
-        _log_ticks(axes.xaxis, 1e-7, 1.0)
+        log_ticks(axes.xaxis, 1e-7, 1.0)
         axes.set_xlabel("learning rate")
         axes.set_ylabel("smoothed loss")
         axes.grid(axis="y")
 
-    rates = listing([scientific((run.lr_finder or {})["suggestion"]) for run in runs])
-    label = f"Learning-rate search, {arm}: taken {rates}."
-    return draw(paint, width=width, height=_HEIGHT, left=_LEFT, top=4, name=name, label=label)
+    rates = listing([scientific((run.lr_finder or {})["suggestion"]) for run in arm.runs])
+    label = f"Learning-rate search{arm.of}: taken {rates}."
+    name = f"lr-{arm.kind}-{index}"
+    return draw(paint, width=width, height=HEIGHT, left=LEFT, top=4, name=name, label=label)
 
 
-def schedule_panels(study: StoredStudy) -> list[Panel]:
+def schedule_panels(arms: Sequence[ArmRuns]) -> list[Panel]:
     """Draw learning rate and momentum against the step, as they were run."""
     panels = []
-    for kind in ("train", "pretrain"):
-        runs = [run for run in of_largest_budget(study, kind) if _has_history(run)]
+    for kind in dict.fromkeys(arm.kind for arm in arms):
+        shown = having([arm for arm in arms if arm.kind == kind], has_history)
         for column, title in (("lr", "learning rate"), ("momentum", "momentum")):
-            if runs:
-                drawing = _schedule(study, runs, column, title, name=f"schedule-{kind}-{column}")
+            if shown:
+                drawing = _schedule(shown, column, title, name=f"schedule-{kind}-{column}")
                 panels.append(Panel(f"{_TITLES[kind]}: {title}", drawing))
     return panels
 
 
-def _schedule(
-    study: StoredStudy, runs: Sequence[StoredRun], column: str, title: str, *, name: str
-) -> Markup:
+def _schedule(arms: Sequence[ArmRuns], column: str, title: str, *, name: str) -> Markup:
     def paint(axes: Axes) -> None:
-        for run in runs:
+        for run, index in ((run, arm.index) for arm in arms for run in arm.runs):
             for _, phase in _thinned(run).groupby("phase", sort=False):
-                axes.plot(phase["at"], phase[column], color=colour(_index(study, run.arms)),
-                          linewidth=1.4, alpha=0.75)  # fmt: skip
-        _phase_marks(axes, runs[0])
-        _step_axis(axes)
+                axes.plot(phase["at"], phase[column], color=colour(index), linewidth=1.4,
+                          alpha=0.75)  # fmt: skip
+        phase_marks(axes, arms[0].runs[0])
+        step_axis(axes)
         axes.margins(y=0.12)
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.grid(axis="y")
@@ -114,37 +151,37 @@ def _schedule(
     return draw(
         paint,
         width=WIDE,
-        height=_HEIGHT,
-        left=_LEFT,
+        height=HEIGHT,
+        left=LEFT,
         top=16,
         name=name,
         label=f"{title} against the step",
     )
 
 
-def loss_panels(study: StoredStudy, kind: str) -> list[Panel]:
-    """Draw the loss of every run of a kind, with its terms, a panel an arm."""
-    arms = _by_arm(study, kind, _has_history)
-    columns = loss_columns(study, kind)
+def loss_panels(arms: Sequence[ArmRuns]) -> list[Panel]:
+    """Draw the loss of every run, with its terms, a panel an arm."""
+    shown = having(arms, has_history)
+    columns = loss_columns(arms)
     return [
         Panel(
-            arm,
-            _losses(runs, columns, name=f"loss-{kind}-{index}", arm=arm, width=_width(arms)),
-            f"Method: {method_title(runs[0].method)}." if kind == "pretrain" else "",
-            swatch(index),
+            arm.title,
+            _losses(arm, columns, width=_width(shown)),
+            f"Method: {method_title(arm.runs[0].method)}." if arm.kind == "pretrain" else "",
+            swatch(arm.index),
         )
-        for arm, index, runs in arms
+        for arm in shown
     ]
 
 
-def loss_columns(study: StoredStudy, kind: str) -> dict[str, str]:
+def loss_columns(arms: Sequence[ArmRuns]) -> dict[str, str]:
     """Return the columns of the histories that hold the loss and its terms, with their colours.
 
     They are all the numeric columns beside the step, the schedule and the time. The floor is drawn
     as a dashed line.
     """
     columns = ["loss"]
-    for run in of_largest_budget(study, kind):
+    for run in (run for arm in arms for run in arm.runs):
         if run.history is not None:
             numeric = run.history.select_dtypes("number").columns
             columns += [c for c in numeric if c not in _NOT_LOSSES and c not in columns]
@@ -159,55 +196,38 @@ def loss_legend(columns: dict[str, str]) -> list[tuple[Markup, str]]:
     return [(line_swatch(c, dashed=name == "floor"), plain(name)) for name, c in columns.items()]
 
 
-def _losses(
-    runs: Sequence[StoredRun], columns: dict[str, str], *, name: str, arm: str, width: float
-) -> Markup:
+def _losses(arm: ArmRuns, columns: dict[str, str], *, width: float) -> Markup:
     def paint(axes: Axes) -> None:
         drawn: list[float] = []
-        for run in runs:
+        for run in arm.runs:
             history = _thinned(run)
             for column in [c for c in columns if c in history]:
                 values = history[column].where(np.isfinite(history[column]))
                 drawn += values.dropna().tolist()
                 axes.plot(history["at"], values, color=columns[column], alpha=0.75, linewidth=1.2,
                           linestyle="--" if column == "floor" else "-")  # fmt: skip
-        _phase_marks(axes, runs[0])
+        phase_marks(axes, arm.runs[0])
         if len(columns) > 1 and min(drawn, default=0.0) > 0:
             axes.set_yscale("log")
-            _log_ticks(axes.yaxis, min(drawn), max(drawn))
+            log_ticks(axes.yaxis, min(drawn), max(drawn))
         else:
             axes.set_ylim(bottom=min(0.0, min(drawn, default=0.0)))
-        _step_axis(axes)
+        step_axis(axes)
         axes.set_ylabel("loss")
         axes.grid(axis="y")
 
-    own = [plain(column) for column in columns if column in _thinned(runs[0])]
-    label = f"Loss against the step, {arm}: {listing(own)}."
-    return draw(paint, width=width, height=_HEIGHT, left=_LEFT, top=16, name=name, label=label)
-
-
-def _by_arm(
-    study: StoredStudy, kind: str, has: Callable[[StoredRun], bool]
-) -> list[tuple[str, int, list[StoredRun]]]:
-    """Return (arm, index of the arm, runs that have something) for every arm with such runs."""
-    shown = [run for run in of_largest_budget(study, kind) if has(run)]
-    entries = [
-        (listing(arms), _index(study, arms), [run for run in shown if run.arms == arms])
-        for arms in dict.fromkeys(run.arms for run in shown)
-    ]
-    return sorted(entries, key=lambda entry: entry[1])
+    own = [plain(column) for column in columns if column in _thinned(arm.runs[0])]
+    label = f"Loss against the step{arm.of}: {listing(own)}."
+    name = f"loss-{arm.kind}-{arm.index}"
+    return draw(paint, width=width, height=HEIGHT, left=LEFT, top=16, name=name, label=label)
 
 
 def _width(panels: Sequence[object]) -> float:
     return WIDE if len(panels) <= 2 else NARROW
 
 
-def _index(study: StoredStudy, arms: Sequence[str]) -> int:
-    """Return the index of the first of these arms, whose colour and mark they get."""
-    return min((study.arms.index(arm) for arm in arms if arm in study.arms), default=0)
-
-
-def _has_history(run: StoredRun) -> bool:
+def has_history(run: StoredRun) -> bool:
+    """Tell whether a run has stored what happened at its steps."""
     return run.history is not None and len(run.history) > 0
 
 
@@ -226,7 +246,7 @@ def _phase_number(history: pd.DataFrame) -> "pd.Series[int]":
     return begins.astype(int).cumsum().rename("number")
 
 
-def _phase_marks(axes: Axes, run: StoredRun) -> None:
+def phase_marks(axes: Axes, run: StoredRun) -> None:
     """Mark where the last phase begins, and name the phases above the frame."""
     assert run.history is not None
     phases = list(run.history["phase"].groupby(_phase_number(run.history), sort=False))
@@ -249,12 +269,13 @@ def _phase_marks(axes: Axes, run: StoredRun) -> None:
             axes.axvline(end + 0.5, color=MUTED, linewidth=0.8, linestyle=(0, (2, 2)))
 
 
-def _step_axis(axes: Axes) -> None:
+def step_axis(axes: Axes) -> None:
+    """Name and tick the horizontal axis that counts steps."""
     axes.set_xlabel("step")
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
 
 
-def _log_ticks(axis: Axis, low: float, high: float) -> None:
+def log_ticks(axis: Axis, low: float, high: float) -> None:
     """Label powers of ten, and 2 and 5 between them where the axis spans few."""
     subs = (1.0,) if high / low > 100 else (1.0, 2.0, 5.0)
     axis.set_major_locator(LogLocator(subs=subs, numticks=6))

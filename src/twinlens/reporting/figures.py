@@ -28,6 +28,8 @@ from twinlens.reporting.wording import budget_title, decimal, interval, is_numbe
 LABEL_PX = 17
 """Height of a lane's label, which stands above its marks, so that they have the whole width."""
 
+_TAIL = 24  # letters at the end of a label that are never cut: " (transductive), 100 %"
+
 
 def difference_panels(study: StoredStudy) -> list[Panel]:
     """Draw every arm's paired difference from the reference, a panel a metric.
@@ -79,8 +81,8 @@ def _forest(
         axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
         axes.set_xlabel("difference from the reference")
         for position, (arm, budget) in enumerate(rows):
-            label = arm if len(study.budgets) == 1 else f"{arm}, {budget_title(budget)}"
-            lane_label(axes, lane * position, label)
+            extent = f", {budget_title(budget)}" if len(study.budgets) > 1 else ""
+            lane_label(axes, lane * position, study.arm_title(arm) + extent)
             entry = study.difference(arm, budget, metric) or {}
             _interval_and_seeds(axes, entry, lane * position + LABEL_PX + 9, study.arms.index(arm))
 
@@ -122,10 +124,10 @@ def _difference_words(study: StoredStudy, rows: list[tuple[str, float]], metric:
     for arm, budget in rows:
         entry = study.difference(arm, budget, metric) or {}
         bounds = interval(entry.get("interval"), signed=True) or "no interval"
-        parts.append(
-            f"{arm} at {budget_title(budget)}: {decimal(entry.get('mean'), signed=True)} {bounds}"
-        )
-    return f"{metric_title(metric)}, difference from {study.reference}. " + "; ".join(parts)
+        mean = decimal(entry.get("mean"), signed=True)
+        parts.append(f"{study.arm_title(arm)} at {budget_title(budget)}: {mean} {bounds}")
+    reference = study.arm_title(study.reference)
+    return f"{metric_title(metric)}, difference from {reference}. " + "; ".join(parts)
 
 
 def class_panels(study: StoredStudy) -> list[Panel]:
@@ -203,7 +205,7 @@ def class_colour(info: dict[str, Any], default: str = RULE) -> str:
 def _class_words(study: StoredStudy, group: str, classes: list[str]) -> str:
     parts = []
     for name in classes:
-        means = [(arm, class_f1(study, arm, name)) for arm in study.arms]
+        means = [(study.arm_title(arm), class_f1(study, arm, name)) for arm in study.arms]
         scores = ", ".join(f"{arm} {decimal(float(np.mean(f1)))}" for arm, f1 in means if f1)
         parts.append(f"{name}: {scores or 'no test image'}")
     return f"Mean F1 by class. {group.capitalize()} " + "; ".join(parts)
@@ -218,10 +220,10 @@ def lanes(axes: Axes, *, height: float) -> None:
 
 
 def lane_label(axes: Axes, top: float, text: str, indent: float = 0) -> None:
-    """Write the label of a row, cut to the width of the drawing."""
+    """Write the label of a row, cut in its middle to the width of the drawing."""
     room = int(axes.get_figure(root=True).get_size_inches()[0] * 72 / 6.4)  # type: ignore[union-attr]
     axes.annotate(
-        text if len(text) <= room else text[: room - 1] + "…",
+        text if len(text) <= room else f"{text[: room - _TAIL - 1]}…{text[-_TAIL:]}",
         (0, top),
         xycoords=("axes fraction", "data"),
         xytext=(indent, -LABEL_PX / 2),

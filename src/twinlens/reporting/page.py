@@ -1,103 +1,66 @@
 """The page of a study: stored files in, one self-contained HTML file out."""
 
-from base64 import b64encode
-from collections.abc import Callable
-from dataclasses import dataclass
-from itertools import count as counting
 from pathlib import Path
 from shlex import quote
 from typing import Any
 
 import yaml
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from twinlens.files import digest, write_text
-from twinlens.reporting import curves, figures, pictures, tables, wording
+from twinlens.reporting import curves, figures, tables, wording
+from twinlens.reporting.evidence import evidence, views
+from twinlens.reporting.monitoring import alarms
+from twinlens.reporting.pretraining_page import pretraining_report
+from twinlens.reporting.rendering import render
 from twinlens.reporting.stored import StoredRun, StoredStudy, read_study
 from twinlens.reporting.svg import swatch
 
-_PICTURE_BYTES = 1_000_000  # of all pictures together, so that the page stays light
 
-
-@dataclass(frozen=True)
-class Views:
-    """Pairs of views that a pretraining run has stored; `uri` is empty if they are too large."""
-
-    arms: str
-    path: str
-    uri: str
-
-
-def report(study_dir: Path) -> Path:
-    """Write the page of a finished study from its stored files alone.
+def report(folder: Path) -> Path:
+    """Write the page of a finished study or pretraining from its stored files alone.
 
     Args:
-        study_dir: Folder that `twinlens compare` has written.
+        folder: Folder that `twinlens compare` or `twinlens pretrain` has written.
 
     Returns:
         Path of ``report.html`` in that folder.
 
     Raises:
-        UserError: The folder holds no finished study.
+        UserError: The folder holds neither.
     """
-    study = read_study(Path(study_dir))
+    if (Path(folder) / "run.json").is_file():
+        return pretraining_report(folder)
+    study = read_study(Path(folder))
     out = study.folder / "report.html"
     write_text(out, render("study.html", **content(study)))
     return out
 
 
-def render(template: str, **values: Any) -> str:
-    """Fill in a template; what is not marked as markup is escaped."""
-    environment = Environment(
-        loader=PackageLoader("twinlens.reporting"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
-        count=wording.count,
-        duration=wording.duration,
-        listing=wording.listing,
-        metric=wording.metric_title,
-        budget=wording.budget_title,
-        decimal=wording.decimal,
-        breakable=wording.breakable,
-        shown=pictures.shown_of,
-    )
-    return environment.get_template(template).render(number=_numbering(), **values)
-
-
-def _numbering() -> Callable[[str], int]:
-    """Return a function that numbers figures and tables in the order of their appearance."""
-    counters = {"Figure": counting(1), "Table": counting(1)}
-    return lambda kind: next(counters[kind])
-
-
 def content(study: StoredStudy) -> dict[str, Any]:
     """Return what the template shows: words, tables and figures."""
-    pretrained = study.runs_of("pretrain")
-    terms = curves.loss_columns(study, "pretrain")
+    pretrained, fine_tuned = curves.by_arm(study, "pretrain"), curves.by_arm(study, "train")
+    terms = curves.loss_columns(pretrained)
     return {
         "study": study,
         "key_numbers": key_numbers(study),
         "notices": notices(study),
-        "arm_legend": [(swatch(index), arm) for index, arm in enumerate(study.arms)],
+        "arm_legend": [(swatch(i), study.arm_title(arm)) for i, arm in enumerate(study.arms)],
+        "reference": study.arm_title(study.reference),
         "arms": tables.arms_table(study),
         "differences": tables.differences_table(study),
         "difference_panels": figures.difference_panels(study),
         "class_panels": figures.class_panels(study),
         "confusions": tables.confusions(study),
         "counts": tables.counts_table(study),
-        "pretrained": pretrained,
-        "views": views(pretrained),
-        "pretraining_searches": curves.lr_finder_panels(study, "pretrain"),
-        "fine_tuning_searches": curves.lr_finder_panels(study, "train"),
-        "schedule_panels": curves.schedule_panels(study),
-        "pretraining_losses": curves.loss_panels(study, "pretrain"),
+        "evidence": evidence(pretrained, study.folder),
+        "views": views(pretrained, study.folder),
+        "pretraining_searches": curves.lr_finder_panels(pretrained),
+        "fine_tuning_searches": curves.lr_finder_panels(fine_tuned),
+        "schedule_panels": curves.schedule_panels([*fine_tuned, *pretrained]),
+        "pretraining_losses": curves.loss_panels(pretrained),
         "pretraining_terms": curves.loss_legend(terms),
         "has_floor": "floor" in terms,
-        "fine_tuning_losses": curves.loss_panels(study, "train"),
+        "fine_tuning_losses": curves.loss_panels(fine_tuned),
         "known": tables.known_table(study.audit["leaks"]["known"]) if study.audit else None,
         "openings": tables.records_table(study.results.get("test_openings") or []),
         "failures": tables.records_table(failures(study)),
@@ -121,7 +84,8 @@ def key_numbers(study: StoredStudy) -> list[tuple[str, str, str]]:
         found = study.summary(arm, budget, study.primary) if arm else None
         if arm and found:
             spread = wording.spread(found) if found["n"] > 1 else tables.ONE_SEED
-            numbers.append((wording.decimal(found["mean"]), metric, f"{arm}, {spread}"))
+            detail = f"{study.arm_title(arm)}, {spread}"
+            numbers.append((wording.decimal(found["mean"]), metric, detail))
     found = study.difference(_highest_other(study) or "", budget, study.primary)
     if found:
         detail = wording.interval(found.get("interval"), signed=True) or tables.ONE_SEED
@@ -155,11 +119,14 @@ def notices(study: StoredStudy) -> list[str]:
     """Return what a reader must know before believing a number."""
     found = list((study.audit or {}).get("warnings", []))
     found += [str(run.data["notice"]) for run in study.runs if run.data.get("notice")]
-    if any(_holds(run.info.get("config"), "images", "all") for run in study.runs_of("pretrain")):
+    if study.transductive:
         found.append(
-            "Transductive: pretraining has seen the validation and test images, "
-            "without their labels."
+            f"Transductive: the pretraining of {wording.listing(study.transductive)} has seen the "
+            "validation and test images, without their labels."
         )
+    for run in study.runs_of("pretrain"):
+        where = f"Alarm in the pretraining of {wording.listing(run.arms)}, seed {run.seed}"
+        found += [f"{where}: {message}" for _, message in alarms(run)]
     failed = len(failures(study))
     if failed:
         runs = "1 run has" if failed == 1 else f"{failed} runs have"
@@ -172,29 +139,6 @@ def failures(study: StoredStudy) -> list[Any]:
     named = list(study.results.get("failures") or [])
     known = {str(entry.get("run")) for entry in named if isinstance(entry, dict)}
     return named + [run for run in study.unfinished if run["run"] not in known]
-
-
-def _holds(config: Any, key: str, value: object) -> bool:
-    """Tell whether `key` has this value anywhere in a configuration."""
-    if not isinstance(config, dict):
-        return False
-    return config.get(key) == value or any(_holds(part, key, value) for part in config.values())
-
-
-def views(pretrained: list[StoredRun]) -> list[Views]:
-    """Return the stored pairs of views, one picture for the arms that share a pretraining."""
-    found: dict[tuple[str, ...], Views] = {}
-    room = _PICTURE_BYTES
-    for run in pretrained:
-        path = run.folder / "views.png"
-        if run.arms in found or not path.is_file():
-            continue
-        uri, size = "", path.stat().st_size
-        if size <= room:
-            room -= size
-            uri = "data:image/png;base64," + b64encode(path.read_bytes()).decode()
-        found[run.arms] = Views(wording.listing(run.arms), f"runs/{run.name}/views.png", uri)
-    return list(found.values())
 
 
 def settings(study: StoredStudy) -> list[tuple[str, str]]:

@@ -18,10 +18,11 @@ _SHOWN_METRICS = ("balanced_accuracy", "macro_f1", "accuracy")
 
 @dataclass(frozen=True)
 class StoredRun:
-    """One folder of ``runs/``: what it did, and what of its results is there.
+    """The folder of a run: what it did, and what of its results is there.
 
     `arms` are those that it serves: its own for a training, all that start from it for a
-    pretraining.
+    pretraining, none outside a study. `monitor`, `embedding` and `neighbours` are a pretraining's:
+    what was watched meanwhile, and a map and the nearest images before and after it.
     """
 
     folder: Path
@@ -30,6 +31,9 @@ class StoredRun:
     metrics: dict[str, Any] | None
     lr_finder: dict[str, Any] | None
     history: pd.DataFrame | None
+    monitor: dict[str, Any] | None = None
+    embedding: pd.DataFrame | None = None
+    neighbours: dict[str, Any] | None = None
 
     @property
     def name(self) -> str:
@@ -60,6 +64,12 @@ class StoredRun:
     def data(self) -> dict[str, Any]:
         """The data it saw: classes, counts, split and hashes."""
         return dict(self.info.get("data") or {})
+
+    @property
+    def transductive(self) -> bool:
+        """Whether it is a pretraining that has seen the validation and test images."""
+        choice = (self.info.get("config") or {}).get("images")
+        return self.kind == "pretrain" and bool(self.info.get("transductive", choice == "all"))
 
     @property
     def test(self) -> dict[str, Any] | None:
@@ -132,6 +142,16 @@ class StoredStudy:
         """Classes by group, such as malignant and benign; one nameless group if none is known."""
         return grouped(self.classes, self.class_info)
 
+    @cached_property
+    def transductive(self) -> list[str]:
+        """The arms whose pretraining has seen the validation and test images."""
+        arms = {arm for run in self.runs if run.transductive for arm in run.arms}
+        return [arm for arm in self.arms if arm in arms]
+
+    def arm_title(self, arm: str) -> str:
+        """Return an arm's name as every table and figure shows it."""
+        return f"{arm} (transductive)" if arm in self.transductive else arm
+
     def summary(self, arm: str, budget: float, metric: str) -> dict[str, Any] | None:
         """Return an arm's mean, spread and values over seeds, if it has a result."""
         return _at(self.results["arms"], arm, budget).get(metric)
@@ -173,7 +193,7 @@ def read_study(folder: Path) -> StoredStudy:
     if not (folder / "results.json").is_file():
         raise UserError(
             f"{folder} holds no results.json: give the folder of a study that "
-            "`twinlens compare` has brought to its end."
+            "`twinlens compare` has brought to its end, or of a finished pretraining."
         )
     results = read_json(folder / "results.json")
     lacking = [key for key in _NEEDED if not isinstance(results, dict) or key not in results]
@@ -202,7 +222,7 @@ def _read_runs(folder: Path) -> tuple[list[StoredRun], list[dict[str, str]]]:
     for name, arms in _planned(folder).items():
         path = folder / "runs" / name
         try:
-            runs.append(_read_run(path, arms))
+            runs.append(read_run(path, arms))
         except (UserError, OSError, ValueError, KeyError) as error:
             reason = str(error).replace(f"{path}/", "") if path.is_dir() else "It did not finish."
             unfinished.append({"run": name, "reason": reason})
@@ -221,23 +241,33 @@ def _planned(folder: Path) -> dict[str, tuple[str, ...]]:
     return {name: tuple(arms) for name, arms in serves.items()}
 
 
-def _read_run(folder: Path, arms: tuple[str, ...]) -> StoredRun:
+def read_run(folder: Path, arms: tuple[str, ...] = ()) -> StoredRun:
+    """Read a run's folder; `arms` are those that it serves in its study.
+
+    Raises:
+        UserError: There is no record, or a file is no valid JSON.
+        OSError, ValueError, KeyError: A file is damaged.
+    """
     info = read_json(folder / "run.json")
     if info["kind"] not in ("train", "pretrain"):
         raise ValueError(f"run.json is of an unknown kind '{info['kind']}'.")
-    history = folder / "history.parquet"
     return StoredRun(
         folder=folder,
         arms=arms,
         info=info,
         metrics=_if_there(folder / "metrics.json"),
         lr_finder=_if_there(folder / "lr_finder.json"),
-        history=pd.read_parquet(history) if history.is_file() else None,
+        history=_if_there(folder / "history.parquet"),
+        monitor=_if_there(folder / "monitor.json"),
+        embedding=_if_there(folder / "embedding.parquet"),
+        neighbours=_if_there(folder / "neighbours.json"),
     )
 
 
 def _if_there(path: Path) -> Any:
-    return read_json(path) if path.is_file() else None
+    if not path.is_file():
+        return None
+    return pd.read_parquet(path) if path.suffix == ".parquet" else read_json(path)
 
 
 def _at(table: dict[str, Any], arm: str, budget: float) -> dict[str, Any]:

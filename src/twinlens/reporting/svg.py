@@ -9,7 +9,7 @@ them side by side where there is room.
 import io
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -70,12 +70,13 @@ _STYLE: dict[Any, Any] = {
 
 @dataclass(frozen=True)
 class Panel:
-    """One drawing of a figure, with its heading and a remark below."""
+    """One drawing of a figure, with its heading, a legend of its own and a remark below."""
 
     title: str
     drawing: Markup
     note: str = ""
     swatch: Markup = Markup("")  # noqa: RUF009  (immutable)
+    legend: Sequence[tuple[Markup, str]] = ()
 
 
 def colour(index: int) -> str:
@@ -84,8 +85,8 @@ def colour(index: int) -> str:
 
 
 def marker(index: int) -> str:
-    """Return the marker of the arm at `index`; with the colour it tells 24 arms apart."""
-    return MARKERS[index % len(MARKERS)]
+    """Return the marker of the arm at `index`; with the colour it tells 48 arms apart."""
+    return MARKERS[(index + index // 24) % len(MARKERS)]  # 24: where both come round together
 
 
 def draw(
@@ -95,6 +96,7 @@ def draw(
     height: float,
     left: float,
     top: float,
+    bottom: float = BOTTOM,
     name: str,
     label: str,
 ) -> Markup:
@@ -107,6 +109,7 @@ def draw(
         left: Margin for the vertical axis in CSS pixels. Margins are fixed, so that the frames
             of panels side by side are in line.
         top: Margin above the frame in CSS pixels.
+        bottom: Margin below it in CSS pixels.
         name: Unique on the page; the drawing's inner references are derived from it.
         label: What the drawing shows, for those who hear the page.
     """
@@ -119,9 +122,9 @@ def draw(
         axes = figure.add_axes(
             (
                 left / width,
-                BOTTOM / height,
+                bottom / height,
                 (width - left - 8) / width,
-                (height - top - BOTTOM) / height,
+                (height - top - bottom) / height,
             )
         )
         axes.patch.set_visible(False)
@@ -131,8 +134,13 @@ def draw(
     return _inline(buffer.getvalue(), width, height, label)
 
 
-def swatch(index: int) -> Markup:
-    """Return the marker of an arm as a small drawing for tables and legends."""
+def swatch(index: int, hex_colour: str = "") -> Markup:
+    """Return the marker of an arm as a small drawing for tables and legends.
+
+    Args:
+        index: Of the arm.
+        hex_colour: Instead of the arm's colour.
+    """
     style = MarkerStyle(marker(index))
     path = style.get_path().transformed(style.get_transform() + Affine2D().scale(100, -100))
     parts = [np.asarray(part) for part in path.to_polygons()]
@@ -140,7 +148,7 @@ def swatch(index: int) -> Markup:
     shapes = "".join(f'<polygon points="{part}"/>' for part in points)
     return Markup(
         f'<svg class="swatch" viewBox="-60 -60 120 120" aria-hidden="true" '
-        f'style="fill:var(--colour-{_number(index)})">{shapes}</svg>'
+        f'style="fill:{_on_page(hex_colour or colour(index))}">{shapes}</svg>'
     )
 
 
@@ -149,18 +157,21 @@ def line_swatch(hex_colour: str, *, dashed: bool = False) -> Markup:
     dashes = ' stroke-dasharray="4 3"' if dashed else ""
     return Markup(
         '<svg class="swatch line" viewBox="0 0 22 10" aria-hidden="true">'
-        f'<line x2="22" y1="5" y2="5" stroke="var(--{_VARIABLES[hex_colour]})" '
+        f'<line x2="22" y1="5" y2="5" stroke="{_on_page(hex_colour)}" '
         f'stroke-width="2.2"{dashes}/></svg>'
     )
 
 
 def square_swatch(hex_colour: str) -> Markup:
     """Return a filled square for a legend: of a class's own colour, or one of the page's."""
-    fill = f"var(--{_VARIABLES[hex_colour]})" if hex_colour in _VARIABLES else hex_colour
     return Markup(
         '<svg class="swatch" viewBox="0 0 10 10" aria-hidden="true">'
-        f'<rect width="10" height="10" rx="1" style="fill:{fill}"/></svg>'
+        f'<rect width="10" height="10" rx="1" style="fill:{_on_page(hex_colour)}"/></svg>'
     )
+
+
+def _on_page(hex_colour: str) -> str:
+    return f"var(--{_VARIABLES[hex_colour]})" if hex_colour in _VARIABLES else hex_colour
 
 
 def _number(index: int) -> int:

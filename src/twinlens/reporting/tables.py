@@ -68,7 +68,8 @@ def number(text: str, detail: str = "") -> Cell:
 def arm_cell(study: StoredStudy, arms: Sequence[str], detail: str = "") -> Cell:
     """Return a cell that names arms, with the mark of the first."""
     known = [study.arms.index(arm) for arm in arms if arm in study.arms]
-    return Cell(listing(arms), detail, swatch(min(known)) if known else Markup(""))
+    name = listing([study.arm_title(arm) for arm in arms])
+    return Cell(name, detail, swatch(min(known)) if known else Markup(""))
 
 
 def arms_table(study: StoredStudy) -> Table:
@@ -208,7 +209,12 @@ def confusions(study: StoredStudy) -> list[Confusion]:
         shares = [[int(n) / int(sum(row)) if sum(row) else None for n in row] for row in counts]
         matrices.append(
             Confusion(
-                arm, swatch(index), [names[i] for i in order], counts.tolist(), shares, breaks
+                study.arm_title(arm),
+                swatch(index),
+                [names[i] for i in order],
+                counts.tolist(),
+                shares,
+                breaks,
             )
         )
     return matrices

@@ -16,7 +16,12 @@ _METRICS = {
     "macro_f1": "Macro F1",
     "weighted_f1": "Weighted F1",
 }
-_METHODS = {"barlow_twins": "Barlow Twins", "simclr": "SimCLR", "vicreg": "VICReg"}
+_METHODS = {
+    "barlow_twins": "Barlow Twins",
+    "byol": "BYOL",
+    "simclr": "SimCLR",
+    "vicreg": "VICReg",
+}
 
 
 def metric_title(name: str) -> str:
