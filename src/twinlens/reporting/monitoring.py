@@ -28,7 +28,7 @@ CURVES = {
     "Spread": ("spread", {"feature_spread": "features", "embedding_spread": "embeddings"}),
     "Correlation of views": (
         "correlation",
-        {"on_diagonal": "on the diagonal", "off_diagonal": "off it"},
+        {"on_diagonal": "diagonal", "off_diagonal": "off-diagonal"},
     ),
 }
 """By title of a panel, its vertical axis, and the columns that it shows with their names."""

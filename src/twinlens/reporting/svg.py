@@ -44,6 +44,10 @@ _VARIABLES = {
     PAPER: "paper",
     **{colour: f"colour-{index}" for index, colour in enumerate(PALETTE)},
 }
+_MARKS = (
+    r'<g( clip-path="[^"]*"|)>'
+    r'(\n<use [^>]*? style="([^"]*)"/>(?:\n<use [^>]*? style="\3"/>)*\n)</g>'
+)
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "text.parse_math": False,
@@ -171,7 +175,10 @@ def square_swatch(hex_colour: str) -> Markup:
 
 
 def _on_page(hex_colour: str) -> str:
-    return f"var(--{_VARIABLES[hex_colour]})" if hex_colour in _VARIABLES else hex_colour
+    """Return a colour of the page, or another one, which a dark page may lighten."""
+    if hex_colour in _VARIABLES:
+        return f"var(--{_VARIABLES[hex_colour]})"
+    return f"color-mix(in srgb, {hex_colour} var(--own), var(--ink))"
 
 
 def _number(index: int) -> int:
@@ -185,6 +192,7 @@ def _inline(svg: str, width: float, height: float, label: str) -> Markup:
     svg = re.sub(r"<(metadata|style).*?</\1>", "", svg, flags=re.DOTALL)
     svg = re.sub(r"<[^>]*>", lambda tag: _tag(tag[0]), svg)
     svg = re.sub(r"\s*\n\s*", "\n", svg)
+    svg = re.sub(_MARKS, lambda group: _styled_once(*group.groups()), svg)
     head = (
         f'<svg viewBox="0 0 {width:g} {height:g}" style="max-width:{1.3 * width:g}px" '
         f'role="img" aria-label="{escape(label)}">'
@@ -192,11 +200,15 @@ def _inline(svg: str, width: float, height: float, label: str) -> Markup:
     return Markup(head + svg)
 
 
+def _styled_once(clip: str, marks: str, style: str) -> str:
+    """Write the style of marks that are all alike at their group, as there may be thousands."""
+    own = f' style="{style}"'
+    return f"<g{clip}{own}>{marks.replace(own, '')}</g>"
+
+
 def _tag(tag: str) -> str:
     """Rewrite one tag: a label's own text stays as it is."""
     tag = re.sub(r'^<g id="[^"]*"', "<g", tag)
     tag = re.sub(r"font-family: [^;\"]*;? ?", "", tag)
     tag = re.sub(r"(\d\d\.\d|\d\.\d\d)\d+", r"\1", tag)
-    for hex_colour, variable in _VARIABLES.items():
-        tag = tag.replace(hex_colour, f"var(--{variable})")
-    return tag
+    return re.sub(r"(?<=: )#[0-9a-f]{6}\b", lambda found: _on_page(found[0]), tag)
