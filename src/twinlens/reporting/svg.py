@@ -117,20 +117,14 @@ def draw(
         name: Unique on the page; the drawing's inner references are derived from it.
         label: What the drawing shows, for those who hear the page.
     """
+    frame = (left / width, bottom / height, 1 - (left + 8) / width, 1 - (top + bottom) / height)
     buffer = io.StringIO()
     with mpl.rc_context({**_STYLE, "svg.hashsalt": name}), warnings.catch_warnings():
         # Glyphs that the measuring font lacks are still written as text.
         warnings.filterwarnings("ignore", message="Glyph .* missing")
         figure = Figure(figsize=(width / 72, height / 72))
         figure.patch.set_visible(False)
-        axes = figure.add_axes(
-            (
-                left / width,
-                bottom / height,
-                (width - left - 8) / width,
-                (height - top - bottom) / height,
-            )
-        )
+        axes = figure.add_axes(frame)
         axes.patch.set_visible(False)
         axes.tick_params(length=3)
         paint(axes)
