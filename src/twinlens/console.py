@@ -10,10 +10,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 _LINE_EVERY_S = 10.0
 
+quiet = False
+"""Set in all but the first of several processes."""
+
 
 def say(text: str) -> None:
     """Print a line of progress to standard error, so that standard output stays clean."""
-    print(text, file=sys.stderr, flush=True)
+    if not quiet:
+        print(text, file=sys.stderr, flush=True)
 
 
 @contextmanager
@@ -27,7 +31,7 @@ def progress(title: str, total: int) -> Iterator[Callable[[int, str], None]]:
     Yields:
         A function of (steps done so far, a few words such as the loss).
     """
-    if not sys.stderr.isatty():
+    if quiet or not sys.stderr.isatty():
         yield _plain_lines(title, total)
         return
 

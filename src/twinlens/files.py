@@ -84,7 +84,7 @@ def building(
     put_back(out)
     if out.is_file():
         raise UserError(f"{out} is a file: choose a folder for --out.")
-    work = out.with_name(out.name + ".partial")
+    work = work_folder(out)
     if out.exists() and not overwrite:
         raise UserError(f"{out} exists already: choose another --out, or pass --overwrite.")
     if out.exists() and any(out.iterdir()) and not (out / marker).exists():
@@ -109,6 +109,12 @@ def building(
         out.rename(old)
     work.rename(out)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def work_folder(out: Path) -> Path:
+    """Return the folder in which `building` makes `out`."""
+    out = out.resolve()
+    return out.with_name(out.name + ".partial")
 
 
 def put_back(out: Path) -> None:

@@ -5,6 +5,7 @@ from twinlens.pretraining.config import PRESETS, SETTINGS, configure
 
 OWN = {
     "barlow_twins": {"lambda", "eps"},
+    "byol": {"predictor", "teacher_momentum"},
     "simclr": {"temperature"},
     "vicreg": {"invariance", "variance", "covariance"},
 }
@@ -35,6 +36,8 @@ def test_barlow_twins_is_the_method_where_none_is_named():
     [
         ("barlow_twins", "robust", [1024, 1024, 1024]),
         ("barlow_twins", "paper-code", [8192, 8192, 8192]),
+        ("byol", "robust", [1024, 256]),
+        ("byol", "paper", [4096, 256]),
         ("simclr", "robust", [1024, 128]),
         ("simclr", "paper", [2048, 128]),
         ("vicreg", "robust", [1024, 1024, 1024]),
@@ -59,6 +62,8 @@ def test_every_method_has_every_preset():
         ({"method": "vicreg", "eps": 1}, "'eps' is a setting of the method barlow_twins"),
         ({"method": "simclr", "variance": 1}, "'variance' is a setting of the method vicreg"),
         ({"method": "simclr", "temperature": 0}, "'temperature' is wrong.*greater than 0"),
+        ({"method": "byol", "teacher_momentum": 1}, "'teacher_momentum' is wrong.*less than 1"),
+        ({"teacher_momentum": 0.9}, "'teacher_momentum' is a setting of the method byol"),
         ({"method": "vicreg", "covariance": -1}, "'covariance' is wrong"),
         ({"method": "vicreg", "varience": 1}, "'varience'. Did you mean 'variance'"),
         ({"lambd": 1}, "Unknown key 'lambd'. Did you mean 'lambda'"),

@@ -1,5 +1,7 @@
 """What holds for every method."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 import torch
@@ -7,21 +9,26 @@ from safetensors.torch import load_file
 
 from twinlens.files import read_json
 from twinlens.models.encoders import build_encoder
-from twinlens.pretraining import train as module
 from twinlens.pretraining.config import SETTINGS, configure
-from twinlens.pretraining.train import METHODS, pretrain
+from twinlens.pretraining.methods import METHODS
+from twinlens.pretraining.networks import StudentTeacher
+from twinlens.pretraining.train import pretrain
 from twinlens.training import loop
 
 TERMS = {
     "barlow_twins": {"invariance", "redundancy", "floor"},
+    "byol": {"first_to_second", "second_to_first"},
     "simclr": {"alignment", "uniformity", "floor"},
     "vicreg": {"invariance", "variance", "covariance"},
 }
 every_method = pytest.mark.parametrize("method", METHODS)
 
 
-def _loss(method, z1, z2):
-    return METHODS[method](z1, z2, configure("robust", {"method": method}, where=""))
+def _loss(method, z1, z2, targets=None):
+    """The loss; a teacher, where there is one, gives `targets`, or else what the student does."""
+    targets = targets or (z1.detach(), z2.detach())
+    outputs = (z1, z2, *targets) if METHODS[method].network is StudentTeacher else (z1, z2)
+    return METHODS[method].loss(*outputs, configure("robust", {"method": method}, where=""))
 
 
 def _pair(n, d):
@@ -47,7 +54,8 @@ def test_neither_order_of_the_views_nor_of_the_images_matters(method):
 @every_method
 def test_gradients_are_those_of_finite_differences(method):
     pair = tuple(z.requires_grad_() for z in _pair(6, 3))
-    assert torch.autograd.gradcheck(lambda z1, z2: _loss(method, z1, z2)[0], pair)
+    targets = tuple(z.detach().flip(0) for z in pair)
+    assert torch.autograd.gradcheck(lambda z1, z2: _loss(method, z1, z2, targets)[0], pair)
 
 
 @every_method
@@ -65,6 +73,18 @@ def test_its_terms_are_numbers_apart_from_the_gradient(method):
     terms = _loss(method, z1, z2)[1]
     assert set(terms) == TERMS[method]
     assert all(term.ndim == 0 and not term.requires_grad for term in terms.values())
+
+
+def killed_at(patch, method, call):
+    """Let the loss of a method raise KeyboardInterrupt when it is called for the nth time."""
+    whole, calls = METHODS[method].loss, iter(range(1, call + 1))
+
+    def loss(*arguments):
+        if next(calls) == call:
+            raise KeyboardInterrupt
+        return whole(*arguments)
+
+    patch.setitem(METHODS, method, replace(METHODS[method], loss=loss))
 
 
 def _pretrain(data, out, method, **options):
@@ -90,15 +110,8 @@ def test_it_trains_and_killed_and_resumed_gives_the_same_weights(
     assert not torch.equal(weights["layer4.1.conv2.weight"], start["layer4.1.conv2.weight"])
 
     monkeypatch.setattr(loop, "CHECKPOINT_EVERY_S", 0.0)
-    steps = iter(range(2))
-
-    def killed(*arguments):
-        if next(steps) == 1:
-            raise KeyboardInterrupt
-        return METHODS[method](*arguments)
-
     with monkeypatch.context() as patch:
-        patch.setattr(module, "METHODS", {method: killed})
+        killed_at(patch, method, 2)
         with pytest.raises(KeyboardInterrupt):
             _pretrain(phantoms, tmp_path / "run", method)
     resumed = _pretrain(phantoms, tmp_path / "run", method, resume=True)

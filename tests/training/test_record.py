@@ -1,4 +1,5 @@
 import shlex
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -6,8 +7,9 @@ import pytest
 
 from twinlens.errors import UserError
 from twinlens.files import read_json
+from twinlens.training.device import make_fabric
 from twinlens.training.loop import CHECKPOINT
-from twinlens.training.record import command, finish, read_run, start
+from twinlens.training.record import command, finish, read_run, running
 
 
 def test_the_command_survives_the_shell():
@@ -25,25 +27,39 @@ def test_the_command_survives_the_shell():
     ]  # fmt: skip
 
 
+def _attempt(out, request, *, fails=False, resume=True):
+    with running(make_fabric("fp32", "cpu"), out, request, overwrite=False, resume=resume) as work:
+        (work / CHECKPOINT).touch()
+        if fails:
+            raise KeyboardInterrupt
+
+
 def test_an_attempt_is_resumed_only_with_the_settings_it_had(tmp_path):
-    start(tmp_path, {"seed": 1, "epochs": 2})
-    start(tmp_path, {"epochs": 2, "seed": 1})
+    out = tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt):
+        _attempt(out, {"seed": 1, "epochs": 2}, fails=True)
     with pytest.raises(UserError, match=r"other settings \(epochs\)"):
-        start(tmp_path, {"seed": 1, "epochs": 3})
+        _attempt(out, {"seed": 1, "epochs": 3})
+    with pytest.raises(UserError, match="pass --resume to go on"):
+        _attempt(out, {"seed": 1, "epochs": 2}, resume=False)
+    _attempt(out, {"epochs": 2, "seed": 1})
+    assert out.is_dir()
 
 
 def test_a_finished_run_has_times_and_none_of_the_scaffolding(tmp_path):
-    began = start(tmp_path, {"seed": 1})
-    (tmp_path / CHECKPOINT).touch()
     history = pd.DataFrame({"seconds": [0.5, 1.5], "loss": [2.0, 1.0]})
-    finish(tmp_path, {"kind": "train"}, history, began=began, images_per_step=10)
-    assert {path.name for path in tmp_path.iterdir()} == {"run.json", "history.parquet"}
-    record = read_json(tmp_path / "run.json")
-    assert read_run(tmp_path) == record
+    engine, began = make_fabric("fp32", "cpu"), time.monotonic()
+    with running(engine, tmp_path / "run", {"seed": 1}, overwrite=False, resume=False) as work:
+        (work / CHECKPOINT).touch()
+        finish(work, {"kind": "train"}, history, began=began, images_per_step=10)
+    run = tmp_path / "run"
+    assert {path.name for path in run.iterdir()} == {"run.json", "history.parquet"}
+    record = read_json(run / "run.json")
+    assert read_run(run) == record
     assert record["images_per_s"] == 10.0
     assert record["seconds"] >= 0
 
 
 def test_a_run_without_steps_has_no_speed(tmp_path):
-    finish(tmp_path, {}, pd.DataFrame(), began=start(tmp_path, {}), images_per_step=10)
+    finish(tmp_path, {}, pd.DataFrame(), began=time.monotonic(), images_per_step=10)
     assert read_json(tmp_path / "run.json")["images_per_s"] is None

@@ -13,7 +13,7 @@ from twinlens.data.groups import united
 from twinlens.data.splits import Split, open_split
 from twinlens.errors import UserError
 from twinlens.finetuning.start import read_pretraining
-from twinlens.pretraining.train import IMAGES
+from twinlens.pretraining.images import IMAGES
 from twinlens.types import Rows
 
 

@@ -26,21 +26,52 @@ from twinlens.files import read_json, write_text
 
 def pretrain(
     dataset: Dataset,
-    out: Out,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder to make; needed without --show-views.")
+    ] = None,
     encoder: Annotated[str, typer.Option(help="Such as resnet18 or timm/NAME.")] = "resnet50",
     weights: Weights = "random",
-    method: Annotated[str, typer.Option(help="barlow_twins, simclr or vicreg.")] = "barlow_twins",
-    images: Annotated[str, typer.Option(help="unlabelled (with train) or train.")] = "unlabelled",
+    method: Annotated[
+        str, typer.Option(help="barlow_twins, byol, simclr or vicreg.")
+    ] = "barlow_twins",
+    images: Annotated[
+        str,
+        typer.Option(
+            help="unlabelled (with train), train, or all: val and test too, which is transductive."
+        ),
+    ] = "unlabelled",
     preset: Preset = "robust",
     set_: Set = [],  # noqa: B006
     precision: Precision = None,
     split: SplitName = None,
     seed: Seed = 0,
     device: Device = "auto",
+    devices: Annotated[int, typer.Option(help="Devices a machine, a process each.")] = 1,
+    nodes: Annotated[int, typer.Option(help="Machines, each started by torchrun or SLURM.")] = 1,
+    show_views: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.png", help="Draw some images and their views there, and stop."),
+    ] = None,
     overwrite: Overwrite = False,
     resume: Resume = False,
 ) -> None:
     """Pretrain an encoder on images without their labels."""
+    settings = settings_of(set_, method=method, precision=precision)
+    if show_views is not None:
+        picture = twinlens.show_views(
+            dataset,
+            show_views,
+            images=images,
+            preset=preset,
+            settings=settings,
+            split=split,
+            seed=seed,
+            overwrite=overwrite,
+        )
+        print(f"Images and their two views in {picture}")
+        return
+    if out is None:
+        raise UserError("Name the folder to make: --out RUN (or --show-views FILE.png to look).")
     done = twinlens.pretrain(
         dataset,
         out,
@@ -48,10 +79,12 @@ def pretrain(
         weights=weights,
         images=images,
         preset=preset,
-        settings=settings_of(set_, method=method, precision=precision),
+        settings=settings,
         split=split,
         seed=seed,
         device=device,
+        devices=devices,
+        nodes=nodes,
         overwrite=overwrite,
         resume=resume,
     )

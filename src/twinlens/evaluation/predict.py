@@ -79,7 +79,7 @@ def predict(
             outputs.append(head(features.float()).softmax(dim=1))
         return torch.stack(outputs).mean(dim=0)
 
-    with _eval_mode(encoder, head):
+    with eval_mode(encoder, head):
         return _in_batches(probabilities, read, rows, batch_size, "Predicting")
 
 
@@ -99,7 +99,7 @@ def embed(
             result: Features = encoder(normalise(plain(images, size), encoder.mean, encoder.std))
         return result
 
-    with _eval_mode(encoder):
+    with eval_mode(encoder):
         return _in_batches(features, read, rows, batch_size, "Computing features")
 
 
@@ -148,7 +148,7 @@ def _in_batches(
 
 
 @contextmanager
-def _eval_mode(*modules: nn.Module) -> Iterator[None]:
+def eval_mode(*modules: nn.Module) -> Iterator[None]:
     """Put modules into eval mode and each of their parts back into its own mode afterwards."""
     before = [(part, part.training) for module in modules for part in module.modules()]
     for module in modules:

@@ -1,5 +1,6 @@
 """Training a classifier from few labels: fitted, evaluated, and kept as a run."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from twinlens.data.dataset import Dataset, open_dataset
 from twinlens.data.splits import Split, open_split
 from twinlens.evaluation.evaluate import score
 from twinlens.evaluation.openings import OPENINGS, log_opening
-from twinlens.files import building, replacing, write_json
+from twinlens.files import replacing, write_json
 from twinlens.finetuning.config import PRESETS, FineTuning
 from twinlens.finetuning.fit import fit
 from twinlens.finetuning.start import starting_encoder
@@ -21,8 +22,7 @@ from twinlens.models.encoders import Encoder
 from twinlens.seeds import derive
 from twinlens.splitting.budget import budget as budget_rows
 from twinlens.training.device import environment, make_fabric, precision_of
-from twinlens.training.loop import CHECKPOINT
-from twinlens.training.record import RUN, command, describe_data, finish, start
+from twinlens.training.record import command, describe_data, finish, running
 from twinlens.views.recipes import named_recipe
 
 MODEL = "model"
@@ -68,6 +68,7 @@ def train(
     Returns:
         The folder `out`.
     """
+    began = time.monotonic()
     config = from_preset(
         FineTuning, PRESETS, preset, settings or {}, where="Settings of the fine-tuning"
     )
@@ -96,10 +97,7 @@ def train(
         "data_hash": data.hash,
         "split_hash": chosen.hash,
     }
-    with building(
-        Path(out), marker=RUN, overwrite=overwrite, resume=resume, keep=CHECKPOINT
-    ) as folder:
-        began = start(folder, request)
+    with running(fabric, Path(out), request, overwrite=overwrite, resume=resume) as folder:
         head, history = fit(network, data, rows, config, fabric, folder, seed)
         tta = {
             "views": config.tta,

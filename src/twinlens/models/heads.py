@@ -14,6 +14,7 @@ def projector(
     *,
     seed: int,
     bias: bool = False,
+    name: str = "projector",
 ) -> nn.Sequential:
     """Build the projector: Linear layers with BatchNorm and ReLU between them.
 
@@ -23,11 +24,12 @@ def projector(
     Args:
         feature_dim: Length of the encoder's features.
         dims: Output dimension of each Linear layer; the last is the embedding's.
-        seed: The weights depend on it and on the dimensions alone.
+        seed: The weights depend on it, on the name and on the dimensions alone.
         bias: Whether the Linear layers have a bias.
+        name: What it is; BYOL's predictor has the same layers.
     """
     layers: list[nn.Module] = []
-    with seeded_initialisation(seed, "projector"):
+    with seeded_initialisation(seed, name):
         for inputs, outputs in pairwise([feature_dim, *dims]):
             layers += [nn.Linear(inputs, outputs, bias=bias), nn.BatchNorm1d(outputs), nn.ReLU()]
     return nn.Sequential(*layers[:-2])

@@ -30,6 +30,11 @@ class Pretraining(Config):
         weight_decay: Decoupled; biases and norms are spared.
         normalise: Whether images are normalised as the encoder's weights expect.
         precision: "fp32", "bf16" or "auto" (bf16 where the processor has it).
+        moments: How often the monitor looks, evenly over all steps; 0 for never.
+        probe_budget: Share of the labelled training images that its probes may use; a study
+            gives its smallest budget.
+        keep: The encoder of the "last" step, or of the moment with the "best_probe".
+        patience: Stop after so many moments without a better probe; null for never.
     """
 
     method: str
@@ -48,6 +53,15 @@ class Pretraining(Config):
     weight_decay: NonNegativeFloat = 0.01
     normalise: bool = True
     precision: Precision = "auto"
+    moments: NonNegativeInt = 20
+    probe_budget: float = Field(1.0, gt=0, le=1)
+    keep: Literal["last", "best_probe"] = "last"
+    patience: PositiveInt | None = None
+
+    @property
+    def probe_decides(self) -> bool:
+        """Whether the probe chooses the encoder or the end, so that there must be one."""
+        return self.keep == "best_probe" or self.patience is not None
 
 
 class BarlowTwins(Pretraining):
@@ -61,6 +75,21 @@ class BarlowTwins(Pretraining):
     method: Literal["barlow_twins"] = "barlow_twins"
     lambda_: PositiveFloat | None = Field(0.0051, alias="lambda")
     eps: NonNegativeFloat = 1e-5
+
+
+class BYOL(Pretraining):
+    """Numbers of BYOL, whose projector is two layers and narrow at the end.
+
+    Attributes:
+        predictor: Dimensions of the predictor's hidden layers; its output is the embedding's.
+        teacher_momentum: Share of itself that the teacher keeps at a step, at the start; it
+            rises to 1 along a cosine. The fewer the steps, the lower it should be.
+    """
+
+    method: Literal["byol"] = "byol"
+    projector: tuple[PositiveInt, ...] = Field((1024, 256), min_length=1)
+    predictor: tuple[PositiveInt, ...] = (1024,)
+    teacher_momentum: float = Field(0.99, ge=0, lt=1)
 
 
 class VICReg(Pretraining):
@@ -86,6 +115,7 @@ class SimCLR(Pretraining):
 
 SETTINGS: dict[str, type[Pretraining]] = {
     "barlow_twins": BarlowTwins,
+    "byol": BYOL,
     "simclr": SimCLR,
     "vicreg": VICReg,
 }
@@ -110,11 +140,23 @@ _PAPER_CODE: dict[str, Any] = _PAPER | {
 
 _WIDE: dict[str, Any] = {"projector": (8192, 8192, 8192)}
 
+# The widths and the momentum of BYOL's article (section 3.3, appendix C.1).
+_BYOL: dict[str, Any] = {
+    "projector": (4096, 256),
+    "predictor": (4096,),
+    "teacher_momentum": 0.996,
+}
+
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "barlow_twins": {
         "robust": {},
         "paper": _PAPER | _WIDE | {"lambda": None},
         "paper-code": _PAPER_CODE | _WIDE | {"lambda": None, "eps": 0.0},
+    },
+    "byol": {
+        "robust": {},
+        "paper": _PAPER | _BYOL,
+        "paper-code": _PAPER_CODE | _BYOL,
     },
     "simclr": {
         "robust": {},

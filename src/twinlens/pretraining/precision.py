@@ -2,30 +2,27 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Concatenate, ParamSpec
+from typing import Any, ParamSpec, cast
 
 import torch
 from torch import Tensor
 
-from twinlens.types import Embeddings
-
 P = ParamSpec("P")
-TwoViewLoss = Callable[Concatenate[Embeddings, Embeddings, P], tuple[Tensor, dict[str, Tensor]]]
-"""From the embeddings of both views to the loss and the terms that are worth watching."""
+Terms = tuple[Tensor, dict[str, Tensor]]
+"""A loss, and the terms that are worth watching."""
 
 
-def in_full_precision(loss: TwoViewLoss[P]) -> TwoViewLoss[P]:
-    """Compute a loss in fp32 (fp64 for fp64 input), with autocast off."""
+def in_full_precision(loss: Callable[P, Terms]) -> Callable[P, Terms]:
+    """Compute a loss of embeddings in fp32 (fp64 for fp64 input), with autocast off."""
 
     @wraps(loss)
-    def computed(
-        z1: Embeddings, z2: Embeddings, /, *args: P.args, **kwargs: P.kwargs
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        with torch.autocast(z1.device.type, enabled=False):
-            return loss(_full(z1), _full(z2), *args, **kwargs)
+    def computed(*args: P.args, **kwargs: P.kwargs) -> Terms:
+        embeddings = cast(tuple[Tensor, ...], args)
+        with torch.autocast(embeddings[0].device.type, enabled=False):
+            return cast(Any, loss)(*map(_full, embeddings), **kwargs)  # type: ignore[no-any-return]
 
     return computed
 
 
-def _full(z: Embeddings) -> Embeddings:
+def _full(z: Tensor) -> Tensor:
     return z if z.dtype == torch.float64 else z.float()

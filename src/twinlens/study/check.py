@@ -6,7 +6,7 @@ from twinlens.data.splits import Split
 from twinlens.errors import UserError
 from twinlens.models.encoders import build_encoder
 from twinlens.models.weights import load_weights
-from twinlens.pretraining.train import IMAGES
+from twinlens.pretraining.images import IMAGES
 from twinlens.seeds import derive
 from twinlens.splitting.budget import budget
 from twinlens.study.config import Study

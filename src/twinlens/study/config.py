@@ -12,7 +12,7 @@ from twinlens.evaluation.metrics import METRICS
 from twinlens.finetuning.config import PRESETS as FINE_TUNING_PRESETS
 from twinlens.finetuning.config import FineTuning
 from twinlens.pretraining.config import Pretraining, configure
-from twinlens.pretraining.train import IMAGES
+from twinlens.pretraining.images import IMAGES
 from twinlens.training.device import Precision
 
 Budget = Annotated[float, Field(gt=0, le=1)]
@@ -32,7 +32,7 @@ class Arm(Config):
         weights: "random", a name in `WEIGHTS`, or a file of the encoder's weights.
         pretrain: Settings of a self-supervised pretraining before the training, over the study's
             own `pretrain`; {} for just those, null for none.
-        images: Which images that pretraining sees; a name in `pretraining.train.IMAGES`.
+        images: Which images that pretraining sees; a name in `pretraining.images.IMAGES`.
         train: Settings of the training, over the study's own `train`.
     """
 
@@ -138,7 +138,8 @@ class Study(Config):
         own = self.arms[arm].pretrain
         if own is None:
             return None
-        settings = {**self.pretrain, **own, "precision": self.precision}
+        smallest = {"probe_budget": min(self.budgets)}  # no more labels than any training has
+        settings = {**smallest, **self.pretrain, **own, "precision": self.precision}
         return configure(self.preset, settings, where=f"Pretraining of the arm '{arm}'")
 
     def training(self, arm: str) -> FineTuning:

@@ -22,26 +22,36 @@ logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
 logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
 
 
-def make_fabric(precision: Precision = "auto", device: str = "auto") -> Fabric:
-    """Return the engine for one process on one device.
+def make_fabric(
+    precision: Precision = "auto", device: str = "auto", *, devices: int = 1, nodes: int = 1
+) -> Fabric:
+    """Return the engine, for one process on one device unless more are asked for.
 
     Args:
         precision: "fp32", "bf16" (autocast), or "auto": bf16 where the processor has it.
         device: "auto", "cpu", "cuda" or "mps".
+        devices: Devices of each machine, with a process each.
+        nodes: Machines; each is started by torchrun, SLURM or the like.
 
     Raises:
-        UserError: There is no such device here.
+        UserError: There is no such device here, or not so many.
     """
+    if devices < 1 or nodes < 1:
+        raise UserError(f"--devices {devices} and --nodes {nodes} must both be 1 or more.")
+    many: dict[str, Any] = {"strategy": "ddp"} if devices * nodes > 1 else {}
+    options: dict[str, Any] = {
+        "accelerator": device, "devices": devices, "num_nodes": nodes, **many
+    }  # fmt: skip
     try:
-        fabric = Fabric(accelerator=device, devices=1)
+        fabric = Fabric(**options)
     except (ValueError, RuntimeError) as error:  # unknown, or not on this machine
+        count = f" {devices} times" if devices > 1 else ""
         raise UserError(
-            f"The device '{device}' cannot be used here: choose auto, cpu, cuda or mps."
+            f"The device '{device}' cannot be used here{count}: choose auto, cpu, cuda or mps"
+            + (", or fewer --devices." if devices > 1 else ".")
         ) from error
     resolved = resolve_precision(precision, fabric.device)
-    return Fabric(
-        accelerator=device, devices=1, precision="bf16-mixed" if resolved == "bf16" else "32-true"
-    )
+    return Fabric(**options, precision="bf16-mixed" if resolved == "bf16" else "32-true")
 
 
 def resolve_precision(precision: Precision, device: torch.device) -> Literal["fp32", "bf16"]:
@@ -72,6 +82,7 @@ def environment(fabric: Fabric) -> dict[str, Any]:
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "device": _device(fabric.device),
+        "processes": fabric.world_size,
         "precision": precision_of(fabric),
     }
 

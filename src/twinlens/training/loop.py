@@ -45,6 +45,8 @@ class Phase:
         loss: See `Loss`. It may depend on nothing but module and step, so that a resumed phase
             goes on as if it had never stopped.
         frozen: Parts of the module that stay in eval mode, so that BatchNorm keeps its statistics.
+        after_step: Called with the number of a step once the optimiser has taken it.
+        watch: Called with the number of steps done, after each; says whether to stop here.
     """
 
     name: str
@@ -52,6 +54,8 @@ class Phase:
     optimizer: Optimizer
     loss: Loss
     frozen: tuple[nn.Module, ...] = ()
+    after_step: Callable[[int], None] = lambda _: None
+    watch: Callable[[int], bool] = lambda _: False
 
 
 def adamw(
@@ -142,9 +146,11 @@ def _train_phase(
             seconds = time.monotonic() - began
             state["history"].append(row | terms | {"seconds": seconds})
             show(step + 1, f"loss {loss:.4g}")
+            if phase.watch(step + 1):
+                break
             if time.monotonic() - saved >= CHECKPOINT_EVERY_S:
                 state |= {"step": step + 1, "optimizer": phase.optimizer.state_dict()}
-                save_checkpoint(path, state)
+                _save(fabric, path, state)
                 saved = time.monotonic()
     broken = [name for name, tensor in module.state_dict().items() if not tensor.isfinite().all()]
     if broken:
@@ -154,11 +160,19 @@ def _train_phase(
         )
     state["done"].append(phase.name)
     state |= {"phase": None, "step": 0, "optimizer": {}}
-    save_checkpoint(path, state)
+    _save(fabric, path, state)
+
+
+def _save(fabric: Fabric, path: Path, state: dict[str, Any]) -> None:
+    if fabric.is_global_zero:
+        save_checkpoint(path, state)
 
 
 def _stepper(module: nn.Module, phase: Phase, fabric: Fabric, seed: int) -> TakeStep:
-    """Return the function that trains on one batch; a loss that is not finite changes nothing."""
+    """Return the function that trains on one batch; a loss that is not finite changes nothing.
+
+    Of several processes the mean loss counts, so that all of them decide alike.
+    """
     wrapped, optimizer = fabric.setup(module, phase.optimizer)
 
     def take_step(step: int, lr: float, momentum: float) -> tuple[float, dict[str, float]]:
@@ -169,11 +183,12 @@ def _stepper(module: nn.Module, phase: Phase, fabric: Fabric, seed: int) -> Take
             group["lr"], group["betas"] = lr, (momentum, group["betas"][1])
         torch.manual_seed(derive(seed, phase.name, step))  # dropout inside an encoder
         loss, terms = phase.loss(wrapped, step)
-        value = float(loss.item())
+        value = float(torch.as_tensor(fabric.all_reduce(loss.detach())).item())
         if math.isfinite(value):
             fabric.backward(loss)
             optimizer.step()
             optimizer.zero_grad()
+            phase.after_step(step)
         return value, {name: float(term.item()) for name, term in terms.items()}
 
     return take_step
@@ -189,6 +204,7 @@ def choose_lr(
     fabric: Fabric,
     folder: Path,
     seed: int,
+    after_step: Callable[[int], None] = lambda _: None,
 ) -> Finding:
     """Return the maximum rate for one-cycle: as given, as found, or as found before a restart.
 
@@ -201,12 +217,13 @@ def choose_lr(
         fabric: The engine.
         folder: Where lr_finder.json is kept.
         seed: As for `train`.
+        after_step: As for `Phase`.
     """
     path = folder / LR_FINDER
     if path.exists():
         return Finding(**read_json(path))
     if lr == "valley":
-        mock = Phase("lr_finder", constant(0, 0.0), optimizer, loss)
+        mock = Phase("lr_finder", constant(0, 0.0), optimizer, loss, after_step=after_step)
         take_step = _stepper(module, mock, fabric, seed)
         finding = find_lr(
             module, optimizer, lambda step, rate: take_step(step, rate, 0.9)[0], fallback=fallback
@@ -214,5 +231,6 @@ def choose_lr(
     else:
         finding = fixed(lr)
     say(f"Learning rate: {finding.message}")
-    write_json(path, finding.as_dict())
+    if fabric.is_global_zero:
+        write_json(path, finding.as_dict())
     return finding

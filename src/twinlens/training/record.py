@@ -3,35 +3,65 @@
 import json
 import shlex
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from lightning_fabric import Fabric
 
 from twinlens.data.dataset import Dataset
 from twinlens.data.splits import Split, counts
 from twinlens.errors import UserError
-from twinlens.files import digest, read_json, replacing, write_json
+from twinlens.files import building, digest, read_json, replacing, work_folder, write_json
 from twinlens.training.loop import CHECKPOINT
 
 RUN = "run.json"
 _REQUEST = "request.json"
 
 
-def start(folder: Path, request: dict[str, Any]) -> float:
-    """Note in a work folder what is being made, or check that it is the same as before.
+@contextmanager
+def running(
+    fabric: Fabric, out: Path, request: dict[str, Any], *, overwrite: bool, resume: bool
+) -> Iterator[Path]:
+    """Yield the work folder of a run, which becomes `out` at the end; see `files.building`.
 
-    Returns:
-        The time at which this attempt began, for `finish`.
+    Of several processes the first one makes it; where that is refused, the others end silently.
+
+    Args:
+        fabric: The engine.
+        out: Folder to make.
+        request: All that determines the run, noted in the folder.
+        overwrite: Replace `out`.
+        resume: Go on with an interrupted attempt.
 
     Raises:
-        UserError: The interrupted attempt that is to be resumed was for something else.
+        UserError: `out` may not be made, or the interrupted attempt was for something else.
     """
+    with ExitStack() as stack:
+        folder, refusal = work_folder(out), None
+        if fabric.is_global_zero:
+            try:
+                folder = stack.enter_context(
+                    building(out, marker=RUN, overwrite=overwrite, resume=resume, keep=CHECKPOINT)
+                )
+                _note(folder, request)
+            except UserError as error:
+                refusal = error
+        if fabric.broadcast(refusal is not None):
+            raise refusal or SystemExit(2)
+        yield folder
+    fabric.barrier()
+
+
+def _note(folder: Path, request: dict[str, Any]) -> None:
+    """Note in a work folder what is being made, or check that it is the same as before."""
     path = folder / _REQUEST
     request = {**request, "digest": digest(request)}
     if not path.exists():
         write_json(path, request)
-        return time.monotonic()
+        return
     earlier = read_json(path)
     if earlier["digest"] != request["digest"]:
         changed = sorted(k for k in request if k != "digest" and earlier.get(k) != request[k])
@@ -39,7 +69,6 @@ def start(folder: Path, request: dict[str, Any]) -> float:
             f"{folder} was started with other settings ({', '.join(changed) or 'other keys'}): "
             "resume it with the settings it had, or pass --overwrite to start again."
         )
-    return time.monotonic()
 
 
 def finish(
@@ -57,7 +86,7 @@ def finish(
         record: What run.json holds, beside ``seconds`` (of the attempt that came to the end) and
             ``images_per_s`` (over all training steps; None where there were none).
         history: A row a step, as `loop.train` returns it.
-        began: What `start` returned.
+        began: When this attempt began, by `time.monotonic`.
         images_per_step: Images in a batch.
     """
     with replacing(folder / "history.parquet") as temporary:

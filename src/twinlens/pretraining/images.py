@@ -1,0 +1,20 @@
+"""Which images a pretraining sees; their labels are never looked at."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from twinlens.data.splits import Split, unlabelled_rows
+from twinlens.types import Rows
+
+IMAGES: dict[str, Callable[[Split], Rows]] = {
+    "all": lambda split: np.sort(np.concatenate([*split.rows.values()])),
+    "train": lambda split: split.rows["train"],
+    "unlabelled": unlabelled_rows,
+}
+"""unlabelled: the rows of train and unlabelled; all: those of val and test too (transductive)."""
+
+
+def is_transductive(images: str) -> bool:
+    """Tell whether a choice of images shows validation and test images to a pretraining."""
+    return images == "all"
