@@ -6,6 +6,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from sklearn.metrics import balanced_accuracy_score, f1_score
+from sklearn.utils.class_weight import compute_class_weight
 
 from twinlens.data.batches import reader
 from twinlens.data.dataset import open_dataset
@@ -112,7 +113,8 @@ def test_killed_in_either_phase_and_resumed_the_weights_are_the_same(
 
 
 def test_it_starts_from_a_pretraining_run(phantoms, tmp_path):
-    settings = {"epochs": 0, "batch_size": 32, "projector": [8], "frozen_batchnorm": False}
+    settings = {"epochs": 0, "batch_size": 32, "projector": [8], "moments": 0}
+    settings |= {"frozen_batchnorm": False}
     first = pretrain(
         phantoms, tmp_path / "pre", encoder="resnet18", settings=settings, seed=8, device="cpu"
     )
@@ -169,6 +171,21 @@ def test_head_first_leaves_the_encoder_alone_until_its_turn(phantoms, tmp_path, 
     assert all(torch.equal(before[name], seen[name]) for name in before)
 
 
+def test_class_weights_are_scikit_learns_and_a_class_without_images_has_none():
+    labels = np.array([0, 0, 0, 0, 2, 2, 3])
+    expected = compute_class_weight("balanced", classes=np.array([0, 2, 3]), y=labels)
+    weights = module.class_weights(labels, 5).numpy()
+    np.testing.assert_allclose(weights[[0, 2, 3]], expected, rtol=1e-6)
+    assert weights[1] == weights[4] == 0
+    assert sum(weights[labels]) == pytest.approx(len(labels))
+
+
+def test_a_balanced_loss_trains_another_model(phantoms, tmp_path, finished):
+    run = _train(phantoms, tmp_path / "run", settings={"class_balance": "loss"})
+    ours, theirs = (pd.read_parquet(r / "history.parquet")["loss"] for r in (run, finished))
+    assert not np.allclose(ours, theirs)
+
+
 def test_full_tuning_has_one_phase(phantoms, tmp_path):
     run = _train(phantoms, tmp_path / "run", settings={"tuning": "full", "epochs": 1})
     assert set(pd.read_parquet(run / "history.parquet")["phase"]) == {"one_cycle"}
@@ -216,7 +233,7 @@ def test_what_was_trained_on_another_split_of_the_same_images_is_refused(tmp_pat
     run = _train(data, tmp_path / "run", split="imported", settings={"tuning": "probe"})
     with pytest.raises(UserError, match=r"another split of .* than 'other', so it may know these"):
         evaluate(run / "model", data, split="other:test")
-    settings = {"epochs": 0, "batch_size": 32, "projector": [8]}
+    settings = {"epochs": 0, "batch_size": 32, "projector": [8], "moments": 0}
     first = pretrain(
         data, tmp_path / "p", encoder="resnet18", split="imported", settings=settings, device="cpu"
     )

@@ -27,9 +27,10 @@ class FineTuning(Config):
         normalise: Whether images are normalised as the encoder's weights expect.
         tta: Number of views that test-time augmentation averages; 1 for none.
         tta_clean: Whether the first of them is the image itself.
+        class_balance: "none": every image counts alike; "loss": classes are weighted by the inverse
+            of their frequency.
         probe_c: Inverse strength of the logistic regression's L2 penalty.
-        probe_balanced: Whether the probe weights classes by the inverse of their frequency, which
-            fine-tuning does not.
+        probe_balanced: Whether the probe weights classes by the inverse of their frequency.
         precision: "fp32", "bf16" or "auto" (bf16 where the processor has it).
     """
 
@@ -47,6 +48,7 @@ class FineTuning(Config):
     normalise: bool = True
     tta: PositiveInt = 3
     tta_clean: bool = True
+    class_balance: Literal["none", "loss"] = "none"
     probe_c: PositiveFloat = 0.1
     probe_balanced: bool = True
     precision: Precision = "auto"

@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F  # noqa: N812, the field's own name
+from jaxtyping import Float
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
@@ -82,7 +84,10 @@ def _fine_tune(
     encoder, head = model.encoder, model.head
     read = reader(data.images, rows, fabric.device)
     labels = torch.from_numpy(data.labels).to(fabric.device)
-    loss = partial(_loss, encoder, read, rows, labels, config)
+    weights = None
+    if config.class_balance == "loss":
+        weights = class_weights(data.labels[rows], len(data.classes)).to(fabric.device)
+    loss = partial(_loss, encoder, read, rows, labels, weights, config)
 
     def phases() -> Iterator[Phase]:
         epoch = len(rows) // config.batch_size
@@ -117,8 +122,29 @@ def _fine_tune(
     return train(model, phases(), fabric=fabric, folder=folder, seed=seed)
 
 
+def class_weights(labels: Rows, classes: int) -> Float[Tensor, " class"]:
+    """Return weights of the classes: n / (K n_c), for K classes among n images; 0 where n_c is 0.
+
+    Weighted so, every class that occurs has the same say. (Cross-entropy divides a batch's sum by
+    the sum of its weights.)
+
+    Args:
+        labels: Class numbers of the training images.
+        classes: Number of classes.
+    """
+    counts = np.bincount(labels, minlength=classes)
+    weights = len(labels) / (np.count_nonzero(counts) * np.maximum(counts, 1))
+    return torch.from_numpy(np.where(counts, weights, 0)).float()
+
+
 def _loss(
-    encoder: Encoder, read: Reader, rows: Rows, labels: Labels, config: FineTuning, seed: int
+    encoder: Encoder,
+    read: Reader,
+    rows: Rows,
+    labels: Labels,
+    weights: Tensor | None,
+    config: FineTuning,
+    seed: int,
 ) -> Loss:
     """Return cross-entropy of a step's batch; batches and views depend on seed and step alone."""
     batches = Batches(rows, batch_size=config.batch_size, seed=seed)
@@ -129,7 +155,7 @@ def _loss(
         views = view(read(batch), batch, recipe=recipe, seed=seed, step=step)
         logits = model(normalise(views, encoder.mean, encoder.std))
         wanted = labels[torch.from_numpy(batch).to(labels.device)]
-        return F.cross_entropy(logits.float(), wanted), {}
+        return F.cross_entropy(logits.float(), wanted, weight=weights), {}
 
     return loss
 
