@@ -53,7 +53,7 @@ def test_the_main_job_step_by_step(tmp_path):
     quick = ["--set", "epochs=1", "--set", "batch_size=16", "--set", "lr=0.001"]
     _run(
         "pretrain", data, "--out", pre, "--encoder", "resnet18", "--split", "six", *quick,
-        "--set", "projector=[16]", "--precision", "fp32",
+        "--set", "projector=[16]", "--set", "moments=1", "--precision", "fp32",
     )  # fmt: skip
     out = _run("train", data, "--out", run, "--pretrained", pre, "--split", "six", *quick)
     assert "test: accuracy" in out

@@ -89,7 +89,7 @@ def killed_at(patch, method, call):
 
 def _pretrain(data, out, method, **options):
     settings = {"method": method, "epochs": 1, "batch_size": 48, "projector": [16, 16]}
-    settings |= {"projector_epochs": 0, "lr": 1e-3, "precision": "fp32"}
+    settings |= {"projector_epochs": 0, "lr": 1e-3, "precision": "fp32", "moments": 1}
     return pretrain(
         data, out, encoder="resnet18", settings=settings, seed=3, device="cpu", **options
     )

@@ -51,7 +51,7 @@ def test_the_views_are_those_of_a_runs_first_step(phantoms, tmp_path, monkeypatc
         return views
 
     settings = {"batch_size": batch_size, "projector": [8], "projector_epochs": 0}
-    settings |= {"lr": 1e-3, "precision": "fp32"}
+    settings |= {"lr": 1e-3, "precision": "fp32", "moments": 0}
     show_views(phantoms, tmp_path / "views.png", settings=settings, seed=5, count=4)
     view = recipes.view
     monkeypatch.setattr(recipes, "view", watched)

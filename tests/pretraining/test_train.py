@@ -21,6 +21,7 @@ from twinlens.pretraining.train import pretrain
 from twinlens.training import loop
 
 SMALL = {"epochs": 1, "batch_size": 32, "projector": [16, 16], "lr": 1e-3, "precision": "fp32"}
+SMALL |= {"moments": 2}  # one a phase
 
 
 def _pretrain(data, out, *, settings=None, **options):
