@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from twinlens import cli
 from twinlens.data.dataset import open_dataset
+from twinlens.files import read_json
 
 COMMANDS = (
     "import", "split", "audit", "pretrain", "train", "evaluate", "predict", "compare", "report",
@@ -51,10 +52,14 @@ def test_the_main_job_step_by_step(tmp_path):
     out = _run("split", data, "--per-class", 6, "--val", 0.2, "--test", 0.3, "--name", "six")
     assert "Split 'six'" in out
     quick = ["--set", "epochs=1", "--set", "batch_size=16", "--set", "lr=0.001"]
-    _run(
+    out = _run(
         "pretrain", data, "--out", pre, "--encoder", "resnet18", "--split", "six", *quick,
         "--set", "projector=[16]", "--set", "moments=1", "--precision", "fp32",
     )  # fmt: skip
+    for sentence in read_json(pre / "run.json")["verdict"]:
+        assert sentence in out
+    assert f"Report: {pre / 'report.html'}" in out
+    assert (pre / "report.html").stat().st_size > 10_000
     out = _run("train", data, "--out", run, "--pretrained", pre, "--split", "six", *quick)
     assert "test: accuracy" in out
     out = _run("evaluate", run / "model", data, "--split", "six:test", "--tta", 1)

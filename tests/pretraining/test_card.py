@@ -10,8 +10,9 @@ from twinlens.files import write_json
 from twinlens.models.encoders import ENCODERS, EncoderSpec, build_encoder
 from twinlens.models.published import WEIGHTS
 from twinlens.models.weights import save_tensors
-from twinlens.pretraining.card import TITLES, metadata, write_card
+from twinlens.pretraining.card import metadata, write_card
 from twinlens.pretraining.config import SETTINGS, configure
+from twinlens.pretraining.titles import TITLES
 
 MOMENTS = [
     {"step": 0, "linear_probe": 0.3, "knn_probe": 0.25, "feature_rank": 9.0, "feature_spread": 0.2},

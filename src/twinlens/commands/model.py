@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 import twinlens
+from twinlens import console
 from twinlens.commands.options import (
     Dataset,
     Device,
@@ -88,7 +89,9 @@ def pretrain(
         overwrite=overwrite,
         resume=resume,
     )
-    print(f"Encoder in {done}; train with it: twinlens train {dataset} --pretrained {done} ...")
+    if not console.quiet:
+        print(f"Encoder in {done}; train with it: twinlens train {dataset} --pretrained {done} ...")
+        print(f"Report: {twinlens.report(done)}")
 
 
 def train(

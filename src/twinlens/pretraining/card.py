@@ -9,16 +9,9 @@ import yaml
 from twinlens.files import read_json, write_text
 from twinlens.models.published import WEIGHTS
 from twinlens.pretraining.monitor import MONITOR, best
+from twinlens.pretraining.titles import TITLES
 
 CARD = "README.md"
-
-TITLES = {
-    "barlow_twins": ("Barlow Twins", "Zbontar et al. 2021, arXiv 2103.03230"),
-    "byol": ("BYOL", "Grill et al. 2020, arXiv 2006.07733"),
-    "simclr": ("SimCLR", "Chen et al. 2020, arXiv 2002.05709"),
-    "vicreg": ("VICReg", "Bardes, Ponce and LeCun 2022, arXiv 2105.04906"),
-}
-"""What a method is called, and where it is described."""
 
 _SEEN = {
     "all": "training, unlabelled, validation and test images",

@@ -7,6 +7,8 @@ from typing import Any
 
 from markupsafe import Markup
 
+from twinlens.pretraining.titles import TITLES
+
 MISSING = "–"
 _MINUS = "−"
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -15,12 +17,6 @@ _METRICS = {
     "balanced_accuracy": "Balanced accuracy",
     "macro_f1": "Macro F1",
     "weighted_f1": "Weighted F1",
-}
-_METHODS = {
-    "barlow_twins": "Barlow Twins",
-    "byol": "BYOL",
-    "simclr": "SimCLR",
-    "vicreg": "VICReg",
 }
 
 
@@ -31,7 +27,7 @@ def metric_title(name: str) -> str:
 
 def method_title(name: str) -> str:
     """Return a self-supervised method's name as its authors write it."""
-    return _METHODS.get(name, plain(name))
+    return TITLES[name][0] if name in TITLES else plain(name)
 
 
 def plain(name: str) -> str:
