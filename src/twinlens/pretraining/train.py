@@ -1,6 +1,7 @@
 """Self-supervised pretraining of an encoder on images whose labels are not looked at."""
 
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -75,13 +76,9 @@ def pretrain(
     Returns:
         The folder `out`.
     """
-    began = time.monotonic()
     config = _checked(preset, settings or {}, images)
-    data = open_dataset(dataset)
-    chosen = open_split(data, split)
     fabric = make_fabric(config.precision, device, devices=devices, nodes=nodes)
-    launch(fabric)
-    check_batch(fabric, config.batch_size)
+    check_batch(config.batch_size, devices * nodes)
     request = {
         "kind": "pretrain",
         "encoder": encoder,
@@ -90,60 +87,93 @@ def pretrain(
         "preset": preset,
         **config.model_dump(by_alias=True, mode="json"),
         "seed": seed,
-        "data_hash": data.hash,
-        "split_hash": chosen.hash,
     }
+    again = partial(
+        command,
+        "pretrain",
+        dataset,
+        out,
+        settings,
+        encoder=encoder,
+        weights=weights,
+        images=images,
+        preset=preset,
+        seed=seed,
+        devices=devices if devices > 1 else None,
+        nodes=nodes if nodes > 1 else None,
+    )
+    work = partial(
+        _pretrain,
+        dataset=Path(dataset),
+        out=Path(out),
+        config=config,
+        request=request,
+        split=split,
+        again=again,
+        overwrite=overwrite,
+        resume=resume,
+    )
+    launch(fabric, work)
+    return Path(out)
+
+
+def _pretrain(
+    fabric: Fabric,
+    *,
+    dataset: Path,
+    out: Path,
+    config: Pretraining,
+    request: dict[str, Any],
+    split: str | None,
+    again: Callable[..., str],
+    overwrite: bool,
+    resume: bool,
+) -> None:
+    """Do it, in each process; the first one measures and writes."""
+    began, seed, images = time.monotonic(), request["seed"], request["images"]
+    data = open_dataset(dataset)
+    chosen = open_split(data, split)
+    request = request | {"data_hash": data.hash, "split_hash": chosen.hash}
     if is_transductive(images):
         say(
             "Transductive: this pretraining sees the validation and test images, without their "
             "labels. Every report of what starts from it will say so."
         )
     rows = IMAGES[images](chosen)
-    with running(fabric, Path(out), request, overwrite=overwrite, resume=resume) as folder:
-        network = build_encoder(encoder, seed)
-        loaded = load_weights(network, weights)
+    with running(fabric, out, request, overwrite=overwrite, resume=resume) as folder:
+        network = build_encoder(request["encoder"], seed)
+        loaded = load_weights(network, request["weights"])
         if not config.normalise:
             network.mean, network.std = NOT_NORMALISED
         network.to(fabric.device)
         some = sample(data, chosen, rows, seed)
         features = partial(_features, network, data, some, fabric)
-        before = features()
+        before = features() if fabric.is_global_zero else None
         history = fit(network, data, chosen, rows, config, fabric, folder, seed)
-        if fabric.is_global_zero:
-            monitor = read_json(folder / MONITOR)
-            record = {
-                "kind": "pretrain",
-                "seed": seed,
-                "config": request,
-                "weights": loaded,
-                "normalisation": {"mean": network.mean, "std": network.std},
-                "images": len(rows),
-                "transductive": is_transductive(images),
-                "verdict": verdict(monitor),
-                "kept": monitor["kept"],
-                "stopped": monitor["stopped"],
-                "environment": environment(fabric),
-                "data": describe_data(data, chosen),
-                "command": command(
-                    "pretrain",
-                    dataset,
-                    out,
-                    settings,
-                    encoder=encoder,
-                    weights=weights,
-                    images=images,
-                    preset=preset,
-                    split=chosen.name,
-                    seed=seed,
-                ),
-            }
-            save_tensors(folder / ENCODER, network.state_dict(), metadata(record))
-            write_views(folder / "views.png", data, rows, config, seed)
-            write_evidence(folder, before, features(), some, data, seed=seed)
-            write_card(folder, record)
-            finish(folder, record, history, began=began, images_per_step=config.batch_size)
-            say(" ".join(record["verdict"]))
-    return Path(out)
+        if before is None:
+            return
+        monitor = read_json(folder / MONITOR)
+        record = {
+            "kind": "pretrain",
+            "seed": seed,
+            "config": request,
+            "weights": loaded,
+            "normalisation": {"mean": network.mean, "std": network.std},
+            "images": len(rows),
+            "transductive": is_transductive(images),
+            "verdict": verdict(monitor),
+            "kept": monitor["kept"],
+            "stopped": monitor["stopped"],
+            "environment": environment(fabric),
+            "data": describe_data(data, chosen),
+            "command": again(split=chosen.name),
+        }
+        save_tensors(folder / ENCODER, network.state_dict(), metadata(record))
+        write_views(folder / "views.png", data, rows, config, seed)
+        write_evidence(folder, before, features(), some, data, seed=seed)
+        write_card(folder, record)
+        finish(folder, record, history, began=began, images_per_step=config.batch_size)
+        say(" ".join(record["verdict"]))
 
 
 def _checked(preset: str, settings: dict[str, Any], images: str) -> Pretraining:

@@ -11,6 +11,10 @@ from typing import Any, Literal
 
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
+from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
+from lightning_fabric.strategies.ddp import DDPStrategy
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 
 from twinlens import __version__
 from twinlens.errors import UserError
@@ -38,20 +42,43 @@ def make_fabric(
     """
     if devices < 1 or nodes < 1:
         raise UserError(f"--devices {devices} and --nodes {nodes} must both be 1 or more.")
-    many: dict[str, Any] = {"strategy": "ddp"} if devices * nodes > 1 else {}
-    options: dict[str, Any] = {
-        "accelerator": device, "devices": devices, "num_nodes": nodes, **many
-    }  # fmt: skip
+    _check_started(devices, nodes)
+    options: dict[str, Any] = {"accelerator": device, "devices": devices, "num_nodes": nodes}
+    strategy = "ddp" if devices * nodes > 1 else "auto"
     try:
-        fabric = Fabric(**options)
-    except (ValueError, RuntimeError) as error:  # unknown, or not on this machine
+        fabric = Fabric(**options, strategy=strategy)
+    except (ValueError, RuntimeError, MisconfigurationException) as error:  # not here
         count = f" {devices} times" if devices > 1 else ""
         raise UserError(
             f"The device '{device}' cannot be used here{count}: choose auto, cpu, cuda or mps"
             + (", or fewer --devices." if devices > 1 else ".")
         ) from error
+    if isinstance(fabric.strategy, DDPStrategy):
+        cluster = fabric.strategy.cluster_environment
+        started = cluster is not None and cluster.creates_processes_externally
+        strategy = "ddp" if started else "ddp_spawn"
     resolved = resolve_precision(precision, fabric.device)
-    return Fabric(**options, precision="bf16-mixed" if resolved == "bf16" else "32-true")
+    return Fabric(
+        **options,
+        strategy=strategy,
+        precision="bf16-mixed" if resolved == "bf16" else "32-true",
+    )
+
+
+def _check_started(devices: int, nodes: int) -> None:
+    """Refuse to train with fewer or more processes than torchrun or srun started."""
+    wanted = devices * nodes
+    if TorchElasticEnvironment.detect():
+        started = TorchElasticEnvironment().world_size()
+    elif wanted > 1 and SLURMEnvironment.detect():
+        started = SLURMEnvironment().world_size()
+    else:
+        return
+    if started != wanted:
+        raise UserError(
+            f"The number of processes that were started, {started}, is not that of --devices "
+            f"{devices} and --nodes {nodes}, {wanted}: let them agree."
+        )
 
 
 def resolve_precision(precision: Precision, device: torch.device) -> Literal["fp32", "bf16"]:

@@ -183,7 +183,7 @@ def _stepper(module: nn.Module, phase: Phase, fabric: Fabric, seed: int) -> Take
             group["lr"], group["betas"] = lr, (momentum, group["betas"][1])
         torch.manual_seed(derive(seed, phase.name, step))  # dropout inside an encoder
         loss, terms = phase.loss(wrapped, step)
-        value = float(torch.as_tensor(fabric.all_reduce(loss.detach())).item())
+        value = float(torch.as_tensor(fabric.all_reduce(loss.detach().clone())).item())  # in place
         if math.isfinite(value):
             fabric.backward(loss)
             optimizer.step()

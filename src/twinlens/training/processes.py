@@ -1,37 +1,82 @@
 """Several processes that train one network together, each on its share of every batch."""
 
+import logging
+import os
+import sys
 from collections.abc import Callable
+from functools import partial
+from multiprocessing import active_children, get_context
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from lightning_fabric import Fabric
 from torch import Tensor, nn
+from torch.multiprocessing.spawn import ProcessException
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from twinlens import console
-from twinlens.errors import UserError
+from twinlens.errors import UserError, require
 from twinlens.types import Embeddings, Rows
 
+# torch announces each process that it ends because another one failed.
+logging.getLogger("torch.multiprocessing.spawn").setLevel(logging.ERROR)
 
-def launch(fabric: Fabric) -> None:
-    """Start the other processes, where there are any; only the first one speaks.
 
-    The others run the same program from its beginning, as under torchrun.
+def launch(fabric: Fabric, work: Callable[[Fabric], None]) -> None:
+    """Do some work in all processes, of which the first one alone speaks.
+
+    Under torchrun, SLURM or the like every process calls this. Otherwise this one starts them,
+    waits for them, and none is left at the end.
+
+    Args:
+        fabric: The engine.
+        work: Where processes are to be started: a function that can be pickled.
+
+    Raises:
+        UserError: One of the processes met it.
     """
-    fabric.launch()
+    if fabric.strategy.launcher is None:
+        work(fabric)
+        return
+    # An exception of another process arrives as the text of its traceback, so it is sent as well.
+    mistakes, before = get_context("spawn").SimpleQueue(), active_children()
+    port = os.environ.get("MASTER_PORT")
+    try:
+        fabric.launch(partial(_work, work=work, mistakes=mistakes))
+    except ProcessException:
+        if mistakes.empty():
+            raise
+        raise mistakes.get() from None
+    except KeyboardInterrupt:
+        for process in set(active_children()) - set(before):
+            process.terminate()
+        raise
+    finally:
+        if port is None:
+            os.environ.pop("MASTER_PORT", None)
+
+
+def _work(fabric: Fabric, work: Callable[[Fabric], None], mistakes: Any) -> None:
     console.quiet = not fabric.is_global_zero
+    try:
+        work(fabric)
+    except (UserError, OSError) as error:
+        mistakes.put(error)
+        raise
+    dist.destroy_process_group()
 
 
-def check_batch(fabric: Fabric, batch_size: int) -> None:
+def check_batch(batch_size: int, processes: int) -> None:
     """Refuse a batch that cannot be shared out evenly.
 
     Raises:
         UserError: The batch size is no multiple of the number of processes.
     """
-    if batch_size % fabric.world_size:
-        nearest = max(1, round(batch_size / fabric.world_size)) * fabric.world_size
+    if batch_size % processes:
+        nearest = max(1, round(batch_size / processes)) * processes
         raise UserError(
-            f"The batch size {batch_size} cannot be shared out evenly among {fabric.world_size} "
+            f"The batch size {batch_size} cannot be shared out evenly among {processes} "
             f"processes: set batch_size to {nearest}, or another multiple."
         )
 
@@ -75,19 +120,23 @@ def joined(z: Embeddings) -> Embeddings:
     return result
 
 
-def synchronise_batchnorm(module: nn.Module, fabric: Fabric) -> nn.Module:
-    """Let BatchNorm take its statistics over the whole batch, where the processor can.
+def synchronise_batchnorm(module: nn.Module, fabric: Fabric) -> None:
+    """Let BatchNorm inside a module take its statistics over the whole batch, where it can.
 
     On CPUs torch has no such layer: each process then normalises its share on its own.
     """
-    if fabric.world_size == 1:
-        return module
+    if fabric.world_size == 1 or not any(isinstance(part, _BatchNorm) for part in module.modules()):
+        return
     if fabric.device.type == "cuda":
-        convert: Callable[[nn.Module], nn.Module] = nn.SyncBatchNorm.convert_sync_batchnorm
-        return convert(module)
-    if any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in module.modules()):
-        console.say(
-            "WARNING: BatchNorm cannot be synchronised on this processor: each process takes its "
-            "statistics from its own share of the batch, so results differ from one process'."
+        # torch's own function would drop the activation that a layer of timm's has inside.
+        convert = (
+            require("timm.layers", extra="timm").convert_sync_batchnorm
+            if "timm" in sys.modules
+            else nn.SyncBatchNorm.convert_sync_batchnorm
         )
-    return module
+        convert(module)
+        return
+    console.say(
+        "WARNING: BatchNorm cannot be synchronised on this processor: each process takes its "
+        "statistics from its own share of the batch, so results differ from one process'."
+    )

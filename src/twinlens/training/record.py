@@ -50,7 +50,7 @@ def running(
             except UserError as error:
                 refusal = error
         if fabric.broadcast(refusal is not None):
-            raise refusal or SystemExit(2)
+            raise refusal or SystemExit
         yield folder
     fabric.barrier()
 
