@@ -5,8 +5,9 @@ of the batch nor on the process that makes it.
 
 Where the recipes come from: `official` is Barlow Twins' ImageNet code (Zbontar et al. 2021),
 `paper` the text of the further-pretraining paper, `paper-code` its authors' code, `robust` what
-we recommend for small medical images: no crop so tiny that it misses the finding, jitter that
-leaves colour its meaning, and, where pretraining sees no labels, flips both ways.
+we recommend for small medical images: no crop so tiny that it misses the finding, and, where
+pretraining sees no labels, flips both ways and so little change of colour that it keeps its
+meaning (docs/results.md has what that is worth on dermatoscopic images).
 """
 
 from collections.abc import Callable, Sequence
@@ -77,6 +78,21 @@ _PAPER_CODE = _PAPER.model_copy(
     }
 )
 
+_ROBUST = _PAPER_CODE.model_copy(
+    update={
+        "crop_scale": (0.3, 1.0),
+        "vertical_flip_p": 0.5,
+        "brightness": 0.1,
+        "contrast": 0.1,
+        "saturation": 0.1,
+        "hue": 0.02,
+        "grey_p": 0.0,
+        "solarise_threshold": (0.5, 0.5),
+        "solarise_addition": (0.0, 0.0),
+        "per_batch": (),
+    }
+)
+
 PAIRS: dict[str, Pair] = {
     # 224-pixel views; Pillow's solarising inverts from 128 of 255 on and adds nothing.
     "official": _pair(
@@ -91,10 +107,9 @@ PAIRS: dict[str, Pair] = {
     ),
     "paper": _pair(_PAPER),
     "paper-code": _pair(_PAPER_CODE),
-    "robust": _pair(
-        _PAPER_CODE.model_copy(
-            update={"crop_scale": (0.3, 1.0), "vertical_flip_p": 0.5, "per_batch": ()}
-        )
+    "robust": (
+        _ROBUST.model_copy(update={"blur_p": 1.0}),
+        _ROBUST.model_copy(update={"blur_p": 0.1}),
     ),
 }
 """Recipes of the two views for pretraining, by preset."""
