@@ -31,7 +31,7 @@ def measured(phantoms, tmp_path_factory):
     folder = tmp_path_factory.mktemp("processes")
     words = [sys.executable, str(SCRIPT), str(phantoms), str(folder)]
     done = subprocess.run(
-        words, env=ONE_THREAD, capture_output=True, text=True, timeout=120, check=False
+        words, env=ONE_THREAD, capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("Learning rate") == len(done.stderr.splitlines()) == 2 * len(METHODS)
@@ -108,7 +108,7 @@ def test_killed_and_resumed_it_finishes_and_speaks_once(phantoms, tmp_path):
     assert not out.exists()
     done = subprocess.run(
         _command(phantoms, out, "--resume"),
-        env=ONE_THREAD, capture_output=True, text=True, timeout=120, check=False,
+        env=ONE_THREAD, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("Encoder in") == 1
