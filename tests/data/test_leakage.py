@@ -1,6 +1,6 @@
 import pytest
 
-from twinlens.data.leakage import refuse_other_split
+from twinlens.data.leakage import refuse_other_split, transductive
 from twinlens.data.splits import open_split
 from twinlens.errors import UserError
 from twinlens.splitting.split import split
@@ -45,3 +45,10 @@ def test_other_images_are_no_concern(grown):
     _, after = grown
     provenance = trained_on(after, "other") | {"data_hash": "elsewhere"}
     refuse_other_split(after, open_split(after, "new"), provenance, what="model")
+
+
+def test_what_a_pretraining_saw_follows_it():
+    seen, unseen = ({"images": images} for images in ("all", "unlabelled"))
+    assert "saw the validation and test images" in transductive(seen)
+    assert transductive({"encoder": "resnet18", "pretrained": seen}) == transductive(seen)
+    assert transductive(unseen) is transductive({"pretrained": unseen}) is transductive({}) is None

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from twinlens.pretraining.barlow_twins import barlow_twins
+from twinlens.pretraining.byol import byol
 from twinlens.pretraining.simclr import simclr
 from twinlens.pretraining.vicreg import vicreg
 
@@ -55,3 +56,14 @@ def test_simclr_is_lightlys(losses, pair, temperature):
 def test_barlow_twins_is_lightlys(losses, pair):
     theirs = losses.BarlowTwinsLoss(lambda_param=0.01)
     _agree(lambda z1, z2: barlow_twins(z1, z2, lambda_=0.01), theirs, pair)
+
+
+def test_byol_is_lightlys_negative_cosine_similarity_both_ways(losses, pair):
+    source = torch.Generator().manual_seed(1)
+    targets = [torch.randn(pair[0].shape, generator=source, dtype=torch.float64) for _ in "12"]
+    negative = losses.NegativeCosineSimilarity()
+
+    def theirs(p1, p2):  # a squared distance on the unit sphere is 2 - 2 cos
+        return 4 + 2 * negative(p1, targets[1]) + 2 * negative(p2, targets[0])
+
+    _agree(lambda p1, p2: byol(p1, p2, *targets), theirs, pair)

@@ -10,7 +10,9 @@ from twinlens.data.dataset import open_dataset
 from twinlens.data.importing import import_images
 from twinlens.data.splits import open_split
 from twinlens.errors import UserError
+from twinlens.evaluation.evaluate import evaluate
 from twinlens.files import read_json
+from twinlens.finetuning.train import train
 from twinlens.models.encoders import build_encoder
 from twinlens.models.weights import load_weights
 from twinlens.pretraining.config import configure
@@ -117,6 +119,22 @@ def test_validation_and_test_images_are_seen_by_all_alone(phantoms):
     for name, choose in IMAGES.items():
         seen = {*choose(split)}
         assert hidden <= seen if name == "all" else not hidden & seen
+
+
+def test_what_saw_validation_and_test_images_says_so_everywhere(phantoms, tmp_path, capsys):
+    settings = {"epochs": 0, "projector_epochs": 0, "moments": 1}
+    for images in ("all", "unlabelled"):
+        run = _pretrain(phantoms, tmp_path / images, images=images, settings=settings)
+        probed = {"tuning": "probe", "precision": "fp32"}
+        model = (
+            train(phantoms, tmp_path / f"on {images}", pretrained=run, settings=probed) / "model"
+        )
+        evaluate(model, phantoms, split="test")
+        assert capsys.readouterr().err.count("Transductive: ") == (3 if images == "all" else 0)
+        record = read_json(run / "run.json")
+        assert record["transductive"] is (images == "all")
+        assert record["config"]["images"] == images
+        assert ("**Transductive" in (run / "README.md").read_text()) is (images == "all")
 
 
 def test_a_folder_without_labels_is_enough(tmp_path, draw):

@@ -29,3 +29,15 @@ def refuse_other_split(
             f"{what} was trained on another split of {dataset.path} than '{split.name}', so it may "
             "know these test images: use the split that it was trained on."
         )
+
+
+def transductive(provenance: Mapping[str, Any]) -> str | None:
+    """Say that a pretraining saw validation and test images, if it did; None if it did not.
+
+    Args:
+        provenance: The configuration of a pretraining, or of a training, with that of the
+            pretraining it started from under ``pretrained``.
+    """
+    if provenance.get("images") == "all":
+        return "Transductive: pretraining saw the validation and test images, without their labels."
+    return transductive(provenance["pretrained"]) if provenance.get("pretrained") else None

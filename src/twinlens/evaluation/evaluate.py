@@ -7,9 +7,10 @@ import pandas as pd
 from lightning_fabric import Fabric
 from torch import nn
 
+from twinlens.console import say
 from twinlens.data.batches import reader
 from twinlens.data.dataset import Dataset, open_dataset
-from twinlens.data.leakage import refuse_other_split
+from twinlens.data.leakage import refuse_other_split, transductive
 from twinlens.data.splits import open_split
 from twinlens.data.table import SPLITS
 from twinlens.errors import UserError, unknown
@@ -102,6 +103,8 @@ def evaluate(
         raise unknown("part of a split", part, SPLITS)
     chosen = open_split(data, name or None)
     refuse_other_split(data, chosen, bundle.info["provenance"], what=str(model))
+    if notice := transductive(bundle.info["provenance"]):
+        say(notice)
     rows = chosen.rows[part]
     if not len(rows):
         raise UserError(f"The part '{part}' of the split of {dataset} is empty.")

@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+from twinlens.console import say
 from twinlens.data.dataset import Dataset
-from twinlens.data.leakage import refuse_other_split
+from twinlens.data.leakage import refuse_other_split, transductive
 from twinlens.data.splits import Split
 from twinlens.errors import UserError
 from twinlens.models.encoders import NOT_NORMALISED, Encoder, build_encoder
@@ -53,6 +54,8 @@ def starting_encoder(
             )
         refuse_other_split(data, split, run["config"], what=str(pretrained))
         origin = {"weights": run["weights"]["weights"], "pretrained": run["config"]}
+        if notice := transductive(run["config"]):
+            say(notice)
     if not normalise:
         encoder.mean, encoder.std = NOT_NORMALISED
     return encoder, origin

@@ -13,8 +13,3 @@ IMAGES: dict[str, Callable[[Split], Rows]] = {
     "unlabelled": unlabelled_rows,
 }
 """unlabelled: the rows of train and unlabelled; all: those of val and test too (transductive)."""
-
-
-def is_transductive(images: str) -> bool:
-    """Tell whether a choice of images shows validation and test images to a pretraining."""
-    return images == "all"

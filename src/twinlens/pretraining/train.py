@@ -12,6 +12,7 @@ from lightning_fabric import Fabric
 from twinlens.console import say
 from twinlens.data.batches import reader
 from twinlens.data.dataset import Dataset, open_dataset
+from twinlens.data.leakage import transductive
 from twinlens.data.splits import open_split
 from twinlens.errors import unknown
 from twinlens.evaluation.predict import embed
@@ -22,7 +23,7 @@ from twinlens.pretraining.card import metadata, write_card
 from twinlens.pretraining.config import Pretraining, configure
 from twinlens.pretraining.evidence import sample, write_evidence
 from twinlens.pretraining.fit import fit
-from twinlens.pretraining.images import IMAGES, is_transductive
+from twinlens.pretraining.images import IMAGES
 from twinlens.pretraining.monitor import MONITOR
 from twinlens.pretraining.picture import write_views
 from twinlens.pretraining.verdict import verdict
@@ -134,11 +135,9 @@ def _pretrain(
     data = open_dataset(dataset)
     chosen = open_split(data, split)
     request = request | {"data_hash": data.hash, "split_hash": chosen.hash}
-    if is_transductive(images):
-        say(
-            "Transductive: this pretraining sees the validation and test images, without their "
-            "labels. Every report of what starts from it will say so."
-        )
+    notice = transductive(request)
+    if notice:
+        say(f"{notice} Every report of what starts from it will say so.")
     rows = IMAGES[images](chosen)
     with running(fabric, out, request, overwrite=overwrite, resume=resume) as folder:
         network = build_encoder(request["encoder"], seed)
@@ -160,7 +159,7 @@ def _pretrain(
             "weights": loaded,
             "normalisation": {"mean": network.mean, "std": network.std},
             "images": len(rows),
-            "transductive": is_transductive(images),
+            "transductive": notice is not None,
             "verdict": verdict(monitor),
             "kept": monitor["kept"],
             "stopped": monitor["stopped"],

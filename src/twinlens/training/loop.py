@@ -145,7 +145,7 @@ def _train_phase(
             row = {"phase": phase.name, "step": step, "lr": lr, "momentum": momentum, "loss": loss}
             seconds = time.monotonic() - began
             state["history"].append(row | terms | {"seconds": seconds})
-            show(step + 1, f"loss {loss:.4g}")
+            show(step + 1, ", ".join(f"{n} {v:.4g}" for n, v in {"loss": loss, **terms}.items()))
             if phase.watch(step + 1):
                 break
             if time.monotonic() - saved >= CHECKPOINT_EVERY_S:
