@@ -58,7 +58,9 @@ def test_an_arm_of_views_leaves_out_its_operation_and_changes_nothing_else(views
     fields, happens = LEFT_OUT[arm]
     numbers = uniforms(0, 0, np.arange(200), COUNT)
     happened = []
-    for left, whole in zip(named_pair("paper-code", own.view_changes), PAIRS["paper-code"], strict=True):
+    for left, whole in zip(
+        named_pair("paper-code", own.view_changes), PAIRS["paper-code"], strict=True
+    ):
         changed = {key for key, value in whole if getattr(left, key) != value}
         assert changed == {key for key in fields if getattr(whole, key) != 0}
         assert not happens(draw(left, numbers, 64, 64)).any()
