@@ -8,6 +8,7 @@ from twinlens.data.importing import import_images
 from twinlens.data.splits import open_split
 from twinlens.errors import UserError
 from twinlens.files import read_json
+from twinlens.pretraining import train as train_module
 from twinlens.pretraining.monitor import Monitor, best, collapse, probe_rows
 from twinlens.pretraining.train import pretrain
 from twinlens.pretraining.verdict import verdict
@@ -80,6 +81,31 @@ def test_the_best_probe_is_kept_where_asked_for(phantoms, tmp_path, monkeypatch)
     last = load_file(_pretrain(phantoms, tmp_path / "last", moments=3) / "encoder.safetensors")
     assert not torch.equal(weights["conv1.weight"], last["conv1.weight"])
     assert "0.900 to 0.500" in verdict(found)[0]
+
+
+def test_the_best_is_kept_also_where_the_run_is_killed_at_its_very_end(
+    phantoms, tmp_path, monkeypatch
+):
+    settings = {"moments": 3, "keep": "best_probe"}
+    probes = [0.9, 0.1, 0.5, 0.4]
+    _moments(monkeypatch, probes)
+    whole = load_file(_pretrain(phantoms, tmp_path / "a", **settings) / "encoder.safetensors")
+    _moments(monkeypatch, probes)
+    with monkeypatch.context() as patch:
+        patch.setattr(train_module, "write_evidence", _killed)
+        with pytest.raises(KeyboardInterrupt):
+            _pretrain(phantoms, tmp_path / "b", **settings)
+    again = pretrain(
+        phantoms, tmp_path / "b", encoder="resnet18", settings=SMALL | settings, seed=3,
+        device="cpu", resume=True,
+    )  # fmt: skip
+    resumed = load_file(again / "encoder.safetensors")
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+    assert not (again / "best.safetensors").exists()
+
+
+def _killed(*_arguments, **_options):
+    raise KeyboardInterrupt
 
 
 def test_it_stops_where_the_probe_no_longer_gains(phantoms, tmp_path, monkeypatch):

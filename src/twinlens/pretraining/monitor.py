@@ -164,7 +164,6 @@ class Monitor:
         best_weights = self.path.with_name(BEST)
         if best_weights.exists():
             self.network.encoder.load_state_dict(read_tensors(best_weights))
-            best_weights.unlink()
 
     def _stored(self) -> dict[str, Any]:
         if self.path.exists():

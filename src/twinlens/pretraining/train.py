@@ -24,7 +24,7 @@ from twinlens.pretraining.config import Pretraining, configure
 from twinlens.pretraining.evidence import sample, write_evidence
 from twinlens.pretraining.fit import fit
 from twinlens.pretraining.images import IMAGES
-from twinlens.pretraining.monitor import MONITOR
+from twinlens.pretraining.monitor import BEST, MONITOR
 from twinlens.pretraining.picture import write_views
 from twinlens.pretraining.verdict import verdict
 from twinlens.training.device import environment, make_fabric
@@ -172,6 +172,7 @@ def _pretrain(
         write_evidence(folder, before, features(), some, data, seed=seed)
         write_card(folder, record)
         finish(folder, record, history, began=began, images_per_step=config.batch_size)
+        (folder / BEST).unlink(missing_ok=True)  # not earlier: resuming needs it
         say(" ".join(record["verdict"]))
 
 
