@@ -17,6 +17,7 @@ def _results(values, reference=0.5, interval=(0.01, 0.05), arms=1):
         "arms": {"plain": {"1": {"balanced_accuracy": {"mean": reference}}}}
         | dict.fromkeys(names, means),
         "differences": dict.fromkeys(names, by),
+        "transductive": [],
     }
 
 
@@ -62,3 +63,13 @@ def test_nothing_to_compare_is_said():
     nothing = _results([0.0])
     nothing["arms"] = {}
     assert "No run of the reference arm 'plain'" in verdict(nothing)[0]
+
+
+def test_transductive_arms_are_named_even_where_nothing_is_found():
+    results = _results([0.02, 0.03], arms=2) | {"transductive": ["arm 0", "arm 1"]}
+    assert len(verdict(results)) == 3
+    assert verdict(results)[2] == (
+        "Transductive: the pretraining of 'arm 0' and of 'arm 1' saw the validation and test "
+        "images, without their labels."
+    )
+    assert verdict(results | {"arms": {}})[2] == verdict(results)[2]

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from twinlens.data.leakage import transductive
 from twinlens.errors import UserError
 from twinlens.evaluation.metrics import METRICS
 from twinlens.evaluation.openings import OPENINGS, read_openings
@@ -45,6 +46,8 @@ def collect(
     for run in trainings:
         test = read_metrics(folder, run)["test"]
         scores[str(run.arm)][float(run.budget or 1)][run.seed] = {m: test[m] for m in METRICS}
+    pairs = zip(trainings, records, strict=True)
+    seen = {run.arm for run, record in pairs if transductive(record["config"])}
     results = {
         "title": study.title,
         "primary_metric": study.primary_metric,
@@ -57,6 +60,7 @@ def collect(
             for arm in study.arms
             if arm != study.reference
         },
+        "transductive": [arm for arm in study.arms if arm in seen],
         "test_openings": read_openings(folder / OPENINGS),
         "failures": [{"run": run, "reason": reason} for run, reason in failures.items()],
     }

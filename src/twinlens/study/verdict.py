@@ -1,4 +1,4 @@
-"""The verdict: two sentences that say what the numbers allow, and no more."""
+"""The verdict: sentences that say what the numbers allow, and no more."""
 
 from typing import Any
 
@@ -19,8 +19,12 @@ def verdict(results: dict[str, Any]) -> list[str]:
         results: results.json without its verdict.
 
     Returns:
-        Two sentences: the finding, and how sure it is.
+        Two sentences: the finding, and how sure it is; a third where arms are transductive.
     """
+    return [*_finding(results), *_transductive(results["transductive"])]
+
+
+def _finding(results: dict[str, Any]) -> list[str]:
     budget = f"{max(results['budgets']):g}"
     metric, reference = results["primary_metric"], results["reference"]
     name = NAMES.get(metric, metric)
@@ -62,3 +66,13 @@ def _certainty(difference: dict[str, Any], *, comparisons: int) -> str:
     if comparisons > 1:
         sure += f" It is the best of {comparisons} comparisons, uncorrected."
     return sure
+
+
+def _transductive(arms: list[str]) -> list[str]:
+    if not arms:
+        return []
+    names = " and of ".join(f"'{arm}'" for arm in arms)
+    return [
+        f"Transductive: the pretraining of {names} saw the validation and test images, "
+        "without their labels."
+    ]
