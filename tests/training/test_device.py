@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from twinlens.errors import UserError
 from twinlens.training.device import environment, make_fabric, precision_of, resolve_precision
 
 
@@ -26,3 +27,10 @@ def test_the_environment_names_machine_and_packages():
     assert found["packages"]["torch"] == torch.__version__
     assert found["device"] == "cpu"
     assert found["processor"]
+
+
+def test_machines_that_nobody_starts_are_not_waited_for(monkeypatch):
+    for name in ("TORCHELASTIC_RUN_ID", "SLURM_NTASKS"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(UserError, match=r"--nodes 2 .* by torchrun or srun"):
+        make_fabric("fp32", "cpu", nodes=2)

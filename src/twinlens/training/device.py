@@ -35,10 +35,10 @@ def make_fabric(
         precision: "fp32", "bf16" (autocast), or "auto": bf16 where the processor has it.
         device: "auto", "cpu", "cuda" or "mps".
         devices: Devices of each machine, with a process each.
-        nodes: Machines; each is started by torchrun, SLURM or the like.
+        nodes: Machines; on each, torchrun or SLURM starts the processes.
 
     Raises:
-        UserError: There is no such device here, or not so many.
+        UserError: There is no such device here, or not so many; or nothing started the processes.
     """
     if devices < 1 or nodes < 1:
         raise UserError(f"--devices {devices} and --nodes {nodes} must both be 1 or more.")
@@ -72,6 +72,11 @@ def _check_started(devices: int, nodes: int) -> None:
         started = TorchElasticEnvironment().world_size()
     elif wanted > 1 and SLURMEnvironment.detect():
         started = SLURMEnvironment().world_size()
+    elif nodes > 1:
+        raise UserError(
+            f"--nodes {nodes} would wait for machines that nobody starts: run the command by "
+            "torchrun or srun on each of them, as docs/pretraining.md shows."
+        )
     else:
         return
     if started != wanted:
