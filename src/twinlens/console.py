@@ -13,6 +13,8 @@ _LINE_EVERY_S = 10.0
 quiet = False
 """Set in all but the first of several processes."""
 
+_bar_is_shown = False
+
 
 def say(text: str) -> None:
     """Print a line of progress to standard error, so that standard output stays clean."""
@@ -22,7 +24,7 @@ def say(text: str) -> None:
 
 @contextmanager
 def progress(title: str, total: int) -> Iterator[Callable[[int, str], None]]:
-    """Show progress of a task with a known number of steps.
+    """Show progress of a task with a known number of steps, but no bar inside another one.
 
     Args:
         title: What is being done, in a few words.
@@ -31,8 +33,12 @@ def progress(title: str, total: int) -> Iterator[Callable[[int, str], None]]:
     Yields:
         A function of (steps done so far, a few words such as the loss).
     """
+    global _bar_is_shown
     if quiet or not sys.stderr.isatty():
         yield _plain_lines(title, total)
+        return
+    if _bar_is_shown:
+        yield lambda *_: None
         return
 
     columns = (
@@ -43,8 +49,11 @@ def progress(title: str, total: int) -> Iterator[Callable[[int, str], None]]:
         TextColumn("{task.fields[note]}"),
     )
     with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(title, total=total, note="")
-        yield lambda done, note: bar.update(task, completed=done, note=note)
+        _bar_is_shown, task = True, bar.add_task(title, total=total, note="")
+        try:
+            yield lambda done, note: bar.update(task, completed=done, note=note)
+        finally:
+            _bar_is_shown = False
 
 
 def _plain_lines(title: str, total: int) -> Callable[[int, str], None]:
