@@ -65,7 +65,6 @@ FINE_TUNING: dict[str, dict[str, object]] = {
     "rate .001, plain loss": {"lr": 1e-3},
     "rate .0003": {"lr": 3e-4} | BALANCED,
     "rate .001": {"lr": 1e-3} | BALANCED,
-    "rate .003": {"lr": 3e-3} | BALANCED,
 }
 """20 epochs, batches of 32; from random weights and from the last candidate above."""
 

@@ -63,6 +63,14 @@ class Pretraining(Config):
         """Whether the probe chooses the encoder or the end, so that there must be one."""
         return self.keep == "best_probe" or self.patience is not None
 
+    def determining(self) -> dict[str, Any]:
+        """Return the settings that the weights depend on, as plain values.
+
+        Where the probe decides nothing, looking changes nothing.
+        """
+        looking = set() if self.probe_decides else {"moments", "probe_budget", "keep", "patience"}
+        return self.model_dump(by_alias=True, mode="json", exclude=looking)
+
 
 class BarlowTwins(Pretraining):
     """Numbers of Barlow Twins.

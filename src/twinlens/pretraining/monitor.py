@@ -1,14 +1,12 @@
 """Is the pretraining working? Probes, ranks and spreads at moments of a run, and an alarm."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from sklearn.metrics import recall_score
 
 from twinlens.console import say
 from twinlens.data.batches import reader
@@ -16,16 +14,14 @@ from twinlens.data.dataset import Dataset
 from twinlens.data.splits import Split
 from twinlens.errors import UserError
 from twinlens.evaluation.predict import embed, eval_mode
-from twinlens.evaluation.probe import knn_probe, linear_probe
 from twinlens.evaluation.rank import effective_rank, spread
 from twinlens.files import read_json, write_json
 from twinlens.models.weights import read_tensors, save_tensors
 from twinlens.pretraining.barlow_twins import cross_correlation
 from twinlens.pretraining.config import Pretraining
 from twinlens.pretraining.networks import Twins
+from twinlens.pretraining.probing import Probed, check_probe, choose, describe, scores
 from twinlens.seeds import derive, generator
-from twinlens.splitting.budget import budget
-from twinlens.splitting.strata import share, stratify
 from twinlens.types import Rows
 from twinlens.views.recipes import named_pair, normalise, two_views
 
@@ -35,41 +31,7 @@ BEST = "best.safetensors"
 SAMPLE = 512
 """Images whose features and embeddings the monitor looks at."""
 
-FITTED = 2 / 3
-"""Share of the probe's images that it is fitted to; it is scored on the rest."""
-
 Moment = dict[str, float]
-
-
-@dataclass(frozen=True)
-class ProbeRows:
-    """Labelled training images for the probes: fitted and scored on disjoint groups."""
-
-    fitted: Rows
-    scored: Rows
-
-
-def probe_rows(data: Dataset, split: Split, fraction: float, seed: int) -> ProbeRows | None:
-    """Choose the probes' images among the training images of a label budget.
-
-    Args:
-        data: Where the labels are.
-        split: Gives the training images; validation and test images are never probed.
-        fraction: The label budget; a training of the same seed has the same images.
-        seed: The run's seed.
-
-    Returns:
-        The rows, or None where they would not do: without labels, or with fewer than two classes.
-    """
-    if not len(split.rows["train"]):
-        return None
-    rows = budget(data, split, fraction, derive(seed, "budget"))
-    groups = np.unique(data.table["group"].iloc[rows], return_inverse=True)[1]
-    place = generator(seed, "probe").permutation(groups.max() + 1)
-    fitted = np.isin(groups, share(stratify(data.labels[rows], groups, place), FITTED))
-    found = ProbeRows(rows[fitted], rows[~fitted])
-    enough = len(found.scored) and len(np.unique(data.labels[found.fitted])) > 1
-    return found if enough else None
 
 
 class Monitor:
@@ -109,19 +71,15 @@ class Monitor:
         """
         self.network, self.data, self.config = network, data, config
         self.fabric, self.path, self.seed = fabric, folder / MONITOR, seed
-        self.probed = probe_rows(data, split, config.probe_budget, seed)
-        if config.probe_decides and (self.probed is None or not config.moments):
-            raise UserError(
-                "keep=best_probe and patience need a probe, so labelled training images of two "
-                "classes and moments above 0: leave both settings out."
-            )
+        self.probed = choose(data, split, config.probe_budget, seed)
+        check_probe(config, self.probed)
         count = min(SAMPLE, len(rows))
         self.sample = np.sort(generator(seed, "monitor").choice(rows, count, replace=False))
         self.total = sum(phases.values())
         self.before_one_cycle = self.total - phases.get("one_cycle", 0)
         self.epoch = max(1, len(rows) // config.batch_size)
         marks = np.linspace(0, self.total, config.moments + 1).round().astype(int)
-        self.moments = {*marks.tolist()} if config.moments else set()
+        self.steps = {*marks.tolist()} if config.moments else set()
 
     def watch(self, offset: int) -> Callable[[int], bool]:
         """Return what a phase calls after each of its steps; `offset` steps lie before it."""
@@ -133,21 +91,24 @@ class Monitor:
         Args:
             step: Steps done over all phases; 0 for before the first.
         """
-        if step not in self.moments:
+        if step not in self.steps:
             return False
         stop = False
         if self.fabric.is_global_zero:
             stored = self._stored()
             known = [moment for moment in stored["moments"] if moment["step"] < step]
-            known.append({"step": step, "epoch": step / self.epoch} | self._measure())
+            known.append({"step": step, "epoch": step / self.epoch} | self._measure(step))
             alarms = [alarm for alarm in stored["alarms"] if alarm["step"] < step]
             alarms += self._alarm(known, alarms)
             stored |= {"moments": known, "alarms": alarms}
             say(f"epoch {step / self.epoch:.3g}: {in_words(known[-1])}")
-            if self.config.keep == "best_probe" and step and best(known) == known[-1]:
+            # The encoder was frozen before: a better probe there would be luck.
+            trained = [moment for moment in known if moment["step"] > self.before_one_cycle]
+            if self.config.keep == "best_probe" and trained and best(trained) is known[-1]:
                 save_tensors(self.path.with_name(BEST), self.network.encoder.state_dict())
-                stored["kept"] = f"step {step} of {self.total}, the best linear probe"
-            stop = self._is_stuck(known)
+                text = f"step {step} of {self.total}, the best linear probe"
+                stored |= {"kept": text, "kept_step": step}
+            stop = self._is_stuck(trained)
             if stop:
                 stored["stopped"] = (
                     f"Stopped at step {step} of {self.total}: no better linear probe for "
@@ -169,30 +130,25 @@ class Monitor:
         if self.path.exists():
             stored: dict[str, Any] = read_json(self.path)
             return stored
-        probe = None
-        if self.probed:
-            counts = np.unique(self.data.labels[self.probed.scored], return_counts=True)[1]
-            probe = {
-                "fitted": len(self.probed.fitted),
-                "scored": len(self.probed.scored),
-                "classes": len(counts),
-                # Largest standard error that a balanced accuracy on these images can have.
-                "error": float(np.sqrt((0.25 / counts).sum()) / len(counts)),
-            }
         return {
             "moments": [],
             "alarms": [],
-            "probe": probe,
+            "probe": self.probed and describe(self.probed, self.data),
             "images": len(self.sample),
             "kept": "last",
+            "kept_step": None,
             "stopped": None,
         }
 
-    def _measure(self) -> Moment:
-        found = self._spectra()
-        if self.probed:
-            found |= self._probe(self.probed)
-        return found
+    def _measure(self, step: int) -> Moment:
+        try:
+            found = self._spectra()
+            return found | self._probe(self.probed) if self.probed else found
+        except FloatingPointError as error:
+            raise UserError(
+                f"After step {step} the features are no longer finite numbers: try a lower "
+                "learning rate, or precision fp32."
+            ) from error
 
     @torch.inference_mode()
     def _spectra(self) -> Moment:
@@ -208,6 +164,7 @@ class Monitor:
                     features = [encoder(normalise(x, encoder.mean, encoder.std)) for x in views]
                     outputs.append([features[0], *(network.projector(h) for h in features)])
         h, z1, z2 = (torch.cat(parts).float().cpu() for parts in zip(*outputs, strict=True))
+        _check_finite(h.numpy(), z1.numpy())
         correlation = cross_correlation(z1, z2)
         diagonal = correlation.diagonal()
         others = correlation.square().sum() - diagonal.square().sum()
@@ -220,31 +177,18 @@ class Monitor:
             "off_diagonal": float((others / max(1, len(diagonal) * (len(diagonal) - 1))).sqrt()),
         }
 
-    def _probe(self, rows: ProbeRows) -> Moment:
+    def _probe(self, probed: Probed) -> Moment:
         """Score both probes by balanced accuracy."""
-        fitting, scoring = (
-            embed(
-                self.network.encoder,
-                reader(self.data.images, some, self.fabric.device),
-                some,
-                size=self.data.size,
-                batch_size=256,
-                autocast=self.fabric.autocast,
-            )
-            for some in (rows.fitted, rows.scored)
+        features = embed(
+            self.network.encoder,
+            reader(self.data.images, probed.rows, self.fabric.device),
+            probed.rows,
+            size=self.data.size,
+            batch_size=256,
+            autocast=self.fabric.autocast,
         )
-        labels, truth = self.data.labels[rows.fitted], self.data.labels[rows.scored]
-        head = linear_probe(
-            fitting, labels, classes=len(self.data.classes), c=0.1, balanced=True
-        ).requires_grad_(False)
-        guesses = {
-            "linear_probe": head(torch.from_numpy(scoring)).argmax(1).numpy(),
-            "knn_probe": knn_probe(fitting, labels, scoring),
-        }
-        return {
-            name: float(recall_score(truth, guess, labels=np.unique(truth), average="macro"))
-            for name, guess in guesses.items()
-        }
+        _check_finite(features)
+        return scores(features, self.data.labels[probed.rows], probed.folds)
 
     def _alarm(self, moments: list[Moment], before: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Return an alarm where the last moment shows a collapse, once a run."""
@@ -261,12 +205,16 @@ class Monitor:
         say(f"ALARM: {message}")
         return [{"step": last["step"], "message": message}]
 
-    def _is_stuck(self, moments: list[Moment]) -> bool:
+    def _is_stuck(self, trained: list[Moment]) -> bool:
         """Tell whether the linear probe has not been better for too many moments."""
-        trained = [moment for moment in moments if moment["step"] > self.before_one_cycle]
         if self.config.patience is None or not trained:
             return False
         return len(trained) - 1 - trained.index(best(trained)) >= self.config.patience
+
+
+def _check_finite(*outputs: np.ndarray) -> None:
+    if not all(np.isfinite(output).all() for output in outputs):
+        raise FloatingPointError
 
 
 def collapse(moment: Moment) -> str | None:
@@ -285,9 +233,15 @@ def collapse(moment: Moment) -> str | None:
 
 
 def best(moments: list[Moment]) -> Moment:
-    """Return the moment after the start with the best linear probe, the first of equals."""
-    trained = [moment for moment in moments if moment["step"]]
-    return max(trained, key=lambda moment: moment["linear_probe"])
+    """Return the moment with the best linear probe, the first of equals."""
+    return max(moments, key=lambda moment: moment["linear_probe"])
+
+
+def kept_moment(monitor: Mapping[str, Any]) -> Moment:
+    """Return the moment of the weights that were kept; monitor.json holds at least one."""
+    moments: list[Moment] = monitor["moments"]
+    step = monitor["kept_step"]
+    return next((moment for moment in moments if moment["step"] == step), moments[-1])
 
 
 def in_words(moment: Moment) -> str:

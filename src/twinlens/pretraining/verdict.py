@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from twinlens.pretraining.monitor import best
+from twinlens.pretraining.monitor import kept_moment
 
 
 def verdict(monitor: dict[str, Any]) -> list[str]:
@@ -12,13 +12,17 @@ def verdict(monitor: dict[str, Any]) -> list[str]:
         monitor: The content of monitor.json.
 
     Returns:
-        One to three sentences.
+        One to four sentences.
     """
     moments = monitor["moments"]
     if len(moments) < 2:
         return ["The monitor did not look at this pretraining, so nothing is known of it."]
-    first, last = moments[0], moments[-1] if monitor["kept"] == "last" else best(moments)
+    first, last = moments[0], kept_moment(monitor)
     sentences = [_probe(first, last, monitor["probe"])]
+    if monitor["kept"] != "last":
+        sentences.append(
+            "These weights were kept for this probe, so its value is partly luck and too good."
+        )
     sentences.append(
         f"The effective rank of the features went from {first['feature_rank']:.0f} to "
         f"{last['feature_rank']:.0f}."
@@ -29,14 +33,15 @@ def verdict(monitor: dict[str, Any]) -> list[str]:
 
 def _probe(first: dict[str, float], last: dict[str, float], probe: dict[str, Any] | None) -> str:
     if probe is None:
-        return "Without labelled training images no probe could be fitted."
+        return "Without labelled training images of two classes no probe could be fitted."
     gain = last["linear_probe"] - first["linear_probe"]
     if abs(gain) <= 2 * probe["error"]:
         meaning = f"a change within its noise (standard error up to {probe['error']:.3f})"
     else:
         meaning = "the features tell the classes better" if gain > 0 else "the features got worse"
     return (
-        f"A linear probe on {probe['scored']} training images that it was not fitted to went from "
-        f"{first['linear_probe']:.3f} to {last['linear_probe']:.3f} in balanced accuracy, and kNN "
-        f"from {first['knn_probe']:.3f} to {last['knn_probe']:.3f}: {meaning}."
+        f"A linear probe of {probe['images']} training images, each scored by one that was fitted "
+        f"to others, went from {first['linear_probe']:.3f} to {last['linear_probe']:.3f} in "
+        f"balanced accuracy, and kNN from {first['knn_probe']:.3f} to {last['knn_probe']:.3f}: "
+        f"{meaning}."
     )

@@ -7,6 +7,7 @@ from twinlens.errors import UserError
 from twinlens.models.encoders import build_encoder
 from twinlens.models.weights import load_weights
 from twinlens.pretraining.images import IMAGES
+from twinlens.pretraining.probing import check_probe, choose
 from twinlens.seeds import derive
 from twinlens.splitting.budget import budget
 from twinlens.study.config import Study
@@ -41,6 +42,8 @@ def _check_arm(study: Study, arm: str, data: Dataset, split: Split) -> None:
         named_pair(pretraining.views, pretraining.view_changes)
         rows = IMAGES[study.arms[arm].images](split)
         Batches(rows, batch_size=pretraining.batch_size, seed=0)
+        for seed in study.seeds:
+            check_probe(pretraining, choose(data, split, pretraining.probe_budget, seed))
     if training.tuning != "probe":
         for seed in study.seeds:
             rows = budget(data, split, min(study.budgets), derive(seed, "budget"))

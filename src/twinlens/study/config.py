@@ -18,9 +18,11 @@ from twinlens.training.device import Precision
 Budget = Annotated[float, Field(gt=0, le=1)]
 
 
-def _without_precision(settings: dict[str, Any]) -> dict[str, Any]:
+def _without_common(settings: dict[str, Any]) -> dict[str, Any]:
     if "precision" in settings:
         raise ValueError("set 'precision' once, at the top: it is never mixed within a study")
+    if "probe_budget" in settings:
+        raise ValueError("leave out 'probe_budget': a study's probes get its smallest budget")
     return settings
 
 
@@ -45,7 +47,7 @@ class Arm(Config):
     @field_validator("pretrain", "train")
     @classmethod
     def _one_precision(cls, settings: dict[str, Any] | None) -> dict[str, Any] | None:
-        return _without_precision(settings) if settings else settings
+        return _without_common(settings) if settings else settings
 
     @field_validator("images")
     @classmethod
@@ -103,7 +105,7 @@ class Study(Config):
     @field_validator("pretrain", "train")
     @classmethod
     def _one_precision(cls, settings: dict[str, Any]) -> dict[str, Any]:
-        return _without_precision(settings)
+        return _without_common(settings)
 
     @field_validator("preset")
     @classmethod
@@ -139,7 +141,7 @@ class Study(Config):
         if own is None:
             return None
         smallest = {"probe_budget": min(self.budgets)}  # no more labels than any training has
-        settings = {**smallest, **self.pretrain, **own, "precision": self.precision}
+        settings = {**self.pretrain, **own, **smallest, "precision": self.precision}
         return configure(self.preset, settings, where=f"Pretraining of the arm '{arm}'")
 
     def training(self, arm: str) -> FineTuning:

@@ -8,9 +8,6 @@ from typing import Any
 from twinlens.files import digest, sha256
 from twinlens.study.config import Study
 
-_LOOKING = {"moments", "probe_budget", "keep", "patience"}
-"""Settings of a pretraining's monitor."""
-
 
 @dataclass(frozen=True)
 class Run:
@@ -75,10 +72,7 @@ def _pretraining(study: Study, arm: str, seed: int, identity: dict[str, str]) ->
         "seed": seed,
     }
     name = f"pretrain-{_slug(config.method)}-{arguments['images']}-seed{seed}"
-    settings = config.model_dump(by_alias=True, mode="json")
-    if not config.probe_decides:  # then looking changes nothing, and is no part of the identity
-        settings = {key: value for key, value in settings.items() if key not in _LOOKING}
-    run_id = _id(name, arguments | identity | {"settings": settings})
+    run_id = _id(name, arguments | identity | {"settings": config.determining()})
     return Run(run_id, "pretrain", None, seed, None, None, arguments)
 
 
