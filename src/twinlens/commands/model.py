@@ -23,6 +23,7 @@ from twinlens.commands.options import (
 )
 from twinlens.errors import UserError
 from twinlens.files import read_json, write_text
+from twinlens.pretraining.titles import SEEN
 
 
 def pretrain(
@@ -38,7 +39,8 @@ def pretrain(
     images: Annotated[
         str,
         typer.Option(
-            help="unlabelled (with train), train, or all: val and test too, which is transductive."
+            help="; ".join(f"{name}: {seen} images" for name, seen in SEEN.items())
+            + "; all is transductive."
         ),
     ] = "unlabelled",
     preset: Preset = "robust",

@@ -10,7 +10,7 @@ from twinlens.data.splits import Split
 from twinlens.errors import UserError
 from twinlens.models.encoders import NOT_NORMALISED, Encoder, build_encoder
 from twinlens.models.weights import load_weights
-from twinlens.pretraining.train import ENCODER
+from twinlens.pretraining.titles import ENCODER
 from twinlens.training.record import read_run
 
 

@@ -9,15 +9,9 @@ import yaml
 from twinlens.files import read_json, write_text
 from twinlens.models.published import WEIGHTS
 from twinlens.pretraining.monitor import MONITOR, best
-from twinlens.pretraining.titles import TITLES
+from twinlens.pretraining.titles import SEEN, TITLES
 
 CARD = "README.md"
-
-_SEEN = {
-    "all": "training, unlabelled, validation and test images",
-    "train": "training images",
-    "unlabelled": "training and unlabelled images",
-}
 
 _MEASURES = {
     "linear_probe": "linear probe, balanced accuracy",
@@ -145,7 +139,7 @@ def _what_it_saw(record: Mapping[str, Any]) -> str:
     parts = [
         "## What it saw",
         f"{record['images']:,} images of {data['size']} x {data['size']} pixels: the "
-        f"{_SEEN[config['images']]} of the split `{data['split']}`. {_labels(config, data)}",
+        f"{SEEN[config['images']]} images of the split `{data['split']}`. {_labels(config, data)}",
         transductive if record["transductive"] else "It saw no validation or test image.",
         data["notice"],
         _table("", "hash", rows=[(name, f"`{value}`") for name, value in identity.items()]),

@@ -12,4 +12,4 @@ IMAGES: dict[str, Callable[[Split], Rows]] = {
     "train": lambda split: split.rows["train"],
     "unlabelled": unlabelled_rows,
 }
-"""unlabelled: the rows of train and unlabelled; all: those of val and test too (transductive)."""
+"""`titles.SEEN` says in words what each is; all is transductive."""

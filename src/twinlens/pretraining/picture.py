@@ -6,8 +6,9 @@ from typing import Any
 from twinlens.data.batches import Batches, reader
 from twinlens.data.dataset import Dataset, open_dataset
 from twinlens.data.splits import open_split
-from twinlens.errors import UserError, unknown
-from twinlens.pretraining.config import Pretraining, configure
+from twinlens.errors import UserError
+from twinlens.pretraining.check import checked
+from twinlens.pretraining.config import Pretraining
 from twinlens.pretraining.images import IMAGES
 from twinlens.seeds import derive
 from twinlens.types import Rows
@@ -46,9 +47,7 @@ def show_views(
     Raises:
         UserError: A name or a setting is wrong, or `path` cannot be written.
     """
-    config = configure(preset, settings or {}, where="Settings of the pretraining")
-    if images not in IMAGES:
-        raise unknown("choice of images", images, IMAGES)
+    config = checked(preset, settings or {}, images)
     if count < 1:
         raise UserError(f"A picture of {count} images shows nothing: set count to 1 or more.")
     path = Path(path)

@@ -1,4 +1,4 @@
-"""What the methods are called; apart from them, so that a report need not load torch."""
+"""What a report must know of pretrainings; apart from them, so that it need not load torch."""
 
 TITLES = {
     "barlow_twins": ("Barlow Twins", "Zbontar et al. 2021, arXiv 2103.03230"),
@@ -7,3 +7,13 @@ TITLES = {
     "vicreg": ("VICReg", "Bardes, Ponce and LeCun 2022, arXiv 2105.04906"),
 }
 """The name that a method's authors write, and where they describe it."""
+
+SEEN = {
+    "all": "training, unlabelled, validation and test",
+    "train": "training",
+    "unlabelled": "training and unlabelled",
+}
+"""The images that a pretraining sees, by name in `IMAGES`."""
+
+ENCODER = "encoder.safetensors"
+"""The file of a pretrained encoder."""

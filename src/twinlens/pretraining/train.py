@@ -14,26 +14,24 @@ from twinlens.data.batches import reader
 from twinlens.data.dataset import Dataset, open_dataset
 from twinlens.data.leakage import transductive
 from twinlens.data.splits import open_split
-from twinlens.errors import unknown
 from twinlens.evaluation.predict import embed
 from twinlens.files import read_json
 from twinlens.models.encoders import NOT_NORMALISED, Encoder, build_encoder
 from twinlens.models.weights import load_weights, save_tensors
 from twinlens.pretraining.card import metadata, write_card
-from twinlens.pretraining.config import Pretraining, configure
+from twinlens.pretraining.check import checked
+from twinlens.pretraining.config import Pretraining
 from twinlens.pretraining.evidence import sample, write_evidence
 from twinlens.pretraining.fit import fit
 from twinlens.pretraining.images import IMAGES
 from twinlens.pretraining.monitor import BEST, MONITOR
 from twinlens.pretraining.picture import write_views
+from twinlens.pretraining.titles import ENCODER
 from twinlens.pretraining.verdict import verdict
 from twinlens.training.device import environment, make_fabric
 from twinlens.training.processes import check_batch, launch
 from twinlens.training.record import command, describe_data, finish, running
 from twinlens.types import Rows
-from twinlens.views.recipes import named_pair
-
-ENCODER = "encoder.safetensors"
 
 
 def pretrain(
@@ -77,7 +75,7 @@ def pretrain(
     Returns:
         The folder `out`.
     """
-    config = _checked(preset, settings or {}, images)
+    config = checked(preset, settings or {}, images)
     fabric = make_fabric(config.precision, device, devices=devices, nodes=nodes)
     check_batch(config.batch_size, devices * nodes)
     request = {
@@ -174,14 +172,6 @@ def _pretrain(
         finish(folder, record, history, began=began, images_per_step=config.batch_size)
         (folder / BEST).unlink(missing_ok=True)  # not earlier: resuming needs it
         say(" ".join(record["verdict"]))
-
-
-def _checked(preset: str, settings: dict[str, Any], images: str) -> Pretraining:
-    config = configure(preset, settings, where="Settings of the pretraining")
-    named_pair(config.views, config.view_changes)
-    if images not in IMAGES:
-        raise unknown("choice of images", images, IMAGES)
-    return config
 
 
 def _features(encoder: Encoder, data: Dataset, rows: Rows, fabric: Fabric) -> np.ndarray:

@@ -7,18 +7,12 @@ import yaml
 
 from twinlens.errors import UserError
 from twinlens.files import digest, sha256, write_text
+from twinlens.pretraining.titles import ENCODER, SEEN
 from twinlens.reporting import curves, tables, wording
 from twinlens.reporting.evidence import evidence, views
 from twinlens.reporting.monitoring import alarms, before_and_after
 from twinlens.reporting.rendering import render
 from twinlens.reporting.stored import StoredRun, read_run
-
-_IMAGES = {
-    "all": "of all parts, labels ignored",
-    "train": "of train, labels ignored",
-    "unlabelled": "of train and unlabelled, labels ignored",
-}
-_ENCODER = "encoder.safetensors"
 
 
 def pretraining_report(run: Path) -> Path:
@@ -65,7 +59,8 @@ def content(run: StoredRun) -> dict[str, Any]:
         "terms": curves.loss_legend(terms),
         "has_floor": "floor" in terms,
         "schedule_panels": curves.schedule_panels(arms),
-        "images": f"{wording.count(run.info.get('images') or 0)} images {_images_seen(run)}",
+        "images": f"{wording.count(run.info.get('images') or 0)} {_seen(run)} images, "
+        "labels ignored",
         "counts": tables.class_counts(
             run.data.get("counts") or {},
             run.data.get("classes") or [],
@@ -94,7 +89,7 @@ def key_numbers(run: StoredRun) -> list[tuple[str, str, str]]:
     config, speed = run.info.get("config") or {}, run.info.get("images_per_s")
     numbers = [
         (wording.method_title(run.method), "Method", f"from {config.get('weights')} weights"),
-        (wording.count(run.info.get("images") or 0), "Images", _images_seen(run)),
+        (wording.count(run.info.get("images") or 0), "Images", _seen(run)),
         (str(config.get("epochs")), "Epochs", f"batches of {config.get('batch_size')}"),
     ]
     for column, name, digits, of in (
@@ -111,12 +106,12 @@ def key_numbers(run: StoredRun) -> list[tuple[str, str, str]]:
 
 def hashes(run: StoredRun) -> dict[str, str]:
     """Return what identifies the data, the split, the settings and the encoder."""
-    encoder = run.folder / _ENCODER
+    encoder = run.folder / ENCODER
     found = {
         "data": run.data.get("hash"),
         f"split {run.data.get('split')}": run.data.get("split_hash"),
         "settings": digest(run.info.get("config")),
-        _ENCODER: sha256(encoder) if encoder.is_file() else None,
+        ENCODER: sha256(encoder) if encoder.is_file() else None,
     }
     return {name: str(value) for name, value in found.items() if value}
 
@@ -127,5 +122,5 @@ def _verdict(run: StoredRun) -> list[str]:
     return [text for text in run.info.get("verdict") or [] if text not in messages]
 
 
-def _images_seen(run: StoredRun) -> str:
-    return _IMAGES.get((run.info.get("config") or {}).get("images", ""), "")
+def _seen(run: StoredRun) -> str:
+    return SEEN.get((run.info.get("config") or {}).get("images", ""), "")
