@@ -41,6 +41,18 @@ def test_another_split_of_the_same_images_is_refused_also_from_before_they_grew(
             refuse_other_split(after, open_split(after, used), provenance, what="model")
 
 
+def test_another_split_is_found_however_far_back_it_lies(grown):
+    _, after = grown
+    far, near = trained_on(after, "other"), {"data_hash": "elsewhere", "split_hash": "x"}
+    for provenance in (
+        {"pretrained": near | {"origin": far}},
+        near | {"origin": near | {"origin": far}},
+    ):
+        refuse_other_split(after, open_split(after, "other"), provenance, what="model")
+        with pytest.raises(UserError, match="trained on another split"):
+            refuse_other_split(after, open_split(after, "new"), provenance, what="model")
+
+
 def test_other_images_are_no_concern(grown):
     _, after = grown
     provenance = trained_on(after, "other") | {"data_hash": "elsewhere"}
@@ -51,4 +63,8 @@ def test_what_a_pretraining_saw_follows_it():
     seen, unseen = ({"images": images} for images in ("all", "unlabelled"))
     assert "saw the validation and test images" in transductive(seen)
     assert transductive({"encoder": "resnet18", "pretrained": seen}) == transductive(seen)
+    header = {"images": "1791", "transductive": True}
+    assert transductive({"images": "unlabelled", "origin": header}) == transductive(seen)
+    assert transductive({"pretrained": unseen | {"origin": header}}) == transductive(seen)
+    assert transductive({"origin": header | {"transductive": False}}) is None
     assert transductive(unseen) is transductive({"pretrained": unseen}) is transductive({}) is None

@@ -66,6 +66,52 @@ def test_what_save_tensors_writes_loads_again(encoder, tiny, tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["encoder.safetensors"]
 
 
+OURS = {"twinlens": "0.1.0", "transductive": "true", "data_hash": "d1", "split_hash": "s1"}
+NUMBERS = {"mean": "[0.1, 0.2, 0.3]", "std": "[0.4, 0.5, 0.6]"}
+
+
+def test_a_file_of_a_pretraining_brings_its_normalisation_and_where_it_comes_from(
+    encoder, other, tmp_path
+):
+    header = OURS | NUMBERS | {"origin": '{"split_hash": "s0"}'}
+    save_tensors(tmp_path / "w.safetensors", other, header)
+    report = load_weights(encoder, tmp_path / "w.safetensors")
+    assert (encoder.mean, encoder.std) == ((0.1, 0.2, 0.3), (0.4, 0.5, 0.6))
+    assert report["origin"] == OURS | {
+        "format": "pt",
+        "transductive": True,
+        "mean": [0.1, 0.2, 0.3],
+        "std": [0.4, 0.5, 0.6],
+        "origin": {"split_hash": "s0"},
+    }
+
+
+@pytest.mark.parametrize("header", [OURS, NUMBERS])
+def test_without_a_normalisation_or_a_header_of_ours_the_encoder_keeps_its_own(
+    encoder, other, tmp_path, header
+):
+    before = encoder.mean, encoder.std
+    save_tensors(tmp_path / "w.safetensors", other, header)
+    report = load_weights(encoder, tmp_path / "w.safetensors")
+    assert (encoder.mean, encoder.std) == before
+    assert ("origin" in report) is (header is OURS)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"transductive": "perhaps"}, "'transductive' is wrong"),
+        ({"mean": "[0.1, 0.2]"}, "'mean.* is (wrong|missing)"),
+    ],
+)
+def test_a_damaged_header_is_refused_and_the_encoder_stays(encoder, other, tmp_path, change, words):
+    before = {key: tensor.clone() for key, tensor in encoder.state_dict().items()}
+    save_tensors(tmp_path / "w.safetensors", other, OURS | NUMBERS | change)
+    with pytest.raises(UserError, match=rf"The header of .*w\.safetensors: The key {words}"):
+        load_weights(encoder, tmp_path / "w.safetensors")
+    assert_loaded(encoder, before)
+
+
 @pytest.mark.parametrize("nest", ["state_dict", "model"])
 def test_finds_a_nested_state_dict(encoder, other, tmp_path, nest):
     torch.save({"epoch": 3, nest: OrderedDict(other)}, tmp_path / "w.pth")

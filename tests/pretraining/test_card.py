@@ -113,6 +113,9 @@ def test_a_transductive_pretraining_is_said_aloud(card):
     assert "**Transductive: it has seen the validation and test images" in text
     assert "training, unlabelled, validation and test images of the split" in text
     assert "It saw no validation" not in text
+    text = card(transductive=True)
+    assert "**Transductive: the encoder that it started from has seen the validation" in text
+    assert "the training and unlabelled images of the split" in text
 
 
 @pytest.mark.parametrize(
@@ -193,7 +196,10 @@ def test_the_block_for_encoders_of_ours_alone_gives_the_features(card, tmp_path,
 
 def test_the_files_header_says_what_it_is(record, tmp_path):
     path = tmp_path / "encoder.safetensors"
-    save_tensors(path, {"x": torch.ones(2)}, metadata(record | {"transductive": True}))
+    stopped = {"kept": "step 5 of 9, the best linear probe", "stopped": "Stopped at step 9."}
+    changed = record | stopped | {"transductive": True}
+    changed["config"] |= {"origin": {"split_hash": "s0", "transductive": True}}
+    save_tensors(path, {"x": torch.ones(2)}, metadata(changed))
     with safe_open(path, "pt") as file:
         assert file.metadata() == {
             "format": "pt",
@@ -201,8 +207,14 @@ def test_the_files_header_says_what_it_is(record, tmp_path):
             "encoder": "resnet18",
             "method": "barlow_twins",
             "epochs": "3",
+            "kept": "step 5 of 9, the best linear probe",
+            "stopped": "Stopped at step 9.",
             "images": "1791",
             "transductive": "true",
             "data_hash": "d1",
             "split_hash": "s1",
+            "mean": "[0.5, 0.25, 0.125]",
+            "std": "[0.5, 0.5, 0.5]",
+            "origin": '{"split_hash": "s0", "transductive": true}',
         }
+    assert metadata(record | {"stopped": None})["stopped"] == "no"

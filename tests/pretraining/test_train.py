@@ -1,9 +1,11 @@
 import random
+import shutil
 from dataclasses import replace
 
 import pandas as pd
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file
 
 from twinlens.data.dataset import open_dataset
@@ -11,15 +13,17 @@ from twinlens.data.importing import import_images
 from twinlens.data.splits import open_split
 from twinlens.errors import UserError
 from twinlens.evaluation.evaluate import evaluate
-from twinlens.files import read_json
+from twinlens.files import read_json, sha256
 from twinlens.finetuning.train import train
 from twinlens.models.encoders import build_encoder
-from twinlens.models.weights import load_weights
+from twinlens.models.weights import load_weights, save_tensors
 from twinlens.pretraining.config import configure
 from twinlens.pretraining.images import IMAGES
 from twinlens.pretraining.methods import METHODS
 from twinlens.pretraining.networks import Twins
 from twinlens.pretraining.train import pretrain
+from twinlens.reporting.stored import read_run
+from twinlens.splitting.split import make_split
 from twinlens.training import loop
 
 SMALL = {"epochs": 1, "batch_size": 32, "projector": [16, 16], "lr": 1e-3, "precision": "fp32"}
@@ -126,15 +130,59 @@ def test_what_saw_validation_and_test_images_says_so_everywhere(phantoms, tmp_pa
     for images in ("all", "unlabelled"):
         run = _pretrain(phantoms, tmp_path / images, images=images, settings=settings)
         probed = {"tuning": "probe", "precision": "fp32"}
-        model = (
-            train(phantoms, tmp_path / f"on {images}", pretrained=run, settings=probed) / "model"
+        weights = {"weights": str(run / "encoder.safetensors")}
+        further = _pretrain(phantoms, tmp_path / f"{images}, twice", settings=settings, **weights)
+        for number, start in enumerate(
+            ({"pretrained": run}, weights | {"encoder": "resnet18"}, {"pretrained": further})
+        ):
+            trained = train(phantoms, tmp_path / f"{images} {number}", settings=probed, **start)
+            evaluate(trained / "model", phantoms, split="test")
+            assert read_run(trained).transductive is (images == "all")
+        assert capsys.readouterr().err.count("Transductive: ") == (8 if images == "all" else 0)
+        for folder, choice in ((run, images), (further, "unlabelled")):
+            record = read_json(folder / "run.json")
+            assert record["transductive"] is (images == "all")
+            assert record["config"]["images"] == choice
+            assert ("**Transductive" in (folder / "README.md").read_text()) is (images == "all")
+            with safe_open(folder / "encoder.safetensors", "pt") as file:
+                assert file.metadata()["transductive"] == str(images == "all").lower()
+
+
+def test_a_file_of_another_split_of_the_same_images_is_refused(tmp_path):
+    data = import_images("phantom:160", tmp_path / "data", size=16).path
+    make_split(open_dataset(data), per_class=None, val=0.1, test=0.3, seed=1, name="other")
+    settings = {"epochs": 0, "projector_epochs": 0, "moments": 0}
+    run = _pretrain(data, tmp_path / "run", split="imported", settings=settings)
+    start = {"weights": str(run / "encoder.safetensors"), "encoder": "resnet18", "split": "other"}
+    for command in (pretrain, train):
+        with pytest.raises(UserError, match=r"encoder\.safetensors was trained on another split"):
+            command(data, tmp_path / "further", device="cpu", **start)
+    assert not (tmp_path / "further").exists()
+
+
+def test_a_file_keeps_its_normalisation_and_its_content_is_part_of_what_was_asked_for(
+    phantoms, tmp_path, monkeypatch
+):
+    settings = {"epochs": 0, "moments": 0}
+    weights = tmp_path / "encoder.safetensors"
+    first = _pretrain(phantoms, tmp_path / "first", preset="paper", settings=settings)
+    shutil.copy(first / weights.name, weights)
+    further = _pretrain(phantoms, tmp_path / "run", weights=str(weights), settings=settings)
+    record = read_json(further / "run.json")
+    assert record["normalisation"] == {"mean": [0, 0, 0], "std": [1, 1, 1]}
+    assert record["config"]["sha256"] == sha256(weights)
+    monkeypatch.setattr("twinlens.pretraining.train.write_views", _killed)
+    with pytest.raises(KeyboardInterrupt):
+        _pretrain(phantoms, tmp_path / "killed", weights=str(weights), settings=settings)
+    save_tensors(weights, build_encoder("resnet18", seed=9).state_dict())
+    with pytest.raises(UserError, match=r"started with other settings \(.*sha256"):
+        _pretrain(
+            phantoms, tmp_path / "killed", weights=str(weights), settings=settings, resume=True
         )
-        evaluate(model, phantoms, split="test")
-        assert capsys.readouterr().err.count("Transductive: ") == (3 if images == "all" else 0)
-        record = read_json(run / "run.json")
-        assert record["transductive"] is (images == "all")
-        assert record["config"]["images"] == images
-        assert ("**Transductive" in (run / "README.md").read_text()) is (images == "all")
+
+
+def _killed(*_):
+    raise KeyboardInterrupt
 
 
 def test_a_folder_without_labels_is_enough(tmp_path, draw):

@@ -10,7 +10,7 @@ from watched import ALARM, watch
 
 from twinlens.cli import app
 from twinlens.errors import UserError
-from twinlens.files import sha256
+from twinlens.files import read_json, sha256
 from twinlens.reporting import evidence, report
 from twinlens.reporting.pretraining_page import pretraining_report
 
@@ -66,10 +66,14 @@ def test_key_numbers_are_those_before_and_after(run: Path) -> None:
 
 
 def test_notices_of_data_and_of_transductive_pretraining(run: Path) -> None:
-    watch(run, transductive=True, data={"notice": "Synthetic: drawn by a program."})
+    config = read_json(run / "run.json")["config"]
+    seen = config | {"images": "all"}
+    watch(run, transductive=True, config=seen, data={"notice": "Synthetic: drawn by a program."})
     page = Page(report(run))
     assert "Transductive: this pretraining has seen the validation and test images" in page.text
     assert "Synthetic: drawn by a program." in page.text
+    watch(run, config=config)
+    assert "the encoder that this pretraining started from has seen" in Page(report(run)).text
     watch(run, transductive=False, data={})
     assert 'class="notice"' not in report(run).read_text(encoding="utf-8")
 

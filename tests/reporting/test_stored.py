@@ -7,6 +7,7 @@ import pytest
 from html_page import Page
 
 from twinlens.errors import UserError
+from twinlens.files import read_json, write_json
 from twinlens.reporting import report
 from twinlens.reporting.stored import read_study
 
@@ -69,6 +70,17 @@ def test_every_table_and_figure_marks_transductive_arms(
     assert marked == page.html.count(arms[1]) - _unmarked(page.html, arms[1])
     assert "… it (transductive), 10 %" in page.text
     assert "none (transductive)" not in page.text
+
+
+def test_an_arm_that_starts_from_a_transductive_file_is_marked(
+    tmp_path: Path, build_study: Build
+) -> None:
+    folder = build_study(tmp_path / "study", arms=["none", "file"], pretrained=[], seeds=1)
+    path = folder / "runs" / "train-1-1-0" / "run.json"
+    content = read_json(path)
+    content["config"] = {"origin": {"transductive": True}}
+    write_json(path, content)
+    assert read_study(folder).transductive == ["file"]
 
 
 def _unmarked(html: str, arm: str) -> int:

@@ -31,7 +31,7 @@ def starting_encoder(
         weights: "random", a name in `WEIGHTS`, or a file.
         pretrained: Folder of a pretraining run, instead of `weights`.
         data: The data set to train on.
-        split: Its split; the pretraining must not have been on another one of the same images.
+        split: Its split; no pretraining may have been on another one of the same images.
         normalise: Whether images are normalised as the weights expect.
         seed: Of random weights.
 
@@ -39,7 +39,8 @@ def starting_encoder(
         The encoder, and where it comes from, for the record.
 
     Raises:
-        UserError: The run is no pretraining, or name or weights contradict it.
+        UserError: The run is no pretraining, name or weights contradict it, or the pretraining
+            was on another split.
     """
     if pretrained is None:
         encoder = build_encoder(name or "resnet50", seed)
@@ -52,10 +53,10 @@ def starting_encoder(
                 f"--pretrained {pretrained} is a 'pretrain' run of the encoder {theirs}: name it "
                 "without --weights, and that encoder or none."
             )
-        refuse_other_split(data, split, run["config"], what=str(pretrained))
         origin = {"weights": run["weights"]["weights"], "pretrained": run["config"]}
-        if notice := transductive(run["config"]):
-            say(notice)
+    refuse_other_split(data, split, origin, what=str(pretrained or weights))
+    if notice := transductive(origin):
+        say(notice)
     if not normalise:
         encoder.mean, encoder.std = NOT_NORMALISED
     return encoder, origin

@@ -20,6 +20,7 @@ from twinlens.files import replacing, sha256
 from twinlens.models.download import cache_folder, download
 from twinlens.models.encoders import Encoder
 from twinlens.models.keys import recognise
+from twinlens.models.origin import read_origin
 from twinlens.models.published import SUM_TOLERANCE, WEIGHTS, Published
 
 _PICKLES = (".pth", ".pt", ".pth.tar")
@@ -53,14 +54,16 @@ def load_weights(encoder: Encoder, weights: str | Path) -> dict[str, Any]:
     """Load initial weights into an encoder, whole or not at all.
 
     Args:
-        encoder: Changed in place; published weights bring their normalisation.
+        encoder: Changed in place; published weights and files of a pretraining bring their
+            normalisation.
         weights: ``"random"`` (the encoder stays as it was built), a name in `WEIGHTS`, or a file:
             .safetensors, or .pth, .pt, .pth.tar with tensors alone, also nested under
             ``state_dict`` or ``model``.
 
     Returns:
         What happened: ``weights`` (as given), and for a file its ``sha256``, the number of
-        tensors ``matched`` and the names of the tensors that were ``dropped``.
+        tensors ``matched``, the names of the tensors that were ``dropped``, and of a file of a
+        pretraining its ``origin``, see `Origin`.
 
     Raises:
         UserError: The file cannot be had or read, or does not fit the encoder.
@@ -74,16 +77,19 @@ def load_weights(encoder: Encoder, weights: str | Path) -> dict[str, Any]:
             f"{path} does not fit the encoder {encoder.name}: {found.problems}. "
             "Choose the encoder that the weights were made for."
         )
+    origin = read_origin(path)
     # Strict but for num_batches_tracked, which BatchNorm fills in where an old file lacks it.
     encoder.load_state_dict(found.tensors)
-    if str(weights) in WEIGHTS:
-        encoder.mean, encoder.std = WEIGHTS[str(weights)].mean, WEIGHTS[str(weights)].std
+    source = WEIGHTS.get(str(weights), origin)
+    if source and source.mean and source.std:
+        encoder.mean, encoder.std = source.mean, source.std
     say(f"{path.name}: {in_words(encoder, found)}")
     return {
         "weights": str(weights),
         "sha256": sha256(path),
         "matched": len(found.tensors),
         "dropped": found.dropped,
+        **({"origin": origin.model_dump(mode="json", exclude_none=True)} if origin else {}),
     }
 
 

@@ -1,5 +1,6 @@
 """The card of a pretrained encoder: what it is, what it saw, how to load it, whether it helped."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Any
@@ -57,18 +58,25 @@ decide."""
 
 
 def metadata(record: Mapping[str, Any]) -> dict[str, str]:
-    """Return what the header of encoder.safetensors says, from the content of run.json."""
+    """Return what the header of encoder.safetensors says, from the content of run.json.
+
+    `models.origin.Origin` reads it again.
+    """
     config = record["config"]
+    nested = record["normalisation"] | {k: config[k] for k in ("origin",) if k in config}
     return {
         "format": "pt",
         "twinlens": record["environment"]["packages"]["twinlens"],
         "encoder": config["encoder"],
         "method": config["method"],
         "epochs": str(config["epochs"]),
+        "kept": record["kept"],
+        "stopped": record["stopped"] or "no",
         "images": str(record["images"]),
         "transductive": str(record["transductive"]).lower(),
         "data_hash": config["data_hash"],
         "split_hash": config["split_hash"],
+        **{key: json.dumps(value) for key, value in nested.items()},
     }
 
 
@@ -131,9 +139,10 @@ def _start(weights: Mapping[str, Any]) -> str:
 
 def _what_it_saw(record: Mapping[str, Any]) -> str:
     config, data = record["config"], record["data"]
+    seer = "it" if config["images"] == "all" else "the encoder that it started from"
     transductive = (
-        "**Transductive: it has seen the validation and test images, without their labels. Results "
-        "on them may be better than on new images.**"
+        f"**Transductive: {seer} has seen the validation and test images, without their labels. "
+        "Results on them may be better than on new images.**"
     )
     identity = {"data": data["hash"], f"split `{data['split']}`": data["split_hash"]}
     parts = [

@@ -12,7 +12,7 @@ from lightning_fabric import Fabric
 from twinlens.console import say
 from twinlens.data.batches import reader
 from twinlens.data.dataset import Dataset, open_dataset
-from twinlens.data.leakage import transductive
+from twinlens.data.leakage import refuse_other_split, transductive
 from twinlens.data.splits import open_split
 from twinlens.evaluation.predict import embed
 from twinlens.files import read_json
@@ -132,14 +132,15 @@ def _pretrain(
     began, seed, images = time.monotonic(), request["seed"], request["images"]
     data = open_dataset(dataset)
     chosen = open_split(data, split)
-    request = request | {"data_hash": data.hash, "split_hash": chosen.hash}
+    network = build_encoder(request["encoder"], seed)
+    loaded = load_weights(network, request["weights"])
+    refuse_other_split(data, chosen, loaded, what=request["weights"])
+    request = request | loaded | {"data_hash": data.hash, "split_hash": chosen.hash}
     notice = transductive(request)
     if notice:
         say(f"{notice} Every report of what starts from it will say so.")
     rows = IMAGES[images](chosen)
     with running(fabric, out, request, overwrite=overwrite, resume=resume) as folder:
-        network = build_encoder(request["encoder"], seed)
-        loaded = load_weights(network, request["weights"])
         if not config.normalise:
             network.mean, network.std = NOT_NORMALISED
         network.to(fabric.device)

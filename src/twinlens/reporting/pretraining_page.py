@@ -77,9 +77,10 @@ def notices(run: StoredRun) -> list[str]:
     """Return what a reader must know before believing a number."""
     found = [f"Alarm: {message}" for _, message in alarms(run)]
     if run.transductive:
+        own = (run.info.get("config") or {}).get("images", "all") == "all"
+        seer = "this pretraining" if own else "the encoder that this pretraining started from"
         found.append(
-            "Transductive: this pretraining has seen the validation and test images, "
-            "without their labels."
+            f"Transductive: {seer} has seen the validation and test images, without their labels."
         )
     return [*found, *filter(None, [run.data.get("notice")])]
 

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from twinlens.config import read_yaml
+from twinlens.data.leakage import transductive
 from twinlens.errors import UserError
 from twinlens.files import read_json
 
@@ -67,9 +68,8 @@ class StoredRun:
 
     @property
     def transductive(self) -> bool:
-        """Whether it is a pretraining that has seen the validation and test images."""
-        choice = (self.info.get("config") or {}).get("images")
-        return self.kind == "pretrain" and bool(self.info.get("transductive", choice == "all"))
+        """Whether a pretraining, or the one it started from, saw validation and test images."""
+        return bool(self.info.get("transductive", transductive(self.info.get("config") or {})))
 
     @property
     def test(self) -> dict[str, Any] | None:
