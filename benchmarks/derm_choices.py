@@ -57,16 +57,17 @@ CANDIDATES: dict[str, dict[str, object]] = {
     "stronger colour changes": {"epochs": 10, "views": "paper-code", "view_changes": STRONG},
     "no colour changes": {"view_changes": {"jitter_p": 0.0}},
     "weak colour changes (robust)": {},
+    "weak colour changes (robust), 30 epochs": {"epochs": 30},
 }
 
 
 BALANCED = {"class_balance": "loss"}
 FINE_TUNING: dict[str, dict[str, object]] = {
-    "rate .001, plain loss": {"lr": 1e-3},
     "rate .0003": {"lr": 3e-4} | BALANCED,
     "rate .001": {"lr": 1e-3} | BALANCED,
+    "rate .001, plain loss": {"lr": 1e-3},
 }
-"""20 epochs, batches of 32; from random weights and from the last candidate above."""
+"""20 epochs, batches of 32; from random weights and, after 30 epochs of pretraining, from those."""
 
 
 def main() -> None:
@@ -81,7 +82,7 @@ def main() -> None:
                 )
             found["probed"][name] = probe(run_of(name), data)
             keep(found)
-    starts = {start: run_of(start) for start in ("random weights", [*CANDIDATES][-1])}
+    starts = {start: run_of(start) for start in ([*CANDIDATES][-1], "random weights")}
     for name, settings in FINE_TUNING.items():
         for start, run in starts.items():
             if f"{start}, {name}" not in found["fine-tuned"]:
@@ -90,7 +91,7 @@ def main() -> None:
 
 
 def run_of(candidate: str) -> Path:
-    return RUNS / re.sub(r"[^a-z]+", "-", candidate).strip("-")
+    return RUNS / re.sub(r"[^a-z0-9]+", "-", candidate).strip("-")
 
 
 def keep(found: dict[str, object]) -> None:

@@ -55,7 +55,9 @@ def card(record, tmp_path):
         changed = deepcopy(record)
         for key, value in changes.items():
             changed[key] = changed[key] | value if isinstance(value, dict) else value
-        write_json(tmp_path / "monitor.json", {"moments": moments, "probe": probe or None})
+        step = re.match(r"step (\d+)", changed["kept"])
+        seen = {"moments": moments, "probe": probe or None, "kept_step": step and int(step[1])}
+        write_json(tmp_path / "monitor.json", seen)
         write_card(tmp_path, changed)
         return (tmp_path / "README.md").read_text(encoding="utf-8")
 

@@ -106,7 +106,14 @@ def test_it_stops_where_the_probe_no_longer_gains(phantoms, tmp_path, monkeypatc
 
 def test_a_collapse_is_said_once_with_what_to_try(phantoms, tmp_path, capsys):
     run = _pretrain(
-        phantoms, tmp_path / "run", method="vicreg", variance=0, covariance=0, lr=3e-2, epochs=4, moments=5
+        phantoms,
+        tmp_path / "run",
+        method="vicreg",
+        variance=0,
+        covariance=0,
+        lr=3e-2,
+        epochs=4,
+        moments=5,
     )
     found = read_json(run / "monitor.json")
     assert len(found["alarms"]) == 1

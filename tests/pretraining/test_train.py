@@ -17,6 +17,7 @@ from twinlens.files import read_json, sha256
 from twinlens.finetuning.train import train
 from twinlens.models.encoders import build_encoder
 from twinlens.models.weights import load_weights, save_tensors
+from twinlens.pretraining import train as module
 from twinlens.pretraining.config import configure
 from twinlens.pretraining.images import IMAGES
 from twinlens.pretraining.methods import METHODS
@@ -104,6 +105,23 @@ def test_killed_in_either_phase_and_resumed_the_weights_are_the_same(
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
     seen, again = (read_json(run / "monitor.json") for run in (finished, tmp_path / "run"))
     assert seen == again
+
+
+def test_an_attempt_is_resumed_with_another_way_to_look_unless_that_decides(
+    phantoms, tmp_path, monkeypatch
+):
+    def killed(*_arguments, **_options):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "write_evidence", killed)
+        with pytest.raises(KeyboardInterrupt):
+            _pretrain(phantoms, tmp_path / "run")
+    with pytest.raises(UserError, match=r"other settings \(keep, moments, probe_budget\)"):
+        _pretrain(phantoms, tmp_path / "run", settings={"keep": "best_probe"}, resume=True)
+    looking = {"moments": 1, "probe_budget": 0.5}
+    run = _pretrain(phantoms, tmp_path / "run", settings=looking, resume=True)
+    assert read_json(run / "run.json")["config"]["moments"] == 1
 
 
 @pytest.mark.parametrize("frozen", [True, False])

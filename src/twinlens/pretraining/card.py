@@ -9,7 +9,7 @@ import yaml
 
 from twinlens.files import read_json, write_text
 from twinlens.models.published import WEIGHTS
-from twinlens.pretraining.monitor import MONITOR, best
+from twinlens.pretraining.monitor import MONITOR, kept_moment
 from twinlens.pretraining.titles import SEEN, TITLES
 
 CARD = "README.md"
@@ -172,7 +172,7 @@ def _did_it_help(record: Mapping[str, Any], monitor: Mapping[str, Any]) -> str:
     parts = ["## Did it help?", " ".join(record["verdict"])]
     moments = monitor["moments"]
     if len(moments) > 1:
-        kept = moments[-1] if record["kept"] == "last" else best(moments)
+        kept = kept_moment(monitor)
         rows = [
             (words, f"{moments[0][name]:.3f}", f"{kept[name]:.3f}")
             for name, words in _MEASURES.items()

@@ -140,7 +140,9 @@ def _pretrain(
     if notice:
         say(f"{notice} Every report of what starts from it will say so.")
     rows = IMAGES[images](chosen)
-    with running(fabric, out, request, overwrite=overwrite, resume=resume) as folder:
+    looking = {*config.model_dump(by_alias=True)} - {*config.determining()}
+    identity = {key: value for key, value in request.items() if key not in looking}
+    with running(fabric, out, identity, overwrite=overwrite, resume=resume) as folder:
         if not config.normalise:
             network.mean, network.std = NOT_NORMALISED
         network.to(fabric.device)
