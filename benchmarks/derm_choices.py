@@ -27,11 +27,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import twinlens
-from twinlens.data.batches import reader
 from twinlens.data.dataset import Dataset, open_dataset
 from twinlens.data.splits import open_split
 from twinlens.evaluation.evaluate import score
-from twinlens.evaluation.predict import embed
+from twinlens.evaluation.predict import embed_rows
 from twinlens.files import read_json, write_json
 from twinlens.finetuning.config import FineTuning
 from twinlens.finetuning.fit import fit
@@ -123,12 +122,8 @@ def probe(run: Path, data: Dataset) -> dict[str, dict[str, float]]:
     """Return scores of linear probes by penalty: within train across groups, and on val."""
     rows, fabric = open_split(data).rows, make_fabric()
     train, val = rows["train"], rows["val"]
-    encoder, _ = pretrained_encoder(run)
-    x, x_val = (
-        embed(encoder, reader(data.images, some), some, size=data.size, batch_size=256,
-              autocast=fabric.autocast)
-        for some in (train, val)
-    )  # fmt: skip
+    encoder = pretrained_encoder(run)[0].to(fabric.device)
+    x, x_val = (embed_rows(encoder, data, some, fabric) for some in (train, val))
     y, groups, scores = data.labels[train], data.table["group"].iloc[train], {}
     for c in PENALTIES:
         model = make_pipeline(

@@ -7,10 +7,9 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from twinlens.data.batches import reader
 from twinlens.data.dataset import Dataset
 from twinlens.errors import UserError
-from twinlens.evaluation.predict import embed
+from twinlens.evaluation.predict import embed_rows
 from twinlens.finetuning.start import pretrained_encoder
 from twinlens.models.encoders import build_encoder
 from twinlens.models.weights import load_weights
@@ -62,12 +61,5 @@ def features_of(
     fabric = make_fabric("auto", device)
     network = network.to(fabric.device)
     rows = np.arange(len(dataset.table))
-    features = embed(
-        network,
-        reader(dataset.images, rows, fabric.device),
-        rows,
-        size=dataset.size,
-        batch_size=batch_size,
-        autocast=fabric.autocast,
-    )
+    features = embed_rows(network, dataset, rows, fabric, batch_size=batch_size)
     return features, source

@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 import torch
 from jaxtyping import Float
+from lightning_fabric import Fabric
 from numpy import ndarray
 from torch import Tensor, nn
 
 from twinlens.console import progress
-from twinlens.data.batches import Reader
+from twinlens.data.batches import Reader, reader
 from twinlens.data.dataset import Dataset
 from twinlens.errors import UserError
 from twinlens.models.encoders import Encoder
@@ -101,6 +102,20 @@ def embed(
 
     with eval_mode(encoder):
         return _in_batches(features, read, rows, batch_size, "Computing features")
+
+
+def embed_rows(
+    encoder: Encoder, data: Dataset, rows: Rows, fabric: Fabric, *, batch_size: int = 256
+) -> Float[ndarray, "image feature"]:
+    """Return the features of images of a data set; the encoder is on the engine's device."""
+    return embed(
+        encoder,
+        reader(data.images, rows, fabric.device),
+        rows,
+        size=data.size,
+        batch_size=batch_size,
+        autocast=fabric.autocast,
+    )
 
 
 def predictions_table(

@@ -14,8 +14,7 @@ from torch import Tensor, nn
 
 from twinlens.data.batches import Batches, Reader, reader
 from twinlens.data.dataset import Dataset
-from twinlens.evaluation.evaluate import BATCH_SIZE
-from twinlens.evaluation.predict import embed
+from twinlens.evaluation.predict import embed_rows
 from twinlens.evaluation.probe import linear_probe
 from twinlens.finetuning.config import FineTuning
 from twinlens.models.encoders import Encoder
@@ -165,16 +164,8 @@ def _probe(
 ) -> nn.Linear:
     """Fit a logistic regression to the features of the images themselves."""
     encoder.to(fabric.device)
-    features = embed(
-        encoder,
-        reader(data.images, rows, fabric.device),
-        rows,
-        size=data.size,
-        batch_size=BATCH_SIZE,
-        autocast=fabric.autocast,
-    )
     return linear_probe(
-        features,
+        embed_rows(encoder, data, rows, fabric),
         data.labels[rows],
         classes=len(data.classes),
         c=config.probe_c,

@@ -13,7 +13,7 @@ from twinlens.data.batches import reader
 from twinlens.data.dataset import Dataset
 from twinlens.data.splits import Split
 from twinlens.errors import UserError
-from twinlens.evaluation.predict import embed, eval_mode
+from twinlens.evaluation.predict import embed_rows, eval_mode
 from twinlens.evaluation.rank import effective_rank, spread
 from twinlens.files import read_json, write_json
 from twinlens.models.weights import read_tensors, save_tensors
@@ -179,14 +179,7 @@ class Monitor:
 
     def _probe(self, probed: Probed) -> Moment:
         """Score both probes by balanced accuracy."""
-        features = embed(
-            self.network.encoder,
-            reader(self.data.images, probed.rows, self.fabric.device),
-            probed.rows,
-            size=self.data.size,
-            batch_size=256,
-            autocast=self.fabric.autocast,
-        )
+        features = embed_rows(self.network.encoder, self.data, probed.rows, self.fabric)
         _check_finite(features)
         return scores(features, self.data.labels[probed.rows], probed.folds)
 

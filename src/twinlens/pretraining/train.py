@@ -6,17 +6,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from lightning_fabric import Fabric
 
 from twinlens.console import say
-from twinlens.data.batches import reader
-from twinlens.data.dataset import Dataset, open_dataset
+from twinlens.data.dataset import open_dataset
 from twinlens.data.leakage import refuse_other_split, transductive
 from twinlens.data.splits import open_split
-from twinlens.evaluation.predict import embed
+from twinlens.evaluation.predict import embed_rows
 from twinlens.files import read_json
-from twinlens.models.encoders import NOT_NORMALISED, Encoder, build_encoder
+from twinlens.models.encoders import NOT_NORMALISED, build_encoder
 from twinlens.models.weights import load_weights, save_tensors
 from twinlens.pretraining.card import metadata, write_card
 from twinlens.pretraining.check import checked
@@ -31,7 +29,6 @@ from twinlens.pretraining.verdict import verdict
 from twinlens.training.device import environment, make_fabric
 from twinlens.training.processes import check_batch, launch
 from twinlens.training.record import command, describe_data, finish, running
-from twinlens.types import Rows
 
 
 def pretrain(
@@ -147,7 +144,7 @@ def _pretrain(
             network.mean, network.std = NOT_NORMALISED
         network.to(fabric.device)
         some = sample(data, chosen, rows, seed)
-        features = partial(_features, network, data, some, fabric)
+        features = partial(embed_rows, network, data, some, fabric)
         before = features() if fabric.is_global_zero else None
         history = fit(network, data, chosen, rows, config, fabric, folder, seed)
         if before is None:
@@ -175,14 +172,3 @@ def _pretrain(
         finish(folder, record, history, began=began, images_per_step=config.batch_size)
         (folder / BEST).unlink(missing_ok=True)  # not earlier: resuming needs it
         say(" ".join(record["verdict"]))
-
-
-def _features(encoder: Encoder, data: Dataset, rows: Rows, fabric: Fabric) -> np.ndarray:
-    return embed(
-        encoder,
-        reader(data.images, rows, fabric.device),
-        rows,
-        size=data.size,
-        batch_size=256,
-        autocast=fabric.autocast,
-    )
