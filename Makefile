@@ -11,18 +11,18 @@ PIP := -m pip install --quiet --disable-pip-version-check
 demo: .venv/installed
 	$(BIN)/twinlens demo --out demo
 
-test: .venv/installed
+test: .venv/tested
 	$(BIN)/pytest
 
 # Format, lint, types and import layers.
-check: .venv/installed
+check: .venv/tested
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
 # Tests on real images, tables and weights in ../shared; they skip where it is missing.
-real: .venv/installed
+real: .venv/tested
 	$(BIN)/pytest -m real
 
 # The second environment: timm, lightly and fastai, for oracle tests and benchmarks.
@@ -32,7 +32,12 @@ peers: .venv-peers/installed
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python $(PIP) --constraint constraints.txt --upgrade pip
-	$(BIN)/python $(PIP) --constraint constraints.txt --editable .[dicom] --group dev
+	$(BIN)/python $(PIP) --constraint constraints.txt --editable .
+	touch $@
+
+.venv/tested: .venv/installed
+	$(BIN)/python $(PIP) --constraint constraints.txt \
+		--editable .[dicom,ray,tensorboard,mlflow,wandb] --group dev
 	touch $@
 
 .venv-peers/installed: pyproject.toml constraints-peers.txt
