@@ -61,8 +61,15 @@ def test_each_arm_may_have_its_own_method(study):
         study("pretrain: {lambda: 1}\n" + GOOD + arms)
 
 
+def test_the_classes_of_a_task_reach_every_run(study):
+    found = study("classes: [a, b]\n" + GOOD)
+    assert found.training("plain").classes == found.pretraining("twins").classes == ["a", "b"]
+    assert "classes" in found.pretraining("twins").determining()
+    assert "classes" not in study(GOOD).pretraining("twins").determining()
+
+
 def test_the_resolved_study_is_a_study_file_with_the_same_meaning(study):
-    found = study(GOOD)
+    found = study(GOOD + "  theirs: {predictions: x.csv}\n")
     assert study(as_yaml(found)) == found
 
 
@@ -87,6 +94,14 @@ def test_the_resolved_study_is_a_study_file_with_the_same_meaning(study):
         ("precision: fp16\n" + GOOD, "'precision' is wrong.*'auto', 'fp32' or 'bf16'"),
         ("train: {precision: fp32}\n" + GOOD, "'train' is wrong.*set 'precision' once"),
         (GOOD.replace("epochs: 3", "precision: fp32"), "pretrain' is wrong.*'precision' once"),
+        ("classes: [a]\n" + GOOD, "'classes' is wrong"),
+        ("train: {classes: [a, b]}\n" + GOOD, "'train' is wrong.*set 'classes' once"),
+        ("worthwhile: 0\n" + GOOD, "'worthwhile' is wrong"),
+        ("ensemble: all\n" + GOOD, "'ensemble' is wrong.*'none', 'seeds' or 'arms'"),
+        (
+            GOOD.replace("plain: {}", "plain: {predictions: x.csv, weights: supervised}"),
+            "arms.plain' is wrong.*leave out weights",
+        ),
         ("- a\n- b\n", "must hold keys and values"),
         ("data: [\n", "is not valid YAML"),
     ],

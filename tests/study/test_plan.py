@@ -52,3 +52,24 @@ def test_arms_of_one_seed_share_seed_budget_and_settings():
     plain, twins = trainings[0], trainings[1]
     assert plain.arguments == twins.arguments
     assert plain.id != twins.id
+
+
+def test_predictions_of_another_tool_stand_for_trainings(tmp_path):
+    arms = {
+        "plain": {},
+        "theirs": {"predictions": f"{tmp_path}/s{{seed}}-b{{budget}}.csv"},
+        "one model of theirs": {"predictions": f"{tmp_path}/one.csv"},
+    }
+    runs = [run for run in _plan(arms=arms) if run.kind == "predictions"]
+    theirs = {(r.seed, r.budget): r.arguments["file"] for r in runs if r.arm == "theirs"}
+    assert theirs == {(s, b): f"{tmp_path}/s{s}-b{b:g}.csv" for s in (0, 1) for b in (0.5, 1.0)}
+    assert [(r.seed, r.budget) for r in runs if r.arm != "theirs"] == [(0, 1.0)]
+    (tmp_path / "one.csv").write_text("other content", encoding="utf-8")
+    changed = {r.id for r in runs} - {r.id for r in _plan(arms=arms)}
+    assert changed == {r.id for r in runs if r.arm == "one model of theirs"}
+
+
+def test_an_arm_may_have_fewer_seeds():
+    plan = _plan(seeds=3, arms={"plain": {}, "costly": {"seeds": 1, "pretrain": {}}})
+    assert {r.seed for r in plan if r.arm == "plain"} == {0, 1, 2}
+    assert {r.seed for r in plan if r.arm == "costly" or r.kind == "pretrain"} == {0}

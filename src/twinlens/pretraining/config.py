@@ -35,6 +35,7 @@ class Pretraining(Config):
             gives its smallest budget.
         keep: The encoder of the "last" step, or of the moment with the "best_probe".
         patience: Stop after so many moments without a better probe; null for never.
+        classes: A task of these classes alone, see `data.selection`; null for all.
     """
 
     method: str
@@ -57,6 +58,7 @@ class Pretraining(Config):
     probe_budget: float = Field(1.0, gt=0, le=1)
     keep: Literal["last", "best_probe"] = "last"
     patience: PositiveInt | None = None
+    classes: list[str] | None = None
 
     @property
     def probe_decides(self) -> bool:
@@ -68,8 +70,9 @@ class Pretraining(Config):
 
         Where the probe decides nothing, looking changes nothing.
         """
-        looking = set() if self.probe_decides else {"moments", "probe_budget", "keep", "patience"}
-        return self.model_dump(by_alias=True, mode="json", exclude=looking)
+        spared = set() if self.probe_decides else {"moments", "probe_budget", "keep", "patience"}
+        spared |= set() if self.classes else {"classes"}
+        return self.model_dump(by_alias=True, mode="json", exclude=spared)
 
 
 class BarlowTwins(Pretraining):

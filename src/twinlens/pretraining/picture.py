@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from twinlens.data.batches import Batches, reader
-from twinlens.data.dataset import Dataset, open_dataset
-from twinlens.data.splits import open_split
+from twinlens.data.dataset import Dataset
+from twinlens.data.selection import open_task
 from twinlens.errors import UserError
 from twinlens.pretraining.check import checked
 from twinlens.pretraining.config import Pretraining
@@ -52,8 +52,8 @@ def show_views(
         raise UserError(f"A picture of {count} images shows nothing: set count to 1 or more.")
     path = Path(path)
     _check_free(path, overwrite)
-    data = open_dataset(dataset)
-    write_views(path, data, IMAGES[images](open_split(data, split)), config, seed, count)
+    data, chosen = open_task(dataset, split, config.classes)
+    write_views(path, data, IMAGES[images](chosen), config, seed, count)
     return path
 
 

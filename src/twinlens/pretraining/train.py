@@ -9,9 +9,8 @@ from typing import Any
 from lightning_fabric import Fabric
 
 from twinlens.console import say
-from twinlens.data.dataset import open_dataset
 from twinlens.data.leakage import refuse_other_split, transductive
-from twinlens.data.splits import open_split
+from twinlens.data.selection import open_task
 from twinlens.evaluation.predict import embed_rows
 from twinlens.files import read_json
 from twinlens.models.encoders import NOT_NORMALISED, build_encoder
@@ -127,8 +126,7 @@ def _pretrain(
 ) -> None:
     """Do it, in each process; the first one measures and writes."""
     began, seed, images = time.monotonic(), request["seed"], request["images"]
-    data = open_dataset(dataset)
-    chosen = open_split(data, split)
+    data, chosen = open_task(dataset, split, config.classes)
     network = build_encoder(request["encoder"], seed)
     loaded = load_weights(network, request["weights"])
     refuse_other_split(data, chosen, loaded, what=request["weights"])

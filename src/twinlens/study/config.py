@@ -1,10 +1,10 @@
 """The study file: data, arms, seeds and label budgets."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
 from twinlens.config import Config, from_preset, override, parse, read_yaml
 from twinlens.errors import unknown
@@ -21,6 +21,8 @@ Budget = Annotated[float, Field(gt=0, le=1)]
 def _without_common(settings: dict[str, Any]) -> dict[str, Any]:
     if "precision" in settings:
         raise ValueError("set 'precision' once, at the top: it is never mixed within a study")
+    if "classes" in settings:
+        raise ValueError("set 'classes' once, at the top: all arms have the same task")
     if "probe_budget" in settings:
         raise ValueError("leave out 'probe_budget': a study's probes get its smallest budget")
     return settings
@@ -36,6 +38,9 @@ class Arm(Config):
             own `pretrain`; {} for just those, null for none.
         images: Which images that pretraining sees; a name in `pretraining.images.IMAGES`.
         train: Settings of the training, over the study's own `train`.
+        seeds: Number of the study's seeds that the arm runs with, from the first; null for all.
+        predictions: Stands instead of all of these: a CSV file of another tool's predictions, as
+            in ``others/seed{seed}-labels{budget}.csv``; see `study.external`.
     """
 
     encoder: str | None = None
@@ -43,6 +48,8 @@ class Arm(Config):
     pretrain: dict[str, Any] | None = None
     images: str = "unlabelled"
     train: dict[str, Any] = Field(default={})
+    seeds: PositiveInt | None = None
+    predictions: str | None = None
 
     @field_validator("pretrain", "train")
     @classmethod
@@ -55,6 +62,16 @@ class Arm(Config):
         if images not in IMAGES:
             raise ValueError(str(unknown("choice of images", images, IMAGES)))
         return images
+
+    @model_validator(mode="after")
+    def _predictions_stand_alone(self) -> "Arm":
+        beside = sorted(self.model_fields_set & {"encoder", "weights", "pretrain", "train"})
+        given = [key for key in beside if getattr(self, key) != Arm.model_fields[key].default]
+        if self.predictions and given:
+            raise ValueError(
+                f"'predictions' come from another tool, so leave out {' and '.join(given)}"
+            )
+        return self
 
 
 class Study(Config):
@@ -74,6 +91,12 @@ class Study(Config):
         arms: The arms by name.
         reference: The arm that others are compared with; null for the first.
         primary_metric: Declared beforehand; null for balanced accuracy (robust) or accuracy.
+        worthwhile: The smallest difference in it that would be worth having, for the verdict and
+            the number of seeds needed; null where none is declared.
+        classes: Only these classes, as a task of their own, such as [MEL, NV]; null for all. Images
+            of other classes are neither trained nor tested on; those of `train` count as unlabelled.
+        ensemble: Keep as best model one run ("none"), all seeds of the best arm ("seeds"), or all
+            arms and seeds ("arms").
     """
 
     title: str = "Does self-supervised pretraining help here?"
@@ -89,16 +112,19 @@ class Study(Config):
     arms: dict[str, Arm] = Field(min_length=1)
     reference: str = ""
     primary_metric: str = ""
+    worthwhile: PositiveFloat | None = None
+    classes: list[str] | None = Field(default=None, min_length=2)
+    ensemble: Literal["none", "seeds", "arms"] = "none"
 
     @field_validator("seeds", mode="before")
     @classmethod
     def _count(cls, seeds: Any) -> Any:
         return list(range(seeds)) if isinstance(seeds, int) and seeds > 0 else seeds
 
-    @field_validator("seeds", "budgets")
+    @field_validator("seeds", "budgets", "classes")
     @classmethod
-    def _distinct(cls, values: list[Any]) -> list[Any]:
-        if len(set(values)) < len(values):
+    def _distinct(cls, values: list[Any] | None) -> list[Any] | None:
+        if values and len(set(values)) < len(values):
             raise ValueError("no value may come twice")
         return values
 
@@ -135,20 +161,37 @@ class Study(Config):
             raise ValueError(f"{unknown('primary_metric', self.primary_metric, METRICS)}")
         return self
 
+    def seeds_of(self, arm: str) -> list[int]:
+        """Return the seeds that an arm runs with."""
+        chosen = self.arms[arm]
+        if chosen.predictions and "{seed}" not in chosen.predictions:
+            return self.seeds[:1]
+        return self.seeds[: chosen.seeds]
+
+    def budgets_of(self, arm: str) -> list[float]:
+        """Return the label budgets that an arm runs with."""
+        predictions = self.arms[arm].predictions
+        if predictions and "{budget}" not in predictions:
+            return [max(self.budgets)]
+        return self.budgets
+
     def pretraining(self, arm: str) -> Pretraining | None:
         """Return the resolved pretraining of an arm, or None where it has none."""
         own = self.arms[arm].pretrain
         if own is None:
             return None
         smallest = {"probe_budget": min(self.budgets)}  # no more labels than any training has
-        settings = {**self.pretrain, **own, **smallest, "precision": self.precision}
+        settings = {**self.pretrain, **own, **smallest, **self._common()}
         return configure(self.preset, settings, where=f"Pretraining of the arm '{arm}'")
 
     def training(self, arm: str) -> FineTuning:
         """Return the resolved training of an arm."""
-        settings = {**self.train, **self.arms[arm].train, "precision": self.precision}
+        settings = {**self.train, **self.arms[arm].train, **self._common()}
         where = f"Training of the arm '{arm}'"
         return from_preset(FineTuning, FINE_TUNING_PRESETS, self.preset, settings, where=where)
+
+    def _common(self) -> dict[str, Any]:
+        return {"precision": self.precision, "classes": self.classes}
 
 
 def read_study(path: Path, settings: list[str]) -> Study:

@@ -15,12 +15,12 @@ class Run:
 
     Attributes:
         id: Name of its folder: readable, and ending in a digest of all that determines it.
-        kind: "pretrain" or "train".
+        kind: "pretrain", "train", or "predictions" where another tool's stand for a training.
         arm: For a training, its arm. A pretraining belongs to all arms that ask for the same.
         seed: Its seed.
         budget: For a training, its label budget.
         needs: For a training, the pretraining that it starts from.
-        arguments: What `pretrain` or `train` is called with.
+        arguments: What `pretrain`, `train` or `external.score` is called with.
     """
 
     id: str
@@ -51,11 +51,39 @@ def make_plan(study: Study, *, data_hash: str, split_hash: str) -> list[Run]:
     runs: dict[str, Run] = {}
     for seed in study.seeds:
         for arm in study.arms:
-            pretraining = _pretraining(study, arm, seed, identity)
-            for run in (pretraining, *_trainings(study, arm, seed, pretraining, identity)):
-                if run:
+            if seed in study.seeds_of(arm):
+                for run in _runs(study, arm, seed, identity):
                     runs.setdefault(run.id, run)
     return list(runs.values())
+
+
+def _runs(study: Study, arm: str, seed: int, identity: dict[str, str]) -> list[Run]:
+    if study.arms[arm].predictions:
+        return _predictions(study, arm, seed, identity)
+    pretraining = _pretraining(study, arm, seed, identity)
+    trainings = _trainings(study, arm, seed, pretraining, identity)
+    return [pretraining, *trainings] if pretraining else trainings
+
+
+def prediction_files(study: Study, arm: str) -> dict[tuple[int, float], str]:
+    """Return the files that stand for an arm's runs, by seed and label budget."""
+    template = str(study.arms[arm].predictions)
+    return {
+        (seed, budget): template.replace("{seed}", str(seed)).replace("{budget}", f"{budget:g}")
+        for seed in study.seeds_of(arm)
+        for budget in study.budgets_of(arm)
+    }
+
+
+def _predictions(study: Study, arm: str, seed: int, identity: dict[str, str]) -> list[Run]:
+    runs = []
+    for (its_seed, budget), file in prediction_files(study, arm).items():
+        if its_seed == seed:
+            arguments = {"file": file, "classes": study.classes, "budget": budget, "seed": seed}
+            name = f"predictions-{_slug(arm)}-seed{seed}-labels{budget:g}"
+            run_id = _id(name, arguments | identity | {"content": _content(file)})
+            runs.append(Run(run_id, "predictions", arm, seed, budget, None, arguments))
+    return runs
 
 
 def _pretraining(study: Study, arm: str, seed: int, identity: dict[str, str]) -> Run | None:
