@@ -93,8 +93,8 @@ class Study(Config):
         primary_metric: Declared beforehand; null for balanced accuracy (robust) or accuracy.
         worthwhile: The smallest difference in it that would be worth having, for the verdict and
             the number of seeds needed; null where none is declared.
-        classes: Only these classes, as a task of their own, such as [MEL, NV]; null for all. Images
-            of other classes are neither trained nor tested on; those of `train` count as unlabelled.
+        classes: Only these classes, as a task of their own, such as [MEL, NV]; null for all.
+            Others' images are neither trained nor tested on; those of `train` go unlabelled.
         ensemble: Keep as best model one run ("none"), all seeds of the best arm ("seeds"), or all
             arms and seeds ("arms").
     """
