@@ -11,10 +11,6 @@ from twinlens.pretraining.config import SETTINGS
 from twinlens.study.config import Arm, Study
 
 _COMMON = ("precision", "classes", "probe_budget")  # the same for all arms
-    "precision",
-    "classes",
-    "probe_budget",
-)  # set once, at the top of the file, or not at all
 
 
 def schema() -> dict[str, Any]:
