@@ -18,6 +18,7 @@ from twinlens.reporting.svg import (
     PALETTE,
     PAPER,
     WIDE,
+    Drawing,
     Panel,
     colour,
     draw,
@@ -94,7 +95,7 @@ def lr_finder_panels(arms: Sequence[ArmRuns]) -> list[Panel]:
     ]
 
 
-def _lr_finder(arm: ArmRuns, *, width: float) -> Markup:
+def _lr_finder(arm: ArmRuns, *, width: float) -> Drawing:
     index = arm.index
 
     def paint(axes: Axes) -> None:
@@ -136,7 +137,7 @@ def schedule_panels(arms: Sequence[ArmRuns]) -> list[Panel]:
     return panels
 
 
-def _schedule(arms: Sequence[ArmRuns], column: str, title: str, *, name: str) -> Markup:
+def _schedule(arms: Sequence[ArmRuns], column: str, title: str, *, name: str) -> Drawing:
     def paint(axes: Axes) -> None:
         for run, index in ((run, arm.index) for arm in arms for run in arm.runs):
             for _, phase in _thinned(run).groupby("phase", sort=False):
@@ -196,7 +197,7 @@ def loss_legend(columns: dict[str, str]) -> list[tuple[Markup, str]]:
     return [(line_swatch(c, dashed=name == "floor"), plain(name)) for name, c in columns.items()]
 
 
-def _losses(arm: ArmRuns, columns: dict[str, str], *, width: float) -> Markup:
+def _losses(arm: ArmRuns, columns: dict[str, str], *, width: float) -> Drawing:
     def paint(axes: Axes) -> None:
         drawn: list[float] = []
         for run in arm.runs:

@@ -22,6 +22,7 @@ from twinlens.reporting.svg import (
     PALETTE,
     RULE,
     WIDE,
+    Drawing,
     Panel,
     draw,
     marker,
@@ -74,7 +75,7 @@ def map_panels(arm: ArmRuns) -> tuple[list[Panel], Legend]:
         Panel(_WHEN[when], _map(table, labels, marks, when, arm), _images_shown(run.embedding))
         for when in _WHEN
     ]
-    legend = [(swatch(index, colour), label) for label, (index, colour) in marks.items()]
+    legend: Legend = [(swatch(index, colour), label) for label, (index, colour) in marks.items()]
     return panels, legend if len(legend) > 1 else []
 
 
@@ -111,7 +112,7 @@ def _map(
     marks: dict[str, tuple[int, str]],
     when: str,
     arm: ArmRuns,
-) -> Markup:
+) -> Drawing:
     often = labels.value_counts()
 
     def paint(axes: Axes) -> None:

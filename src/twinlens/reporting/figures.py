@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.colors import is_color_like, to_hex
 from matplotlib.ticker import MaxNLocator
@@ -13,11 +12,14 @@ from twinlens.reporting.stored import StoredStudy
 from twinlens.reporting.svg import (
     BOTTOM,
     INK,
+    LETTER,
     MUTED,
     NARROW,
     PAPER,
+    RIGHT,
     RULE,
     WIDE,
+    Drawing,
     Panel,
     colour,
     draw,
@@ -71,7 +73,7 @@ def _numbers(values: object) -> list[float]:
 
 def _forest(
     study: StoredStudy, rows: list[tuple[str, float]], metric: str, limits: tuple[float, float]
-) -> Markup:
+) -> Drawing:
     lane = LABEL_PX + 24
 
     def paint(axes: Axes) -> None:
@@ -142,7 +144,7 @@ def class_panels(study: StoredStudy) -> list[Panel]:
     ]
 
 
-def _class_dots(study: StoredStudy, group: str, classes: list[str]) -> Markup:
+def _class_dots(study: StoredStudy, group: str, classes: list[str]) -> Drawing:
     lane = LABEL_PX + 11 * len(study.arms) + 7
 
     def paint(axes: Axes) -> None:
@@ -221,7 +223,7 @@ def lanes(axes: Axes, *, height: float) -> None:
 
 def lane_label(axes: Axes, top: float, text: str, indent: float = 0) -> None:
     """Write the label of a row, cut in its middle to the width of the drawing."""
-    room = int(axes.get_figure(root=True).get_size_inches()[0] * 72 / 6.4)  # type: ignore[union-attr]
+    room = int((axes.bbox.width + 2 * RIGHT) / LETTER)
     axes.annotate(
         text if len(text) <= room else f"{text[: room - _TAIL - 1]}…{text[-_TAIL:]}",
         (0, top),

@@ -3,13 +3,15 @@
 Figures are drawn in a fixed set of colours, and each of them is replaced by a CSS variable, so
 that one drawing serves the light and the dark page. Text stays text, in the page's own font.
 One unit of a drawing is one CSS pixel; drawings are no wider than a phone, and the page lays
-them side by side where there is room.
+them side by side where there is room. Each drawing remembers how it was painted, so that
+`twinlens.reporting.standalone` can paint it again, in its real colours, in a file of its own.
 """
 
 import io
 import re
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -25,6 +27,8 @@ from matplotlib.transforms import Affine2D
 INK, MUTED, RULE, PAPER = "#1b1c1e", "#6a6b6d", "#dddee0", "#fefefd"
 NARROW, WIDE = 285, 440  # three or two panels a row
 BOTTOM = 36  # ticks and name of the horizontal axis
+RIGHT = 8  # margin on the right, for the last tick's label
+LETTER = 6.4  # about the width of a letter of a label
 
 PALETTE = (  # a grey for the reference, then Okabe and Ito's colours (2008)
     "#5e5f61",
@@ -49,6 +53,8 @@ _MARKS = (
     r'(\n<use [^>]*? style="([^"]*)"/>(?:\n<use [^>]*? style="\3"/>)*\n)</g>'
 )
 _STYLE: dict[Any, Any] = {
+    "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib, so files are alike everywhere
+    "pdf.fonttype": 42,
     "svg.fonttype": "none",
     "text.parse_math": False,
     "text.color": INK,
@@ -73,11 +79,48 @@ _STYLE: dict[Any, Any] = {
 
 
 @dataclass(frozen=True)
+class Canvas:
+    """What is painted into a pair of axes, the size of it all, and margins around the frame.
+
+    All are in CSS pixels. Margins are fixed, so that the frames of panels side by side are in line.
+    """
+
+    paint: Callable[[Axes], None]
+    width: float
+    height: float
+    left: float
+    top: float
+    bottom: float
+
+    def paint_on(self, figure: Figure, x: float = 0, y: float = 0) -> None:
+        """Paint with the upper left corner at (x, y) from that of the figure."""
+        across, down = figure.bbox.size
+        frame = self.width - self.left - RIGHT, self.height - self.top - self.bottom
+        corner = (x + self.left) / across, 1 - (y + self.top + frame[1]) / down
+        axes = figure.add_axes((*corner, frame[0] / across, frame[1] / down))
+        axes.patch.set_visible(False)
+        axes.tick_params(length=3)
+        self.paint(axes)
+
+
+class Drawing(Markup):
+    """Inline SVG, and how to paint it again."""
+
+    canvas: Canvas
+
+
+class Swatch(Markup):
+    """A small drawing for tables and legends, and the same as the style of a line."""
+
+    style: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class Panel:
     """One drawing of a figure, with its heading, a legend of its own and a remark below."""
 
     title: str
-    drawing: Markup
+    drawing: Drawing
     note: str = ""
     swatch: Markup = Markup("")  # noqa: RUF009  (immutable)
     legend: Sequence[tuple[Markup, str]] = ()
@@ -93,6 +136,20 @@ def marker(index: int) -> str:
     return MARKERS[(index + index // 24) % len(MARKERS)]  # 24: where both come round together
 
 
+def sheet(width: float, height: float) -> Figure:
+    """Return an empty figure of a size in CSS pixels, which are its dots."""
+    return Figure(figsize=(width / 72, height / 72), dpi=72)
+
+
+@contextmanager
+def drawing_style(name: str) -> Iterator[None]:
+    """Draw in the style of all figures; inner references of an SVG are derived from the name."""
+    with mpl.rc_context({**_STYLE, "svg.hashsalt": name}), warnings.catch_warnings():
+        # Glyphs that the measuring font lacks are still written as text.
+        warnings.filterwarnings("ignore", message="Glyph .* missing")
+        yield
+
+
 def draw(
     paint: Callable[[Axes], None],
     *,
@@ -103,36 +160,31 @@ def draw(
     bottom: float = BOTTOM,
     name: str,
     label: str,
-) -> Markup:
+) -> Drawing:
     """Draw one pair of axes and return it as inline SVG.
 
     Args:
         paint: Draws into the axes.
         width: Natural width in CSS pixels.
         height: Natural height in CSS pixels.
-        left: Margin for the vertical axis in CSS pixels. Margins are fixed, so that the frames
-            of panels side by side are in line.
+        left: Margin for the vertical axis in CSS pixels.
         top: Margin above the frame in CSS pixels.
         bottom: Margin below it in CSS pixels.
         name: Unique on the page; the drawing's inner references are derived from it.
         label: What the drawing shows, for those who hear the page.
     """
-    frame = (left / width, bottom / height, 1 - (left + 8) / width, 1 - (top + bottom) / height)
-    buffer = io.StringIO()
-    with mpl.rc_context({**_STYLE, "svg.hashsalt": name}), warnings.catch_warnings():
-        # Glyphs that the measuring font lacks are still written as text.
-        warnings.filterwarnings("ignore", message="Glyph .* missing")
-        figure = Figure(figsize=(width / 72, height / 72))
+    canvas, buffer = Canvas(paint, width, height, left, top, bottom), io.StringIO()
+    with drawing_style(name):
+        figure = sheet(width, height)
         figure.patch.set_visible(False)
-        axes = figure.add_axes(frame)
-        axes.patch.set_visible(False)
-        axes.tick_params(length=3)
-        paint(axes)
+        canvas.paint_on(figure)
         figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return _inline(buffer.getvalue(), width, height, label)
+    drawing = Drawing(_inline(buffer.getvalue(), width, height, label))
+    drawing.canvas = canvas
+    return drawing
 
 
-def swatch(index: int, hex_colour: str = "") -> Markup:
+def swatch(index: int, hex_colour: str = "") -> Swatch:
     """Return the marker of an arm as a small drawing for tables and legends.
 
     Args:
@@ -144,28 +196,40 @@ def swatch(index: int, hex_colour: str = "") -> Markup:
     parts = [np.asarray(part) for part in path.to_polygons()]
     points = [" ".join(f"{x:.0f},{y:.0f}" for x, y in part) for part in parts]
     shapes = "".join(f'<polygon points="{part}"/>' for part in points)
-    return Markup(
+    return _swatch(
         f'<svg class="swatch" viewBox="-60 -60 120 120" aria-hidden="true" '
-        f'style="fill:{_on_page(hex_colour or colour(index))}">{shapes}</svg>'
+        f'style="fill:{_on_page(hex_colour or colour(index))}">{shapes}</svg>',
+        color=hex_colour or colour(index),
+        marker=marker(index),
     )
 
 
-def line_swatch(hex_colour: str, *, dashed: bool = False) -> Markup:
+def line_swatch(hex_colour: str, *, dashed: bool = False) -> Swatch:
     """Return a short piece of a line for a legend."""
     dashes = ' stroke-dasharray="4 3"' if dashed else ""
-    return Markup(
+    return _swatch(
         '<svg class="swatch line" viewBox="0 0 22 10" aria-hidden="true">'
         f'<line x2="22" y1="5" y2="5" stroke="{_on_page(hex_colour)}" '
-        f'stroke-width="2.2"{dashes}/></svg>'
+        f'stroke-width="2.2"{dashes}/></svg>',
+        color=hex_colour,
+        linestyle="--" if dashed else "-",
     )
 
 
-def square_swatch(hex_colour: str) -> Markup:
+def square_swatch(hex_colour: str) -> Swatch:
     """Return a filled square for a legend: of a class's own colour, or one of the page's."""
-    return Markup(
+    return _swatch(
         '<svg class="swatch" viewBox="0 0 10 10" aria-hidden="true">'
-        f'<rect width="10" height="10" rx="1" style="fill:{_on_page(hex_colour)}"/></svg>'
+        f'<rect width="10" height="10" rx="1" style="fill:{_on_page(hex_colour)}"/></svg>',
+        color=hex_colour,
+        marker="s",
     )
+
+
+def _swatch(markup: str, **style: Any) -> Swatch:
+    made = Swatch(markup)
+    made.style = style
+    return made
 
 
 def _on_page(hex_colour: str) -> str:
