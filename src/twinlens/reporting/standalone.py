@@ -116,7 +116,8 @@ def _write_head(figure: Figure, panel: Panel, x: float, y: float) -> None:
 
 def _flow(legend: Legend, width: float) -> tuple[list[tuple[float, float, Markup, str]], int]:
     """Return entries, each with its place from the legend's corner, and the number of lines."""
-    entries, x, line = [], 0.0, 0
+    entries: list[tuple[float, float, Markup, str]] = []
+    x, line = 0.0, 0
     for mark, name in legend:
         room = 3 * LETTER + 8 + LETTER * len(name)
         if x and x + room > width:
