@@ -67,11 +67,3 @@ def test_every_key_is_described():
         assert names - {"precision", "classes", "probe_budget"} <= set(
             found["properties"][key]["properties"]
         )
-
-
-@pytest.mark.parametrize("file", sorted(STUDIES.glob("*.yaml")), ids=lambda file: file.stem)
-def test_every_study_is_read_and_headed_by_its_command(file):
-    study = read_study(file, [])
-    assert all(study.seeds_of(arm) for arm in study.arms)
-    head = file.read_text(encoding="utf-8").partition("title:")[0]
-    assert "twinlens" in head, "no command"
