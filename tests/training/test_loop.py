@@ -9,7 +9,7 @@ from twinlens.errors import UserError
 from twinlens.training import loop
 from twinlens.training.checkpoint import load_checkpoint, save_checkpoint
 from twinlens.training.device import make_fabric
-from twinlens.training.loop import CHECKPOINT, Phase, adamw, choose_lr, train
+from twinlens.training.loop import CHECKPOINT, Phase, Stopped, adamw, choose_lr, must_stop, train
 from twinlens.training.one_cycle import constant, one_cycle
 
 
@@ -85,6 +85,23 @@ def test_killed_between_checkpoints_it_repeats_the_steps_since_the_last(tmp_path
         _run(tmp_path / "killed", kill=(None, None, 6), every_s=1e9)
     resumed, history = _run(tmp_path / "killed", every_s=1e9)
     assert len(history) == 16
+    for name, tensor in whole.state_dict().items():
+        assert torch.equal(tensor, resumed.state_dict()[name])
+
+
+@pytest.mark.parametrize("asked", [0, 6, 7, 15])
+def test_asked_to_stop_it_writes_a_checkpoint_and_goes_on_from_there(tmp_path, asked):
+    whole, expected = _run(tmp_path / "whole")
+    steps = iter(range(16))
+    token = must_stop.set(lambda: next(steps) == asked)
+    try:
+        with pytest.raises(Stopped):
+            _run(tmp_path / "stopped", every_s=1e9)
+    finally:
+        must_stop.reset(token)
+    assert len(load_checkpoint(tmp_path / "stopped" / CHECKPOINT)["history"]) == asked + 1
+    resumed, history = _run(tmp_path / "stopped", every_s=1e9)
+    assert history["loss"].equals(expected["loss"])
     for name, tensor in whole.state_dict().items():
         assert torch.equal(tensor, resumed.state_dict()[name])
 

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -32,6 +33,13 @@ Loss = Callable[[nn.Module, int], tuple[Tensor, dict[str, Tensor]]]
 
 TakeStep = Callable[[int, float, float], tuple[float, dict[str, float]]]
 """Function of (step, lr, momentum) that trains on one batch: its loss, and the loss's terms."""
+
+must_stop: ContextVar[Callable[[], bool]] = ContextVar("must_stop", default=lambda: False)
+"""Asked after each step whether the training is to stop there; see `Stopped`."""
+
+
+class Stopped(Exception):  # noqa: N818, it is no error
+    """A training stopped because it was asked to. Its checkpoint is there: it can go on."""
 
 
 @dataclass(frozen=True)
@@ -104,12 +112,15 @@ def train(
 
     Raises:
         UserError: The loss or a weight is no longer a finite number.
+        Stopped: `must_stop` asked for it.
     """
     path = folder / CHECKPOINT
     state: dict[str, Any] = load_checkpoint(path) or {"done": [], "phase": None, "history": []}
     if "module" in state:
         module.load_state_dict(state["module"])
     module.to(fabric.device)
+    for done, row in enumerate(state["history"], start=1):
+        fabric.log_dict(row, done)  # loggers begin anew where a run goes on
     with torch.random.fork_rng():
         for phase in phases:
             if phase.name not in state["done"]:
@@ -145,22 +156,30 @@ def _train_phase(
             row = {"phase": phase.name, "step": step, "lr": lr, "momentum": momentum, "loss": loss}
             seconds = time.monotonic() - began
             state["history"].append(row | terms | {"seconds": seconds})
+            fabric.log_dict(state["history"][-1], len(state["history"]))
             show(step + 1, ", ".join(f"{n} {v:.4g}" for n, v in {"loss": loss, **terms}.items()))
             if phase.watch(step + 1):
                 break
-            if time.monotonic() - saved >= CHECKPOINT_EVERY_S:
+            stop = must_stop.get()()
+            if stop or time.monotonic() - saved >= CHECKPOINT_EVERY_S:
                 state |= {"step": step + 1, "optimizer": phase.optimizer.state_dict()}
                 _save(fabric, path, state)
                 saved = time.monotonic()
+            if stop:
+                raise Stopped
+    _check_finite(module, phase)
+    state["done"].append(phase.name)
+    state |= {"phase": None, "step": 0, "optimizer": {}}
+    _save(fabric, path, state)
+
+
+def _check_finite(module: nn.Module, phase: Phase) -> None:
     broken = [name for name, tensor in module.state_dict().items() if not tensor.isfinite().all()]
     if broken:
         raise UserError(
             f"After phase '{phase.name}' the weights are no longer finite ({broken[0]}): "
             "try a lower learning rate, or precision fp32."
         )
-    state["done"].append(phase.name)
-    state |= {"phase": None, "step": 0, "optimizer": {}}
-    _save(fabric, path, state)
 
 
 def _save(fabric: Fabric, path: Path, state: dict[str, Any]) -> None:
