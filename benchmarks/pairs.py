@@ -1,0 +1,86 @@
+r"""Pairs of arms of a finished study, each with its own reference, as a table and a JSON file.
+
+A study's report compares every arm with one reference. Where arms were also probed, the fair
+reference of a probed arm is the probed one:
+
+    python benchmarks/pairs.py runs/derm-pretraining derm-pretraining \
+        "random + Barlow Twins" random \
+        "random + Barlow Twins, probed" "random, probed"
+
+Names two arms a pair, writes results/NAME.json with scores, differences, study file and machine,
+and prints both as Markdown. Reads stored metrics alone; descriptive, so without p values.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from twinlens.config import read_yaml
+from twinlens.evaluation.metrics import METRICS
+from twinlens.evaluation.statistics import paired_difference, summary
+from twinlens.files import read_json, write_json
+from twinlens.study.store import is_finished, read_metrics, read_plan
+
+SHOWN = ("balanced_accuracy", "macro_f1", "accuracy")
+HERE = Path(__file__).parent
+
+
+def main() -> None:
+    study, name, *arms = sys.argv[1:]
+    folder = Path(study)
+    scores: dict[tuple[str, str], dict[int, dict[str, float]]] = {}
+    for run in read_plan(folder):
+        if run.kind == "train" and is_finished(folder, run):
+            test = read_metrics(folder, run)["test"]
+            key = (str(run.arm), f"{run.budget:g}")
+            scores.setdefault(key, {})[run.seed] = {m: test[m] for m in METRICS}
+    rows = {
+        f"{arm} | {budget}": {m: summary([s[m] for s in by_seed.values()]) for m in METRICS}
+        for (arm, budget), by_seed in scores.items()
+    }
+    budgets = list(dict.fromkeys(budget for _, budget in scores))
+    differences = {
+        f"{ours} − {theirs} | {budget}": _difference(scores[ours, budget], scores[theirs, budget])
+        for ours, theirs in zip(arms[::2], arms[1::2], strict=True)
+        for budget in budgets
+        if (ours, budget) in scores and (theirs, budget) in scores
+    }
+    found = {
+        "command": f"twinlens compare study.yaml --out {folder}",
+        "study": read_yaml(folder / "study.yaml"),
+        "environment": read_json(folder / "environment.json"),
+        "arms": rows,
+        "differences": differences,
+    }
+    write_json(HERE / "results" / f"{name}.json", found)
+    print("| arm | labels | seeds | " + " | ".join(SHOWN) + " |\n" + "|---" * 6 + "|")
+    for key, row in rows.items():
+        print(
+            f"| {key} | {row[SHOWN[0]]['n']} | " + " | ".join(_mean(row[m]) for m in SHOWN) + " |"
+        )
+    for key, row in differences.items():
+        shown = " | ".join(_change(row[m]) for m in SHOWN)
+        print(f"| {key} | {row[SHOWN[0]]['n']} | {shown} |")
+
+
+def _difference(
+    ours: dict[int, dict[str, float]], theirs: dict[int, dict[str, float]]
+) -> dict[str, Any]:
+    seeds = [seed for seed in ours if seed in theirs]
+    return {
+        m: paired_difference([ours[s][m] for s in seeds], [theirs[s][m] for s in seeds])
+        for m in METRICS
+    }
+
+
+def _mean(found: dict[str, Any]) -> str:
+    return f"{found['mean']:.3f}" + (f" ± {found['sd']:.3f}" if found["sd"] is not None else "")
+
+
+def _change(found: dict[str, Any]) -> str:
+    low, high = found["interval"] or (None, None)
+    return f"{found['mean']:+.3f}" + (f" [{low:+.3f}, {high:+.3f}]" if found["interval"] else "")
+
+
+if __name__ == "__main__":
+    main()
