@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from twinlens.data import batches
-from twinlens.data.batches import Batches, epoch_order, reader
+from twinlens.data.batches import Batches, balanced_order, epoch_order, reader, view_keys
 from twinlens.errors import UserError
 
 PACK = np.random.default_rng(0).integers(0, 256, (50, 6, 6, 3), dtype=np.uint8)
@@ -37,6 +37,47 @@ def test_a_batch_depends_on_its_step_alone():
     resumed = Batches(ROWS, batch_size=8, seed=3).rows(17)
     assert np.array_equal(forwards, backwards)
     assert np.array_equal(resumed, forwards[17])
+
+
+LABELS = np.array([0] * 33 + [2] * 6 + [5])
+
+
+def test_balanced_epochs_show_classes_equally_and_images_of_a_class_too():
+    epochs = [balanced_order(ROWS, LABELS, 3, epoch) for epoch in range(33)]
+    class_of = dict(zip(ROWS, LABELS, strict=True))
+    for order in epochs:
+        assert len(order) == len(ROWS)
+        counts = np.unique([class_of[row] for row in order], return_counts=True)[1]
+        assert sorted(counts) == [13, 13, 14]
+    times = np.bincount(np.concatenate(epochs))[5:]  # 33 x 40 / 3 = 440 images of each class
+    assert set(times[:33]) == {440 // 33, 440 // 33 + 1}
+    assert set(times[33:39]) == {440 // 6, 440 // 6 + 1}
+    assert times[39] == 440
+
+
+def test_balanced_batches_are_mixed_and_their_order_changes():
+    made = Batches(ROWS, batch_size=10, seed=3, labels=LABELS)
+    of_rare = [(made.rows(step) == 44).sum() for step in range(4000)]
+    assert np.mean(of_rare) == pytest.approx(10 / 3, abs=0.05)
+    assert np.bincount(of_rare, minlength=9)[1:7].min() > 50  # drawn, not dealt
+    assert not np.array_equal(
+        balanced_order(ROWS, LABELS, 3, 0), balanced_order(ROWS, LABELS, 4, 0)
+    )
+
+
+def test_balanced_batches_have_as_many_steps_and_depend_on_their_step_alone():
+    made = Batches(ROWS, batch_size=12, seed=3, labels=LABELS)
+    assert made.steps_per_epoch == Batches(ROWS, batch_size=12, seed=3).steps_per_epoch
+    forwards = [made.rows(step) for step in range(10)]
+    resumed = Batches(ROWS, batch_size=12, seed=3, labels=LABELS)
+    for step in (7, 2, 9):
+        assert np.array_equal(resumed.rows(step), forwards[step])
+
+
+def test_an_image_that_comes_again_in_a_batch_has_another_key():
+    assert np.array_equal(view_keys(np.array([3, 1, 4]), 50), [3, 1, 4])
+    keys = view_keys(np.array([3, 7, 3, 3, 7]), 50)
+    assert np.array_equal(keys, [3, 7, 53, 103, 57])
 
 
 def test_a_batch_that_cannot_be_filled_is_refused_with_one_that_can():

@@ -19,9 +19,11 @@ from twinlens.evaluation.predict import embed
 from twinlens.evaluation.probe import linear_probe
 from twinlens.files import read_json
 from twinlens.finetuning import fit as module
+from twinlens.finetuning.config import FineTuning
 from twinlens.finetuning.train import train
 from twinlens.models.bundle import load_bundle
 from twinlens.models.encoders import build_encoder
+from twinlens.models.heads import mlp_classifier
 from twinlens.pretraining.train import pretrain
 from twinlens.seeds import derive
 from twinlens.splitting.budget import budget
@@ -207,6 +209,10 @@ def test_the_papers_presets_run(phantoms, tmp_path, preset):
         ({"settings": {"tuning": "half"}}, "'tuning' is wrong.*'probe', 'fine_tune' or 'full'"),
         ({"settings": {"views": "strange"}}, "Unknown recipe of views 'strange'.*robust"),
         ({"settings": {"batch_size": 512}}, "batch size 512 is larger than"),
+        (
+            {"settings": {"tuning": "probe", "head": "mlp"}},
+            "a probe is a logistic.*'head' to linear",
+        ),
         ({"preset": "best"}, "Unknown preset 'best'.*paper"),
     ],
 )
@@ -239,3 +245,60 @@ def test_what_was_trained_on_another_split_of_the_same_images_is_refused(tmp_pat
     )
     with pytest.raises(UserError, match="another split"):
         train(data, tmp_path / "q", pretrained=first, split="other", device="cpu")
+
+
+@pytest.fixture(scope="module")
+def with_mlp(phantoms, tmp_path_factory):
+    settings = {"head": "mlp", "class_balance": "sampler", "tuning": "full", "epochs": 1}
+    return _train(phantoms, tmp_path_factory.mktemp("mlp") / "run", settings=settings)
+
+
+def test_an_mlp_is_trained_kept_and_evaluated_again(with_mlp, phantoms):
+    head = load_bundle(with_mlp / "model").head
+    initial = mlp_classifier(512, 8, 3)
+    assert [type(layer) for layer in head] == [type(layer) for layer in initial]
+    assert not torch.equal(head[0].weight, initial[0].weight)
+    stored = read_json(with_mlp / "metrics.json")["test"]
+    assert evaluate(with_mlp / "model", phantoms, device="cpu") == stored
+
+
+def test_a_balanced_sampler_changes_neither_steps_nor_what_resuming_gives(
+    phantoms, tmp_path, monkeypatch, with_mlp
+):
+    settings = {"head": "mlp", "class_balance": "sampler", "tuning": "full", "epochs": 1}
+    split = open_split(open_dataset(phantoms))
+    assert len(pd.read_parquet(with_mlp / "history.parquet")) == len(split.rows["train"]) // 16
+    monkeypatch.setattr(loop, "CHECKPOINT_EVERY_S", 0.0)
+    steps, view = 0, module.view
+
+    def kill_at_the_second(*arguments, **options):
+        nonlocal steps
+        steps += 1
+        if steps == 2:
+            raise KeyboardInterrupt
+        return view(*arguments, **options)
+
+    with monkeypatch.context() as killing:
+        killing.setattr(module, "view", kill_at_the_second)
+        with pytest.raises(KeyboardInterrupt):
+            _train(phantoms, tmp_path / "run", settings=settings)
+    _train(phantoms, tmp_path / "run", settings=settings, resume=True)
+    whole, resumed = (
+        load_file(run / "model" / "model.safetensors") for run in (with_mlp, tmp_path / "run")
+    )
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+def test_an_image_that_a_balanced_batch_repeats_is_seen_in_other_views(phantoms, monkeypatch):
+    data = open_dataset(phantoms)
+    rare = open_split(data).rows["train"][:16]
+    rare = rare[np.concatenate([[0], np.flatnonzero(data.labels[rare] != data.labels[rare[0]])])]
+    seen = []
+    monkeypatch.setattr(module, "view", lambda images, keys, **_: seen.append(keys) or images)
+    encoder = build_encoder("resnet18", 3)
+    config = FineTuning(class_balance="sampler", batch_size=len(rare))
+    loss = module._loss(encoder, reader(data.images, rare), rare, data.labels, None, config, 0)
+    for step in range(5):
+        loss(module.Classifier(encoder, mlp_classifier(512, 8, 0)), step)
+        assert len(set(seen[-1])) == len(rare)
+    assert max(map(max, seen)) >= len(data.labels)  # an image came twice

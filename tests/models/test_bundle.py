@@ -7,7 +7,7 @@ from pydantic_core import PydanticSerializationError
 from twinlens.errors import UserError
 from twinlens.models.bundle import load_bundle, save_bundle
 from twinlens.models.encoders import build_encoder
-from twinlens.models.heads import classifier
+from twinlens.models.heads import classifier, mlp_classifier
 from twinlens.models.weights import read_tensors, save_tensors
 
 INFO = {
@@ -51,6 +51,7 @@ def test_a_bundle_keeps_what_was_passed_in(folder):
     own = {
         "format": 1,
         "encoder": "tiny",
+        "head": "linear",
         "normalisation": {"mean": [0.0] * 3, "std": [1.0] * 3},
     }
     assert load_bundle(folder).info == INFO | own
@@ -58,6 +59,23 @@ def test_a_bundle_keeps_what_was_passed_in(folder):
     assert {"encoder.conv1.weight", "head.bias"} <= read_tensors(
         folder / "model.safetensors"
     ).keys()
+
+
+def test_a_bundle_knows_its_head(model, tmp_path):
+    encoder, head = model[0], mlp_classifier(4, 2, seed=1)
+    save_bundle(tmp_path / "model", encoder, head, INFO | {"head": "mlp"})
+    features = torch.rand(3, 4)
+    assert torch.equal(load_bundle(tmp_path / "model").head(features), head(features))
+    edit(tmp_path / "model", head="tree")
+    with pytest.raises(UserError, match=r"Unknown head 'tree'\. Valid: linear, mlp"):
+        load_bundle(tmp_path / "model")
+
+
+def test_a_bundle_from_before_there_were_several_heads_is_read(model, folder):
+    info = json.loads((folder / "bundle.json").read_text())
+    del info["head"]
+    (folder / "bundle.json").write_text(json.dumps(info))
+    assert torch.equal(load_bundle(folder).head.weight, model[1].weight)
 
 
 def test_saving_again_replaces_a_bundle_but_nothing_else(model, folder):

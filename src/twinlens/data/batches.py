@@ -1,8 +1,10 @@
 """Which images make up a step's batch, and reading them."""
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
+import pandas as pd
 import torch
 
 from twinlens.errors import UserError
@@ -24,6 +26,46 @@ def epoch_order(rows: Rows, seed: int, epoch: int) -> Rows:
     return generator(seed, "epoch", epoch).permutation(rows)
 
 
+def balanced_order(rows: Rows, labels: Rows, seed: int, epoch: int) -> Rows:
+    """Return as many rows as there are, in an order for an epoch that shows all classes equally.
+
+    Classes take turns, through all epochs: of a frequent class an epoch shows some images, of a
+    rare one each of them several times. An image comes again when all of its class have come.
+
+    Args:
+        rows: Row numbers to visit.
+        labels: Class number of each of them.
+        seed: Seed of the order.
+        epoch: Which epoch.
+    """
+    classes = np.unique(labels)
+    turns = np.arange(epoch * len(rows), (epoch + 1) * len(rows))
+    order = np.empty_like(rows)
+    for place, number in enumerate(classes):
+        mine = turns % len(classes) == place
+        members = rows[labels == number]
+        rounds, positions = np.divmod(turns[mine] // len(classes), len(members))
+        orders = {
+            r: generator(seed, "class", int(number), int(r)).permutation(members)
+            for r in np.unique(rounds)
+        }
+        order[mine] = [orders[r][p] for r, p in zip(rounds, positions, strict=True)]
+    return epoch_order(order, seed, epoch)
+
+
+def view_keys(batch: Rows, images: int) -> Rows:
+    """Return a number for each place in a batch, another one where an image comes again.
+
+    It is the row where the image comes first, so that a batch without repetition has its own rows.
+
+    Args:
+        batch: Row numbers, some perhaps several times.
+        images: Number of images in the data set.
+    """
+    rows = pd.Series(batch)
+    return batch + images * rows.groupby(rows).cumcount().to_numpy()
+
+
 class Batches:
     """Shuffled batches as a function of the training step, so that resuming needs no state.
 
@@ -33,13 +75,17 @@ class Batches:
         steps_per_epoch: Number of batches in an epoch.
     """
 
-    def __init__(self, rows: Rows, *, batch_size: int, seed: int) -> None:
+    def __init__(
+        self, rows: Rows, *, batch_size: int, seed: int, labels: Rows | None = None
+    ) -> None:
         """Prepare batches.
 
         Args:
             rows: Row numbers to visit.
             batch_size: Images a batch.
             seed: Seed of the order.
+            labels: Class number of each row, for batches in which classes are equally likely; see
+                `balanced_order`. None: every image comes once an epoch.
 
         Raises:
             UserError: There are no images, or not enough for one batch.
@@ -54,8 +100,11 @@ class Batches:
             )
         self.steps_per_epoch = len(rows) // batch_size
         self._batch_size = batch_size
-        self._all_rows = rows
-        self._seed = seed
+        self._order_of = (
+            partial(epoch_order, rows, seed)
+            if labels is None
+            else partial(balanced_order, rows, labels, seed)
+        )
         self._epoch = -1
         self._order = rows
 
@@ -63,7 +112,7 @@ class Batches:
         """Return the row numbers of a step's batch; steps count on through the epochs."""
         epoch, position = divmod(step, self.steps_per_epoch)
         if epoch != self._epoch:
-            self._order = epoch_order(self._all_rows, self._seed, epoch)
+            self._order = self._order_of(epoch)
             self._epoch = epoch
         return self._order[position * self._batch_size : (position + 1) * self._batch_size]
 

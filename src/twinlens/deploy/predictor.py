@@ -10,11 +10,10 @@ import torch
 from twinlens.data.decode import ImageError, decode, square
 from twinlens.data.locate import image_files
 from twinlens.errors import UserError
-from twinlens.evaluation.predict import predict as predict_rows
-from twinlens.models.bundle import load_bundle
+from twinlens.evaluation.predict import predict_members
+from twinlens.models.ensemble import read_members
 from twinlens.training.device import make_fabric
 from twinlens.types import Images, PackedImages, Rows
-from twinlens.views.recipes import ViewRecipe
 
 BATCH_SIZE = 64
 
@@ -25,7 +24,7 @@ def predict(
     """Predict the class of image files, with the model's own test-time augmentation.
 
     Args:
-        model: Folder of a model bundle.
+        model: Folder of a model bundle, or of an ensemble of bundles.
         images: An image file, a folder of them, or several of either.
         device: "auto", "cpu", "cuda" or "mps".
 
@@ -37,30 +36,19 @@ def predict(
         UserError: There is no image, a path does not exist, or the bundle cannot be used.
     """
     paths = _files([images] if isinstance(images, Path | str) else images)
-    bundle = load_bundle(Path(model))
-    classes, tta, size = bundle.info["classes"], bundle.info["tta"], bundle.info["size"]
-    fabric = make_fabric(bundle.info["precision"], device)
-    encoder, head = bundle.encoder.to(fabric.device), bundle.head.to(fabric.device)
+    members = read_members(Path(model))
+    first, *_ = members.values()
+    fabric = make_fabric(first.precision, device)
     errors: dict[int, str] = {}
 
     def read(rows: Rows) -> Images:
-        pixels = np.stack([_read(paths[row], size, int(row), errors) for row in rows])
+        pixels = np.stack([_read(paths[row], first.size, int(row), errors) for row in rows])
         batch = torch.from_numpy(pixels).permute(0, 3, 1, 2)
         return batch.to(fabric.device).float().div_(255)
 
-    probabilities = predict_rows(
-        encoder,
-        head,
-        read,
-        np.arange(len(paths)),
-        size=size,
-        recipe=ViewRecipe.model_validate(tta["recipe"]),
-        views=tta["views"],
-        clean=tta["clean"],
-        seed=tta["seed"],
-        batch_size=BATCH_SIZE,
-        autocast=fabric.autocast,
-    )
+    rows = np.arange(len(paths))
+    probabilities = predict_members(members, read, rows, batch_size=BATCH_SIZE, fabric=fabric)
+    classes = first.classes
     table = pd.DataFrame({"file": [str(path) for path in paths]})
     table["predicted"] = [classes[i] for i in probabilities.argmax(axis=1)]
     table = table.join(pd.DataFrame(probabilities, columns=[f"p_{name}" for name in classes]))

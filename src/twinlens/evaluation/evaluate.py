@@ -9,19 +9,24 @@ from torch import nn
 
 from twinlens.console import say
 from twinlens.data.batches import reader
-from twinlens.data.dataset import Dataset, open_dataset
+from twinlens.data.dataset import Dataset
 from twinlens.data.leakage import refuse_other_split, transductive
-from twinlens.data.splits import open_split
+from twinlens.data.selection import open_task
+from twinlens.data.splits import Split
 from twinlens.data.table import SPLITS
 from twinlens.errors import UserError, unknown
 from twinlens.evaluation.metrics import metrics
-from twinlens.evaluation.predict import predict, predictions_table
+from twinlens.evaluation.predict import (
+    predict_as_stored,
+    predict_members,
+    predictions_table,
+)
 from twinlens.files import building, replacing, write_json
-from twinlens.models.bundle import load_bundle
+from twinlens.models.bundle import BundleInfo
 from twinlens.models.encoders import Encoder
+from twinlens.models.ensemble import read_members
 from twinlens.training.device import environment, make_fabric
 from twinlens.types import Rows
-from twinlens.views.recipes import ViewRecipe
 
 BATCH_SIZE = 256
 
@@ -50,18 +55,15 @@ def score(
     Returns:
         Metrics (see `metrics`) and the table of predictions (see `predictions_table`).
     """
-    probabilities = predict(
+    probabilities = predict_as_stored(
         encoder,
         head,
         reader(data.images, rows, fabric.device),
         rows,
+        tta=tta,
         size=data.size,
-        recipe=ViewRecipe.model_validate(tta["recipe"]),
-        views=tta["views"],
-        clean=tta["clean"],
-        seed=tta["seed"],
         batch_size=BATCH_SIZE,
-        autocast=fabric.autocast,
+        fabric=fabric,
     )
     found = metrics(data.labels[rows], probabilities, data.classes)
     return found, predictions_table(data, rows, part, probabilities)
@@ -77,10 +79,10 @@ def evaluate(
     device: str = "auto",
     overwrite: bool = False,
 ) -> dict[str, Any]:
-    """Evaluate a model bundle on a part of a data set.
+    """Evaluate a model on a part of a data set.
 
     Args:
-        model: Folder of the bundle.
+        model: Folder of a bundle, or of an ensemble of bundles.
         dataset: Folder of the data set; its classes must be the model's.
         split: The part, such as ``test``; ``NAME:test`` where there are several splits.
         tta: Number of views to average; None for the model's own.
@@ -94,24 +96,22 @@ def evaluate(
     Raises:
         UserError: Model and data do not fit, or there is no such part.
     """
-    bundle, data = load_bundle(Path(model)), open_dataset(dataset)
-    _check_fit(bundle.info, data)
     if tta is not None and tta < 1:
         raise UserError(f"--tta {tta} must be 1 or more: 1 is the image alone.")
     name, _, part = split.rpartition(":")
     if part not in SPLITS:
         raise unknown("part of a split", part, SPLITS)
-    chosen = open_split(data, name or None)
-    refuse_other_split(data, chosen, bundle.info["provenance"], what=str(model))
-    if notice := transductive(bundle.info["provenance"]):
-        say(notice)
+    members, data, chosen = _open(model, dataset, name or None)
     rows = chosen.rows[part]
     if not len(rows):
         raise UserError(f"The part '{part}' of the split of {dataset} is empty.")
-    fabric = make_fabric(bundle.info["precision"], device)
-    views = bundle.info["tta"] | ({"views": tta} if tta else {})
-    encoder, head = bundle.encoder.to(fabric.device), bundle.head.to(fabric.device)
-    found, table = score(encoder, head, data, rows, part, tta=views, fabric=fabric)
+    if tta:
+        members = {path: _with_views(info, tta) for path, info in members.items()}
+    fabric = make_fabric(next(iter(members.values())).precision, device)
+    read = reader(data.images, rows, fabric.device)
+    probabilities = predict_members(members, read, rows, batch_size=BATCH_SIZE, fabric=fabric)
+    found = metrics(data.labels[rows], probabilities, data.classes)
+    table = predictions_table(data, rows, part, probabilities)
     if out is not None:
         with building(Path(out), marker="evaluation.json", overwrite=overwrite) as folder:
             write_json(folder / "metrics.json", {part: found})
@@ -120,21 +120,41 @@ def evaluate(
             about = {
                 "model": str(model),
                 "data": {"path": str(dataset), "hash": data.hash},
-                "tta": views,
+                "tta": [info.tta for info in members.values()],
                 "environment": environment(fabric),
             }
             write_json(folder / "evaluation.json", about)
     return found
 
 
-def _check_fit(info: dict[str, Any], data: Dataset) -> None:
-    if info["classes"] != data.classes:
+def _open(
+    model: Path | str, dataset: Path | str, split: str | None
+) -> tuple[dict[Path, BundleInfo], Dataset, Split]:
+    """Open a model's bundles and what they are to be evaluated on, and check that they fit."""
+    members = read_members(Path(model))
+    task = next(iter(members.values())).provenance.get("classes")
+    data, chosen = open_task(dataset, split, task)
+    for info in members.values():
+        _check_fit(info, data)
+        refuse_other_split(data, chosen, info.provenance, what=str(model))
+    notices = (transductive(info.provenance) for info in members.values())
+    if notice := next(filter(None, notices), None):
+        say(notice)
+    return members, data, chosen
+
+
+def _with_views(info: BundleInfo, views: int) -> BundleInfo:
+    return info.model_copy(update={"tta": info.tta | {"views": views}})
+
+
+def _check_fit(info: BundleInfo, data: Dataset) -> None:
+    if info.classes != data.classes:
         raise UserError(
-            f"The model knows the classes {', '.join(info['classes'])}, but {data.path} has "
+            f"The model knows the classes {', '.join(info.classes)}, but {data.path} has "
             f"{', '.join(data.classes)}: evaluate it on data with the same classes."
         )
-    if info["size"] != data.size:
+    if info.size != data.size:
         raise UserError(
-            f"The model was trained at {info['size']} px, but {data.path} holds {data.size} px: "
-            f"import the images again with --size {info['size']}."
+            f"The model was trained at {info.size} px, but {data.path} holds {data.size} px: "
+            f"import the images again with --size {info.size}."
         )

@@ -1,8 +1,10 @@
 """Probabilities of images, averaged over views (test-time augmentation), and features."""
 
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +18,7 @@ from twinlens.console import progress
 from twinlens.data.batches import Reader, reader
 from twinlens.data.dataset import Dataset
 from twinlens.errors import UserError
+from twinlens.models.bundle import BundleInfo, load_bundle
 from twinlens.models.encoders import Encoder
 from twinlens.types import Features, Images, Rows
 from twinlens.views.recipes import ViewRecipe, normalise, plain, view
@@ -82,6 +85,70 @@ def predict(
 
     with eval_mode(encoder, head):
         return _in_batches(probabilities, read, rows, batch_size, "Predicting")
+
+
+def predict_as_stored(
+    encoder: Encoder,
+    head: nn.Module,
+    read: Reader,
+    rows: Rows,
+    *,
+    tta: Mapping[str, Any],
+    size: int,
+    batch_size: int,
+    fabric: Fabric,
+) -> Probabilities:
+    """Predict with the test-time views that a bundle's `tta` names; the rest as for `predict`."""
+    return predict(
+        encoder,
+        head,
+        read,
+        rows,
+        size=size,
+        recipe=ViewRecipe.model_validate(tta["recipe"]),
+        views=tta["views"],
+        clean=tta["clean"],
+        seed=tta["seed"],
+        batch_size=batch_size,
+        autocast=fabric.autocast,
+    )
+
+
+def predict_members(
+    members: Mapping[Path, BundleInfo],
+    read: Reader,
+    rows: Rows,
+    *,
+    batch_size: int,
+    fabric: Fabric,
+) -> Probabilities:
+    """Average the probabilities of a model's bundles, each with its own test-time views.
+
+    Bundles are loaded one after another, so that memory holds one at a time.
+
+    Args:
+        members: See `twinlens.models.ensemble.read_members`.
+        read: As for `predict`.
+        rows: Images to predict.
+        batch_size: Images at a time.
+        fabric: The engine.
+    """
+    each = []
+    for folder, info in members.items():
+        bundle = load_bundle(folder)
+        probabilities = predict_as_stored(
+            bundle.encoder.to(fabric.device),
+            bundle.head.to(fabric.device),
+            read,
+            rows,
+            tta=info.tta,
+            size=info.size,
+            batch_size=batch_size,
+            fabric=fabric,
+        )
+        each.append(probabilities)
+    mean: Probabilities = np.mean(each, axis=0)
+    return mean
 
 
 def embed(

@@ -2,7 +2,14 @@
 
 from typing import Any, Literal
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import (
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
 
 from twinlens.config import Config
 from twinlens.training.device import Precision
@@ -14,6 +21,7 @@ class FineTuning(Config):
     Attributes:
         tuning: "fine_tune": head first, then everything; "full": everything from the start;
             "probe": a logistic regression on the features of the frozen encoder.
+        head: "linear", or "mlp": fully connected layers of 4096, 1000, 512 and the classes.
         epochs: Epochs of one-cycle training.
         batch_size: Images a step; a last partial batch is dropped.
         views: A name in `views.recipes.RECIPES`, for training and for test-time augmentation.
@@ -28,13 +36,16 @@ class FineTuning(Config):
         tta: Number of views that test-time augmentation averages; 1 for none.
         tta_clean: Whether the first of them is the image itself.
         class_balance: "none": every image counts alike; "loss": classes are weighted by the inverse
-            of their frequency.
+            of their frequency; "sampler": batches in which classes are equally likely, images of
+            rare ones several times, in other views. For a probe see `probe_balanced`.
         probe_c: Inverse strength of the logistic regression's L2 penalty.
         probe_balanced: Whether the probe weights classes by the inverse of their frequency.
         precision: "fp32", "bf16" or "auto" (bf16 where the processor has it).
+        classes: A task of these classes alone, see `data.selection`; null for all.
     """
 
     tuning: Literal["probe", "fine_tune", "full"] = "fine_tune"
+    head: Literal["linear", "mlp"] = "linear"
     epochs: PositiveInt = 40
     batch_size: int = Field(64, ge=2)
     views: str = "robust"
@@ -48,10 +59,20 @@ class FineTuning(Config):
     normalise: bool = True
     tta: PositiveInt = 3
     tta_clean: bool = True
-    class_balance: Literal["none", "loss"] = "none"
+    class_balance: Literal["none", "loss", "sampler"] = "none"
     probe_c: PositiveFloat = 0.1
     probe_balanced: bool = True
     precision: Precision = "auto"
+    classes: list[str] | None = None
+
+    @model_validator(mode="after")
+    def _probe_is_linear(self) -> "FineTuning":
+        if self.tuning == "probe" and self.head != "linear":
+            raise ValueError(
+                "a probe is a logistic regression, so set 'head' to linear, or 'tuning' to "
+                "fine_tune or full"
+            )
+        return self
 
 
 _PAPER: dict[str, Any] = {

@@ -12,13 +12,13 @@ from jaxtyping import Float
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from twinlens.data.batches import Batches, Reader, reader
+from twinlens.data.batches import Batches, Reader, reader, view_keys
 from twinlens.data.dataset import Dataset
 from twinlens.evaluation.predict import embed_rows
 from twinlens.evaluation.probe import linear_probe
 from twinlens.finetuning.config import FineTuning
 from twinlens.models.encoders import Encoder
-from twinlens.models.heads import classifier
+from twinlens.models.heads import HEADS
 from twinlens.seeds import derive
 from twinlens.training.loop import Loss, Phase, adamw, choose_lr, train
 from twinlens.training.one_cycle import constant, one_cycle
@@ -29,7 +29,7 @@ from twinlens.views.recipes import named_recipe, normalise, view
 class Classifier(nn.Module):
     """Encoder and head, from normalised images to logits."""
 
-    def __init__(self, encoder: Encoder, head: nn.Linear) -> None:
+    def __init__(self, encoder: Encoder, head: nn.Module) -> None:
         super().__init__()
         self.encoder = encoder
         self.head = head
@@ -48,7 +48,7 @@ def fit(
     fabric: Fabric,
     folder: Path,
     seed: int,
-) -> tuple[nn.Linear, pd.DataFrame]:
+) -> tuple[nn.Module, pd.DataFrame]:
     """Train an encoder, in place, and a head for it.
 
     Args:
@@ -65,7 +65,7 @@ def fit(
     """
     if config.tuning == "probe":
         return _probe(encoder, data, rows, config, fabric), pd.DataFrame()
-    head = classifier(encoder.feature_dim, len(data.classes), seed)
+    head = HEADS[config.head](encoder.feature_dim, len(data.classes), seed)
     model = Classifier(encoder, head)
     return head, _fine_tune(model, data, rows, config, fabric, folder, seed)
 
@@ -82,11 +82,10 @@ def _fine_tune(
     """Train the model through its phases, in place."""
     encoder, head = model.encoder, model.head
     read = reader(data.images, rows, fabric.device)
-    labels = torch.from_numpy(data.labels).to(fabric.device)
     weights = None
     if config.class_balance == "loss":
         weights = class_weights(data.labels[rows], len(data.classes)).to(fabric.device)
-    loss = partial(_loss, encoder, read, rows, labels, weights, config)
+    loss = partial(_loss, encoder, read, rows, data.labels, weights, config)
 
     def phases() -> Iterator[Phase]:
         epoch = len(rows) // config.batch_size
@@ -140,20 +139,22 @@ def _loss(
     encoder: Encoder,
     read: Reader,
     rows: Rows,
-    labels: Labels,
+    labels: Rows,
     weights: Tensor | None,
     config: FineTuning,
     seed: int,
 ) -> Loss:
     """Return cross-entropy of a step's batch; batches and views depend on seed and step alone."""
-    batches = Batches(rows, batch_size=config.batch_size, seed=seed)
+    balance = labels[rows] if config.class_balance == "sampler" else None
+    batches = Batches(rows, batch_size=config.batch_size, seed=seed, labels=balance)
     recipe = named_recipe(config.views, config.view_changes)
 
     def loss(model: nn.Module, step: int) -> tuple[Tensor, dict[str, Tensor]]:
         batch = batches.rows(step)
-        views = view(read(batch), batch, recipe=recipe, seed=seed, step=step)
+        keys = view_keys(batch, len(labels))
+        views = view(read(batch), keys, recipe=recipe, seed=seed, step=step)
         logits = model(normalise(views, encoder.mean, encoder.std))
-        wanted = labels[torch.from_numpy(batch).to(labels.device)]
+        wanted: Labels = torch.from_numpy(labels[batch]).to(logits.device)
         return F.cross_entropy(logits.float(), wanted, weight=weights), {}
 
     return loss

@@ -9,8 +9,9 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from twinlens.config import from_preset
-from twinlens.data.dataset import Dataset, open_dataset
-from twinlens.data.splits import Split, open_split
+from twinlens.data.dataset import Dataset
+from twinlens.data.selection import open_task
+from twinlens.data.splits import Split
 from twinlens.evaluation.evaluate import score
 from twinlens.evaluation.openings import OPENINGS, log_opening
 from twinlens.files import replacing, write_json
@@ -73,8 +74,7 @@ def train(
         FineTuning, PRESETS, preset, settings or {}, where="Settings of the fine-tuning"
     )
     recipe = named_recipe(config.views, config.view_changes)
-    data = open_dataset(dataset)
-    chosen = open_split(data, split)
+    data, chosen = open_task(dataset, split, config.classes)
     rows = budget_rows(data, chosen, budget, derive(seed, "budget"))
     fabric = make_fabric(config.precision, device)
     network, origin = starting_encoder(
@@ -136,7 +136,7 @@ def train(
 
 def _evaluate(
     encoder: Encoder,
-    head: nn.Linear,
+    head: nn.Module,
     data: Dataset,
     split: Split,
     tta: dict[str, Any],
@@ -164,7 +164,7 @@ def _evaluate(
 def _save_bundle(
     folder: Path,
     encoder: Encoder,
-    head: nn.Linear,
+    head: nn.Module,
     data: Dataset,
     tta: dict[str, Any],
     fabric: Fabric,
@@ -174,6 +174,7 @@ def _save_bundle(
         "classes": data.classes,
         "class_info": data.class_info,
         "size": data.size,
+        "head": request["head"],
         "tta": tta,
         "precision": precision_of(fabric),
         "provenance": request,

@@ -9,15 +9,15 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from twinlens.config import parse
-from twinlens.errors import UserError
+from twinlens.errors import UserError, unknown
 from twinlens.files import building, read_json, write_json
 from twinlens.models.encoders import RGB, Encoder, build_encoder
-from twinlens.models.heads import classifier
+from twinlens.models.heads import HEADS
 from twinlens.models.weights import misfits, read_tensors, save_tensors
 
 FORMAT = 1
-_INFO = "bundle.json"
-_TENSORS = "model.safetensors"
+INFO = "bundle.json"
+TENSORS = "model.safetensors"
 
 
 class Normalisation(BaseModel):
@@ -33,6 +33,7 @@ class BundleInfo(BaseModel):
     Attributes:
         format: Version of the bundle's layout.
         encoder: Name that `build_encoder` takes.
+        head: A name in `HEADS`; linear in bundles that do not say.
         normalisation: What the encoder was trained with.
         classes: Names of the classes, in the order of the logits.
         class_info: For each class its title, colour, group and so on, where known.
@@ -46,6 +47,7 @@ class BundleInfo(BaseModel):
 
     format: int = FORMAT
     encoder: str
+    head: str = "linear"
     normalisation: Normalisation
     classes: list[str] = Field(min_length=1)
     class_info: dict[str, dict[str, Any]] = {}
@@ -61,22 +63,22 @@ class Bundle:
 
     Attributes:
         encoder: Its mean and std are those of its training.
-        head: Linear layer from features to the logits of ``info["classes"]``.
+        head: From features to the logits of ``info["classes"]``.
         info: The content of bundle.json, see `BundleInfo`.
     """
 
     encoder: Encoder
-    head: nn.Linear
+    head: nn.Module
     info: dict[str, Any]
 
 
-def save_bundle(folder: Path, encoder: Encoder, head: nn.Linear, info: Mapping[str, Any]) -> None:
+def save_bundle(folder: Path, encoder: Encoder, head: nn.Module, info: Mapping[str, Any]) -> None:
     """Write a model bundle, whole or not at all; an older bundle in the folder is replaced.
 
     Args:
         folder: The folder to make.
         encoder: The trained encoder; its name and normalisation are stored.
-        head: The trained classifier.
+        head: The trained classifier; `info` names its kind unless it is linear.
         info: Keys of `BundleInfo` beside ``format``, ``encoder`` and ``normalisation``.
 
     Raises:
@@ -88,9 +90,9 @@ def save_bundle(folder: Path, encoder: Encoder, head: nn.Linear, info: Mapping[s
         "normalisation": {"mean": encoder.mean, "std": encoder.std},
     }
     checked = parse(BundleInfo, {**info, **own}, where=f"The model for {folder}")
-    with building(folder, marker=_INFO, overwrite=True) as work:
-        save_tensors(work / _TENSORS, _state(encoder, head))
-        write_json(work / _INFO, checked.model_dump(mode="json"))
+    with building(folder, marker=INFO, overwrite=True) as work:
+        save_tensors(work / TENSORS, _state(encoder, head))
+        write_json(work / INFO, checked.model_dump(mode="json"))
 
 
 def load_bundle(folder: Path) -> Bundle:
@@ -99,22 +101,24 @@ def load_bundle(folder: Path) -> Bundle:
     Raises:
         UserError: It is missing, damaged, or of a newer format.
     """
-    if not (folder / _INFO).is_file():
-        raise UserError(f"{folder} is not a model bundle: it holds no {_INFO}.")
-    info = _read_info(folder / _INFO)
+    info = read_info(folder)
     encoder = build_encoder(info.encoder, seed=0)
     encoder.mean, encoder.std = info.normalisation.mean, info.normalisation.std
-    head = classifier(encoder.feature_dim, len(info.classes), seed=0)
-    tensors = read_tensors(folder / _TENSORS)
+    head = HEADS[info.head](encoder.feature_dim, len(info.classes), 0)
+    tensors = read_tensors(folder / TENSORS)
     problems = misfits(_state(encoder, head), tensors)
     if problems:
-        raise UserError(f"{folder / _TENSORS} does not fit its {_INFO}: {problems}.")
+        raise UserError(f"{folder / TENSORS} does not fit its {INFO}: {problems}.")
     encoder.load_state_dict(_below("encoder.", tensors))
     head.load_state_dict(_below("head.", tensors))
     return Bundle(encoder.eval(), head.eval(), info.model_dump(mode="json"))
 
 
-def _read_info(path: Path) -> BundleInfo:
+def read_info(folder: Path) -> BundleInfo:
+    """Read what a model bundle says of itself; errors as for `load_bundle`."""
+    path = folder / INFO
+    if not path.is_file():
+        raise UserError(f"{folder} is not a model bundle: it holds no {INFO}.")
     content = read_json(path)
     if not isinstance(content, dict) or not isinstance(content.get("format"), int):
         raise UserError(f"{path} is no model bundle's: it does not say its format.")
@@ -123,10 +127,13 @@ def _read_info(path: Path) -> BundleInfo:
             f"{path} is of format {content['format']}, made by a newer Twinlens; this one reads "
             f"up to {FORMAT}: update Twinlens."
         )
-    return parse(BundleInfo, content, where=str(path))
+    info = parse(BundleInfo, content, where=str(path))
+    if info.head not in HEADS:
+        raise unknown("head", info.head, HEADS)
+    return info
 
 
-def _state(encoder: Encoder, head: nn.Linear) -> dict[str, Tensor]:
+def _state(encoder: Encoder, head: nn.Module) -> dict[str, Tensor]:
     state = {f"encoder.{key}": tensor for key, tensor in encoder.state_dict().items()}
     return state | {f"head.{key}": tensor for key, tensor in head.state_dict().items()}
 

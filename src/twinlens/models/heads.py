@@ -1,11 +1,13 @@
 """What sits on top of an encoder: the projector in pretraining, the classifier afterwards."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from torch import nn
 
 from twinlens.models.initialisation import seeded_initialisation
+
+MLP_DIMS = (4096, 1000, 512)
 
 
 def projector(
@@ -46,3 +48,27 @@ def classifier(feature_dim: int, classes: int, seed: int) -> nn.Linear:
     """
     with seeded_initialisation(seed, "classifier"):
         return nn.Linear(feature_dim, classes)
+
+
+def mlp_classifier(feature_dim: int, classes: int, seed: int) -> nn.Sequential:
+    """Build the classifier of Khan et al. (2023): fully connected layers of `MLP_DIMS` and classes.
+
+    The paper gives the sizes alone; ReLU between the layers, and no dropout, are ours.
+
+    Args:
+        feature_dim: Length of the encoder's features.
+        classes: Number of classes.
+        seed: As for `classifier`.
+    """
+    layers: list[nn.Module] = []
+    with seeded_initialisation(seed, "classifier"):
+        for inputs, outputs in pairwise([feature_dim, *MLP_DIMS, classes]):
+            layers += [nn.Linear(inputs, outputs), nn.ReLU()]
+    return nn.Sequential(*layers[:-1])
+
+
+HEADS: dict[str, Callable[[int, int, int], nn.Module]] = {
+    "linear": classifier,
+    "mlp": mlp_classifier,
+}
+"""Classifiers by name: functions of feature_dim, classes and seed."""
