@@ -84,6 +84,7 @@ def test_the_resolved_study_is_a_study_file_with_the_same_meaning(study):
             "below 'arms.twins': 'pretraining'. Did you mean",
         ),
         (GOOD.replace("epochs", "epoch"), "arm 'twins': Unknown key 'epoch'. Did you mean 'ep"),
+        ("train: {tuning: probe, head: mlp}\n" + GOOD, "arm 'plain': a probe is a logistic regr"),
         ("train: {epochs: many}\n" + GOOD, r"'epochs' is wrong \(given: 'many'\)"),
         (GOOD.replace("images: train", "images: test"), "choice of images 'test'.*unlabelled"),
         ("reference: none\n" + GOOD, "Unknown arm 'none'.*plain, twins"),

@@ -74,6 +74,16 @@ class FineTuning(Config):
             )
         return self
 
+    def determining(self) -> dict[str, Any]:
+        """Return the settings that a run's name stands for, as plain values.
+
+        Head and classes count only where they are not the first choice, so that runs from before
+        there was a choice keep their names.
+        """
+        first = {"head": "linear", "classes": None}
+        spared = {key for key, value in first.items() if getattr(self, key) == value}
+        return self.model_dump(mode="json", exclude=spared)
+
 
 _PAPER: dict[str, Any] = {
     "views": "paper",

@@ -109,18 +109,19 @@ def _trainings(
 ) -> list[Run]:
     needs = pretraining.id if pretraining else None
     identity = identity | {"weights": _content(study.arms[arm].weights)}
-    runs = []
+    config, runs = study.training(arm), []
     for budget in study.budgets:
         arguments = {
             "encoder": study.arms[arm].encoder or study.encoder,
             "weights": "random" if pretraining else study.arms[arm].weights,
             "preset": study.preset,
-            "settings": study.training(arm).model_dump(mode="json"),
+            "settings": config.model_dump(mode="json"),
             "budget": budget,
             "seed": seed,
         }
         name = f"train-{_slug(arm)}-seed{seed}-labels{budget:g}"
-        run_id = _id(name, arguments | identity | {"needs": needs})
+        settings = {"settings": config.determining()}
+        run_id = _id(name, arguments | identity | settings | {"needs": needs})
         runs.append(Run(run_id, "train", arm, seed, budget, needs, arguments))
     return runs
 
