@@ -47,3 +47,10 @@ def test_a_class_without_training_images_is_a_sentence(phantoms):
     split.rows["train"] = np.array(kept)
     with pytest.raises(UserError, match=f"no training image of {first}"):
         select_classes(data, split, data.classes[:2])
+
+
+def test_images_that_are_only_tested_on_need_no_training_images(phantoms):
+    data, split = open_task(phantoms)
+    split.rows["train"] = np.array([], int)
+    _, chosen = select_classes(data, split, data.classes[:2])
+    assert len(chosen.rows["test"])

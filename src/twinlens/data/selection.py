@@ -45,7 +45,8 @@ def select_classes(data: Dataset, split: Split, classes: Sequence[str]) -> tuple
         The data set whose other images have no label, and the split without them.
 
     Raises:
-        UserError: A class is unknown, there are fewer than two, or one has no training image.
+        UserError: A class is unknown, there are fewer than two, or one has no training image
+            while others have.
     """
     for name in classes:
         if name not in data.classes:
@@ -61,7 +62,7 @@ def select_classes(data: Dataset, split: Split, classes: Sequence[str]) -> tuple
     others = np.setdiff1d(split.rows["train"], rows["train"])
     rows["unlabelled"] = np.sort(np.concatenate([split.rows["unlabelled"], others]))
     lacking = set(kept) - set(table["label"].iloc[rows["train"]])
-    if lacking:
+    if lacking and len(split.rows["train"]):  # images that are only tested on need no training
         raise UserError(
             f"The split '{split.name}' has no training image of {', '.join(sorted(lacking))}: "
             "choose other classes, or another split."
