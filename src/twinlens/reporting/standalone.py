@@ -26,7 +26,7 @@ from twinlens.reporting.svg import (
 )
 
 _WIDTH, _MARGIN, _GAP = 930, 8, 26
-_LINE = 16
+_LINE, _MARK = 16, 22  # height of a line, and width of the mark before it
 _NO_DATES: dict[str, dict[str, Any]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
 
 Legend = Sequence[tuple[Markup, str]]
@@ -119,7 +119,7 @@ def _flow(legend: Legend, width: float) -> tuple[list[tuple[float, float, Markup
     entries: list[tuple[float, float, Markup, str]] = []
     x, line = 0.0, 0
     for mark, name in legend:
-        room = 3 * LETTER + 8 + LETTER * len(name)
+        room = _MARK + LETTER * len(name) + 14
         if x and x + room > width:
             x, line = 0.0, line + 1
         entries.append((x, line * _LINE, mark, name))
@@ -143,7 +143,7 @@ def _mark(figure: Figure, mark: Markup, x: float, y: float) -> float:
     at, level = np.array([0, 8, 16]) + x, 1 - (y + _LINE / 2) / height
     style = {"linestyle": "", "markersize": 8, "markeredgewidth": 0, **mark.style}
     figure.add_artist(Line2D(at / width, [level] * 3, markevery=[1], **style))
-    return 22
+    return _MARK
 
 
 def _write(figure: Figure, x: float, y: float, lines: Sequence[str], **style: Any) -> None:
