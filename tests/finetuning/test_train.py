@@ -45,8 +45,9 @@ def finished(phantoms, tmp_path_factory):
 
 def test_a_run_keeps_what_it_was(finished, phantoms):
     assert {path.name for path in finished.iterdir()} == {
-        "history.parquet", "lr_finder.json", "metrics.json", "model", "predictions.parquet",
-        "run.json", "test_openings.jsonl",
+        "history.csv", "history.parquet", "lr_finder.json", "metrics.csv", "metrics.json", "model",
+        "predictions.parquet", "run.json", "test_openings.jsonl",
+        "views.png",
     }  # fmt: skip
     record, split = read_json(finished / "run.json"), open_split(open_dataset(phantoms))
     assert record["config"]["tuning"] == "fine_tune"

@@ -23,7 +23,7 @@ from twinlens.pretraining.images import IMAGES
 from twinlens.pretraining.methods import METHODS
 from twinlens.pretraining.networks import Twins
 from twinlens.pretraining.train import pretrain
-from twinlens.reporting.stored import read_run
+from twinlens.reporting.stored_run import read_run
 from twinlens.splitting.split import make_split
 from twinlens.training import loop
 
@@ -43,8 +43,22 @@ def finished(phantoms, tmp_path_factory):
 
 def test_a_run_keeps_what_it_was(finished, phantoms):
     names = {path.name for path in finished.iterdir()}
-    kept = {"encoder.safetensors", "history.parquet", "lr_finder.json", "monitor.json", "run.json"}
-    kept |= {"README.md", "embedding.parquet", "neighbours.json", "neighbours.png", "views.png"}
+    kept = {
+        "encoder.safetensors",
+        "history.csv",
+        "history.parquet",
+        "lr_finder.json",
+        "monitor.json",
+        "run.json",
+    }
+    kept |= {
+        "README.md",
+        "monitor.csv",
+        "embedding.parquet",
+        "neighbours.json",
+        "neighbours.png",
+        "views.png",
+    }
     assert names == kept
     record, data = read_json(finished / "run.json"), open_dataset(phantoms)
     split = open_split(data)

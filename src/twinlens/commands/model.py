@@ -10,6 +10,7 @@ from twinlens import console
 from twinlens.commands.options import (
     Dataset,
     Device,
+    Loggers,
     Out,
     Overwrite,
     Precision,
@@ -55,6 +56,7 @@ def pretrain(
         Path | None,
         typer.Option(metavar="FILE.png", help="Draw some images and their views there, and stop."),
     ] = None,
+    logger: Loggers = [],  # noqa: B006
     overwrite: Overwrite = False,
     resume: Resume = False,
 ) -> None:
@@ -88,6 +90,7 @@ def pretrain(
         device=device,
         devices=devices,
         nodes=nodes,
+        loggers=logger,
         overwrite=overwrite,
         resume=resume,
     )
@@ -114,6 +117,7 @@ def train(
     budget: Annotated[float, typer.Option(help="Share of the training labels to use.")] = 1.0,
     seed: Seed = 0,
     device: Device = "auto",
+    logger: Loggers = [],  # noqa: B006
     overwrite: Overwrite = False,
     resume: Resume = False,
 ) -> None:
@@ -130,6 +134,7 @@ def train(
         budget=budget,
         seed=seed,
         device=device,
+        loggers=logger,
         overwrite=overwrite,
         resume=resume,
     )
@@ -139,7 +144,7 @@ def train(
 
 
 def evaluate(
-    model: Annotated[Path, typer.Argument(help="A model bundle: a run's model/ folder.")],
+    model: Annotated[Path, typer.Argument(help="A run's model/ folder, or a study's best/.")],
     dataset: Dataset,
     split: Annotated[
         str, typer.Option(metavar="[NAME:]PART", help="Such as test, or myfold:test.")
@@ -160,7 +165,7 @@ def evaluate(
 
 
 def predict(
-    model: Annotated[Path, typer.Argument(help="A model bundle: a run's model/ folder.")],
+    model: Annotated[Path, typer.Argument(help="A run's model/ folder, or a study's best/.")],
     images: Annotated[list[Path], typer.Argument(help="Image files, or folders of them.")],
     out: Annotated[Path | None, typer.Option(help="CSV file; default: the screen.")] = None,
     device: Device = "auto",

@@ -23,6 +23,12 @@ Weights = Annotated[
 Precision = Annotated[
     str | None, typer.Option(help="fp32, bf16 or auto: bf16 where the processor has it.")
 ]
+Loggers = Annotated[
+    list[str],
+    typer.Option(
+        "--logger", metavar="NAME", help="tensorboard, mlflow or wandb beside CSV. Repeatable."
+    ),
+]
 
 
 def settings_of(assignments: list[str], **options: Any) -> dict[str, Any]:

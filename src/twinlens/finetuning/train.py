@@ -1,6 +1,7 @@
 """Training a classifier from few labels: fitted, evaluated, and kept as a run."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +14,19 @@ from twinlens.data.dataset import Dataset
 from twinlens.data.selection import open_task
 from twinlens.data.splits import Split
 from twinlens.evaluation.evaluate import score
+from twinlens.evaluation.metrics import METRICS
 from twinlens.evaluation.openings import OPENINGS, log_opening
 from twinlens.files import replacing, write_json
 from twinlens.finetuning.config import PRESETS, FineTuning
 from twinlens.finetuning.fit import fit
+from twinlens.finetuning.picture import VIEWS, write_views
 from twinlens.finetuning.start import starting_encoder
 from twinlens.models.bundle import save_bundle
 from twinlens.models.encoders import Encoder
 from twinlens.seeds import derive
 from twinlens.splitting.budget import budget as budget_rows
 from twinlens.training.device import environment, make_fabric, precision_of
+from twinlens.training.loggers import check_loggers, logging
 from twinlens.training.record import command, describe_data, finish, running
 from twinlens.views.recipes import named_recipe
 
@@ -42,6 +46,7 @@ def train(
     budget: float = 1.0,
     seed: int = 0,
     device: str = "auto",
+    loggers: Sequence[str] = (),
     openings: Path | None = None,
     overwrite: bool = False,
     resume: bool = False,
@@ -51,7 +56,7 @@ def train(
     Args:
         dataset: Folder of an imported data set.
         out: Folder to make: model/ (a bundle), metrics.json, predictions.parquet, run.json,
-            history.parquet, lr_finder.json.
+            history.parquet, lr_finder.json. The csv logger adds history.csv and metrics.csv.
         encoder: A name in `ENCODERS`, or ``timm/NAME``; None for the pretrained run's, or
             resnet50.
         weights: "random", a name in `WEIGHTS`, or a file of the encoder's weights.
@@ -62,6 +67,7 @@ def train(
         budget: Share of the labelled training images to use, in (0, 1].
         seed: Everything random derives from it.
         device: "auto", "cpu", "cuda" or "mps".
+        loggers: Names in `LOGGERS`, beside "csv"; they determine nothing.
         openings: The log of test openings to add to; None for one in `out`.
         overwrite: Replace `out`.
         resume: Go on with an interrupted attempt.
@@ -73,6 +79,7 @@ def train(
     config = from_preset(
         FineTuning, PRESETS, preset, settings or {}, where="Settings of the fine-tuning"
     )
+    check_loggers(loggers)
     recipe = named_recipe(config.views, config.view_changes)
     data, chosen = open_task(dataset, split, config.classes)
     rows = budget_rows(data, chosen, budget, derive(seed, "budget"))
@@ -97,7 +104,11 @@ def train(
         "data_hash": data.hash,
         "split_hash": chosen.hash,
     }
-    with running(fabric, Path(out), request, overwrite=overwrite, resume=resume) as folder:
+    with (
+        running(fabric, Path(out), request, overwrite=overwrite, resume=resume) as folder,
+        logging(fabric, loggers, folder, Path(out).name, request),
+    ):
+        write_views(folder / VIEWS, data, rows, recipe, seed)
         head, history = fit(network, data, rows, config, fabric, folder, seed)
         tta = {
             "views": config.tta,
@@ -106,7 +117,10 @@ def train(
             "seed": derive(seed, "test-time views"),
         }
         log = openings or folder / OPENINGS
-        _evaluate(network, head, data, chosen, tta, fabric, folder, log=log, by=Path(out).name)
+        by = Path(out).name
+        scores = _evaluate(network, head, data, chosen, tta, fabric, folder, log=log, by=by)
+        if scores:
+            fabric.log_dict(_final(scores), len(history))
         _save_bundle(folder / MODEL, network, head, data, tta, fabric, request)
         record = {
             "kind": "train",
@@ -145,8 +159,8 @@ def _evaluate(
     *,
     log: Path,
     by: str,
-) -> None:
-    """Score validation and test images, and keep metrics and predictions."""
+) -> dict[str, Any]:
+    """Score validation and test images, keep metrics and predictions, and return the metrics."""
     scores, tables = {}, []
     for part in ("val", "test"):
         rows = split.rows[part]
@@ -159,6 +173,13 @@ def _evaluate(
     if tables:
         with replacing(folder / "predictions.parquet") as temporary:
             pd.concat(tables).to_parquet(temporary, index=False)
+    return scores
+
+
+def _final(scores: dict[str, Any]) -> dict[str, float]:
+    return {
+        f"metrics/{part}/{name}": found[name] for part, found in scores.items() for name in METRICS
+    }
 
 
 def _save_bundle(

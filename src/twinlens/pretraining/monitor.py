@@ -80,6 +80,7 @@ class Monitor:
         self.epoch = max(1, len(rows) // config.batch_size)
         marks = np.linspace(0, self.total, config.moments + 1).round().astype(int)
         self.steps = {*marks.tolist()} if config.moments else set()
+        self.logged = 0
 
     def watch(self, offset: int) -> Callable[[int], bool]:
         """Return what a phase calls after each of its steps; `offset` steps lie before it."""
@@ -101,6 +102,7 @@ class Monitor:
             alarms = [alarm for alarm in stored["alarms"] if alarm["step"] < step]
             alarms += self._alarm(known, alarms)
             stored |= {"moments": known, "alarms": alarms}
+            self._log(known)
             say(f"epoch {step / self.epoch:.3g}: {in_words(known[-1])}")
             # The encoder was frozen before: a better probe there would be luck.
             trained = [moment for moment in known if moment["step"] > self.before_one_cycle]
@@ -121,7 +123,9 @@ class Monitor:
         """Put the weights of the best moment into the encoder, where those are to be kept."""
         if not self.fabric.is_global_zero:
             return
-        write_json(self.path, self._stored())
+        stored = self._stored()
+        write_json(self.path, stored)
+        self._log(stored["moments"])
         best_weights = self.path.with_name(BEST)
         if best_weights.exists():
             self.network.encoder.load_state_dict(read_tensors(best_weights))
@@ -139,6 +143,13 @@ class Monitor:
             "kept_step": None,
             "stopped": None,
         }
+
+    def _log(self, moments: list[Moment]) -> None:
+        """Give the loggers what they have not got: in a resumed run, all earlier moments too."""
+        for moment in moments[self.logged :]:
+            numbers = {f"monitor/{name}": value for name, value in moment.items()}
+            self.fabric.log_dict(numbers, int(moment["step"]))
+        self.logged = len(moments)
 
     def _measure(self, step: int) -> Moment:
         try:

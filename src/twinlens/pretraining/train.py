@@ -1,7 +1,7 @@
 """Self-supervised pretraining of an encoder on images whose labels are not looked at."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from twinlens.pretraining.picture import write_views
 from twinlens.pretraining.titles import ENCODER
 from twinlens.pretraining.verdict import verdict
 from twinlens.training.device import environment, make_fabric
+from twinlens.training.loggers import check_loggers, logging
 from twinlens.training.processes import check_batch, launch
 from twinlens.training.record import command, describe_data, finish, running
 
@@ -44,6 +45,7 @@ def pretrain(
     device: str = "auto",
     devices: int = 1,
     nodes: int = 1,
+    loggers: Sequence[str] = (),
     overwrite: bool = False,
     resume: bool = False,
 ) -> Path:
@@ -53,7 +55,8 @@ def pretrain(
         dataset: Folder of an imported data set.
         out: Folder to make: encoder.safetensors and its card (README.md), run.json,
             history.parquet, lr_finder.json, monitor.json, views.png, and what changed:
-            embedding.parquet, neighbours.json, neighbours.png.
+            embedding.parquet, neighbours.json, neighbours.png. The csv logger adds history.csv
+            and monitor.csv.
         encoder: A name in `ENCODERS`, or ``timm/NAME``.
         weights: "random", a name in `WEIGHTS`, or a file of the encoder's weights.
         images: A name in `IMAGES`.
@@ -65,6 +68,7 @@ def pretrain(
         device: "auto", "cpu", "cuda" or "mps".
         devices: Devices of each machine, with a process each, which runs the whole program.
         nodes: Machines; start each as torchrun or SLURM does.
+        loggers: Names in `LOGGERS`, beside "csv"; they determine nothing.
         overwrite: Replace `out`.
         resume: Go on with an interrupted attempt.
 
@@ -72,6 +76,7 @@ def pretrain(
         The folder `out`.
     """
     config = checked(preset, settings or {}, images)
+    check_loggers(loggers)
     fabric = make_fabric(config.precision, device, devices=devices, nodes=nodes)
     check_batch(config.batch_size, devices * nodes)
     request = {
@@ -105,6 +110,7 @@ def pretrain(
         request=request,
         split=split,
         again=again,
+        loggers=loggers,
         overwrite=overwrite,
         resume=resume,
     )
@@ -121,6 +127,7 @@ def _pretrain(
     request: dict[str, Any],
     split: str | None,
     again: Callable[..., str],
+    loggers: Sequence[str],
     overwrite: bool,
     resume: bool,
 ) -> None:
@@ -144,7 +151,8 @@ def _pretrain(
         some = sample(data, chosen, rows, seed)
         features = partial(embed_rows, network, data, some, fabric)
         before = features() if fabric.is_global_zero else None
-        history = fit(network, data, chosen, rows, config, fabric, folder, seed)
+        with logging(fabric, loggers, folder, out.name, request):
+            history = fit(network, data, chosen, rows, config, fabric, folder, seed)
         if before is None:
             return
         monitor = read_json(folder / MONITOR)
