@@ -110,12 +110,7 @@ def train(
     ):
         write_views(folder / VIEWS, data, rows, recipe, seed)
         head, history = fit(network, data, rows, config, fabric, folder, seed)
-        tta = {
-            "views": config.tta,
-            "clean": config.tta_clean,
-            "recipe": recipe.model_dump(mode="json"),
-            "seed": derive(seed, "test-time views"),
-        }
+        tta = test_time(config, seed)
         log = openings or folder / OPENINGS
         by = Path(out).name
         scores = _evaluate(network, head, data, chosen, tta, fabric, folder, log=log, by=by)
@@ -146,6 +141,16 @@ def train(
         }
         finish(folder, record, history, began=began, images_per_step=config.batch_size)
     return Path(out)
+
+
+def test_time(config: FineTuning, seed: int) -> dict[str, Any]:
+    """Return test-time augmentation as a bundle stores it."""
+    return {
+        "views": config.tta,
+        "clean": config.tta_clean,
+        "recipe": named_recipe(config.views, config.view_changes).model_dump(mode="json"),
+        "seed": derive(seed, "test-time views"),
+    }
 
 
 def _evaluate(
