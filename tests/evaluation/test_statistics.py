@@ -1,8 +1,27 @@
+import gc
+
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.special import gamma
 
-from twinlens.evaluation.statistics import paired_difference, summary
+from twinlens.evaluation.statistics import (
+    effect_size,
+    holm,
+    paired_difference,
+    sd_ratio,
+    seeds_needed,
+    summary,
+)
+
+SEEDS = [3, 5, 10, 35]
+REPETITIONS = 2000
+ERROR = 3 * np.sqrt(0.05 * 0.95 / REPETITIONS)  # of a simulated 5 %, three standard errors
+
+
+def _covered(intervals, truth):
+    low, high = np.array(intervals).T
+    return np.mean((low <= truth) & (truth <= high))
 
 
 @pytest.mark.parametrize("n", [2, 3, 10])
@@ -30,35 +49,144 @@ def test_summary_by_hand():
 
 
 def test_one_seed_has_no_interval_and_says_why():
-    for found in (summary([0.5]), paired_difference([0.5], [0.25])):
+    for found in (summary([0.5]), paired_difference([0.5], [0.25]), sd_ratio([0.5], [0.25])):
         assert found["interval"] is None
         assert "at least two" in found["note"]
     assert summary([0.5])["sd"] is None
     assert paired_difference([0.5], [0.25])["p"] is None
     assert paired_difference([0.5], [0.25])["mean"] == 0.25
+    assert effect_size([0.25])["value"] is None
+    assert seeds_needed([0.25], 0.02) is None
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.1])
 def test_equal_differences_are_no_certainty(shift):
     a = np.array([0.5, 0.6, 0.7])  # a + 0.1 - a differs from 0.1 in the last digit
     found = paired_difference(a + shift, a)
-    assert found["p"] is None
-    assert found["interval"] == pytest.approx([shift, shift])
-    assert "All differences are equal" in found["note"]
+    assert (found["p"], found["interval"]) == (None, None)
+    assert found["mean"] == pytest.approx(shift)
+    for noted in (found, effect_size(found["values"])):
+        assert "All differences are equal" in noted["note"]
+    assert seeds_needed(found["values"], 0.02) is None
 
 
-@pytest.mark.parametrize("n", [3, 5, 10])
-def test_the_interval_covers_and_p_rejects_as_often_as_it_says(n):
+def test_equal_scores_are_no_certainty():
+    found = summary([0.5, 0.5])
+    assert (found["sd"], found["interval"]) == (0.0, None)
+    assert "Every seed has the same score" in found["note"]
+
+
+@pytest.mark.parametrize("n", SEEDS)
+def test_the_interval_covers_and_p_rejects_as_often_as_they_say(n):
     """Two arms of equal quality that share a large effect of the seed, as in a study."""
     random = np.random.default_rng(n)
-    repetitions = 2000
-    seed_effect = random.normal(0.6, 0.1, (repetitions, n))
-    arms = seed_effect + random.normal(0, 0.01, (2, repetitions, n))
+    seed_effect = random.normal(0.6, 0.1, (REPETITIONS, n))
+    arms = seed_effect + random.normal(0, 0.01, (2, REPETITIONS, n))
     found = [paired_difference(a, b) for a, b in zip(*arms, strict=True)]
-    low, high = np.array([each["interval"] for each in found]).T
-    p = np.array([each["p"] for each in found])
-    assert 0.93 <= np.mean((low <= 0) & (high >= 0)) <= 0.97
-    assert 0.03 <= np.mean(p < 0.05) <= 0.07
+    assert 0.93 <= _covered([each["interval"] for each in found], 0) <= 0.97
+    assert np.mean([each["p"] < 0.05 for each in found]) <= 0.05 + ERROR
+    assert 0.93 <= _covered([summary(scores)["interval"] for scores in arms[0]], 0.6) <= 0.97
+
+
+@pytest.mark.parametrize("n", SEEDS)
+def test_scores_of_few_images_and_arms_of_unequal_spread_are_covered_too(n):
+    """Shares of 200 images: bounded, in steps; one arm is three times as unsteady."""
+    random = np.random.default_rng(n)
+    steady = random.binomial(200, random.normal(0.85, 0.01, (REPETITIONS, n))) / 200
+    unsteady = random.binomial(200, random.normal(0.80, 0.03, (REPETITIONS, n))) / 200
+    found = [paired_difference(a, b) for a, b in zip(steady, unsteady, strict=True)]
+    shown = [each["interval"] for each in found if each["interval"]]
+    assert len(shown) > 0.99 * REPETITIONS
+    assert 0.93 <= _covered(shown, 0.05) <= 0.97
+
+
+def test_holm_by_hand():
+    # Smallest first: .01 * 4, .02 * 3, then .03 * 2, not below the one before it, .04 * 1.
+    found = holm([0.04, 0.01, None, 0.03, 0.02])
+    assert found == [pytest.approx(p) if p else None for p in (0.06, 0.04, None, 0.06, 0.06)]
+    assert holm([0.03]) == [pytest.approx(0.03)]
+    assert (holm([None]), holm([])) == ([None], [])
+
+
+@pytest.mark.parametrize("n", SEEDS)
+def test_five_arms_like_the_reference_are_rarely_told_from_it(n, monkeypatch):
+    """The family-wise error, where all comparisons share the reference's runs."""
+    monkeypatch.setattr(gc, "collect", lambda: 0)  # statsmodels calls it each time
+    random = np.random.default_rng(n)
+    arms = random.normal(0.6, 0.02, (6, REPETITIONS, n))
+    p = stats.ttest_rel(arms[1:], arms[:1], axis=-1).pvalue
+    false = np.mean([min(holm(family)) < 0.05 for family in p.T])
+    assert false <= 0.05 + ERROR
+    assert np.mean(p.min(axis=0) < 0.05) > 0.08  # what happens uncorrected
+
+
+def test_the_effect_size_is_hedges_g_of_the_differences():
+    x = np.array([0.01, 0.03, 0.02, 0.06])
+    exact = gamma(1.5) / (np.sqrt(1.5) * gamma(1))
+    assert effect_size(x)["value"] == pytest.approx(exact * x.mean() / x.std(ddof=1))
+    assert exact == pytest.approx(1 - 3 / (4 * 3 - 1), abs=0.01)  # Hedges' approximation
+    assert "three seeds" in effect_size(x[:2])["note"]
+
+
+@pytest.mark.parametrize("n", SEEDS)
+def test_the_effect_size_has_no_bias(n):
+    x = np.random.default_rng(n).normal(0.8, 1, (REPETITIONS, n))
+    found = np.array([effect_size(row)["value"] for row in x])
+    assert found.mean() == pytest.approx(0.8, abs=4 * found.std() / np.sqrt(REPETITIONS))
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.9])
+@pytest.mark.parametrize("n", SEEDS)
+def test_the_ratio_of_standard_deviations_covers_or_is_not_shown(n, correlation):
+    random = np.random.default_rng(n)
+    common, *own = random.normal(size=(3, REPETITIONS, n))
+    a, b = np.sqrt(correlation) * common + np.sqrt(1 - correlation) * np.array(own)
+    found = [sd_ratio(0.005 * x, 0.02 * y) for x, y in zip(a, b, strict=True)]
+    assert np.median([each["value"] for each in found]) == pytest.approx(0.25, rel=0.05)
+    if n < 5:
+        assert {each["interval"] is None for each in found} == {True}
+    else:
+        assert 0.93 <= _covered([each["interval"] for each in found], 0.25) <= 0.97
+
+
+def test_the_ratio_of_standard_deviations_inverts_the_test_of_pitman_and_morgan():
+    """At its ends the scaled arms have equal variances with p = .05: sum and difference correlate.
+
+    Where the arms do not correlate, it is close to the interval of independent variances.
+    """
+    a, b = np.random.default_rng(0).normal(size=(2, 12)) * [[1], [2]]
+    for ratio in sd_ratio(a, b)["interval"]:
+        x, y = a / ratio, b
+        assert stats.pearsonr(x + y, x - y).pvalue == pytest.approx(0.05)
+
+
+def test_a_ratio_that_cannot_be_had_is_explained():
+    steady, moving = [0.5] * 5, [0.5, 0.6, 0.7, 0.5, 0.6]
+    for pair in ((steady, moving), (moving, steady)):
+        assert sd_ratio(*pair)["value"] is None
+        assert "same score" in sd_ratio(*pair)["note"]
+    together = sd_ratio([2 * x for x in moving], moving)
+    assert (together["value"], together["interval"]) == (pytest.approx(2), None)
+    assert "rise and fall together" in together["note"]
+    assert "at least 5 seeds" in sd_ratio(moving[:4], [1, 2, 3, 5])["note"]
+
+
+@pytest.mark.parametrize(("sd", "worthwhile"), [(0.03, 0.02), (0.01, 0.02), (0.1, 0.01)])
+def test_so_many_seeds_have_the_power_and_one_fewer_has_not(sd, worthwhile):
+    values = np.array([-1, 0, 1]) * sd + 0.05
+    n = seeds_needed(values, worthwhile)
+
+    def power(n):
+        t, shift = stats.t.ppf(0.975, n - 1), worthwhile / sd * np.sqrt(n)
+        return stats.nct.sf(t, n - 1, shift) + stats.nct.cdf(-t, n - 1, shift)
+
+    assert power(n) >= 0.8 > power(n - 1)
+    assert seeds_needed(values + 1, worthwhile) == n, "the observed difference must not count"
+
+
+def test_seeds_needed_has_no_trouble_with_large_and_small_effects():
+    assert seeds_needed([0, 1e-6], 0.02) == 2
+    assert seeds_needed([-1, 0, 1], 1e-3) == 7848863
 
 
 def test_values_that_cannot_be_compared_are_refused():

@@ -1,18 +1,21 @@
 import re
 
-from twinlens.study.verdict import verdict
+import pytest
+
+from twinlens.study.verdict import settled, verdict
 
 
-def _results(values, reference=0.5, interval=(0.01, 0.05), arms=1):
+def _results(values, reference=0.5, interval=(0.01, 0.05), arms=1, **others):
     mean = sum(values) / len(values)
     names = [f"arm {i}" for i in range(arms)]
     difference = {"mean": mean, "interval": interval, "n": len(values), "values": values}
-    difference |= {"p": 0.03, "note": None, "means": [reference + mean, reference]}
-    by = {"1": {"balanced_accuracy": difference}}
+    difference |= {"p": 0.03, "p_holm": 0.03, "note": None, "means": [reference + mean, reference]}
+    by = {"1": {"balanced_accuracy": difference | others}}
     means = {"1": {"balanced_accuracy": {"mean": reference + mean}}}
     return {
         "budgets": [0.1, 1.0],
         "primary_metric": "balanced_accuracy",
+        "worthwhile": None,
         "reference": "plain",
         "arms": {"plain": {"1": {"balanced_accuracy": {"mean": reference}}}}
         | dict.fromkeys(names, means),
@@ -27,8 +30,10 @@ def test_a_difference_that_seeds_do_not_explain():
         "'arm 0' reached a balanced accuracy of 0.530 on the test set, "
         "0.030 higher than 'plain' (0.500)."
     )
-    assert "more than the choice of seed explains" in second
-    assert "+0.010 to +0.050, 3 paired seeds, 3 of them agreeing" in second
+    assert second == (
+        "That is more than the choice of seed explains "
+        "(95 % interval +0.010 to +0.050, 3 paired seeds, 3 of them agreeing)."
+    )
 
 
 def test_a_difference_that_could_be_chance_is_said_to_be():
@@ -39,21 +44,40 @@ def test_a_difference_that_could_be_chance_is_said_to_be():
 
 
 def test_equal_differences_are_no_certainty():
-    results = _results([0.02, 0.02], interval=(0.02, 0.02))
-    found = results["differences"]["arm 0"]["1"]["balanced_accuracy"]
-    found |= {"p": None, "note": "All differences are equal."}
-    assert verdict(results)[1] == "All differences are equal."
+    equal = {"p": None, "p_holm": None, "note": "All differences are equal."}
+    assert verdict(_results([0.02, 0.02], interval=None, **equal))[1] == equal["note"]
 
 
-def test_one_seed_has_no_interval():
+def test_one_seed_has_no_interval_over_seeds_but_perhaps_one_over_test_images():
     second = verdict(_results([0.02], interval=None))[1]
-    assert re.search("With 1 paired seed there is no interval", second)
+    assert re.search("With 1 paired seed there is no interval: run at least two", second)
+    bootstrap = {"interval": [-0.01, 0.05]}
+    second = verdict(_results([0.02], interval=None, bootstrap=bootstrap))[1]
+    assert "these two models would differ by -0.010 to +0.050 on other test images" in second
 
 
-def test_several_comparisons_are_owned_up_to():
-    first, second = verdict(_results([0.02, 0.03], arms=3))
+def test_several_comparisons_are_corrected_for():
+    first, second = verdict(_results([0.02, 0.03], arms=3, p_holm=0.041))
     assert first.startswith("The best of the other arms, 'arm 0'")
-    assert "best of 3 comparisons, uncorrected" in second
+    assert second.startswith("That is more than the choice of seed explains")
+    assert "p = 0.041 by Holm's correction for 3 comparisons" in second
+    second = verdict(_results([0.02, 0.03], arms=3, p_holm=0.09))[1]
+    assert second.startswith("That could be chance, as the best of 3 comparisons")
+
+
+@pytest.mark.parametrize(
+    ("interval", "side", "words"),
+    [
+        ((0.02, 0.05), "above", "the interval lies wholly above the worthwhile 0.02."),
+        ((0.001, 0.019), "below", "the interval lies wholly below the worthwhile 0.02."),
+        ((-0.05, -0.03), "below", "the interval lies wholly below the worthwhile 0.02."),
+        ((0.001, 0.05), None, "whether it reaches the worthwhile 0.02 is open."),
+    ],
+)
+def test_the_worthwhile_difference_is_held_against_the_interval(interval, side, words):
+    assert settled(interval, 0.02) == side
+    results = _results([0.02, 0.03], interval=interval) | {"worthwhile": 0.02}
+    assert verdict(results)[1].endswith(words)
 
 
 def test_nothing_to_compare_is_said():

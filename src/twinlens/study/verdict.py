@@ -1,6 +1,7 @@
 """The verdict: sentences that say what the numbers allow, and no more."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Literal
 
 NAMES = {
     "accuracy": "accuracy",
@@ -8,6 +9,8 @@ NAMES = {
     "macro_f1": "macro F1",
     "weighted_f1": "weighted F1",
 }
+
+LEVEL = 0.05
 
 
 def verdict(results: dict[str, Any]) -> list[str]:
@@ -24,12 +27,31 @@ def verdict(results: dict[str, Any]) -> list[str]:
     return [*_finding(results), *_transductive(results["transductive"])]
 
 
+def main_differences(results: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return each arm's difference from the reference at the largest budget, primary metric."""
+    budget, metric = f"{max(results['budgets']):g}", results["primary_metric"]
+    return {a: by[budget][metric] for a, by in results["differences"].items() if budget in by}
+
+
+def best_arm(differences: dict[str, dict[str, Any]]) -> str:
+    """Return the arm that did best against the reference."""
+    return max(differences, key=lambda arm: float(differences[arm]["mean"]))
+
+
+def settled(interval: Sequence[float], worthwhile: float) -> Literal["above", "below"] | None:
+    """Say whether an interval lies wholly on one side of the smallest worthwhile gain."""
+    low, high = interval
+    if low >= worthwhile:
+        return "above"
+    return "below" if high < worthwhile else None
+
+
 def _finding(results: dict[str, Any]) -> list[str]:
     budget = f"{max(results['budgets']):g}"
     metric, reference = results["primary_metric"], results["reference"]
     name = NAMES.get(metric, metric)
     means = {a: by[budget][metric]["mean"] for a, by in results["arms"].items() if budget in by}
-    found = {a: by[budget][metric] for a, by in results["differences"].items() if budget in by}
+    found = main_differences(results)
     if reference not in means:
         return [
             f"No run of the reference arm '{reference}' is finished.",
@@ -38,7 +60,7 @@ def _finding(results: dict[str, Any]) -> list[str]:
     if not found:
         first = f"'{reference}' reached a {name} of {means[reference]:.3f} on the test set."
         return [first, "There is no second arm to compare it with."]
-    best = max(found, key=lambda arm: found[arm]["mean"])
+    best = best_arm(found)
     difference = found[best]
     ours, theirs = difference["means"]
     moved = "higher" if difference["mean"] >= 0 else "lower"
@@ -47,25 +69,53 @@ def _finding(results: dict[str, Any]) -> list[str]:
         f"{which}'{best}' reached a {name} of {ours:.3f} on the test set, "
         f"{abs(difference['mean']):.3f} {moved} than '{reference}' ({theirs:.3f})."
     )
-    return [first, _certainty(difference, comparisons=len(found))]
+    comparisons = sum(each["p_holm"] is not None for each in found.values())
+    return [first, _certainty(difference, comparisons, results["worthwhile"])]
 
 
-def _certainty(difference: dict[str, Any], *, comparisons: int) -> str:
+def _certainty(difference: dict[str, Any], comparisons: int, worthwhile: float | None) -> str:
     n, interval = difference["n"], difference["interval"]
+    if n < 2:
+        return (
+            f"With 1 paired seed there is no interval{_other_images(difference)}: run at least two."
+        )
     if interval is None:
-        return f"With {n} paired seed{'s' * (n != 1)} there is no interval: run at least two."
-    if difference["p"] is None:
         return str(difference["note"])
     low, high = interval
     agree = sum((value > 0) == (difference["mean"] > 0) for value in difference["values"])
     span = f"95 % interval {low:+.3f} to {high:+.3f}, {n} paired seeds, {agree} of them agreeing"
-    if low <= 0 <= high:
-        sure = f"That could be chance: the difference is not told from zero ({span})."
-    else:
-        sure = f"That is more than the choice of seed explains ({span})."
     if comparisons > 1:
-        sure += f" It is the best of {comparisons} comparisons, uncorrected."
-    return sure
+        span += (
+            f"; p = {difference['p_holm']:.2g} by Holm's correction for {comparisons} comparisons"
+        )
+    if low <= 0 <= high:
+        sure = "That could be chance: the difference is not told from zero"
+    elif difference["p_holm"] >= LEVEL:
+        sure = f"That could be chance, as the best of {comparisons} comparisons"
+    else:
+        sure = "That is more than the choice of seed explains"
+    return f"{sure} ({span}){_worth(interval, worthwhile)}."
+
+
+def _worth(interval: Sequence[float], worthwhile: float | None) -> str:
+    if worthwhile is None:
+        return ""
+    side = settled(interval, worthwhile)
+    if side is None:
+        return f"; whether it reaches the worthwhile {worthwhile:g} is open"
+    return f"; the interval lies wholly {side} the worthwhile {worthwhile:g}"
+
+
+def _other_images(difference: dict[str, Any]) -> str:
+    """Say what a single pair of models allows: how they would differ on other test images."""
+    interval = (difference.get("bootstrap") or {}).get("interval")
+    if not interval:
+        return ""
+    low, high = interval
+    return (
+        f" over seeds; these two models would differ by {low:+.3f} to {high:+.3f} on other test "
+        "images (95 %)"
+    )
 
 
 def _transductive(arms: list[str]) -> list[str]:

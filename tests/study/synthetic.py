@@ -1,0 +1,70 @@
+"""A finished study without images: runs whose predictions are drawn, for what reads them."""
+
+import numpy as np
+import pandas as pd
+
+from twinlens.evaluation.metrics import metrics
+from twinlens.files import write_json, write_text
+from twinlens.seeds import generator
+from twinlens.study.config import Study, as_yaml
+from twinlens.study.plan import Run, make_plan
+from twinlens.study.store import PLAN, STUDY, run_folder
+
+CLASSES = ["BCC", "MEL", "NV"]
+GROUPS = 20  # of each class in each part
+
+
+def finish_study(folder, study: Study, *, absent=(), without=lambda _: False) -> list[Run]:
+    """Write the runs of a study whose scores grow with labels and pretraining; return the plan.
+
+    Args:
+        folder: Folder of the study.
+        study: The study.
+        absent: Classes of which no image is there.
+        without: Which runs are not finished.
+    """
+    plan = make_plan(study, data_hash="d", split_hash="s")
+    table = _images([name for name in CLASSES if name not in absent])
+    counts = table.groupby("split")["label"].value_counts().unstack(0).to_dict()
+    data = {"classes": CLASSES, "counts": counts}
+    write_text(folder / STUDY, as_yaml(study))
+    write_json(folder / PLAN, [run.as_dict() for run in plan])
+    for run in plan:
+        if not without(run):
+            _finish(run_folder(folder, run), run, table, data, study)
+    return plan
+
+
+def _images(classes) -> pd.DataFrame:
+    """Val and test images, groups of one or two."""
+    names = [(part, c, g) for part in ("val", "test") for c in classes for g in range(GROUPS)]
+    rows = [name for name in names for _ in range(1 + name[2] % 2)]
+    table = pd.DataFrame(rows, columns=["split", "label", "number"])
+    table["group"] = table["split"] + table["label"] + table["number"].astype(str)
+    return table.drop(columns="number").assign(id=[f"image{i}" for i in range(len(table))])
+
+
+def _finish(folder, run, table, data, study) -> None:
+    record = {"kind": run.kind, "config": {}, "data": data}
+    if run.kind == "pretrain":
+        count = {"all": 9000, "unlabelled": 8000, "train": 1000}[run.arguments["images"]]
+        write_json(folder / "run.json", record | {"images": count})
+        return
+    arm = study.arms[run.arm]
+    if arm.pretrain is not None:
+        record["config"] = {"pretrained": {"images": arm.images}}
+    if run.kind == "train":
+        record |= {"environment": {"precision": "fp32"}, "images": round(1000 * run.budget)}
+    write_json(folder / "run.json", record)
+    skill = 1 + np.log10(run.budget) / 2 + (0.5 if arm.pretrain is not None else 0)
+    labels = pd.Categorical(table["label"], categories=CLASSES).codes.astype(int)
+    noise = generator(run.seed, run.id).normal(size=(len(table), len(CLASSES)))
+    logits = noise + skill * np.eye(len(CLASSES))[labels]
+    p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    test = (table["split"] == "test").to_numpy()
+    parts = {"val": ~test, "test": test}
+    scores = {part: metrics(labels[rows], p[rows], CLASSES) for part, rows in parts.items()}
+    write_json(folder / "metrics.json", scores)
+    columns = [f"p_{name}" for name in CLASSES]
+    predictions = table.join(pd.DataFrame(p, columns=columns))
+    predictions.to_parquet(folder / "predictions.parquet", index=False)
