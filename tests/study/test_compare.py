@@ -1,4 +1,6 @@
+import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -6,6 +8,7 @@ import time
 
 import pandas as pd
 import pytest
+import torch
 import yaml
 from scipy import stats
 from sklearn.metrics import balanced_accuracy_score
@@ -150,18 +153,46 @@ def test_what_is_wrong_is_said_before_anything_runs(study_file, tmp_path, settin
     assert not (tmp_path / "out").exists()
 
 
+def test_stopped_after_max_hours_it_says_so_and_the_same_command_goes_on(
+    study_file, finished, tmp_path, capsys
+):
+    out = compare(study_file, tmp_path / "out", device="cpu", max_hours=0)
+    results = read_json(out / "results.json")
+    assert results["failures"] == []
+    assert results["verdict"][0] == "No run of the reference arm 'plain' is finished."
+    assert (
+        "Stopped after 0 h, 6 runs are left: the same command goes on." in capsys.readouterr().err
+    )
+    assert report(out).exists()
+    shutil.rmtree(out / "runs")
+    shutil.copytree(finished / "runs", out / "runs")
+    compare(study_file, out, device="cpu", max_hours=1)
+    assert read_json(out / "results.json")["arms"] == read_json(finished / "results.json")["arms"]
+    assert "Stopped" not in capsys.readouterr().err
+
+
+def test_begun_and_killed_at_once_the_folder_is_still_the_study_s(study_file, tmp_path):
+    (tmp_path / ".study.yaml.lock").touch()
+    (tmp_path / ".study.yaml.123.tmp").touch()
+    out = compare(study_file, tmp_path, device="cpu", max_hours=0)
+    assert (out / "results.json").exists()
+
+
 def test_killed_at_random_and_started_again_the_table_is_the_same(study_file, tmp_path, finished):
-    """SIGKILL, three times, at random moments; then to the end."""
+    """SIGKILL of all processes, three times, at random moments; then to the end."""
     out = tmp_path / "out"
     command = [sys.executable, "-m", "twinlens.cli", "compare", str(study_file), "--out", str(out)]
-    command += ["--device", "cpu"]
+    command += ["--device", "cpu", "--workers", "2"]
+    # Each worker gets as many threads as `finished` had.
+    env = os.environ | {"OMP_NUM_THREADS": str(2 * torch.get_num_threads())}
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     waits = random.Random(5)
     for _ in range(3):
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(waits.uniform(4, 9))
-        process.send_signal(signal.SIGKILL)
+        process = subprocess.Popen(command, env=env, start_new_session=True, **quiet)
+        time.sleep(waits.uniform(6, 12))
+        os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-    subprocess.run(command, check=True, capture_output=True)
+    subprocess.run(command, check=True, capture_output=True, env=env)
     assert (out / "report.html").stat().st_size > 10_000
     resumed, whole = (read_json(path / "results.json") for path in (out, finished))
     assert resumed["arms"] == whole["arms"]

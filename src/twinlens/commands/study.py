@@ -8,6 +8,7 @@ import typer
 import twinlens
 from twinlens.commands.options import (
     Device,
+    Loggers,
     Out,
     Overwrite,
     Set,
@@ -20,6 +21,21 @@ def compare(
     out: Out,
     set_: Set = [],  # noqa: B006
     device: Device = "auto",
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Runs at the same time, each on its own GPU if any.")
+    ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Do the runs on a Ray cluster: HOST:PORT, auto for the one that this machine "
+            "belongs to, or local for a new one here.",
+        ),
+    ] = None,
+    max_hours: Annotated[
+        float | None, typer.Option(min=0, help="Stop in good order; the same command goes on.")
+    ] = None,
+    logger: Loggers = [],  # noqa: B006
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List the runs and stop.")] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on in --out although the study was changed.")
@@ -27,7 +43,16 @@ def compare(
 ) -> None:
     """Compare arms x seeds x label budgets, and write the report. Goes on where it stopped."""
     done = twinlens.compare(
-        study, out, settings=set_, device=device, dry_run=dry_run, resume=resume
+        study,
+        out,
+        settings=set_,
+        device=device,
+        workers=workers,
+        ray=ray,
+        max_hours=max_hours,
+        loggers=logger,
+        dry_run=dry_run,
+        resume=resume,
     )
     if not dry_run:
         _conclude(done)

@@ -1,24 +1,31 @@
 """The main job: arms x seeds x label budgets, a table, paired differences and a verdict."""
 
+import math
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import yaml
+from lightning_fabric import Fabric
 
-from twinlens.config import read_yaml
+from twinlens.config import parse, read_yaml
 from twinlens.console import say
-from twinlens.data.dataset import open_dataset
-from twinlens.data.splits import open_split
+from twinlens.data.dataset import Dataset
+from twinlens.data.selection import open_task
+from twinlens.data.splits import Split
 from twinlens.errors import UserError
 from twinlens.files import write_json, write_text
 from twinlens.study.audit import keep_audit
+from twinlens.study.best import keep_best
 from twinlens.study.check import check
+from twinlens.study.claims import alone
 from twinlens.study.config import Study, as_yaml, read_study
-from twinlens.study.execute import execute
+from twinlens.study.execute import Job, execute, unsettled
 from twinlens.study.plan import Run, make_plan
+from twinlens.study.progress import Progress
 from twinlens.study.results import collect
 from twinlens.study.store import ENVIRONMENT, PLAN, RESULTS, STUDY, is_finished
 from twinlens.training.device import environment, make_fabric, precision_of
+from twinlens.training.loggers import check_loggers
 
 
 def compare(
@@ -27,16 +34,27 @@ def compare(
     *,
     settings: Sequence[str] = (),
     device: str = "auto",
+    workers: int | None = None,
+    ray: str | None = None,
+    max_hours: float | None = None,
+    loggers: Sequence[str] = (),
     dry_run: bool = False,
     resume: bool = False,
 ) -> Path:
     """Run a study, or what is left of it, and compute its results.
+
+    Several processes may do this at the same time with the same `out`: each run is done once.
 
     Args:
         study: The study file (YAML).
         out: Folder of the study. The same study goes on there without being asked.
         settings: Overrides of the form ``key.subkey=value``.
         device: "auto", "cpu", "cuda" or "mps".
+        workers: Processes that do runs at the same time, on a GPU each where there are any; None
+            for this one alone.
+        ray: Do the runs on the Ray cluster at this address; see `study.cluster.on_ray`.
+        max_hours: Stop in good order after so many hours; what is left can go on later.
+        loggers: Names in `LOGGERS`, beside "csv", for every run.
         dry_run: Print the plan, and stop.
         resume: Go on in `out` although the study was changed; runs that stay the same are kept.
 
@@ -46,47 +64,64 @@ def compare(
     Raises:
         UserError: The study is wrong, or `out` holds another one.
     """
+    check_loggers(loggers)
     out = Path(out)
-    checked = read_study(Path(study), list(settings))
-    fabric = make_fabric(checked.precision or "auto", device)
-    checked = checked.model_copy(update={"precision": precision_of(fabric)})
-    data = open_dataset(checked.data)
-    split = open_split(data, checked.split)
-    check(checked, data, split)
-    checked = checked.model_copy(update={"split": split.name})
+    deadline = math.inf if max_hours is None else time.time() + 3600 * max_hours
+    fabric, checked, data, split = _opened(Path(study), settings, device)
     plan = make_plan(checked, data_hash=data.hash, split_hash=split.hash)
     say(_describe(plan, checked, out))
     if dry_run:
         say("\n".join(run.id for run in plan))
         return out
-    _claim(out, checked, resume)
-    write_text(out / STUDY, as_yaml(checked))
-    write_json(out / PLAN, [run.as_dict() for run in plan])
-    write_json(out / ENVIRONMENT, environment(fabric))
-    keep_audit(out, data, split)
-    failures = execute(plan, study=out, data=checked.data, split=split.name, device=device)
-    write_json(out / RESULTS, collect(out, checked, plan, failures))
+    _refuse_another(out, checked, resume)
+    with alone(out):
+        write_text(out / STUDY, as_yaml(checked))
+        write_json(out / PLAN, [run.as_dict() for run in plan])
+        write_json(out / ENVIRONMENT, environment(fabric))
+        keep_audit(out, data, split)
+    job = Job(plan, out, checked.data, split.name, device, tuple(loggers), deadline)
+    progress = Progress(checked, plan, out)
+    failures = execute(job, workers=workers, ray=ray, tell=progress.tell)
+    with alone(out):
+        best = keep_best(out, checked, plan)  # first: to test an ensemble is logged
+        write_json(out / RESULTS, collect(out, checked, plan, failures) | {"best": best})
+    if time.time() >= deadline and (left := len(unsettled(job))):
+        say(f"Stopped after {max_hours:g} h, {left} runs are left: the same command goes on.")
     return out
 
 
-def _claim(out: Path, study: Study, resume: bool) -> None:
+def _opened(
+    file: Path, settings: Sequence[str], device: str
+) -> tuple[Fabric, Study, Dataset, Split]:
+    """Read and check a study, and open what it is about."""
+    study = read_study(file, list(settings))
+    fabric = make_fabric(study.precision or "auto", device)
+    data, split = open_task(study.data, study.split, study.classes)
+    study = study.model_copy(update={"precision": precision_of(fabric), "split": split.name})
+    check(study, data, split)
+    return fabric, study, data, split
+
+
+def _refuse_another(out: Path, study: Study, resume: bool) -> None:
     """Refuse a folder that holds something else, or another study."""
-    if not out.exists() or not any(out.iterdir()):
+    begun = f".{STUDY}."  # a lock, or what is left where writing the study was interrupted
+    if not out.exists() or all(path.name.startswith(begun) for path in out.iterdir()):
         return
     if not (out / STUDY).exists():
         raise UserError(f"{out} exists and holds no {STUDY}: choose another --out.")
-    before, now = read_yaml(out / STUDY), yaml.safe_load(as_yaml(study))
-    changed = sorted(key for key in before | now if before.get(key) != now.get(key))
-    declared = {"primary_metric", "reference"} & {*changed}
+    before = parse(Study, read_yaml(out / STUDY), where=str(out / STUDY))
+    changed = [key for key in Study.model_fields if getattr(before, key) != getattr(study, key)]
+    declared = [key for key in ("primary_metric", "reference", "worthwhile") if key in changed]
     if declared and (out / RESULTS).exists():
         raise UserError(
-            f"{out} has results already, so {' and '.join(sorted(declared))} can no longer be "
+            f"{out} has results already, so {' and '.join(declared)} can no longer be "
             "declared beforehand: choose another --out."
         )
     if changed and not resume:
         raise UserError(
-            f"{out} holds a study that differs in {', '.join(changed)}: choose another --out, or "
-            "pass --resume to go on with the new one, keeping the runs that stay the same."
+            f"{out} holds a study that differs in {', '.join(sorted(changed))}: choose another "
+            "--out, or pass --resume to go on with the new one, keeping the runs that stay the "
+            "same."
         )
 
 
