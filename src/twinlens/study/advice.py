@@ -3,6 +3,7 @@
 import json
 import math
 from itertools import pairwise
+from statistics import fmean
 from typing import Any
 
 from twinlens.evaluation.statistics import paired_difference
@@ -69,16 +70,19 @@ def _seeds(results: dict[str, Any]) -> str:
 
 
 def _labels(curves: dict[str, Curve], labels: dict[float, int | None]) -> str:
-    """Judge by the arm with the highest mean: its gain between the two largest budgets."""
+    """Judge by the arm that is best with all labels: its gain between the two largest budgets."""
     if len(labels) < 2:
         return "More labels: the study cannot say, with one label budget; run a smaller one too."
     less, most = sorted(labels)[-2:]
-    means = {a: sum(of[most].values()) / len(of[most]) for a, of in curves.items() if of[most]}
-    arm = max(means, key=lambda a: means[a], default=None)
-    seeds = [seed for seed in curves[arm][most] if seed in curves[arm][less]] if arm else []
     fewer, more = labels[less], labels[most]
-    if not arm or not seeds or not fewer or not more or fewer == more:
+    both = {arm: [s for s in of[most] if s in of[less]] for arm, of in curves.items()}
+    means = {
+        arm: fmean(curves[arm][most][s] for s in seeds) for arm, seeds in both.items() if seeds
+    }
+    if not means or not fewer or not more or fewer == more:
         return "More labels: the study cannot say, as runs of the two largest budgets are lacking."
+    arm = max(means, key=lambda each: means[each])
+    seeds = both[arm]
     gain = paired_difference(*([curves[arm][b][seed] for seed in seeds] for b in (most, less)))
     slope = gain["mean"] / math.log2(more / fewer)
     return (
