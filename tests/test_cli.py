@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -112,3 +113,8 @@ def test_a_users_mistake_is_one_sentence_and_exit_code_2(words, sentence, tmp_pa
     assert sentence in out
     assert len(out.strip().splitlines()) == 1
     assert not [*Path(tmp_path).iterdir()]
+
+
+def test_compare_prints_the_schema_of_study_files():
+    stored = Path(__file__).parents[1] / "studies" / "schema.json"
+    assert json.loads(_run("compare", "--schema")) == read_json(stored)

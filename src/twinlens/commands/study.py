@@ -1,5 +1,6 @@
 """compare, report and demo."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,14 @@ from twinlens.commands.options import (
     Set,
 )
 from twinlens.files import read_json
+
+
+def _print_schema(asked: bool) -> None:
+    if asked:
+        from twinlens.study.schema import schema
+
+        print(json.dumps(schema(), indent=1, ensure_ascii=False))
+        raise typer.Exit
 
 
 def compare(
@@ -39,6 +48,15 @@ def compare(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List the runs and stop.")] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on in --out although the study was changed.")
+    ] = False,
+    schema: Annotated[  # noqa: ARG001, it has printed and left
+        bool,
+        typer.Option(
+            "--schema",
+            callback=_print_schema,
+            is_eager=True,
+            help="Print the JSON schema of study files, for an editor, and stop.",
+        ),
     ] = False,
 ) -> None:
     """Compare arms x seeds x label budgets, and write the report. Goes on where it stopped."""
