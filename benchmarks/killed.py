@@ -1,0 +1,147 @@
+"""A study with two workers, killed at random again and again: its table equals the unbroken one.
+
+From the root of the repository, on 160 synthetic images:
+
+    python benchmarks/killed.py
+
+Carries the study out once unbroken; then again, killed (SIGKILL, all of its processes) twenty times
+at moments drawn by chance, and brought to its end. Compares everything that results.json says of
+arms and differences, and the predictions of all runs bit by bit. About a quarter of an hour on two
+idle cores.
+"""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+from machine import machine
+
+import twinlens
+from twinlens.files import read_json, write_json, write_text
+from twinlens.study.store import is_finished, read_plan, run_folder
+
+OUT = Path(__file__).parent / "results" / "killed.json"
+FOLDER = Path("runs/killed")
+KILLS, WORKERS = 20, 2
+STUDY = {
+    "encoder": "resnet18",
+    "precision": "fp32",
+    "seeds": 4,
+    "budgets": [0.5, 1.0],
+    "pretrain": {"epochs": 6, "batch_size": 32, "projector": [32], "moments": 2},
+    "train": {"epochs": 6, "batch_size": 16},
+    "arms": {
+        "random": {},
+        "random + Barlow Twins": {"pretrain": {}},
+        "random + Barlow Twins, probed": {"pretrain": {}, "train": {"tuning": "probe"}},
+    },
+}
+
+
+def main(kills: int) -> None:
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    data = twinlens.import_images("phantom:160", FOLDER / "data", size=32).path
+    write_text(FOLDER / "study.yaml", yaml.safe_dump(STUDY | {"data": str(data)}))
+    start, seconds = _unbroken(FOLDER / "unbroken")
+    longest = 1.7 * (seconds - start) / kills  # so that there is something left at the end
+    broken, moments = FOLDER / "broken", []
+    chance = random.Random(0)
+    for number in range(kills):
+        if chance.random() < 0.2:
+            moments.append(_kill(broken, chance.uniform(0, start), at_work=False))
+        else:
+            moments.append(_kill(broken, chance.uniform(0, longest), at_work=True))
+        print(f"Killed {number + 1} times: {moments[-1]}")
+    _start(broken).wait()
+    write_json(
+        OUT,
+        {
+            "study": STUDY,
+            "workers": WORKERS,
+            "unbroken": {"seconds_to_start": start, "seconds": seconds},
+            "kills": moments,
+            **_compared(FOLDER / "unbroken", broken),
+            "machine": machine("twinlens", "torch"),
+        },
+    )
+
+
+def _start(out: Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "twinlens.cli", "compare", str(FOLDER / "study.yaml")]
+    command += ["--out", str(out), "--device", "cpu", "--workers", str(WORKERS)]
+    return subprocess.Popen(command, start_new_session=True)
+
+
+def _unbroken(out: Path) -> tuple[float, float]:
+    """Carry the study out, and return the seconds until its first run began, and in all."""
+    began, process = time.time(), _start(out)
+    _wait_for_work(process, out, began)
+    start = time.time() - began
+    process.wait()
+    return start, time.time() - began
+
+
+def _wait_for_work(process: subprocess.Popen[bytes], out: Path, began: float) -> None:
+    """Wait until a run writes something."""
+    while process.poll() is None:
+        time.sleep(0.05)
+        with suppress(FileNotFoundError):  # what was listed has gone meanwhile
+            if any(path.stat().st_mtime > began for path in (out / "runs").rglob("*")):
+                return
+
+
+def _kill(out: Path, after: float, *, at_work: bool) -> dict[str, Any]:
+    """Start the study, kill it some seconds after that or after its first work, and describe it."""
+    began, process = time.time(), _start(out)
+    if at_work:
+        _wait_for_work(process, out, began)
+    time.sleep(after)
+    if process.poll() is not None:
+        sys.exit("The study came to its end before all kills: give it more to do.")
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    half = list((out / "runs").glob("*.partial"))
+    return {
+        "at_work": at_work,
+        "after_s": after,
+        "runs_done": len(list((out / "runs").glob("*/run.json"))),
+        "runs_half_done": len(half),
+        "with_checkpoint": sum((run / "checkpoint.pt").exists() for run in half),
+    }
+
+
+def _compared(unbroken: Path, broken: Path) -> dict[str, Any]:
+    """Compare the results of both, and the predictions of every run."""
+    expected, found = (read_json(path / "results.json") for path in (unbroken, broken))
+    same, trainings = 0, [run for run in read_plan(unbroken) if run.kind == "train"]
+    for run in trainings:
+        if is_finished(broken, run):
+            a, b = (
+                pd.read_parquet(run_folder(path, run) / "predictions.parquet")
+                for path in (unbroken, broken)
+            )
+            same += a.equals(b)
+    keys = ("arms", "differences", "label_efficiency", "advice", "best", "verdict", "failures")
+    return {
+        "equal": {key: found[key] == expected[key] for key in keys},
+        "trainings": len(trainings),
+        "trainings_with_equal_predictions": same,
+        "tests_opened": {
+            "unbroken": len(expected["test_openings"]),
+            "broken": len(found["test_openings"]),
+        },
+        "arms": found["arms"],
+    }
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else KILLS)
