@@ -1,7 +1,7 @@
 """A small study folder with invented numbers, in the layout that `twinlens compare` writes."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from scipy import stats
 from sklearn.metrics import precision_recall_fscore_support
 
 from twinlens.files import write_json
+from twinlens.reporting import exports
 from twinlens.seeds import generator
 
 sys.path.insert(0, str(Path(__file__).parent))  # for html_page and watched
@@ -26,6 +27,19 @@ CLASSES = {
     "VASC": ("vascular lesion", "#9932cc", "benign"),
 }
 METRICS = ("accuracy", "balanced_accuracy", "macro_f1")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_figure_files() -> Iterator[None]:
+    """Figures as files take most of a report's time; the tests of the files ask for them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(exports, "save_figure", _empty_files)
+        yield
+
+
+def _empty_files(path: Path, *_: object) -> None:
+    for suffix in (".svg", ".pdf"):
+        path.with_name(path.name + suffix).touch()
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ from twinlens.data.importing import import_images
 from twinlens.data.splits import open_split, split_names, write_split
 from twinlens.files import read_json
 from twinlens.reporting.audit_page import content
-from twinlens.reporting.page import render
+from twinlens.reporting.rendering import render
 
 EVIL = '<script>alert("x")</script>'
 

@@ -15,7 +15,7 @@ from twinlens.reporting.embedding import (
     nearest_neighbours,
     same_class,
 )
-from twinlens.reporting.stored import read_run
+from twinlens.reporting.stored_run import read_run
 from twinlens.reporting.svg import Panel
 
 Build = Callable[..., Path]

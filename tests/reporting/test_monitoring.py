@@ -9,7 +9,7 @@ from watched import STEPS, watch
 from twinlens.files import read_json, write_json
 from twinlens.reporting.curves import ArmRuns
 from twinlens.reporting.monitoring import before_and_after, ending, moments, monitor_panels
-from twinlens.reporting.stored import read_run
+from twinlens.reporting.stored_run import read_run
 
 Build = Callable[..., Path]
 

@@ -80,6 +80,6 @@ def test_every_drawing_of_a_study_can_be_saved(
     tmp_path: Path, build_study: Callable[..., Path]
 ) -> None:
     content = page.content(read_study(build_study(tmp_path / "study", seeds=2)))
-    for name in ("difference_panels", "class_panels", "fine_tuning_searches", "schedule_panels"):
+    for name in ("class_panels", "fine_tuning_searches", "schedule_panels"):
         svg, _ = save_figure(tmp_path / name, content[name], content["arm_legend"])
         assert "var(--" not in svg.read_text(encoding="utf-8")

@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 
 from twinlens.reporting import figures, tables
+from twinlens.reporting.comparison import arms_table
+from twinlens.reporting.confusion import confusions
 from twinlens.reporting.stored import StoredStudy, read_study
 
 Build = Callable[..., Path]
@@ -16,7 +18,7 @@ def study(tmp_path_factory: pytest.TempPathFactory, build_study: Build) -> Store
 
 
 def test_confusion_sums_seeds_and_puts_groups_together(study: StoredStudy) -> None:
-    matrix = tables.confusions(study)[1]
+    matrix = confusions(study)[1]
     assert matrix.classes == ["MEL", "BCC", "NV", "BKL", "VASC"]
     assert matrix.breaks == [2]
     runs = study.runs_of("train", arm=matrix.arm, budget=1.0)
@@ -43,7 +45,7 @@ def test_counts_add_up(study: StoredStudy) -> None:
 
 
 def test_largest_budget_comes_first_and_is_named_once(study: StoredStudy) -> None:
-    table = tables.arms_table(study)
+    table = arms_table(study)
     assert [row[0].text for row in table.rows] == ["100 %", "", "10 %", ""]
     assert table.head[3].detail == "primary"
 

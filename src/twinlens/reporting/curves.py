@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from twinlens.reporting.stored import StoredRun, StoredStudy
+from twinlens.reporting.stored import StoredStudy
+from twinlens.reporting.stored_run import StoredRun
 from twinlens.reporting.svg import (
     INK,
     MUTED,
@@ -26,9 +27,10 @@ from twinlens.reporting.svg import (
     marker,
     swatch,
 )
+from twinlens.reporting.thinning import kept
 from twinlens.reporting.wording import listing, method_title, plain, scientific, tick
 
-_POINTS = 220  # a curve is averaged down to about this many points
+_POINTS = 220  # a curve is averaged down to about this many points, to fewer among many panels
 HEIGHT, LEFT = 190, 50
 _NOT_LOSSES = {"step", "lr", "momentum", "seconds"}
 _TITLES = {"pretrain": "Pretraining", "train": "Fine-tuning"}
@@ -140,9 +142,12 @@ def schedule_panels(arms: Sequence[ArmRuns]) -> list[Panel]:
 def _schedule(arms: Sequence[ArmRuns], column: str, title: str, *, name: str) -> Drawing:
     def paint(axes: Axes) -> None:
         for run, index in ((run, arm.index) for arm in arms for run in arm.runs):
-            for _, phase in _thinned(run).groupby("phase", sort=False):
-                axes.plot(phase["at"], phase[column], color=colour(index), linewidth=1.4,
-                          alpha=0.75)  # fmt: skip
+            history = _thinned(run)
+            unit = history["at"].max(), max(history[column].max(), 1e-12)
+            for _, phase in history.groupby("phase", sort=False):
+                at, level = phase["at"].to_numpy(), phase[column].to_numpy()
+                rows = kept(at / unit[0], level / unit[1])
+                axes.plot(at[rows], level[rows], color=colour(index), linewidth=1.4, alpha=0.75)
         phase_marks(axes, arms[0].runs[0])
         step_axis(axes)
         axes.margins(y=0.12)
@@ -167,7 +172,7 @@ def loss_panels(arms: Sequence[ArmRuns]) -> list[Panel]:
     return [
         Panel(
             arm.title,
-            _losses(arm, columns, width=_width(shown)),
+            _losses(arm, columns, shown),
             f"Method: {method_title(arm.runs[0].method)}." if arm.kind == "pretrain" else "",
             swatch(arm.index),
         )
@@ -197,11 +202,13 @@ def loss_legend(columns: dict[str, str]) -> list[tuple[Markup, str]]:
     return [(line_swatch(c, dashed=name == "floor"), plain(name)) for name, c in columns.items()]
 
 
-def _losses(arm: ArmRuns, columns: dict[str, str], *, width: float) -> Drawing:
+def _losses(arm: ArmRuns, columns: dict[str, str], beside: Sequence[ArmRuns]) -> Drawing:
+    points = min(_POINTS, max(80, 1000 // len(beside)))
+
     def paint(axes: Axes) -> None:
         drawn: list[float] = []
         for run in arm.runs:
-            history = _thinned(run)
+            history = _thinned(run, points)
             for column in [c for c in columns if c in history]:
                 values = history[column].where(np.isfinite(history[column]))
                 drawn += values.dropna().tolist()
@@ -219,7 +226,7 @@ def _losses(arm: ArmRuns, columns: dict[str, str], *, width: float) -> Drawing:
 
     own = [plain(column) for column in columns if column in _thinned(arm.runs[0])]
     label = f"Loss against the step{arm.of}: {listing(own)}."
-    name = f"loss-{arm.kind}-{arm.index}"
+    name, width = f"loss-{arm.kind}-{arm.index}", _width(beside)
     return draw(paint, width=width, height=HEIGHT, left=LEFT, top=16, name=name, label=label)
 
 
@@ -232,11 +239,11 @@ def has_history(run: StoredRun) -> bool:
     return run.history is not None and len(run.history) > 0
 
 
-def _thinned(run: StoredRun) -> pd.DataFrame:
+def _thinned(run: StoredRun, points: int = _POINTS) -> pd.DataFrame:
     """Return the history averaged over blocks of steps that do not cross phases."""
     assert run.history is not None
     history = run.history.assign(at=np.arange(1, len(run.history) + 1))
-    block = np.arange(len(history)) * _POINTS // max(len(history), _POINTS)
+    block = np.arange(len(history)) * points // max(len(history), points)
     means = history.groupby([_phase_number(history), block]).mean(numeric_only=True)
     names = history["phase"].groupby(_phase_number(history)).first()
     return means.assign(phase=names.loc[means.index.get_level_values(0)].to_numpy())

@@ -16,7 +16,7 @@ from PIL import Image
 from twinlens.data.splits import NO_LABEL
 from twinlens.reporting.composition import class_colours
 from twinlens.reporting.curves import ArmRuns
-from twinlens.reporting.stored import StoredRun
+from twinlens.reporting.stored_run import StoredRun
 from twinlens.reporting.svg import (
     MUTED,
     PALETTE,

@@ -2,7 +2,7 @@
 
 from base64 import b64encode
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,8 @@ from twinlens.reporting.embedding import (
     same_class,
 )
 from twinlens.reporting.monitoring import alarms, ending, monitor_panels
-from twinlens.reporting.stored import StoredRun
+from twinlens.reporting.standalone import picture_panel
+from twinlens.reporting.stored_run import StoredRun
 from twinlens.reporting.svg import Panel, swatch
 from twinlens.reporting.wording import listing
 
@@ -26,11 +27,15 @@ _PICTURE_BYTES = 1_000_000  # of all pictures of a kind together, so that the pa
 
 @dataclass(frozen=True)
 class Views:
-    """Pairs of views that a pretraining run has stored; `uri` is empty if they are too large."""
+    """Pairs of views that a pretraining run has stored; `uri` is empty if they are too large.
+
+    `panels` is the picture for a file of its own.
+    """
 
     arms: str
     path: str
     uri: str
+    panels: list[Panel]
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,7 @@ class Evidence:
         maps: Before and after.
         classes: Legend of the maps.
         neighbours: Of some images.
+        neighbour_panels: The same as a picture, for a file of its own.
         same_class: How many neighbours are of the query's class before and after, of how many.
         elsewhere: Where the neighbours lie if they are too large for the page.
         missing: What is not stored.
@@ -63,6 +69,7 @@ class Evidence:
     maps: list[Panel]
     classes: Legend
     neighbours: list[Neighbours]
+    neighbour_panels: list[Panel]
     same_class: tuple[int, int, int] | None
     elsewhere: str
     missing: str
@@ -95,6 +102,7 @@ def _of(arm: ArmRuns, neighbours: list[Neighbours], fits: bool, folder: Path) ->
         maps=maps,
         classes=classes,
         neighbours=neighbours if fits else [],
+        neighbour_panels=_picture(run.folder / "neighbours.png", arm.title),
         same_class=same_class(neighbours),
         elsewhere="" if fits else _path(run, "neighbours.png", folder),
         missing=listing([f"no {name}" for name, part in parts.items() if not part]),
@@ -117,9 +125,29 @@ def views(arms: Sequence[ArmRuns], folder: Path) -> list[Views]:
     paths = [arm.runs[0].folder / "views.png" for arm in shown]
     fits = _fitting([path.stat().st_size for path in paths])
     return [
-        Views(arm.title, _path(arm.runs[0], "views.png", folder), _uri(path) if fit else "")
+        Views(
+            arm.title,
+            _path(arm.runs[0], "views.png", folder),
+            _uri(path) if fit else "",
+            _picture(path, arm.title) if fit else [],
+        )
         for arm, path, fit in zip(shown, paths, fits, strict=True)
     ]
+
+
+def training_views(arms: Sequence[ArmRuns], folder: Path) -> list[Views]:
+    """Return the stored views of fine-tunings, one picture for the arms that share a recipe."""
+    alike: dict[str, list[ArmRuns]] = {}
+    for arm in having(arms, lambda run: (run.folder / "views.png").is_file()):
+        config = arm.runs[0].config
+        recipe = str([config.get("views"), config.get("view_changes")])
+        alike.setdefault(recipe, []).append(arm)
+    titles = {recipe: listing([arm.title for arm in some]) for recipe, some in alike.items()}
+    return views([replace(some[0], title=titles[key]) for key, some in alike.items()], folder)
+
+
+def _picture(path: Path, title: str) -> list[Panel]:
+    return [picture_panel(path, title)] if path.is_file() else []
 
 
 def _uri(path: Path) -> str:

@@ -25,7 +25,14 @@ from twinlens.reporting.svg import (
     draw,
     marker,
 )
-from twinlens.reporting.wording import budget_title, decimal, interval, is_number, metric_title
+from twinlens.reporting.wording import (
+    budget_title,
+    decimal,
+    interval,
+    is_number,
+    metric_title,
+    p_value,
+)
 
 LABEL_PX = 17
 """Height of a lane's label, which stands above its marks, so that they have the whole width."""
@@ -33,33 +40,58 @@ LABEL_PX = 17
 _TAIL = 24  # letters at the end of a label that are never cut: " (transductive), 100 %"
 
 
-def difference_panels(study: StoredStudy) -> list[Panel]:
-    """Draw every arm's paired difference from the reference, a panel a metric.
+Row = tuple[str, float]
+"""An arm and a label budget."""
+
+_ROWS = 12  # more of them, of several budgets, become a figure a budget
+
+
+def difference_figures(study: StoredStudy) -> list[tuple[float, list[Panel]]]:
+    """Draw every arm's paired differences from the reference, a panel a metric.
 
     Panels share one axis. Where an interval is far wider than its seeds, as with two of them, it
     is cut at the frame and ends in an arrow.
+
+    Returns:
+        The largest budget and panels of all; or, where those would be long, every budget and its
+        panels.
     """
-    rows = [
+    rows = difference_rows(study)
+    together = [rows] if len(rows) <= _ROWS else [_at(rows, budget) for budget in study.budgets]
+    limits = _limits(study, rows)
+    return [
+        (
+            some[0][1],
+            [Panel(metric_title(m), _forest(study, some, m, limits)) for m in study.metrics],
+        )
+        for some in together
+        if some
+    ]
+
+
+def _at(rows: Sequence[Row], budget: float) -> list[Row]:
+    return [row for row in rows if row[1] == budget]
+
+
+def difference_rows(study: StoredStudy) -> list[Row]:
+    """Return each arm and budget with a difference from the reference, largest budget first."""
+    return [
         (arm, budget)
         for budget in study.budgets
         for arm in study.arms
         if arm != study.reference and study.difference(arm, budget, study.primary)
     ]
-    if not rows:
-        return []
-    limits = _limits(
-        [study.difference(*row, metric) or {} for row in rows for metric in study.metrics]
-    )
-    return [
-        Panel(metric_title(metric), _forest(study, rows, metric, limits))
-        for metric in study.metrics
-    ]
 
 
-def _limits(differences: Sequence[dict[str, Any]]) -> tuple[float, float]:
-    """Return an axis that holds zero and all seeds, and intervals up to thrice as wide."""
-    values = [v for d in differences for v in _numbers(d.get("values"))]
-    ends = [v for d in differences for v in _numbers(d.get("interval"))]
+def _limits(study: StoredStudy, rows: Sequence[Row]) -> tuple[float, float]:
+    """Return an axis that holds zero, all seeds, and intervals up to thrice as wide.
+
+    It holds the smallest worthwhile difference too.
+    """
+    entries = [study.difference(*row, metric) or {} for row in rows for metric in study.metrics]
+    values = [v for entry in entries for v in _numbers(entry.get("values"))]
+    values += [study.worthwhile] if study.worthwhile else []
+    ends = [v for entry in entries for v in _numbers(entry.get("interval"))]
     widest = max(map(abs, values), default=0.0) or 0.01
     low, high = np.clip(
         [min([0, *values, *ends]), max([0, *values, *ends])], -3 * widest, 3 * widest
@@ -72,7 +104,7 @@ def _numbers(values: object) -> list[float]:
 
 
 def _forest(
-    study: StoredStudy, rows: list[tuple[str, float]], metric: str, limits: tuple[float, float]
+    study: StoredStudy, rows: Sequence[Row], metric: str, limits: tuple[float, float]
 ) -> Drawing:
     lane = LABEL_PX + 24
 
@@ -80,12 +112,15 @@ def _forest(
         lanes(axes, height=lane * len(rows))
         axes.axvline(0, color=MUTED, linewidth=1)
         axes.set_xlim(limits)
+        if study.worthwhile and metric == study.primary:
+            axes.axvspan(-study.worthwhile, study.worthwhile, color=RULE, alpha=0.5, linewidth=0)
         axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
         axes.set_xlabel("difference from the reference")
         for position, (arm, budget) in enumerate(rows):
-            extent = f", {budget_title(budget)}" if len(study.budgets) > 1 else ""
-            lane_label(axes, lane * position, study.arm_title(arm) + extent)
+            extent = f", {budget_title(budget)}" if len({at for _, at in rows}) > 1 else ""
             entry = study.difference(arm, budget, metric) or {}
+            corrected = p_value(entry.get("p_holm"))
+            lane_label(axes, lane * position, study.arm_title(arm) + extent, remark=corrected)
             _interval_and_seeds(axes, entry, lane * position + LABEL_PX + 9, study.arms.index(arm))
 
     return draw(
@@ -94,7 +129,7 @@ def _forest(
         height=lane * len(rows) + BOTTOM + 2,
         left=8,
         top=2,
-        name=f"difference-{metric}",
+        name=f"difference-{metric}-{rows[0][1]:g}",
         label=_difference_words(study, rows, metric),
     )
 
@@ -121,13 +156,15 @@ def _interval_and_seeds(axes: Axes, entry: dict[str, Any], y: float, index: int)
         _mean(axes, float(entry["mean"]), y, index, size=8.5)
 
 
-def _difference_words(study: StoredStudy, rows: list[tuple[str, float]], metric: str) -> str:
+def _difference_words(study: StoredStudy, rows: Sequence[Row], metric: str) -> str:
     parts = []
     for arm, budget in rows:
         entry = study.difference(arm, budget, metric) or {}
         bounds = interval(entry.get("interval"), signed=True) or "no interval"
         mean = decimal(entry.get("mean"), signed=True)
-        parts.append(f"{study.arm_title(arm)} at {budget_title(budget)}: {mean} {bounds}")
+        corrected = f" ({p_value(entry['p_holm'])})" if is_number(entry.get("p_holm")) else ""
+        title = study.arm_title(arm)
+        parts.append(f"{title} at {budget_title(budget)}: {mean} {bounds}{corrected}")
     reference = study.arm_title(study.reference)
     return f"{metric_title(metric)}, difference from {reference}. " + "; ".join(parts)
 
@@ -221,20 +258,21 @@ def lanes(axes: Axes, *, height: float) -> None:
     axes.grid(axis="x")
 
 
-def lane_label(axes: Axes, top: float, text: str, indent: float = 0) -> None:
-    """Write the label of a row, cut in its middle to the width of the drawing."""
-    room = int((axes.bbox.width + 2 * RIGHT) / LETTER)
-    axes.annotate(
-        text if len(text) <= room else f"{text[: room - _TAIL - 1]}…{text[-_TAIL:]}",
-        (0, top),
-        xycoords=("axes fraction", "data"),
-        xytext=(indent, -LABEL_PX / 2),
-        textcoords="offset points",
-        va="center",
-        color=INK,
-        annotation_clip=False,
-        bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 0.5},
-    )
+def lane_label(axes: Axes, top: float, text: str, indent: float = 0, remark: str = "") -> None:
+    """Write a row's label, cut in its middle to the drawing's width, and a remark on the right."""
+    room = int((axes.bbox.width + 2 * RIGHT) / LETTER) - len(remark) - bool(remark)
+    words = text if len(text) <= room else f"{text[: room - _TAIL - 1]}…{text[-_TAIL:]}"
+    style: dict[str, Any] = {
+        "textcoords": "offset points",
+        "va": "center",
+        "annotation_clip": False,
+        "xycoords": ("axes fraction", "data"),
+        "bbox": {"facecolor": PAPER, "edgecolor": "none", "pad": 0.5},
+    }
+    axes.annotate(words, (0, top), xytext=(indent, -LABEL_PX / 2), color=INK, **style)
+    if remark:
+        axes.annotate(remark, (1, top), xytext=(0, -LABEL_PX / 2), color=MUTED, ha="right",
+                      fontsize=9.5, **style)  # fmt: skip
 
 
 def _mean(axes: Axes, x: float, y: float, index: int, *, size: float) -> None:

@@ -18,7 +18,7 @@ from twinlens.reporting.curves import (
     phase_marks,
     step_axis,
 )
-from twinlens.reporting.stored import StoredRun
+from twinlens.reporting.stored_run import StoredRun
 from twinlens.reporting.svg import INK, MUTED, PALETTE, WIDE, Panel, draw, line_swatch
 from twinlens.reporting.wording import decimal, listing
 

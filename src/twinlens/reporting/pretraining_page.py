@@ -12,7 +12,7 @@ from twinlens.reporting import curves, tables, wording
 from twinlens.reporting.evidence import evidence, views
 from twinlens.reporting.monitoring import alarms, before_and_after
 from twinlens.reporting.rendering import render
-from twinlens.reporting.stored import StoredRun, read_run
+from twinlens.reporting.stored_run import StoredRun, read_run
 
 
 def pretraining_report(run: Path) -> Path:

@@ -1,16 +1,35 @@
-"""From a template and values to the text of a page."""
+"""From a template and values to the text of a page, and to what is numbered on it."""
 
-from collections.abc import Callable
-from itertools import count as counting
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from twinlens.reporting import pictures, wording
+from twinlens.reporting.svg import Panel
+from twinlens.reporting.tables import Table
+
+
+@dataclass(frozen=True)
+class Numbered:
+    """A table or figure of a page. Those without a name have no files of their own."""
+
+    kind: str
+    number: int
+    name: str
+    content: Table | Sequence[Panel]
+    legend: Sequence[tuple[Markup, str]]
 
 
 def render(template: str, **values: Any) -> str:
     """Fill in a template; what is not marked as markup is escaped."""
+    return rendered(template, **values)[0]
+
+
+def rendered(template: str, **values: Any) -> tuple[str, list[Numbered]]:
+    """Fill in a template, and return as well its tables and figures in the order of appearance."""
     environment = Environment(
         loader=PackageLoader("twinlens.reporting"),
         autoescape=True,
@@ -28,10 +47,25 @@ def render(template: str, **values: Any) -> str:
         breakable=wording.breakable,
         shown=pictures.shown_of,
     )
-    return environment.get_template(template).render(number=_numbering(), **values)
+    numbered: list[Numbered] = []
+    values |= {"number": _numbering(numbered), "numbered": numbered}
+    return environment.get_template(template).render(values), numbered
 
 
-def _numbering() -> Callable[[str], int]:
-    """Return a function that numbers figures and tables in the order of their appearance."""
-    counters = {"Figure": counting(1), "Table": counting(1)}
-    return lambda kind: next(counters[kind])
+def _numbering(numbered: list[Numbered]) -> Callable[..., int]:
+    """Return a function that numbers figures and tables, and notes them."""
+
+    def number(
+        kind: str,
+        name: str = "",
+        content: Table | Sequence[Panel] = (),
+        legend: Sequence[tuple[Markup, str]] = (),
+    ) -> int:
+        before = [entry for entry in numbered if entry.kind == kind]
+        slug = wording.slug(name)
+        again = sum(entry.name.partition("-")[0] == slug for entry in before)
+        own = f"{slug}-{again + 1}" if slug and again else slug
+        numbered.append(Numbered(kind, len(before) + 1, own, content, legend))
+        return len(before) + 1
+
+    return number

@@ -6,75 +6,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from twinlens.config import read_yaml
-from twinlens.data.leakage import transductive
 from twinlens.errors import UserError
 from twinlens.files import read_json
+from twinlens.reporting.stored_run import StoredRun, if_there, read_run
 
 _NEEDED = ("primary_metric", "reference", "arms", "differences", "verdict")
 _SHOWN_METRICS = ("balanced_accuracy", "macro_f1", "accuracy")
-
-
-@dataclass(frozen=True)
-class StoredRun:
-    """The folder of a run: what it did, and what of its results is there.
-
-    `arms` are those that it serves: its own for a training, all that start from it for a
-    pretraining, none outside a study. `monitor`, `embedding` and `neighbours` are a pretraining's:
-    what was watched meanwhile, and a map and the nearest images before and after it.
-    """
-
-    folder: Path
-    arms: tuple[str, ...]
-    info: dict[str, Any]
-    metrics: dict[str, Any] | None
-    lr_finder: dict[str, Any] | None
-    history: pd.DataFrame | None
-    monitor: dict[str, Any] | None = None
-    embedding: pd.DataFrame | None = None
-    neighbours: dict[str, Any] | None = None
-
-    @property
-    def name(self) -> str:
-        """The run's id, which is its folder's name."""
-        return self.folder.name
-
-    @property
-    def kind(self) -> str:
-        """What the run did: ``train`` or ``pretrain``."""
-        return str(self.info["kind"])
-
-    @property
-    def seed(self) -> int:
-        """The seed that it was run with."""
-        return int(self.info.get("seed", 0))
-
-    @property
-    def budget(self) -> float:
-        """Fraction of the labelled training images that it used, as results.json writes it."""
-        return float(f"{self.info.get('budget') or 1:g}")
-
-    @property
-    def method(self) -> str:
-        """The self-supervised method of a pretraining; nothing for a training."""
-        return str((self.info.get("config") or {}).get("method", ""))
-
-    @property
-    def data(self) -> dict[str, Any]:
-        """The data it saw: classes, counts, split and hashes."""
-        return dict(self.info.get("data") or {})
-
-    @property
-    def transductive(self) -> bool:
-        """Whether a pretraining, or the one it started from, saw validation and test images."""
-        return bool(self.info.get("transductive", transductive(self.info.get("config") or {})))
-
-    @property
-    def test(self) -> dict[str, Any] | None:
-        """Its metrics on the test images, if it has any."""
-        return (self.metrics or {}).get("test")
 
 
 @dataclass(frozen=True)
@@ -110,6 +48,17 @@ class StoredStudy:
         """The metrics to show, the primary one first."""
         return [self.primary, *(name for name in _SHOWN_METRICS if name != self.primary)]
 
+    @property
+    def stored_metrics(self) -> list[str]:
+        """All metrics of the results, in the order of the file."""
+        entries = [entry for arm in self.results["arms"].values() for entry in arm.values()]
+        return list(dict.fromkeys(metric for entry in entries for metric in entry))
+
+    @property
+    def worthwhile(self) -> float | None:
+        """The smallest difference worth having, where one was declared."""
+        return self.results.get("worthwhile")
+
     @cached_property
     def arms(self) -> list[str]:
         """The arms, the reference first."""
@@ -139,8 +88,13 @@ class StoredStudy:
 
     @property
     def class_groups(self) -> dict[str, list[str]]:
-        """Classes by group, such as malignant and benign; one nameless group if none is known."""
+        """Classes by group; see `grouped`."""
         return grouped(self.classes, self.class_info)
+
+    @property
+    def ordered_classes(self) -> list[str]:
+        """The class names, those of a group together."""
+        return [name for names in self.class_groups.values() for name in names]
 
     @cached_property
     def transductive(self) -> list[str]:
@@ -160,6 +114,24 @@ class StoredStudy:
         """Return an arm's paired difference from the reference, if there is one."""
         return _at(self.results["differences"], arm, budget).get(metric)
 
+    @cached_property
+    def highest_other(self) -> str | None:
+        """The arm with the highest mean beside the reference, at the largest budget."""
+        means = {
+            arm: found["mean"]
+            for arm in self.arms
+            if arm != self.reference
+            and self.budgets
+            and (found := self.summary(arm, self.budgets[0], self.primary))
+        }
+        return max(means, key=lambda arm: means[arm], default=None)
+
+    def says(self, key: str) -> bool:
+        """Tell whether any difference has an entry, such as Holm's p value, that is not null."""
+        by_arm = self.results["differences"].values()
+        found = (entry for of in by_arm for metrics in of.values() for entry in metrics.values())
+        return any(entry.get(key) is not None for entry in found)
+
     def runs_of(
         self, kind: str, *, arm: str | None = None, budget: float | None = None
     ) -> list[StoredRun]:
@@ -172,11 +144,18 @@ class StoredStudy:
             and budget in (None, run.budget)
         ]
 
+    def representative(self, arm: str) -> StoredRun | None:
+        """Return the run at the largest budget whose test accuracy is nearest the arm's mean."""
+        runs = self.runs_of("train", arm=arm, budget=self.budgets[0]) if self.budgets else []
+        scored = [(run, float(run.test["accuracy"])) for run in runs if run.test]
+        mean = sum(accuracy for _, accuracy in scored) / max(len(scored), 1)
+        return min(scored, key=lambda pair: abs(pair[1] - mean), default=(None, 0.0))[0]
+
 
 def grouped(
     classes: Sequence[str], class_info: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, list[str]]:
-    """Return classes by group; one nameless group if none is known."""
+    """Return classes by group (malignant, benign); one nameless group if none is known."""
     groups: dict[str, list[str]] = {}
     for name in classes:
         group = str(class_info.get(name, {}).get("group") or "")
@@ -203,16 +182,15 @@ def read_study(folder: Path) -> StoredStudy:
         )
     runs, unfinished = _read_runs(folder)
     settings = folder / "study.yaml"
-    environment = folder / "environment.json"
     return StoredStudy(
         folder=folder,
         settings=read_yaml(settings) if settings.is_file() else {},
         settings_text=settings.read_text(encoding="utf-8") if settings.is_file() else "",
-        environment=read_json(environment) if environment.is_file() else {},
+        environment=if_there(folder / "environment.json") or {},
         results=results,
         runs=runs,
         unfinished=unfinished,
-        audit=_if_there(folder / "audit.json"),
+        audit=if_there(folder / "audit.json"),
     )
 
 
@@ -231,7 +209,7 @@ def _read_runs(folder: Path) -> tuple[list[StoredRun], list[dict[str, str]]]:
 
 def _planned(folder: Path) -> dict[str, tuple[str, ...]]:
     """Return the arms that each planned run serves."""
-    plan = _if_there(folder / "plan.json") or []
+    plan = if_there(folder / "plan.json") or []
     serves: dict[str, dict[str, None]] = {entry["id"]: {} for entry in plan}
     for entry in plan:
         if entry["arm"]:
@@ -239,35 +217,6 @@ def _planned(folder: Path) -> dict[str, tuple[str, ...]]:
             if entry["needs"]:
                 serves[entry["needs"]][entry["arm"]] = None
     return {name: tuple(arms) for name, arms in serves.items()}
-
-
-def read_run(folder: Path, arms: tuple[str, ...] = ()) -> StoredRun:
-    """Read a run's folder; `arms` are those that it serves in its study.
-
-    Raises:
-        UserError: There is no record, or a file is no valid JSON.
-        OSError, ValueError, KeyError: A file is damaged.
-    """
-    info = read_json(folder / "run.json")
-    if info["kind"] not in ("train", "pretrain"):
-        raise ValueError(f"run.json is of an unknown kind '{info['kind']}'.")
-    return StoredRun(
-        folder=folder,
-        arms=arms,
-        info=info,
-        metrics=_if_there(folder / "metrics.json"),
-        lr_finder=_if_there(folder / "lr_finder.json"),
-        history=_if_there(folder / "history.parquet"),
-        monitor=_if_there(folder / "monitor.json"),
-        embedding=_if_there(folder / "embedding.parquet"),
-        neighbours=_if_there(folder / "neighbours.json"),
-    )
-
-
-def _if_there(path: Path) -> Any:
-    if not path.is_file():
-        return None
-    return pd.read_parquet(path) if path.suffix == ".parquet" else read_json(path)
 
 
 def _at(table: dict[str, Any], arm: str, budget: float) -> dict[str, Any]:

@@ -51,11 +51,11 @@ def decimal(value: float | None, *, signed: bool = False, digits: int = 3) -> st
     return f"{value:{'+' if signed else ''}.{digits}f}".replace("-", _MINUS)
 
 
-def interval(bounds: Sequence[float] | None, *, signed: bool = False) -> str:
+def interval(bounds: Sequence[float] | None, *, signed: bool = False, digits: int = 3) -> str:
     """Write the two ends of an interval, or nothing where there is none."""
     if not bounds:
         return ""
-    return "[" + ", ".join(decimal(end, signed=signed) for end in bounds) + "]"
+    return "[" + ", ".join(decimal(end, signed=signed, digits=digits) for end in bounds) + "]"
 
 
 def spread(summary: Mapping[str, Any]) -> str:
@@ -87,6 +87,15 @@ def percent(fraction: float) -> str:
 def count(number: float) -> str:
     """Write a whole number with thousands set apart."""
     return f"{int(number):,}"
+
+
+def plural(number: int, noun: str, several: str = "") -> str:
+    """Write a number of things.
+
+    >>> plural(1, "seed"), plural(3, "class", "classes")
+    ('1 seed', '3 classes')
+    """
+    return f"{count(number)} {noun if number == 1 else several or noun + 's'}"
 
 
 def duration(seconds: float | None) -> str:
@@ -136,9 +145,28 @@ def budget_title(fraction: float) -> str:
     return f"{100 * fraction:g} %"
 
 
+def slug(name: str) -> str:
+    """Write a name as one of a file.
+
+    >>> slug("F1 of random + Barlow Twins")
+    'f1_of_random_barlow_twins'
+    """
+    return re.sub(r"[^a-z0-9]+", "_", name.lower())[:80].strip("_")
+
+
 def breakable(name: str) -> Markup:
     """Let a long id or file name break where its parts end."""
     return Markup("<wbr>").join(re.split(r"(?<=[/_-])", name))
+
+
+def sentence(parts: Sequence[str]) -> str:
+    """Join parts of a sentence by semicolons; nothing where there are none.
+
+    >>> sentence(["one seed", "no audit"])
+    'One seed; no audit.'
+    """
+    text = "; ".join(parts)
+    return f"{text[:1].upper()}{text[1:]}." if text else ""
 
 
 def listing(words: Sequence[str]) -> str:
