@@ -135,7 +135,9 @@ def _read(path: Path, data: Dataset) -> pd.DataFrame:
 
 
 def _checked(path: Path, table: pd.DataFrame, data: Dataset) -> Float[ndarray, "image class"]:
-    numbers = table.apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
+    numbers: Float[ndarray, "image class"] = table.apply(pd.to_numeric, errors="coerce").to_numpy(
+        np.float64
+    )
     wrong = ~(np.abs(numbers.sum(axis=1) - 1) <= _SUM_WITHIN) | (numbers < 0).any(axis=1)
     if wrong.any():
         image = table.index[int(np.flatnonzero(wrong)[0])]
