@@ -18,7 +18,8 @@ def test_the_ten_lines_of_python_run(tmp_path, monkeypatch, capsys):
     (study,) = _blocks("yaml")
     content = yaml.safe_load(study) | {"seeds": 1, "data": "example/data", "split": "ten"}
     quick = {"epochs": 1, "batch_size": 32, "lr": 1e-3}
-    content |= {"pretrain": quick | {"projector": [16], "moments": 1}, "train": quick}
+    content["pretrain"] = quick | {"projector": [16], "moments": 1}
+    content["train"] = quick | {"batch_size": 8}
     monkeypatch.chdir(tmp_path)
     Path("study.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
     Image.new("RGB", (40, 40), "pink").save("photo.jpg")
