@@ -22,6 +22,14 @@ def say(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
 
+def duration(seconds: float) -> str:
+    """Return a time in words, such as ``3 h 20 min``."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
 @contextmanager
 def progress(title: str, total: int) -> Iterator[Callable[[int, str], None]]:
     """Show progress of a task with a known number of steps, but no bar inside another one.

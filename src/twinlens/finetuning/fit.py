@@ -1,6 +1,6 @@
 """How a classifier is fitted: head first, learning-rate finder, one-cycle; or a linear probe."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -48,6 +48,7 @@ def fit(
     fabric: Fabric,
     folder: Path,
     seed: int,
+    through: Callable[..., pd.DataFrame] = train,
 ) -> tuple[nn.Module, pd.DataFrame]:
     """Train an encoder, in place, and a head for it.
 
@@ -59,6 +60,7 @@ def fit(
         fabric: The engine.
         folder: Where checkpoint and lr_finder.json are kept.
         seed: Everything random derives from it.
+        through: What takes a model through its phases: `train`, or `rehearse`.
 
     Returns:
         The head, and a row for each training step (none for a probe).
@@ -67,7 +69,7 @@ def fit(
         return _probe(encoder, data, rows, config, fabric), pd.DataFrame()
     head = HEADS[config.head](encoder.feature_dim, len(data.classes), seed)
     model = Classifier(encoder, head)
-    return head, _fine_tune(model, data, rows, config, fabric, folder, seed)
+    return head, _fine_tune(model, data, rows, config, fabric, folder, seed, through)
 
 
 def _fine_tune(
@@ -78,6 +80,7 @@ def _fine_tune(
     fabric: Fabric,
     folder: Path,
     seed: int,
+    through: Callable[..., pd.DataFrame],
 ) -> pd.DataFrame:
     """Train the model through its phases, in place."""
     encoder, head = model.encoder, model.head
@@ -117,7 +120,7 @@ def _fine_tune(
             loss(derive(seed, "one-cycle phase")),
         )
 
-    return train(model, phases(), fabric=fabric, folder=folder, seed=seed)
+    return through(model, phases(), fabric=fabric, folder=folder, seed=seed)
 
 
 def class_weights(labels: Rows, classes: int) -> Float[Tensor, " class"]:

@@ -1,6 +1,6 @@
 """How an encoder is pretrained: projector alone, learning-rate finder, one-cycle, and a monitor."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -32,6 +32,7 @@ def fit(
     fabric: Fabric,
     folder: Path,
     seed: int,
+    through: Callable[..., pd.DataFrame] = train,
 ) -> pd.DataFrame:
     """Pretrain an encoder, in place.
 
@@ -44,6 +45,7 @@ def fit(
         fabric: The engine; of several processes each takes its share of every batch.
         folder: Where checkpoint, lr_finder.json and monitor.json are kept.
         seed: Everything random derives from it.
+        through: What takes a network through its phases: `train`, or `rehearse`.
 
     Returns:
         A row for each training step.
@@ -96,7 +98,7 @@ def fit(
                 watch=monitor.watch(steps["projector"]),
             )
 
-    history = train(network, phases(), fabric=fabric, folder=folder, seed=seed)
+    history = through(network, phases(), fabric=fabric, folder=folder, seed=seed)
     monitor.finish()
     return history
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from twinlens.console import say
+from twinlens.console import duration, say
 from twinlens.files import digest
 from twinlens.study.config import Study
 from twinlens.study.failures import failure
@@ -79,7 +79,7 @@ class Progress:
         if self.failed:
             text += f", {len(self.failed)} failed"
         seconds = self._seconds_left(workers)
-        return text + (f", about {_in_words(seconds)} left." if seconds else ".")
+        return text + (f", about {duration(seconds)} left." if seconds else ".")
 
     def _seconds_left(self, workers: int) -> float | None:
         """Estimate from finished runs that differ in the seed alone, or else from `seconds_of`."""
@@ -121,10 +121,3 @@ def _but_for_the_seed(run: Run) -> str:
 
 def _cell(values: list[float]) -> str:
     return f"{sum(values) / len(values):.3f} ({len(values)})" if values else "-"
-
-
-def _in_words(seconds: float) -> str:
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"

@@ -137,7 +137,7 @@ def _train_phase(
     seed: int,
 ) -> None:
     first = 0
-    take_step = _stepper(module, phase, fabric, seed)
+    take_step = stepper(module, phase, fabric, seed)
     if state["phase"] == phase.name:
         first = state["step"]
         phase.optimizer.load_state_dict(state["optimizer"])
@@ -187,7 +187,7 @@ def _save(fabric: Fabric, path: Path, state: dict[str, Any]) -> None:
         save_checkpoint(path, state)
 
 
-def _stepper(module: nn.Module, phase: Phase, fabric: Fabric, seed: int) -> TakeStep:
+def stepper(module: nn.Module, phase: Phase, fabric: Fabric, seed: int) -> TakeStep:
     """Return the function that trains on one batch; a loss that is not finite changes nothing.
 
     Of several processes the mean loss counts, so that all of them decide alike.
@@ -243,7 +243,7 @@ def choose_lr(
         return Finding(**read_json(path))
     if lr == "valley":
         mock = Phase("lr_finder", constant(0, 0.0), optimizer, loss, after_step=after_step)
-        take_step = _stepper(module, mock, fabric, seed)
+        take_step = stepper(module, mock, fabric, seed)
         finding = find_lr(
             module, optimizer, lambda step, rate: take_step(step, rate, 0.9)[0], fallback=fallback
         )

@@ -14,6 +14,9 @@ import numpy as np
 from torch import nn
 from torch.optim import Optimizer
 
+STEPS = 100
+"""Number of rates that are tried, at most."""
+
 _SMOOTHING = 0.98
 _DIVERGED = 4.0
 _SHORTEST = 10
@@ -52,7 +55,7 @@ def find_lr(
     fallback: float,
     lowest: float = 1e-7,
     highest: float = 10.0,
-    steps: int = 100,
+    steps: int = STEPS,
 ) -> Finding:
     """Find a maximum learning rate for one-cycle.
 
