@@ -56,7 +56,8 @@ def train(
     Args:
         dataset: Folder of an imported data set.
         out: Folder to make: model/ (a bundle), metrics.json, predictions.parquet, run.json,
-            history.parquet, lr_finder.json. The csv logger adds history.csv and metrics.csv.
+            history.parquet, lr_finder.json, views.png. The csv logger adds history.csv and
+            metrics.csv.
         encoder: A name in `ENCODERS`, or ``timm/NAME``; None for the pretrained run's, or
             resnet50.
         weights: "random", a name in `WEIGHTS`, or a file of the encoder's weights.

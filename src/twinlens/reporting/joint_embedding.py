@@ -11,7 +11,7 @@ from twinlens.reporting.svg import MUTED, WIDE, Panel, draw, swatch
 from twinlens.reporting.tables import arm_titles
 from twinlens.reporting.wording import count, method_title, plain, plural
 
-_HEIGHT, _ROW = 132, 56
+_HEIGHT, _ROW = 144, 62
 _PLACES = ((0, 58), (72, 60), (146, 72), (232, 92), (352, 88))  # left edge and width, in pixels
 _NAMED = 3  # arms that a panel names
 _NUMBERS = {"lambda": "λ", "temperature": "temperature", "invariance": "invariance",
@@ -34,7 +34,7 @@ def _panel(study: StoredStudy, arms: list[str], run: StoredRun) -> Panel:
         axes.set(xlim=(-1, WIDE + 1), ylim=(_HEIGHT, 0))
         axes.axis("off")
         for row in (0, 1):
-            y = _HEIGHT / 2 + (row - 0.5) * (_ROW + 12)
+            y = _HEIGHT / 2 + (row - 0.5) * (_ROW + 10)
             axes.plot([_PLACES[0][1], _PLACES[-1][0]], [y, y], color=MUTED, linewidth=1.2)
             axes.text(_PLACES[-1][0] - 11, y - 8, "z′" if row else "z", color=MUTED, ha="center",
                       va="center", fontsize=10.5)  # fmt: skip
@@ -43,8 +43,10 @@ def _panel(study: StoredStudy, arms: list[str], run: StoredRun) -> Panel:
         for column, (left, width) in enumerate(_PLACES):
             for row, box in enumerate(boxes[column]):
                 whole = len(boxes[column]) == 1
-                top = (_HEIGHT - _ROW) / 2 + (row - 0.5) * (_ROW + 12)
-                draw_box(axes, box, left, 4 if whole else top, width, 124 if whole else _ROW)
+                top = (_HEIGHT - _ROW) / 2 + (row - 0.5) * (_ROW + 10)
+                draw_box(
+                    axes, box, left, 4 if whole else top, width, _HEIGHT - 8 if whole else _ROW
+                )
 
     ways = [" and ".join(_words(box) for box in column) for column in boxes]
     index = study.arms.index(arms[0])

@@ -25,7 +25,7 @@ from twinlens.reporting.svg import (
 )
 from twinlens.reporting.wording import budget_title, count, decimal, is_number, metric_title
 
-TOGETHER = 5
+TOGETHER = 3
 """Arms whose curves one panel can hold; where there are more, each has a panel of its own."""
 
 _LEFT, _BOTTOM = 50, 50
