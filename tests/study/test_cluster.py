@@ -64,7 +64,8 @@ def test_a_study_runs_on_a_cluster(phantoms, tmp_path, monkeypatch, capsys):
     assert not ray.is_initialized()
 
 
-def test_where_there_is_no_cluster_it_says_what_to_give(tmp_path, monkeypatch):
+@pytest.mark.parametrize("address", ["auto", "127.0.0.1:1", "127.0.0.1:port", "nowhere"])
+def test_where_there_is_no_cluster_it_says_what_to_give(address, tmp_path, monkeypatch):
     monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
-    with pytest.raises(UserError, match="no Ray cluster at 'auto': give HOST:PORT, auto"):
-        on_ray(print, "auto", 1, "cpu", print)
+    with pytest.raises(UserError, match=f"no Ray cluster at '{address}': give HOST:PORT, auto"):
+        on_ray(print, address, 1, "cpu", print)

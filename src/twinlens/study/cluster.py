@@ -2,6 +2,7 @@
 
 import logging
 import os
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import ModuleType
@@ -56,8 +57,9 @@ def _connected(ray: ModuleType, address: str) -> Iterator[None]:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray would report to its makers
         options = {"include_dashboard": False}
     try:
+        _call(address)
         ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **options)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         raise UserError(
             f"There is no Ray cluster at '{address}': give HOST:PORT, auto for the cluster that "
             "this machine belongs to, or local to start one here."
@@ -66,6 +68,13 @@ def _connected(ray: ModuleType, address: str) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def _call(address: str) -> None:
+    """See that somebody answers at HOST:PORT: Ray itself would try for minutes."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if colon:
+        socket.create_connection((host, int(port)), timeout=10).close()
 
 
 def _shares(ray: ModuleType, count: int | None, device: str) -> tuple[int, dict[str, Any]]:
@@ -90,4 +99,5 @@ def _see(ray: ModuleType, reference: object, *, left: int) -> None:
     try:
         ray.get(reference)
     except ray.exceptions.RayError as error:
-        tell_death(f"A worker died ({str(error).strip().splitlines()[-1].strip()})", left)
+        reason = str(error).strip().splitlines()[-1].strip(" .")
+        tell_death(f"A worker died ({reason})", left)
