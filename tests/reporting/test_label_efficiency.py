@@ -1,17 +1,19 @@
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from twinlens.files import read_json, write_json
 from twinlens.reporting.label_efficiency import label_legend, label_panels
 from twinlens.reporting.stored import StoredStudy, read_study
+from twinlens.reporting.svg import WIDE
 
 Build = Callable[..., Path]
 
 LABELS = {"0.1": 100, "0.25": 250, "1": 1000}
-SENTENCE = "With 100 labels it is worth 180 of the reference's."
 
 
 def _read(folder: Path, worth: dict[str, Any], labels: dict[str, int] = LABELS) -> StoredStudy:
@@ -28,7 +30,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, build_study: Build) -> Path
 
 
 def _worth(labels: float | None) -> dict[str, Any]:
-    return {"labels": labels, "low": None, "high": None, "sentence": SENTENCE}
+    return {"labels": labels, "low": None, "high": None, "sentence": ""}
 
 
 def test_each_arm_is_a_line_through_its_means_over_the_budgets(folder: Path) -> None:
@@ -43,7 +45,6 @@ def test_each_arm_is_a_line_through_its_means_over_the_budgets(folder: Path) -> 
         assert f"{found['mean']:.3f} with 250" in label
     assert [name for _, name in label_legend(study)] == ["random", "twins"]
     assert panel.drawing.count("opacity: 0.12") == 2  # a band each
-    assert panel.note == ""
 
 
 def test_worth_is_marked_at_the_largest_budget_where_it_is_known(folder: Path) -> None:
@@ -51,13 +52,11 @@ def test_worth_is_marked_at_the_largest_budget_where_it_is_known(folder: Path) -
     (panel,) = label_panels(_read(folder, worth))
     assert ">410 labels</text>" in panel.drawing
     assert "180 labels" not in panel.drawing
-    assert panel.note == SENTENCE
 
 
 def test_worth_that_is_nowhere_known_is_not_marked(folder: Path) -> None:
     (panel,) = label_panels(_read(folder, {"twins": {"1": _worth(None)}}))
     assert "labels</text>" not in panel.drawing
-    assert panel.note == ""
 
 
 def test_one_budget_makes_no_curve(tmp_path: Path, build_study: Build) -> None:
@@ -80,7 +79,8 @@ def test_many_arms_have_a_panel_each_beside_the_reference(
     study = _read(folder, {"arm 3": {"0.1": _worth(300.0)}})
     panels = label_panels(study)
     assert [panel.title for panel in panels] == arms[1:]
-    assert [panel.note for panel in panels].count(SENTENCE) == 1
+    marked = [">300 labels</text>" in panel.drawing for panel in panels]
+    assert marked == [arm == "arm 3" for arm in arms[1:]]
     assert [name for _, name in label_legend(study)] == ["arm 0"]
 
 
@@ -90,3 +90,21 @@ def test_an_arm_without_results_is_left_out(folder: Path) -> None:
     write_json(folder / "results.json", results)
     (panel,) = label_panels(_read(folder, {}))
     assert "broken no finished run" in panel.drawing
+
+
+@pytest.mark.parametrize(("low", "high"), [(120.0, 700.0), (None, 700.0), (None, None)])
+def test_what_cannot_be_told_from_the_worth_is_a_line_that_may_be_open(
+    folder: Path, low: float | None, high: float | None
+) -> None:
+    worth = {"twins": {"0.1": _worth(300.0) | {"low": low, "high": high}}}
+    (panel,) = label_panels(_read(folder, worth))
+    (line,) = re.findall(r'<path d="M ([\d.]+) [\d.]+ L ([\d.]+) [^"]*"[^>]*stroke-width: 0.7',
+                         panel.drawing.replace("\n", " "))  # fmt: skip
+    frame = 50, WIDE - 8
+
+    def at(labels: float) -> float:
+        share = np.log(labels / (100 / 1.15)) / np.log(1000 * 1.15 / (100 / 1.15))
+        return frame[0] + share * (frame[1] - frame[0])
+
+    assert float(line[0]) == pytest.approx(at(low) if low else frame[0], abs=0.2)
+    assert float(line[1]) == pytest.approx(at(high) if high else frame[1], abs=0.2)

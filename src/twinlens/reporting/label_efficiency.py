@@ -95,7 +95,7 @@ def _panel(study: StoredStudy, arms: Sequence[str], best: str | None, title: str
     worth = _worth(study, best) if best else None
     drawing = _draw(study, arms, worth, NARROW if title else WIDE)
     mark = swatch(study.arms.index(arms[-1])) if title else Markup("")
-    return Panel(title, drawing, str(worth["sentence"]) if worth else "", mark)
+    return Panel(title, drawing, swatch=mark)
 
 
 def _draw(
@@ -109,10 +109,10 @@ def _draw(
         axes.set_xscale("log")
         for arm in arms:
             _curve(axes, _points(study, arm), study.arms.index(arm))
-        if worth:
-            _mark_worth(axes, worth)
         ticks = {labels: budget for budget, labels in _labels(study).items()}
         axes.set_xlim(min(ticks) / 1.15, max(ticks) * 1.15)
+        if worth:
+            _mark_worth(axes, worth)
         axes.xaxis.set_major_locator(FixedLocator(list(ticks)))
         names = [f"{count(labels)}\n{budget_title(ticks[labels])}" for labels in ticks]
         axes.xaxis.set_major_formatter(FixedFormatter(names))
@@ -157,24 +157,32 @@ def _worth(study: StoredStudy, arm: str) -> dict[str, Any] | None:
         entry = next(stored[key] for key in stored if float(key) == budget)
         score = study.summary(arm, budget, study.primary)
         if is_number(entry.get("labels")) and score and budget in labels:
-            return {**entry, "own": labels[budget], "mean": score["mean"]}
+            return {**entry, "own": labels[budget], "mean": score["mean"], "seeds": score["n"]}
     return None
 
 
 def _mark_worth(axes: Axes, worth: dict[str, Any]) -> None:
-    """Draw the way along the labels from the arm to where the reference scores the same."""
+    """Draw the way along the labels from the arm to where the reference scores the same.
+
+    A thin line spans the numbers of labels that the seeds do not tell from that one; where it is
+    open, it goes to the edge.
+    """
     own, needed, level = worth["own"], worth["labels"], worth["mean"]
+    (left, right), bottom = axes.get_xlim(), axes.get_ylim()[0]
+    if worth["seeds"] > 1:
+        axes.hlines(level, worth.get("low") or left, worth.get("high") or right, color=MUTED,
+                    linewidth=0.7)  # fmt: skip
     axes.annotate("", (needed, level), (own, level), zorder=4,
-                  arrowprops={"arrowstyle": "->", "color": INK, "linewidth": 1.2,
+                  arrowprops={"arrowstyle": "-|>", "color": INK, "linewidth": 1.4,
                               "shrinkA": 6, "shrinkB": 0})  # fmt: skip
-    axes.vlines(
-        needed, axes.get_ylim()[0], level, color=MUTED, linewidth=0.9, linestyle=(0, (2, 2))
-    )
+    axes.vlines(needed, bottom, level, color=MUTED, linewidth=0.9, linestyle=(0, (2, 2)))
+    is_left = needed**2 < left * right
     axes.annotate(
         f"{count(round(needed))} labels",
-        (needed, axes.get_ylim()[0]),
-        xytext=(4, 5),
+        (needed, bottom),
+        xytext=(4 if is_left else -4, 5),
         textcoords="offset points",
+        ha="left" if is_left else "right",
         fontsize=9.5,
         color=INK,
         bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 0.5},
