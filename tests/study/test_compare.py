@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -16,8 +17,9 @@ from sklearn.metrics import balanced_accuracy_score
 from twinlens.data.dataset import open_dataset
 from twinlens.data.splits import open_split
 from twinlens.errors import UserError
-from twinlens.files import read_json
+from twinlens.files import read_json, write_json
 from twinlens.reporting.page import report
+from twinlens.study import compare as module
 from twinlens.study import execute
 from twinlens.study.compare import compare
 from twinlens.study.store import read_plan, run_folder
@@ -32,6 +34,10 @@ STUDY = {
 }
 
 
+def _estimate(*_):
+    return SimpleNamespace(table=lambda _: "An estimate.", seconds_of=lambda _: 3600.0)
+
+
 @pytest.fixture(scope="module")
 def study_file(phantoms, tmp_path_factory):
     path = tmp_path_factory.mktemp("study") / "study.yaml"
@@ -41,7 +47,17 @@ def study_file(phantoms, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def finished(study_file):
-    return compare(study_file, study_file.parent / "out", device="cpu")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "estimate", _estimate)
+        return compare(study_file, study_file.parent / "out", device="cpu")
+
+
+@pytest.fixture
+def estimated(monkeypatch):
+    """How many runs were estimated, each time; it takes no time here."""
+    asked = []
+    monkeypatch.setattr(module, "estimate", lambda runs, *_: asked.append(len(runs)) or _estimate())
+    return asked
 
 
 def _scores(folder):
@@ -112,12 +128,14 @@ def test_a_changed_study_asks_first_and_keeps_the_runs_that_stay(study_file, fin
 def test_a_dry_run_makes_nothing(study_file, tmp_path, capsys):
     compare(study_file, tmp_path / "out", dry_run=True, device="cpu")
     assert not (tmp_path / "out").exists()
-    assert "2 arms x 2 seeds x 1 label budgets: 4 trainings and 2 pretrainings" in (
-        capsys.readouterr().err
-    )
+    told = capsys.readouterr().err
+    assert "2 arms x 2 seeds x 1 label budgets: 4 trainings and 2 pretrainings" in told
+    assert "In all about" in told
 
 
-def test_a_failed_run_is_reported_and_does_not_stop_the_others(study_file, tmp_path, monkeypatch):
+def test_a_failed_run_is_reported_and_does_not_stop_the_others(
+    study_file, tmp_path, monkeypatch, estimated
+):
     do = execute._do
 
     def fail(run, *others):
@@ -154,7 +172,7 @@ def test_what_is_wrong_is_said_before_anything_runs(study_file, tmp_path, settin
 
 
 def test_stopped_after_max_hours_it_says_so_and_the_same_command_goes_on(
-    study_file, finished, tmp_path, capsys
+    study_file, finished, tmp_path, capsys, estimated
 ):
     out = compare(study_file, tmp_path / "out", device="cpu", max_hours=0)
     results = read_json(out / "results.json")
@@ -171,7 +189,23 @@ def test_stopped_after_max_hours_it_says_so_and_the_same_command_goes_on(
     assert "Stopped" not in capsys.readouterr().err
 
 
-def test_begun_and_killed_at_once_the_folder_is_still_the_study_s(study_file, tmp_path):
+def test_runs_are_estimated_before_a_study_begins_and_not_when_it_goes_on(
+    study_file, tmp_path, estimated, capsys
+):
+    out = tmp_path / "out"
+    compare(study_file, out, device="cpu", max_hours=0)
+    assert "An estimate." in capsys.readouterr().err
+    compare(study_file, out, device="cpu", max_hours=0)
+    assert estimated == [6]
+    compare(study_file, out, device="cpu", dry_run=True)
+    assert estimated == [6, 6]
+    done = read_plan(out)[0]
+    write_json(run_folder(out, done) / "run.json", {})
+    compare(study_file, out, device="cpu", dry_run=True)
+    assert estimated == [6, 6, 5]
+
+
+def test_begun_and_killed_at_once_the_folder_is_still_the_study_s(study_file, tmp_path, estimated):
     (tmp_path / ".study.yaml.lock").touch()
     (tmp_path / ".study.yaml.123.tmp").touch()
     out = compare(study_file, tmp_path, device="cpu", max_hours=0)
@@ -179,19 +213,25 @@ def test_begun_and_killed_at_once_the_folder_is_still_the_study_s(study_file, tm
 
 
 def test_killed_at_random_and_started_again_the_table_is_the_same(study_file, tmp_path, finished):
-    """SIGKILL of all processes, three times, at random moments; then to the end."""
+    """SIGKILL of all processes, three times, soon after a run was begun; then to the end."""
     out = tmp_path / "out"
     command = [sys.executable, "-m", "twinlens.cli", "compare", str(study_file), "--out", str(out)]
     command += ["--device", "cpu", "--workers", "2"]
     # Each worker gets as many threads as `finished` had.
     env = os.environ | {"OMP_NUM_THREADS": str(2 * torch.get_num_threads())}
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    waits = random.Random(5)
+    waits, killed = random.Random(5), 0
     for _ in range(3):
+        begun = len(list(out.glob("runs/*.lock")))
         process = subprocess.Popen(command, env=env, start_new_session=True, **quiet)
-        time.sleep(waits.uniform(6, 12))
-        os.killpg(process.pid, signal.SIGKILL)
+        while process.poll() is None and len(list(out.glob("runs/*.lock"))) == begun:
+            time.sleep(0.05)
+        time.sleep(waits.uniform(0, 2))
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            killed += 1
         process.wait()
+    assert killed >= 2
     subprocess.run(command, check=True, capture_output=True, env=env)
     assert (out / "report.html").stat().st_size > 10_000
     resumed, whole = (read_json(path / "results.json") for path in (out, finished))

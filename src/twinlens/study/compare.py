@@ -19,6 +19,7 @@ from twinlens.study.best import keep_best
 from twinlens.study.check import check
 from twinlens.study.claims import alone
 from twinlens.study.config import Study, as_yaml, read_study
+from twinlens.study.estimate import estimate
 from twinlens.study.execute import Job, execute, unsettled
 from twinlens.study.plan import Run, make_plan
 from twinlens.study.progress import Progress
@@ -69,24 +70,31 @@ def compare(
     deadline = math.inf if max_hours is None else time.time() + 3600 * max_hours
     fabric, checked, data, split = _opened(Path(study), settings, device)
     plan = make_plan(checked, data_hash=data.hash, split_hash=split.hash)
+    if not dry_run:
+        _refuse_another(out, checked, resume)
     say(_describe(plan, checked, out))
+    seconds_of = None
+    left = [run for run in plan if not is_finished(out, run)]
+    if left and (dry_run or not (ray or (out / STUDY).exists())):  # it is of this machine, at rest
+        expected = estimate(left, checked, data, split, fabric)
+        say(expected.table(workers or 1))
+        seconds_of = expected.seconds_of
     if dry_run:
         say("\n".join(run.id for run in plan))
         return out
-    _refuse_another(out, checked, resume)
     with alone(out):
         write_text(out / STUDY, as_yaml(checked))
         write_json(out / PLAN, [run.as_dict() for run in plan])
         write_json(out / ENVIRONMENT, environment(fabric))
         keep_audit(out, data, split)
     job = Job(plan, out, checked.data, split.name, device, tuple(loggers), deadline)
-    progress = Progress(checked, plan, out)
+    progress = Progress(checked, plan, out, seconds_of)
     failures = execute(job, workers=workers, ray=ray, tell=progress.tell)
     with alone(out):
         best = keep_best(out, checked, plan)  # first: to test an ensemble is logged
         write_json(out / RESULTS, collect(out, checked, plan, failures) | {"best": best})
-    if time.time() >= deadline and (left := len(unsettled(job))):
-        say(f"Stopped after {max_hours:g} h, {left} runs are left: the same command goes on.")
+    if time.time() >= deadline and (left := unsettled(job)):
+        say(f"Stopped after {max_hours:g} h, {len(left)} runs are left: the same command goes on.")
     return out
 
 
