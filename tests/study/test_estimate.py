@@ -41,7 +41,7 @@ def told(monkeypatch):
     """The tasks that would be measured; each takes 100 s, or 40 s with the smaller budget."""
     tasks = []
 
-    def costs(wanted):
+    def costs(wanted, _free):
         tasks.extend(wanted)
         return [Cost([40.0, 100.0] if t.kind == "train" else [300.0], 2**30) for t in wanted]
 
@@ -111,7 +111,7 @@ def test_workers_that_need_more_memory_together_than_there_is_are_warned_of():
 def test_a_batch_that_does_not_fit_stops_the_study_with_what_fits(
     phantoms, monkeypatch, fits, what
 ):
-    def costs(tasks):
+    def costs(tasks, _free):
         return [Cost([1.0, 1.0], 1, fits if task.kind == "pretrain" else None) for task in tasks]
 
     monkeypatch.setattr(module, "_costs", costs)

@@ -23,7 +23,8 @@ from twinlens.data.splits import Split
 from twinlens.errors import UserError
 from twinlens.files import digest
 from twinlens.study.config import Study
-from twinlens.study.measuring import Cost, Task
+from twinlens.study.first_steps import Task
+from twinlens.study.measuring import Cost
 from twinlens.study.plan import Run
 
 _GIB = 2**30
@@ -146,12 +147,11 @@ def estimate(
             data=str(data.path),
             split=split.name,
             device=device,
-            limit=available,
         )
         for runs in kinds.values()
     ]
     seconds, memory = dict.fromkeys((run.id for run in plan), 0.0), dict[str, int]()
-    for runs, task, cost in zip(kinds.values(), tasks, _costs(tasks), strict=True):
+    for runs, task, cost in zip(kinds.values(), tasks, _costs(tasks, available), strict=True):
         if cost.fits is not None:
             raise _too_large(runs[0], plan, cost.fits, device, available)
         for run in runs:
@@ -167,12 +167,12 @@ def _kind(run: Run) -> str:
     return digest({"kind": run.kind, **same})
 
 
-def _costs(tasks: list[Task]) -> list[Cost]:
-    """Measure in a process of its own."""
+def _costs(tasks: list[Task], free: int) -> list[Cost]:
+    """Measure in a process of its own, with so many bytes of memory at most."""
     if not tasks:
         return []
     program = [sys.executable, "-m", "twinlens.study.measuring"]
-    asked = json.dumps([asdict(task) for task in tasks])
+    asked = json.dumps({"tasks": [asdict(task) for task in tasks], "free": free})
     done = subprocess.run(program, input=asked, capture_output=True, text=True, check=False)
     found = [json.loads(line) for line in done.stdout.splitlines()]
     errors = [answer["error"] for answer in found if "error" in answer]
