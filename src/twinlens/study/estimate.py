@@ -92,8 +92,8 @@ class Estimate:
     def _served(self, runs: list[Run]) -> str:
         """Say how many trainings share a pretraining."""
         ids = {run.id for run in runs}
-        trainings = sum(run.needs in ids for run in self.runs)
-        return f", each for {trainings / len(runs):g} trainings" if trainings else ""
+        each = sum(run.needs in ids for run in self.runs) / len(runs)
+        return f", each for {each:g} training{'s' if each != 1 else ''}" if each else ""
 
     def _arms(self, runs: list[Run]) -> str:
         ids = {run.id for run in runs}
