@@ -29,6 +29,7 @@ from twinlens.reporting.pretraining_page import pretraining_report
 from twinlens.reporting.rendering import rendered
 from twinlens.reporting.stored import StoredStudy, read_study
 from twinlens.reporting.svg import swatch
+from twinlens.study.claims import alone
 
 
 def report(folder: Path) -> Path:
@@ -50,9 +51,10 @@ def report(folder: Path) -> Path:
         return pretraining_report(folder)
     study = read_study(Path(folder))
     page, numbered = rendered("study.html", **content(study))
-    export(study.folder, numbered)
     out = study.folder / "report.html"
-    write_text(out, page)
+    with alone(study.folder):
+        export(study.folder, numbered)
+        write_text(out, page)
     return out
 
 
