@@ -169,7 +169,8 @@ def _training_run(
     history["seconds"] = 0.2
     history["loss"] = falling + 0.1 * rng.random(len(history))
     history.to_parquet(run / "history.parquet")
-    _run_json(run, "train", seed, about, budget, {"preset": "robust", "epochs": 10}, 61.5)
+    config = {"preset": "robust", "views": "robust", "epochs": 10}
+    _run_json(run, "train", seed, about, budget, config, 61.5)
     write_json(run / "lr_finder.json", lr_finder)
     write_json(run / "metrics.json", {"test": metrics, "val": metrics})
 
@@ -191,7 +192,7 @@ def _pretraining_run(
     history["floor"] = 21.0
     history["seconds"] = 0.5
     history.to_parquet(run / "history.parquet")
-    config = {"method": "barlow_twins", "images": "unlabelled"} | config
+    config = {"method": "barlow_twins", "images": "unlabelled", "views": "robust"} | config
     _run_json(run, "pretrain", seed, about, None, config, 240.0)
     write_json(run / "lr_finder.json", _lr_finder(seed, fallback=False))
     picture = generator(0, "views").integers(0, 255, (8, 16, 3)).astype(np.uint8)

@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from twinlens.reporting.methods import balancing, weights_words
 from twinlens.reporting.record import failures
 from twinlens.reporting.stored import StoredStudy
-from twinlens.reporting.stored_run import StoredRun
 from twinlens.reporting.tables import arm_titles, value_words
 from twinlens.reporting.wording import (
     decimal,
@@ -12,6 +12,7 @@ from twinlens.reporting.wording import (
     listing,
     method_title,
     metric_title,
+    metric_words,
     plural,
     sentence,
     spread,
@@ -29,8 +30,10 @@ def objectives(study: StoredStudy) -> str:
     """Say what was compared with what."""
     others = [arm for arm in study.arms if arm != study.reference]
     if not others:
-        return f"{study.title} One arm, so nothing is compared."
-    return f"{study.title} {study.arm_title(study.reference)} against {arm_titles(study, others)}."
+        return f"‘{study.title}’ One arm, so nothing is compared."
+    return (
+        f"‘{study.title}’ {study.arm_title(study.reference)} against {arm_titles(study, others)}."
+    )
 
 
 def model(study: StoredStudy) -> str:
@@ -55,7 +58,7 @@ def software(study: StoredStudy) -> str:
 
 def initial_weights(study: StoredStudy) -> str:
     """Name the weights by arm, alike ones together."""
-    return _by_arm(study, lambda run: str(run.config["weights"]) if "weights" in run.config else "")
+    return _by_arm(study, lambda r: weights_words(r.config) if "weights" in r.config else "")
 
 
 def training(study: StoredStudy) -> str:
@@ -70,13 +73,7 @@ def training(study: StoredStudy) -> str:
 
 def class_balance(study: StoredStudy) -> str:
     """Say how classes were balanced."""
-    return _by_arm(study, lambda run: "" if run.external else _balance(run))
-
-
-def _balance(run: StoredRun) -> str:
-    if run.config.get("tuning") == "probe":
-        return "classes weighted" if run.config.get("probe_balanced") else "none"
-    return str(run.config.get("class_balance", "none"))
+    return _by_arm(study, lambda run: "" if run.external else balancing(run.config))
 
 
 def final_model(study: StoredStudy) -> str:
@@ -104,7 +101,7 @@ def output(study: StoredStudy) -> str:
 
 def metrics(study: StoredStudy) -> str:
     """Name the metrics, the primary one first."""
-    others = listing([metric_title(name).lower() for name in study.metrics[1:]])
+    others = listing([metric_words(name) for name in study.metrics[1:]])
     least = f" (smallest difference worth having {decimal(study.worthwhile)})"
     primary = f"{metric_title(study.primary)}{least if study.worthwhile else ''}"
     return f"{primary}, declared primary before the runs; beside it {others}, and F1 by class."
@@ -199,6 +196,6 @@ def _by_arm(study: StoredStudy, words: Any) -> str:
         for run in study.runs_of("train", arm=arm)[:1]:
             if said := words(run):
                 alike.setdefault(said, []).append(arm)
-    if len(alike) == 1:
-        return f"{next(iter(alike))} (all arms)."
+    if len(alike) == 1 and len(next(iter(alike.values()))) == len(study.arms):
+        return sentence([f"{next(iter(alike))} (all arms)"])
     return sentence([f"{said} ({arm_titles(study, arms)})" for said, arms in alike.items()])

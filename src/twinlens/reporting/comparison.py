@@ -26,11 +26,13 @@ def arms_table(study: StoredStudy) -> Table:
     for budget in study.budgets:
         for arm in study.arms:
             found = study.summary(arm, budget, study.primary) or {}
+            if not found and budget != study.budgets[0]:
+                continue  # an arm of other budgets; what failed is in the record
             detail = "reference" if arm == study.reference else ""
             row = [arm_cell(study, [arm], detail), number(str(found.get("n", 0)))]
             row += [_summary_cell(study.summary(arm, budget, name)) for name in study.metrics]
             rows.append(_with_budget(study, budget, row))
-    return Table(_with_budget_head(study, head), without_repeats(rows), "arms", _arm_records(study))
+    return _grouped(study, head, rows, "arms", _arm_records(study))
 
 
 def differences_table(study: StoredStudy) -> Table | None:
@@ -44,14 +46,14 @@ def differences_table(study: StoredStudy) -> Table | None:
             _difference_cell(
                 study.difference(arm, budget, metric),
                 is_test=metric == study.primary and budget == max(study.budgets),
+                several=len(study.arms) > 2,
             )
             for metric in study.metrics
         ]
         rows.append(_with_budget(study, budget, row))
     if not rows:
         return None
-    records = _difference_records(study)
-    return Table(_with_budget_head(study, head), without_repeats(rows), "differences", records)
+    return _grouped(study, head, rows, "differences", _difference_records(study))
 
 
 def size_table(study: StoredStudy) -> Table | None:
@@ -78,9 +80,9 @@ def size_table(study: StoredStudy) -> Table | None:
         )
         for budget, arm, found in lines
     ]
-    head = _with_budget_head(study, [Cell("Arm"), *(columns[key] for key in shown)])
     records = [r for r in _difference_records(study) if r["metric"] == study.primary]
-    return Table(head, without_repeats(rows), "effect_sizes", records)
+    head = [Cell("Arm"), *(columns[key] for key in shown)]
+    return _grouped(study, head, rows, "effect_sizes", records)
 
 
 def _compared(study: StoredStudy) -> list[tuple[float, str]]:
@@ -99,8 +101,14 @@ def _metric_heads(study: StoredStudy) -> list[Cell]:
     ]
 
 
-def _with_budget_head(study: StoredStudy, head: list[Cell]) -> list[Cell]:
-    return [Cell("Labels"), *head] if len(study.budgets) > 1 else head
+def _grouped(
+    study: StoredStudy, head: list[Cell], rows: list[list[Cell]], name: str, records: list[Record]
+) -> Table:
+    """Return a table in groups of a label budget, of which the first leads."""
+    if len(study.budgets) > 1:
+        head = [Cell("Labels"), *head]
+    lead = sum(row[0] == rows[0][0] for row in rows) if len(study.budgets) > 1 else 0
+    return Table(head, without_repeats(rows), name, records, lead)
 
 
 def _with_budget(study: StoredStudy, budget: float, row: list[Cell]) -> list[Cell]:
@@ -115,13 +123,16 @@ def _summary_cell(found: Entry | None) -> Cell:
     return number(f"{decimal(found['mean'])} {spread(found)}", interval(found.get("interval")))
 
 
-def _difference_cell(found: Entry | None, *, is_test: bool) -> Cell:
-    """Only the primary metric at the largest budget is a test; the rest describes, without p."""
+def _difference_cell(found: Entry | None, *, is_test: bool, several: bool) -> Cell:
+    """Only the primary metric at the largest budget is a test; the rest describes, without p.
+
+    Of a single comparison, Holm's p value is the other one.
+    """
     if not found:
         return number(MISSING)
     parts = [interval(found.get("interval"), signed=True)]
     if is_test:
-        corrected = p_value(found.get("p_holm"))
+        corrected = p_value(found.get("p_holm")) if several else ""
         parts += [p_value(found.get("p")), f"Holm {corrected}" if corrected else ""]
     if found["n"] < 2:
         resampled = interval((found.get("bootstrap") or {}).get("interval"), signed=True)
@@ -146,8 +157,10 @@ def _arm_records(study: StoredStudy) -> list[Record]:
     records = []
     for budget in study.budgets:
         for arm in study.arms:
-            found = study.summary(arm, budget, study.primary) or {}
-            record: Entry = {"arm": arm, "budget": budget, "seeds": found.get("n", 0)}
+            found = study.summary(arm, budget, study.primary)
+            if not found:
+                continue
+            record: Entry = {"arm": arm, "budget": budget, "seeds": found["n"]}
             for metric in study.stored_metrics:
                 summary = study.summary(arm, budget, metric) or {}
                 low, high = summary.get("interval") or (None, None)

@@ -94,7 +94,7 @@ def runs_table(study: StoredStudy) -> Table | None:
     if not study.runs:
         return None
     head = [Cell("Run"), Cell("Arm"), number("Seed"), number("Labels"), number("Learning rate"),
-            number(metric_title(study.primary)), number("Time"), number("Images/s")]  # fmt: skip
+            number(metric_title(study.primary)), number("Time")]  # fmt: skip
     ordered = sorted(study.runs, key=lambda run: (run.kind == "train", run.name))
     rows = [_run_row(study, run) for run in ordered]
     return Table(head, rows, "runs", [_run_record(study, run) for run in ordered])
@@ -112,8 +112,10 @@ def _run_row(study: StoredStudy, run: StoredRun) -> list[Cell]:
         number(budget_title(run.budget) if fine_tuned else "none"),
         number(scientific(finder.get("suggestion")), finder.get("how", "")),
         number(decimal((run.test or {}).get(study.primary))),
-        number(MISSING if run.external else duration(run.info.get("seconds"))),
-        number(MISSING if speed is None else count(speed)),
+        number(
+            MISSING if run.external else duration(run.info.get("seconds")),
+            f"{count(speed)} images/s" if speed else "",
+        ),
     ]
 
 

@@ -19,13 +19,15 @@ def preprocessing(study: StoredStudy) -> str:
     said = [f"Squares of {size} pixels, made once at import"] if size else []
     normalised = {bool(run.config["normalise"]) for run in study.runs if "normalise" in run.config}
     if len(normalised) == 1:
-        words = "as the initial weights expect" if normalised.pop() else "not normalised"
-        said.append(f"channels {words}")
+        expected = "channels normalised as the initial weights expect"
+        said.append(expected if normalised.pop() else "channels not normalised")
     return sentence(said)
 
 
 def subsets(study: StoredStudy) -> str:
     """Say which classes and shares of labels were used."""
+    if not study.settings:
+        return ""
     chosen = study.settings.get("classes")
     said = [f"Only images of {listing(chosen)}" if chosen else "All classes of the data set"]
     if len(study.budgets) > 1:

@@ -77,7 +77,7 @@ def best(study: StoredStudy) -> str:
     members = len(kept.get("members") or [])
     of = f" of {study.arm_title(kept['arm'])}" if kept.get("arm") else ""
     what = f"The run {kept['run']}{of}" if kept.get("run") else f"An ensemble of {members} runs{of}"
-    metric = wording.metric_title(str(kept.get("metric") or study.primary)).lower()
+    metric = wording.metric_words(str(kept.get("metric") or study.primary))
     test = (kept.get("test") or {}).get(kept.get("metric"))
     return (
         f"{what} is kept as the model to use, in the folder {kept['folder']}. Validation images "

@@ -22,18 +22,21 @@ from twinlens.reporting.wording import (
     metric_title,
     plain,
     plural,
+    sentence,
 )
 
 Settings = dict[str, Any]
 
 _OF_A_METHOD = ("lambda", "invariance", "variance", "covariance", "temperature", "predictor",
                 "teacher_momentum")  # fmt: skip
+_SYMBOLS = {"lambda": "λ"}
 _IDENTITY = {"kind", "seed", "budget", "data_hash", "split_hash", "sha256", "matched", "dropped",
              "origin", "pretrained", "classes", "precision"}  # fmt: skip
 _LOOKING = {"moments", "probe_budget"}  # decide nothing unless `keep` or `patience` say so
 _BALANCED = {
-    "loss": "classes weighted by the inverse of their frequency",
-    "sampler": "classes drawn equally often",
+    "none": "every image counts alike",
+    "loss": "classes are weighted by the inverse of their frequency",
+    "sampler": "classes are drawn equally often",
 }
 
 
@@ -52,14 +55,18 @@ def design(study: StoredStudy) -> list[str]:
     parts += [plural(len(seeds), "seed")] if (seeds := study.results.get("seeds")) else []
     if len(study.budgets) > 1:
         parts.append(f"label budgets of {listing([*map(budget_title, study.budgets)])}")
-    kinds = (plural(len(study.runs_of(kind)), f"{kind}ing") for kind in ("pretrain", "train"))
-    said = [f"The study has {listing(parts)}; {' and '.join(kinds)} are finished."]
+    trained = [run for run in study.runs_of("train") if not run.external]
+    counts = {"pretraining": len(study.runs_of("pretrain")), "training": len(trained)}
+    finished = listing([plural(n, kind) for kind, n in counts.items() if n]) or "no training"
+    said = [f"The study has {listing(parts)}, with {finished} finished."]
     data = study.data
     if data:
         size = f", at {data['size']} × {data['size']} pixels" if data.get("size") else ""
         classes = f"{plural(len(study.classes), 'class', 'classes')} ({listing(study.classes)})"
         split = f"in the split ‘{data.get('split')}’"
         said.append(f"Images are of the data set {data.get('path')}, {split}{size}, of {classes}.")
+    starts = {f"a {run.config.get('encoder')} with {weights_words(run.config)}" for run in trained}
+    said += [f"Every arm starts from {starts.pop()}."] if len(starts) == 1 else []
     said.append(
         "With the same seed, arms share the split, the order of batches, the augmentation and, "
         "where their encoders agree, the initial weights of the head; so differences are taken "
@@ -90,16 +97,20 @@ def _described(study: StoredStudy, kind: str, words: Callable[[StoredRun], str])
         for run in study.runs_of(kind, arm=arm)[:1]:
             alike.setdefault(words(run), []).append(arm)
     return [
-        Described(arm_titles(study, arms), swatch(study.arms.index(arms[0])), text)
+        Described(_all_or_titles(study, arms), swatch(study.arms.index(arms[0])), text)
         for text, arms in alike.items()
     ]
+
+
+def _all_or_titles(study: StoredStudy, arms: Sequence[str]) -> str:
+    return "All arms" if len(arms) == len(study.arms) > 2 else arm_titles(study, arms)
 
 
 def _pretraining_words(run: StoredRun) -> str:
     config, images = run.config, run.info.get("images")
     seen = SEEN.get(str(config.get("images")), str(config.get("images")))
     parts = [
-        f"{method_title(run.method)} of a {config.get('encoder')} from {_weights(config)} weights, "
+        f"{method_title(run.method)} of a {config.get('encoder')} with {weights_words(config)}, "
         f"on {f'{count(images)} ' if images else ''}images ({seen}), labels ignored"
     ]
     if config.get("projector_epochs"):
@@ -109,8 +120,9 @@ def _pretraining_words(run: StoredRun) -> str:
         parts.append(_one_cycle(config))
     if "projector" in config:
         parts.append(f"projector {'–'.join(map(str, config['projector']))}")
-    parts += [f"{key} {value_words(config[key])}" for key in _OF_A_METHOD if key in config]
-    return "; ".join(parts) + "."
+    own = [key for key in _OF_A_METHOD if config.get(key) is not None]
+    parts += [f"{_SYMBOLS.get(key, plain(key))} {value_words(config[key])}" for key in own]
+    return sentence(parts)
 
 
 def _training_words(run: StoredRun) -> str:
@@ -118,22 +130,26 @@ def _training_words(run: StoredRun) -> str:
     if run.external:
         name = Path(str(config.get("predictions"))).name
         return f"Predictions of another tool, {name}; how it was trained is not known here."
-    parts = [f"{config.get('encoder')} {_start(config)}"]
+    parts = []
     if config.get("tuning") == "probe":
-        balanced = ", classes balanced" if config.get("probe_balanced") else ""
-        parts.append(
-            "a logistic regression on the features of the frozen encoder "
-            f"(C = {config.get('probe_c')}{balanced})"
-        )
+        on = "logistic regression on the features of the frozen encoder"
+        parts.append(f"{on}, C = {config.get('probe_c')}")
     elif "epochs" in config:
         if config.get("tuning") == "fine_tune" and config.get("head_epochs"):
             head = f"{config.get('head', 'linear')} head alone at a rate of {config['head_lr']:g}"
             parts.append(f"{plural(config['head_epochs'], 'epoch')} of the {head}")
         parts.append(_one_cycle(config))
-        balance = config.get("class_balance", "none")
-        parts += [_BALANCED.get(balance, balance)] if balance != "none" else []
+    parts.append(balancing(config))
     parts += [_test_time(config)] if config.get("tta") else []
-    return "; ".join(parts) + "."
+    return sentence(parts)
+
+
+def balancing(config: Settings) -> str:
+    """Say how a training treats classes of different size."""
+    if config.get("tuning") == "probe":
+        return _BALANCED["loss" if config.get("probe_balanced") else "none"]
+    balance = str(config.get("class_balance", "none"))
+    return _BALANCED.get(balance, balance)
 
 
 def _one_cycle(config: Settings) -> str:
@@ -156,16 +172,10 @@ def _test_time(config: Settings) -> str:
     return f"predictions averaged over {drawn}"
 
 
-def _start(config: Settings) -> str:
-    if "pretrained" in config:
-        return f"pretrained by {method_title(config['pretrained']['method'])} from " + (
-            f"{_weights(config)} weights"
-        )
-    return f"from {_weights(config)} weights"
-
-
-def _weights(config: Settings) -> str:
-    return Path(str(config.get("weights", "unknown"))).name
+def weights_words(config: Settings) -> str:
+    """Name initial weights, a file without its folder."""
+    name = Path(str(config.get("weights", "unknown"))).name
+    return "random weights" if name == "random" else f"the weights ‘{name}’"
 
 
 def settings_table(study: StoredStudy) -> Table | None:
@@ -195,7 +205,7 @@ def _settings(run: StoredRun) -> Settings:
     given = {key: value for key, value in run.config.items() if key not in _IDENTITY}
     own = {"encoder", "weights", "method", "images", "preset"} | _IDENTITY | _LOOKING
     return (
-        {"weights": _weights(run.config), "pretraining": before}
+        {"weights": Path(str(run.config.get("weights", "unknown"))).name, "pretraining": before}
         | {key: value for key, value in given.items() if key not in ("weights", "preset")}
         | {f"pretraining: {key}": value for key, value in first.items() if key not in own}
     )

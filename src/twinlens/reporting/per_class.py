@@ -106,15 +106,21 @@ def _support(study: StoredStudy) -> list[int]:
 
 
 def classifications(study: StoredStudy) -> list[Classification]:
-    """Return precision, recall, F1 and support of each arm's representative run."""
+    """Return the scores of each arm's representative run; reference and best other arm first."""
+    first = [arm for arm in (study.reference, study.highest_other) if arm in study.arms]
     return [
-        Classification(study.arm_title(arm), swatch(index), run, _classification(study, index, run))
-        for index, arm in enumerate(study.arms)
+        Classification(
+            study.arm_title(arm),
+            swatch(study.arms.index(arm)),
+            run,
+            _classification(study, arm, run),
+        )
+        for arm in dict.fromkeys([*first, *study.arms])
         if (run := study.representative(arm))
     ]
 
 
-def _classification(study: StoredStudy, index: int, run: StoredRun) -> Table:
+def _classification(study: StoredStudy, arm: str, run: StoredRun) -> Table:
     test = run.test or {}
     scores = {name: test["per_class"].get(name, {}) for name in study.ordered_classes}
     support = {name: int(of.get("support", 0)) for name, of in scores.items()}
@@ -134,9 +140,9 @@ def _classification(study: StoredStudy, index: int, run: StoredRun) -> Table:
     rows.append([Cell("Accuracy"), number(""), number(""), number(decimal(test["accuracy"]))])
     rows[-1].append(number(count(total)))
     head = [Cell("Class"), *(number(name) for name in ("Precision", "Recall", "F1", "Images"))]
-    about = {"arm": study.arms[index], "run": run.name, "seed": run.seed}
+    about = {"arm": arm, "run": run.name, "seed": run.seed}
     records = [
         {**about, "class": name, **dict(zip(_SCORES, values, strict=True)), "images": support[name]}
         for name, values in shown.items()
     ]
-    return Table(head, rows, f"classification_{study.arms[index]}", records)
+    return Table(head, rows, f"classification_{arm}", records)

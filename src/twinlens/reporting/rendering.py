@@ -42,6 +42,7 @@ def rendered(template: str, **values: Any) -> tuple[str, list[Numbered]]:
         duration=wording.duration,
         listing=wording.listing,
         metric=wording.metric_title,
+        metric_words=wording.metric_words,
         budget=wording.budget_title,
         decimal=wording.decimal,
         breakable=wording.breakable,

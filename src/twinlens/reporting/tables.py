@@ -31,13 +31,15 @@ class Table:
     """Column heads and rows of cells.
 
     `name` is that of its files. `records` is the same in full precision, a mapping a line of the
-    CSV file; where there are none, that holds the texts of the cells.
+    CSV file; where there are none, that holds the texts of the cells. Of many rows the page shows
+    those in `lead` and folds the others away.
     """
 
     head: list[Cell]
     rows: list[list[Cell]]
     name: str = ""
     records: Sequence[Record] = ()
+    lead: int = 0
 
 
 def number(text: str, detail: str = "") -> Cell:

@@ -25,6 +25,12 @@ def metric_title(name: str) -> str:
     return _METRICS.get(name, plain(name).capitalize())
 
 
+def metric_words(name: str) -> str:
+    """Return a metric's name as it stands within a sentence."""
+    title = metric_title(name)
+    return title[0].lower() + title[1:]
+
+
 def method_title(name: str) -> str:
     """Return a self-supervised method's name as its authors write it."""
     return TITLES[name][0] if name in TITLES else plain(name)
