@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ import yaml
 
 from twinlens.evaluation.openings import OPENINGS, read_openings
 from twinlens.files import read_json
+from twinlens.study import compare as module
 from twinlens.study.compare import compare
 from twinlens.study.workers import _environments
 
@@ -31,9 +33,23 @@ def study_file(phantoms, tmp_path_factory):
     return path
 
 
+def _compare(study_file, out, **options):
+    """Compare in this process, and take no time to estimate."""
+    with pytest.MonkeyPatch.context() as patch:
+        nothing = SimpleNamespace(table=lambda _: "", seconds_of=None)
+        patch.setattr(module, "estimate", lambda *_: nothing)
+        return compare(study_file, out, device="cpu", **options)
+
+
 @pytest.fixture(scope="module")
 def finished(study_file):
-    return compare(study_file, study_file.parent / "out", device="cpu")
+    return _compare(study_file, study_file.parent / "out")
+
+
+@pytest.fixture
+def out(study_file, tmp_path):
+    """The folder of a study that has begun, with no run done."""
+    return _compare(study_file, tmp_path / "out", max_hours=0)
 
 
 @pytest.fixture
@@ -104,8 +120,7 @@ def test_each_worker_gets_a_gpu_of_those_that_may_be_used(monkeypatch, capsys):
     assert "OMP_NUM_THREADS" in _environments(1, "cpu")[0]
 
 
-def test_two_processes_on_one_study_share_its_runs(start, tmp_path, finished):
-    out = tmp_path / "out"
+def test_two_processes_on_one_study_share_its_runs(start, out, finished):
     both = [start(out), start(out)]
     for process in both:
         _, told = process.communicate()
@@ -115,10 +130,7 @@ def test_two_processes_on_one_study_share_its_runs(start, tmp_path, finished):
     _same(out, finished)
 
 
-def test_losing_a_worker_stopped_and_killed_the_table_is_the_same(
-    start, study_file, tmp_path, finished
-):
-    out = tmp_path / "out"
+def test_losing_a_worker_stopped_and_killed_the_table_is_the_same(start, study_file, out, finished):
     process = start(out, "--workers", "2")
     _until(lambda: _done(out) >= 1, process)
     workers = _workers(process)
