@@ -72,6 +72,17 @@ def test_what_a_killed_attempt_left_is_dropped_where_nothing_can_be_resumed(tmp_
             (work / "m").touch()
 
 
+def test_files_that_a_killed_attempt_left_half_written_do_not_stay_in_the_folder(tmp_path):
+    work = tmp_path / "out.partial"
+    (work / "deep").mkdir(parents=True)
+    for name in ("checkpoint", ".checkpoint.1a2b.tmp", "deep/.file.3c4d.tmp"):
+        (work / name).touch()
+    with building(tmp_path / "out", marker="m", keep="checkpoint", resume=True):
+        pass
+    found = sorted(path.name for path in (tmp_path / "out").rglob("*"))
+    assert found == ["checkpoint", "deep"]
+
+
 def test_only_what_is_ours_is_overwritten_and_only_when_asked(tmp_path):
     out = tmp_path / "out"
     out.mkdir()

@@ -98,6 +98,8 @@ def building(
     if not (resume and _worth_resuming(work, keep)):
         shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True, exist_ok=True)
+    for half in list(work.rglob(".*.tmp")):  # of an attempt that was killed
+        half.unlink()
     try:
         yield work
     except BaseException:
