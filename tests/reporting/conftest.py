@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 import yaml
 from PIL import Image
-from scipy import stats
 from sklearn.metrics import precision_recall_fscore_support
 
+from twinlens.evaluation.statistics import paired_difference, summary
 from twinlens.files import write_json
 from twinlens.reporting import exports
 from twinlens.seeds import generator
@@ -260,10 +260,11 @@ def _results(
     for arm in arms:
         for budget in budgets:
             key = f"{budget:g}"
-            table[arm][key] = {m: _summary(values(arm, budget, m)) for m in METRICS}
+            table[arm][key] = {m: summary(values(arm, budget, m)) for m in METRICS}
             if arm != arms[0]:
                 differences[arm][key] = {
-                    m: _paired(values(arm, budget, m), values(arms[0], budget, m)) for m in METRICS
+                    m: paired_difference(values(arm, budget, m), values(arms[0], budget, m))
+                    for m in METRICS
                 }
     return {
         "primary_metric": "balanced_accuracy",
@@ -282,27 +283,3 @@ def _results(
         ],
         "failures": [],
     }
-
-
-def _summary(values: list[float]) -> dict[str, Any]:
-    n, mean = len(values), float(np.mean(values))
-    if n < 2:
-        return {"mean": mean, "sd": None, "n": n, "values": values, "interval": None}
-    sd = float(np.std(values, ddof=1))
-    half = float(stats.t.ppf(0.975, n - 1)) * sd / n**0.5
-    return {
-        "mean": mean,
-        "sd": sd,
-        "n": n,
-        "values": values,
-        "interval": [mean - half, mean + half],
-    }
-
-
-def _paired(arm: list[float], reference: list[float]) -> dict[str, Any]:
-    found = _summary([a - b for a, b in zip(arm, reference, strict=True)])
-    found["p"] = None
-    if found["sd"]:
-        t = abs(found["mean"]) * len(arm) ** 0.5 / found["sd"]
-        found["p"] = float(2 * stats.t.sf(t, len(arm) - 1))
-    return found
