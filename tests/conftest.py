@@ -1,13 +1,14 @@
 """Fixtures that several layers share: tiny images, and the real ones where they are there."""
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 
 from twinlens.data.dataset import Dataset, open_dataset, write_dataset
@@ -156,3 +157,12 @@ def leaking(_leaking: Path, tmp_path: Path) -> Path:
 
 class Killed(BaseException):
     """Stands for SIGKILL in one process: nothing catches it on the way."""
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Let torch compute in one thread: the bits of a result depend on their number."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

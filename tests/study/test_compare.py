@@ -9,7 +9,6 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
-import torch
 import yaml
 from scipy import stats
 from sklearn.metrics import balanced_accuracy_score
@@ -46,7 +45,7 @@ def study_file(phantoms, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def finished(study_file):
+def finished(study_file, one_thread):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "estimate", _estimate)
         return compare(study_file, study_file.parent / "out", device="cpu")
@@ -217,8 +216,7 @@ def test_killed_at_random_and_started_again_the_table_is_the_same(study_file, tm
     out = tmp_path / "out"
     command = [sys.executable, "-m", "twinlens.cli", "compare", str(study_file), "--out", str(out)]
     command += ["--device", "cpu", "--workers", "2"]
-    # Each worker gets as many threads as `finished` had.
-    env = os.environ | {"OMP_NUM_THREADS": str(2 * torch.get_num_threads())}
+    env = os.environ | {"OMP_NUM_THREADS": "2"}  # one for each worker, as `finished` had
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     waits, killed = random.Random(5), 0
     for _ in range(3):

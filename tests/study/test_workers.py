@@ -42,7 +42,7 @@ def _compare(study_file, out, **options):
 
 
 @pytest.fixture(scope="module")
-def finished(study_file):
+def finished(study_file, one_thread):
     return _compare(study_file, study_file.parent / "out")
 
 
@@ -60,9 +60,8 @@ def start(study_file):
     def run(out, *options):
         command = [sys.executable, "-m", "twinlens.cli", "compare", str(study_file)]
         command += ["--out", str(out), "--device", "cpu", *options]
-        # A run gets as many threads as those of `finished` have.
-        cores = torch.get_num_threads() * (2 if "--workers" in options else 1)
-        env = os.environ | {"OMP_NUM_THREADS": str(cores)}
+        threads = "2" if "--workers" in options else "1"  # one for each worker, as `finished` had
+        env = os.environ | {"OMP_NUM_THREADS": threads}
         process = subprocess.Popen(
             command, stderr=subprocess.PIPE, text=True, env=env, start_new_session=True
         )

@@ -64,7 +64,8 @@ def _work(fabric: Fabric, work: Callable[[Fabric], None], mistakes: Any) -> None
     except (UserError, OSError) as error:
         mistakes.put(error)
         raise
-    dist.destroy_process_group()
+    finally:
+        dist.destroy_process_group()  # else its threads may end the process with a message
 
 
 def check_batch(batch_size: int, processes: int) -> None:
