@@ -67,6 +67,7 @@ def test_a_run_keeps_what_it_was(finished, phantoms):
     assert record["data"]["split_hash"] == split.hash
     assert record["images"] == len(split.rows["train"]) + len(split.rows["unlabelled"])
     assert record["config"]["lambda"] == 0.0051
+    assert [recipe["blur_p"] for recipe in record["recipes"]] == [1.0, 0.1]
     assert record["environment"]["precision"] == "fp32"
     assert record["command"].startswith("twinlens pretrain ")
     assert "--set batch_size=32" in record["command"]

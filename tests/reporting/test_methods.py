@@ -146,14 +146,17 @@ def test_changed_views_are_columns_of_their_own(study: Path) -> None:
     assert [cell.text for cell in table.rows[1][3:]] == ["0.25", "0.9"]
 
 
-def test_numbers_that_the_bundle_holds_go_before_a_name(study: Path) -> None:
+def test_numbers_that_a_run_holds_go_before_a_name(study: Path) -> None:
+    path = study / "runs" / "pretrain-1-0" / "run.json"
+    recipes = [recipe.model_dump(mode="json") | {"flip_p": 0.6} for recipe in PAIRS["robust"]]
+    write_json(path, read_json(path) | {"recipes": recipes})
     recipe = RECIPES["robust"].model_dump(mode="json") | {"flip_p": 0.75}
     write_json(
         study / "runs" / "train-0-1-0" / "model" / "bundle.json", {"tta": {"recipe": recipe}}
     )
     table = augmentation_table(read_study(study))
     assert table is not None
-    assert [cell.text for cell in table.rows[1][3:]] == ["0.75", "0.25"]
+    assert [cell.text for cell in table.rows[1][1:]] == ["0.6", "0.6", "0.75", "0.25"]
 
 
 def test_a_recipe_that_is_not_known_any_more_is_left_out(study: Path) -> None:

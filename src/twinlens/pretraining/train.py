@@ -29,6 +29,7 @@ from twinlens.training.device import environment, make_fabric
 from twinlens.training.loggers import check_loggers, logging
 from twinlens.training.processes import check_batch, launch
 from twinlens.training.record import command, describe_data, finish, running
+from twinlens.views.recipes import named_pair
 
 
 def pretrain(
@@ -162,6 +163,10 @@ def _pretrain(
             "config": request,
             "weights": loaded,
             "normalisation": {"mean": network.mean, "std": network.std},
+            "recipes": [
+                recipe.model_dump(mode="json")
+                for recipe in named_pair(config.views, config.view_changes)
+            ],
             "images": len(rows),
             "transductive": notice is not None,
             "verdict": verdict(monitor),

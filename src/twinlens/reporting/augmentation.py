@@ -51,14 +51,14 @@ def _arms(study: StoredStudy, arms: Sequence[str]) -> str:
 
 
 def _pretraining(run: StoredRun) -> dict[str, Recipe]:
-    try:
-        recipes = named_pair(run.config["views"], run.config.get("view_changes") or {})
-    except (UserError, KeyError):
-        return {}
-    return {
-        f"Pretraining, view {i}": recipe.model_dump(mode="json")
-        for i, recipe in enumerate(recipes, start=1)
-    }
+    recipes = run.info.get("recipes")
+    if not recipes:  # an older version kept the name alone
+        try:
+            pair = named_pair(run.config["views"], run.config.get("view_changes") or {})
+        except (UserError, KeyError):
+            return {}
+        recipes = [recipe.model_dump(mode="json") for recipe in pair]
+    return {f"Pretraining, view {i}": recipe for i, recipe in enumerate(recipes, start=1)}
 
 
 def _training(run: StoredRun) -> dict[str, Recipe]:

@@ -33,6 +33,7 @@ _SYMBOLS = {"lambda": "λ"}
 _IDENTITY = {"kind", "seed", "budget", "data_hash", "split_hash", "sha256", "matched", "dropped",
              "origin", "pretrained", "classes", "precision"}  # fmt: skip
 _LOOKING = {"moments", "probe_budget"}  # decide nothing unless `keep` or `patience` say so
+_LISTED = 12  # classes that a sentence names
 _BALANCED = {
     "none": "every image counts alike",
     "loss": "classes are weighted by the inverse of their frequency",
@@ -62,16 +63,18 @@ def design(study: StoredStudy) -> list[str]:
     data = study.data
     if data:
         size = f", at {data['size']} × {data['size']} pixels" if data.get("size") else ""
-        classes = f"{plural(len(study.classes), 'class', 'classes')} ({listing(study.classes)})"
+        classes = plural(len(study.classes), "class", "classes")
+        classes += f" ({listing(study.classes)})" if len(study.classes) <= _LISTED else ""
         split = f"in the split ‘{data.get('split')}’"
         said.append(f"Images are of the data set {data.get('path')}, {split}{size}, of {classes}.")
     starts = {f"a {run.config.get('encoder')} with {weights_words(run.config)}" for run in trained}
     said += [f"Every arm starts from {starts.pop()}."] if len(starts) == 1 else []
-    said.append(
-        "With the same seed, arms share the split, the order of batches, the augmentation and, "
-        "where their encoders agree, the initial weights of the head; so differences are taken "
-        "seed by seed."
-    )
+    if len(study.arms) > 1:
+        said.append(
+            "With the same seed, arms share the split, the order of batches, the augmentation "
+            "and, where their encoders agree, the initial weights of the head; so differences are "
+            "taken seed by seed."
+        )
     declared = f"{metric_title(study.primary)} was declared the primary metric beforehand"
     least = f", and {decimal(study.worthwhile)} the smallest difference worth having"
     said.append(f"{declared}{least if study.worthwhile else ''}.")
