@@ -38,6 +38,8 @@ def test_what_follows_from_the_results_is_on_the_page(study: Path) -> None:
     for sentence in ADVICE:
         assert sentence in text
     assert "Seeds needed: to find a difference of 0.020" in text
+    assert "Ratio of standard deviations over seeds: below 1" in text
+    assert "Effect size" not in text  # of two seeds there is none
 
 
 def test_worth_of_the_largest_budget_comes_first(study: Path) -> None:
@@ -57,18 +59,18 @@ def test_an_older_study_says_nothing_of_them(tmp_path: Path, build_study: Build)
     [
         (
             {},
-            "The run train-1-1-0 of random + Barlow Twins is kept as the model to use, in the "
-            "folder best. Validation images chose it (balanced accuracy 0.512).",
+            "The run train-1-1-0 of random + Barlow Twins is kept as the model to use, in "
+            "best/. Validation images chose it (balanced accuracy 0.512).",
         ),
         (
             {"run": None, "members": ["a", "b"], "test": {"balanced_accuracy": 0.6}},
-            "An ensemble of 2 runs of random + Barlow Twins is kept as the model to use, in the "
-            "folder best. Validation images chose it (balanced accuracy 0.512); on the test "
+            "An ensemble of 2 runs of random + Barlow Twins is kept as the model to use, in "
+            "best/. Validation images chose it (balanced accuracy 0.512); on the test "
             "images it reached 0.600.",
         ),
         (
             {"run": None, "arm": None, "members": ["a", "b", "c"]},
-            "An ensemble of 3 runs is kept as the model to use, in the folder best. Validation "
+            "An ensemble of 3 runs is kept as the model to use, in best/. Validation "
             "images chose it (balanced accuracy 0.512).",
         ),
     ],

@@ -80,7 +80,7 @@ def best(study: StoredStudy) -> str:
     metric = wording.metric_words(str(kept.get("metric") or study.primary))
     test = (kept.get("test") or {}).get(kept.get("metric"))
     return (
-        f"{what} is kept as the model to use, in the folder {kept['folder']}. Validation images "
+        f"{what} is kept as the model to use, in {kept['folder']}/. Validation images "
         f"chose it ({metric} {wording.decimal(kept['val'])})"
         + (f"; on the test images it reached {wording.decimal(test)}." if test is not None else ".")
     )
