@@ -12,10 +12,10 @@ def test_the_demo_imports_its_images_and_plans_its_study(tmp_path, monkeypatch, 
 
     real = module.compare
     monkeypatch.setattr(module, "compare", dry)
-    monkeypatch.setattr(module, "IMAGES", "phantom:320")
+    monkeypatch.setattr(module, "IMAGES", "phantom:480")
     monkeypatch.setattr(module, "SIZE", 16)
     demo(tmp_path / "demo")
-    assert len(open_dataset(tmp_path / "demo" / "data").table) == 320
+    assert len(open_dataset(tmp_path / "demo" / "data").table) == 480
     assert planned["study"] == "demo.yaml"
     said = capsys.readouterr().err
     assert "synthetic" in said

@@ -63,8 +63,9 @@ def start(study_file):
         threads = "2" if "--workers" in options else "1"  # one for each worker, as `finished` had
         env = os.environ | {"OMP_NUM_THREADS": threads}
         process = subprocess.Popen(
-            command, stderr=subprocess.PIPE, text=True, env=env, start_new_session=True
-        )
+            command, stderr=subprocess.PIPE, text=True, env=env, start_new_session=True,
+            preexec_fn=_hear_sigint,
+        )  # fmt: skip
         started.append(process)
         return process
 
@@ -74,6 +75,11 @@ def start(study_file):
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+
+def _hear_sigint():
+    """Undo what a shell does to a process in the background."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _until(is_so, process):

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -59,6 +60,8 @@ def launch(fabric: Fabric, work: Callable[[Fabric], None]) -> None:
 
 def _work(fabric: Fabric, work: Callable[[Fabric], None], mistakes: Any) -> None:
     console.quiet = not fabric.is_global_zero
+    # What torch sends when the process that started us dies; shells ignore it in the background.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         work(fabric)
     except (UserError, OSError) as error:
