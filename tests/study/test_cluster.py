@@ -10,15 +10,6 @@ from twinlens.study.compare import compare
 
 ray = pytest.importorskip("ray")
 
-STUDY = {
-    "encoder": "resnet18",
-    "precision": "fp32",
-    "seeds": 2,
-    "pretrain": {"epochs": 1, "batch_size": 32, "projector": [8], "lr": 1e-3, "moments": 0},
-    "train": {"tuning": "probe", "tta": 1},
-    "arms": {"plain": {}, "twins": {"pretrain": {}}},
-}
-
 
 class _Cluster:
     """What is asked of Ray about a cluster."""
@@ -50,11 +41,11 @@ def test_without_ray_it_says_which_extra_brings_it(monkeypatch):
         on_ray(print, "auto", 1, "cpu", print)
 
 
-def test_a_study_runs_on_a_cluster(phantoms, tmp_path, monkeypatch, capsys):
+def test_a_study_runs_on_a_cluster(phantoms, two_arms, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(phantoms.parent)
     monkeypatch.setenv("RAY_worker_niceness", "0")  # Ray's 15 starves on a busy machine
     study = tmp_path / "study.yaml"
-    study.write_text(yaml.safe_dump(STUDY | {"data": phantoms.name}), encoding="utf-8")
+    study.write_text(yaml.safe_dump(two_arms | {"data": phantoms.name}), encoding="utf-8")
     out = compare(study, tmp_path / "out", device="cpu", ray="local", workers=2)
     results = read_json(out / "results.json")
     assert results["failures"] == []

@@ -16,20 +16,13 @@ from twinlens.study import compare as module
 from twinlens.study.compare import compare
 from twinlens.study.workers import _environments
 
-STUDY = {
-    "encoder": "resnet18",
-    "precision": "fp32",
-    "seeds": 3,
-    "pretrain": {"epochs": 1, "batch_size": 32, "projector": [8], "lr": 1e-3, "moments": 0},
-    "train": {"tuning": "probe", "tta": 1},
-    "arms": {"plain": {}, "twins": {"pretrain": {}}},
-}
-
 
 @pytest.fixture(scope="module")
-def study_file(phantoms, tmp_path_factory):
+def study_file(phantoms, two_arms, tmp_path_factory):
     path = tmp_path_factory.mktemp("workers") / "study.yaml"
-    path.write_text(yaml.safe_dump(STUDY | {"data": str(phantoms)}), encoding="utf-8")
+    path.write_text(
+        yaml.safe_dump(two_arms | {"data": str(phantoms), "seeds": 3}), encoding="utf-8"
+    )
     return path
 
 
