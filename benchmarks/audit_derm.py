@@ -4,7 +4,7 @@ Run from the repository, with the real images beside it (make peers for the seco
 
     twinlens import ../shared/data/derm --image image --label diagnosis --split split --size 128 \
         --out data/derm-ungrouped
-    PYTHONPATH=src .venv-peers/bin/python benchmarks/audit_derm.py
+    PYTHONPATH=src:tests/peers .venv-peers/bin/python benchmarks/audit_derm.py
 
 The data set is imported without its group column. A pair of images counts as known if their
 groups, as its owner gives them, are the same: mostly different photographs of one lesion. Pairs
@@ -20,7 +20,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from machine import machine
-from peers_cli import import_torchvision
 from PIL import Image
 
 from twinlens import files
@@ -39,7 +38,6 @@ def main() -> None:
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--picture", type=Path)
     picture = arguments.parse_args().picture
-    import_torchvision()
     data = open_dataset("data/derm-ungrouped")
     groups = pd.read_csv(LABELS).set_index("image")["group"][data.table["id"]].to_numpy()
     sizes = pd.Series(groups).value_counts()

@@ -1,0 +1,8 @@
+"""Python imports this first wherever this folder is on its path, so in child processes too.
+
+For commands of the second environment: PYTHONPATH=src:tests/peers .venv-peers/bin/twinlens ...
+"""
+
+from torchvision_shim import import_torchvision
+
+import_torchvision()
