@@ -56,6 +56,15 @@ def test_one_seed_has_no_interval_over_seeds_but_perhaps_one_over_test_images():
     assert "these two models would differ by -0.010 to +0.050 on other test images" in second
 
 
+def test_a_single_seed_does_not_take_the_verdict_from_arms_with_several():
+    results = _results([0.02, 0.03, 0.04])
+    (single,) = _results([0.2])["differences"].values()
+    results["differences"]["single"] = single
+    first, second = verdict(results)
+    assert first.startswith("The best of the other arms with several seeds, 'arm 0' reached")
+    assert "3 paired seeds" in second
+
+
 def test_several_comparisons_are_corrected_for():
     first, second = verdict(_results([0.02, 0.03], arms=3, p_holm=0.041))
     assert first.startswith("The best of the other arms, 'arm 0'")

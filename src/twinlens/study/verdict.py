@@ -34,8 +34,9 @@ def main_differences(results: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def best_arm(differences: dict[str, dict[str, Any]]) -> str:
-    """Return the arm that did best against the reference."""
-    return max(differences, key=lambda arm: float(differences[arm]["mean"]))
+    """Return the arm that did best against the reference: of those with several seeds, if any."""
+    several = [arm for arm, difference in differences.items() if difference["n"] > 1]
+    return max(several or differences, key=lambda arm: float(differences[arm]["mean"]))
 
 
 def settled(interval: Sequence[float], worthwhile: float) -> Literal["above", "below"] | None:
@@ -65,6 +66,8 @@ def _finding(results: dict[str, Any]) -> list[str]:
     ours, theirs = difference["means"]
     moved = "higher" if difference["mean"] >= 0 else "lower"
     which = "The best of the other arms, " if len(found) > 1 else ""
+    if difference["n"] > 1 and any(other["n"] < 2 for other in found.values()):
+        which = "The best of the other arms with several seeds, "
     first = (
         f"{which}'{best}' reached a {name} of {ours:.3f} on the test set, "
         f"{abs(difference['mean']):.3f} {moved} than '{reference}' ({theirs:.3f})."
