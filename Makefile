@@ -27,7 +27,7 @@ real: .venv/tested
 
 # The second environment: timm, lightly and fastai, for oracle tests and benchmarks.
 peers: .venv-peers/installed
-	PYTHONPATH=src $(PEERS)/pytest -m peers
+	PYTHONPATH=src $(PEERS)/pytest -m peers tests/peers
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
