@@ -81,34 +81,27 @@ def difference(a: pd.Series, b: pd.Series, worthwhile: float | None) -> dict[str
         low, high = test.confidence_interval(0.95)
         row |= {"p": test.pvalue, "low": low, "high": high}
         if n > 2:  # Hedges' correction of Cohen's d
-            ratio = special.gamma(free / 2) / special.gamma((free - 1) / 2)
-            row["effect_size"] = ratio / np.sqrt(free / 2) * x.mean() / x.std()
+            shrink = special.gamma(free / 2) / special.gamma((free - 1) / 2) / np.sqrt(free / 2)
+            row["effect_size"] = shrink * x.mean() / x.std()
         if worthwhile:
             power = partial(TTestPower().power, worthwhile / x.std(), alpha=0.05)
             row["seeds_needed"] = next(k for k in count(2) if not power(nobs=k) < 0.8)
     if min(a.std(), b.std()) > NO_SPREAD:
-        row["sd_ratio"] = a.std() / b.std()
-        if n >= 5 and abs(a.corr(b)) < 1 - NO_SPREAD:
-            row |= zip(("sd_ratio_low", "sd_ratio_high"), pitman_morgan(a, b), strict=True)
+        row["sd_ratio"] = ratio = a.std() / b.std()
+        alone = 1 - a.corr(b) ** 2
+        if n >= 5 and alone > NO_SPREAD:  # Pitman and Morgan's interval of a ratio of variances
+            k = 1 + 2 * alone * stats.t.ppf(0.975, n - 2) ** 2 / (n - 2)
+            row["sd_ratio_low"] = ratio * np.sqrt(k - np.sqrt(k**2 - 1))
+            row["sd_ratio_high"] = ratio * np.sqrt(k + np.sqrt(k**2 - 1))
     return row
 
 
-def pitman_morgan(a: pd.Series, b: pd.Series) -> np.ndarray:
-    """Return the ratios at which a / ratio + b and a / ratio - b just do not correlate, p = .05."""
-    t2 = stats.t.ppf(0.975, len(a) - 2) ** 2
-    limit = t2 / (len(a) - 2 + t2)  # the squared correlation that has this p value
-    (var_a, cov), (_, var_b) = np.cov(a, b)
-    middle = 4 * limit * cov**2 - 2 * (1 + limit) * var_a * var_b
-    return np.sqrt(np.sort(np.roots([(1 - limit) * var_b**2, middle, (1 - limit) * var_a**2])))
-
-
 def deviation(path: Path, computed: pd.DataFrame) -> float:
-    """Return the largest deviation of a stored table; infinite where only one has a figure."""
+    """Return the largest deviation of a stored table; huge where only one has a figure."""
     stored = pd.read_csv(path, index_col=computed.index.names)
     stored = stored[stored.iloc[:, 0] > 0]  # arms without a finished run have a row too
-    ours, theirs = (frame.astype(float) for frame in computed.align(stored))
-    lone = ours.isna() != theirs.isna()
-    return np.inf if lone.any(axis=None) else (ours - theirs).abs().max(axis=None)
+    ours, theirs = (frame.astype(float).fillna(1e9) for frame in computed.align(stored))
+    return (ours - theirs).abs().max(axis=None)
 
 
 def main(folder: Path) -> int:
