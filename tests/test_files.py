@@ -19,6 +19,12 @@ def test_a_file_is_whole_or_not_there(tmp_path):
     assert [p.name for p in path.parent.iterdir()] == ["file.json"]
 
 
+def test_a_file_is_not_written_over_a_folder(tmp_path):
+    with pytest.raises(UserError, match="is a folder: name a file"):
+        write_json(tmp_path, {"x": 1})
+    assert not [*tmp_path.iterdir()]
+
+
 def test_reading_what_is_not_there_or_not_json_is_a_sentence(tmp_path):
     with pytest.raises(UserError, match=r"x\.json does not exist"):
         read_json(tmp_path / "x.json")

@@ -13,7 +13,7 @@ from twinlens.errors import UserError, unknown
 class Config(BaseModel):
     """Base of every configuration: unknown keys are errors, values do not change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 C = TypeVar("C", bound=BaseModel)

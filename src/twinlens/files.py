@@ -15,7 +15,13 @@ from twinlens.errors import UserError
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; on success flush it to disk and move it there."""
+    """Yield a temporary path beside `path`; on success flush it to disk and move it there.
+
+    Raises:
+        UserError: There is a folder of this name.
+    """
+    if path.is_dir():
+        raise UserError(f"{path} is a folder: name a file.")
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid4().hex[:12]}.tmp")
     try:

@@ -1,13 +1,13 @@
 """What may be drawn for a view (the recipe), and what was drawn (the draws)."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from numpy.typing import NDArray
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 from torch import Tensor
 
 from twinlens.config import Config
@@ -57,7 +57,7 @@ class ViewRecipe(Config):
         grey_p: Probability of losing all colour.
         blur_p: Probability of a Gaussian blur.
         blur_sigma: Its standard deviation in pixels of a view of `blur_size`.
-        blur_kernel: Its kernel's width in the same pixels, odd.
+        blur_kernel: Its kernel's width in the same pixels, odd, at most `blur_size`.
         blur_size: Side of the view that the two numbers above are meant for. They grow and shrink
             with the view, so that a blur removes the same detail at every size.
         solarise_p: Probability of solarising.
@@ -87,6 +87,15 @@ class ViewRecipe(Config):
     solarise_threshold: Shares = (0.5, 0.5)
     solarise_addition: Range = (0.0, 0.0)
     per_batch: tuple[Literal["crop", "blur_sigma"], ...] = ()
+
+    @model_validator(mode="after")
+    def _kernel_fits(self) -> Self:
+        if self.blur_kernel > self.blur_size:
+            raise ValueError(
+                f"blur_kernel {self.blur_kernel} is wider than the view of blur_size "
+                f"{self.blur_size}; give at most its size"
+            )
+        return self
 
 
 @dataclass(frozen=True)
