@@ -60,7 +60,6 @@ CANDIDATES: dict[str, dict[str, object]] = {
     "rate .0005": {"lr": 5e-4},
     "rate .005": {"lr": 5e-3},
     "projector of two layers, 512 wide": {"projector": [512, 512]},
-    "projector of three layers, 2048 wide": {"projector": [2048, 2048, 2048]},
     "weak colour changes (robust), 30 epochs": {"epochs": 30},
 }
 

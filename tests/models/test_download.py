@@ -235,6 +235,12 @@ def test_the_cache_is_where_the_environment_says(monkeypatch, tmp_path):
     assert cache_folder() == Path.home() / ".cache" / "twinlens" / "weights"
 
 
+def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match=r"cannot be made .*: set TWINLENS_CACHE"):
+        download("http://localhost/w.pth", tmp_path / "file" / "w.pth", flaw=lambda _: "")
+
+
 def test_weights_come_by_name_through_a_connection_that_breaks(server, tiny, tmp_path, monkeypatch):
     monkeypatch.setenv("TWINLENS_CACHE", str(tmp_path / "cache"))
     file = tmp_path / "theirs.pth"

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from twinlens.errors import UserError
-from twinlens.models.encoders import ENCODERS, Encoder, build_encoder
+from twinlens.models.encoders import ENCODERS, Encoder, build_encoder, check_size
 
 WIDE = ["resnet50x2", "resnet200x2"]  # gigabytes: they are built without memory
 
@@ -34,6 +34,15 @@ def test_wide_encoders_keep_the_contract_too(name):
         assert encoder(torch.rand(2, 3, 64, 64)).shape == (2, encoder.feature_dim) == (2, 4096)
     test_knows_its_name_normalisation_and_size(encoder)
     test_state_dict_has_the_networks_own_names(encoder)
+
+
+def test_a_size_that_an_encoder_cannot_take_is_a_sentence(tiny):
+    encoder = build_encoder(tiny, seed=0)
+    check_size(encoder.train(), 32)
+    assert encoder.training
+    encoder.network = nn.Unflatten(3, (224, 1))
+    with pytest.raises(UserError, match=r"cannot take images of 32 pixels.*--size 224"):
+        check_size(encoder, 32)
 
 
 def test_knows_its_name_normalisation_and_size(encoder):

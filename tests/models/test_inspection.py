@@ -60,6 +60,11 @@ def test_a_check_says_what_does_not_fit_and_draws_it_nevertheless(file, tmp_path
     assert not found.fits
     assert "conv1.weight is 4x3x3x3 instead of 64x3x7x7" in found.summary
     assert picture.is_file()
+    with pytest.raises(UserError, match="exists already"):
+        check_weights(file, encoder="resnet18", picture=picture)
+    check_weights(file, encoder="resnet18", picture=picture, overwrite=True)
+    with pytest.raises(UserError, match=r"does not end in \.png"):
+        check_weights(file, encoder="resnet18", picture=tmp_path / "notes.txt")
 
 
 def test_a_check_knows_a_published_file_by_hash_or_by_sum(file, tiny, monkeypatch):

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from twinlens.errors import UserError
-from twinlens.models.encoders import build_encoder
+from twinlens.models.encoders import build_encoder, check_size
 from twinlens.models.weights import load_weights
 
 pytestmark = pytest.mark.peers
@@ -106,3 +106,10 @@ def test_published_weights_of_timm_load_and_predict(timm):
     with torch.no_grad():
         logits = encoder(images) @ state["classifier.weight"].T + state["classifier.bias"]
         torch.testing.assert_close(logits, whole(images), rtol=0, atol=1e-4)
+
+
+def test_a_transformer_says_which_size_it_takes(timm):
+    encoder = build_encoder("timm/vit_tiny_patch16_224", seed=0)
+    check_size(encoder, 224)
+    with pytest.raises(UserError, match=r"cannot take images of 64 pixels.*--size 224"):
+        check_size(encoder, 64)

@@ -132,10 +132,12 @@ def test_weights_that_are_no_longer_finite_end_in_a_sentence(phantoms, tmp_path,
 
 def test_what_counts_as_a_collapse():
     working = {"feature_spread": 0.3, "embedding_rank": 40.0, "feature_rank": 20.0}
-    assert collapse(working) is None
-    assert "spread 0.001" in collapse(working | {"feature_spread": 0.001})
-    assert "only 1.2 dimensions" in collapse(working | {"embedding_rank": 1.2})
-    assert "features fill only 1.0" in collapse(working | {"feature_rank": 1.0})
+    first = working | {"feature_rank": 100.0}
+    assert collapse(working, first) is None
+    assert "spread 0.001" in collapse(working | {"feature_spread": 0.001}, first)
+    assert "only 1.2 dimensions" in collapse(working | {"embedding_rank": 1.2}, first)
+    assert "features fill only 1.0" in collapse(working | {"feature_rank": 1.0}, first)
+    assert "less than a tenth of the 100" in collapse(working | {"feature_rank": 9.0}, first)
 
 
 def test_the_first_of_equally_good_moments_is_the_best():

@@ -32,11 +32,12 @@ def check(
     picture: Annotated[
         Path | None, typer.Option(help="PNG file to draw the first convolution's filters in.")
     ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the picture.")] = False,
 ) -> None:
     """Show what a weight file holds, and whether it fits an encoder; exit code 1 if not."""
     from twinlens.models.inspection import check_weights
 
-    found = check_weights(file, encoder=encoder, picture=picture)
+    found = check_weights(file, encoder=encoder, picture=picture, overwrite=overwrite)
     print(found.tensors.reset_index().to_string(index=False))
     print(f"{found.path}: {'' if found.fits else 'does not fit: '}{found.summary}")
     print(f"Sum of the parameters: {found.total:.4f}")

@@ -8,7 +8,7 @@ from twinlens.data.dataset import Dataset
 from twinlens.data.leakage import refuse_other_split, transductive
 from twinlens.data.splits import Split
 from twinlens.errors import UserError
-from twinlens.models.encoders import NOT_NORMALISED, Encoder, build_encoder
+from twinlens.models.encoders import NOT_NORMALISED, Encoder, build_encoder, check_size
 from twinlens.models.weights import load_weights
 from twinlens.pretraining.titles import ENCODER
 from twinlens.training.record import read_run
@@ -39,8 +39,8 @@ def starting_encoder(
         The encoder, and where it comes from, for the record.
 
     Raises:
-        UserError: The run is no pretraining, name or weights contradict it, or the pretraining
-            was on another split.
+        UserError: The run is no pretraining, name or weights contradict it, the encoder cannot
+            take images of this size, or the pretraining was on another split.
     """
     if pretrained is None:
         encoder = build_encoder(name or "resnet50", seed)
@@ -54,6 +54,7 @@ def starting_encoder(
                 "without --weights, and that encoder or none."
             )
         origin = {"weights": run["weights"]["weights"], "pretrained": run["config"]}
+    check_size(encoder, data.images.shape[1])
     refuse_other_split(data, split, origin, what=str(pretrained or weights))
     if notice := transductive(origin):
         say(notice)

@@ -47,7 +47,13 @@ def download(
     Raises:
         UserError: The server cannot be reached or refuses, or its file is not the right one.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"The folder of downloaded weights, {path.parent}, cannot be made ({error.strerror}): "
+            "set TWINLENS_CACHE to one that can."
+        ) from error
     lock = path.with_name(f"{path.name}.lock")
     with FileLock(lock):
         if path.exists():  # another process was faster

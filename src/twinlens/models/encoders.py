@@ -114,6 +114,29 @@ def build_encoder(name: str, seed: int) -> Encoder:
     return convert_conv2d_weight_memory_format(encoder, torch.channels_last)
 
 
+def check_size(encoder: Encoder, size: int) -> None:
+    """Try an encoder on an image of a size; a transformer of timm takes that of its weights alone.
+
+    Args:
+        encoder: The encoder.
+        size: Side of the images in pixels.
+
+    Raises:
+        UserError: It cannot take images of this size.
+    """
+    training = encoder.training
+    try:
+        with torch.inference_mode():
+            encoder.eval()(torch.zeros(1, 3, size, size))
+    except (AssertionError, RuntimeError) as error:
+        raise UserError(
+            f"The encoder {encoder.name} cannot take images of {size} pixels ({error}): import the "
+            f"data set with --size {encoder.default_size}, or choose another encoder."
+        ) from error
+    finally:
+        encoder.train(training)
+
+
 def _from_table(name: str) -> Encoder:
     spec = ENCODERS[name]
     return Encoder(

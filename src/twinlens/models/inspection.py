@@ -13,7 +13,7 @@ from twinlens.files import sha256
 from twinlens.models.encoders import Encoder, build_encoder
 from twinlens.models.published import SUM_TOLERANCE, WEIGHTS
 from twinlens.models.weights import Match, cached, in_words, match, read_tensors, weight_file
-from twinlens.views.picture import write_picture
+from twinlens.views.picture import check_picture, write_picture
 
 _COLUMNS = 8
 _SIDE = 32
@@ -59,7 +59,11 @@ def list_weights() -> pd.DataFrame:
 
 
 def check_weights(
-    weights: str | Path, *, encoder: str | None = None, picture: Path | None = None
+    weights: str | Path,
+    *,
+    encoder: str | None = None,
+    picture: Path | None = None,
+    overwrite: bool = False,
 ) -> Inspection:
     """Compare a weight file with an encoder, without loading it.
 
@@ -67,11 +71,14 @@ def check_weights(
         weights: A file, or a name in `WEIGHTS`, which is downloaded if it is missing.
         encoder: A name in `ENCODERS`, or ``timm/NAME``; None: that of the published weights.
         picture: PNG file to write the filters of the first convolution to.
+        overwrite: Replace `picture`.
 
     Raises:
         UserError: The file cannot be had or read, no encoder is named for it, or it has no
-            convolution of three channels to draw.
+            convolution of three channels to draw, or the picture cannot be written.
     """
+    if picture is not None:
+        check_picture(picture, overwrite=overwrite)
     if encoder is None and str(weights) not in WEIGHTS:
         raise UserError(f"--encoder is missing: name the network that {weights} is for.")
     with torch.device("meta"):  # names and shapes suffice

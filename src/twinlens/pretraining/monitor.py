@@ -176,7 +176,8 @@ class Monitor:
                     outputs.append([features[0], *(network.projector(h) for h in features)])
         h, z1, z2 = (torch.cat(parts).float().cpu() for parts in zip(*outputs, strict=True))
         _check_finite(h.numpy(), z1.numpy())
-        correlation = cross_correlation(z1, z2)
+        scale = z1.std().clamp(min=torch.finfo(z1.dtype).tiny)  # eps of the loss must not matter
+        correlation = cross_correlation(z1 / scale, z2 / scale)
         diagonal = correlation.diagonal()
         others = correlation.square().sum() - diagonal.square().sum()
         return {
@@ -199,7 +200,7 @@ class Monitor:
         last = moments[-1]
         if before or last["step"] <= self.before_one_cycle:
             return []
-        what = collapse(last)
+        what = collapse(last, moments[0])
         if what is None:
             return []
         message = (
@@ -221,11 +222,12 @@ def _check_finite(*outputs: np.ndarray) -> None:
         raise FloatingPointError
 
 
-def collapse(moment: Moment) -> str | None:
+def collapse(moment: Moment, first: Moment) -> str | None:
     """Say what is wrong where images can no longer be told apart, or None.
 
     The thresholds are far below what a working run shows: embeddings of any of the methods fill
-    tens of dimensions, and an untrained network's features already spread by more than .05.
+    tens of dimensions, an untrained network's features already spread by more than .05, and they
+    keep more than a sixth of the dimensions that they fill at `first`, before the training.
     """
     if moment["feature_spread"] < 0.02:
         return f"all images have nearly the same features (spread {moment['feature_spread']:.2g})"
@@ -233,6 +235,11 @@ def collapse(moment: Moment) -> str | None:
         return f"the embeddings fill only {moment['embedding_rank']:.1f} dimensions"
     if moment["feature_rank"] < 3:
         return f"the features fill only {moment['feature_rank']:.1f} dimensions"
+    if moment["feature_rank"] < first["feature_rank"] / 10:
+        return (
+            f"the features fill {moment['feature_rank']:.0f} dimensions, less than a tenth of the "
+            f"{first['feature_rank']:.0f} that they began with"
+        )
     return None
 
 

@@ -12,7 +12,7 @@ from twinlens.pretraining.config import Pretraining
 from twinlens.pretraining.images import IMAGES
 from twinlens.seeds import derive
 from twinlens.types import Rows
-from twinlens.views.picture import write_picture
+from twinlens.views.picture import check_picture, write_picture
 from twinlens.views.recipes import named_pair, two_views
 
 
@@ -51,19 +51,10 @@ def show_views(
     if count < 1:
         raise UserError(f"A picture of {count} images shows nothing: set count to 1 or more.")
     path = Path(path)
-    _check_free(path, overwrite)
+    check_picture(path, overwrite=overwrite)
     data, chosen = open_task(dataset, split, config.classes)
     write_views(path, data, IMAGES[images](chosen), config, seed, count)
     return path
-
-
-def _check_free(path: Path, overwrite: bool) -> None:
-    if path.is_dir():
-        raise UserError(f"{path} is a folder: name the picture to write in it, such as views.png.")
-    if path.suffix.lower() != ".png":
-        raise UserError(f"{path} does not end in .png, and the picture of views is a PNG file.")
-    if path.exists() and not overwrite:
-        raise UserError(f"{path} exists already: choose another name, or pass --overwrite.")
 
 
 def write_views(

@@ -13,7 +13,7 @@ from twinlens.data.leakage import refuse_other_split, transductive
 from twinlens.data.selection import open_task
 from twinlens.evaluation.predict import embed_rows
 from twinlens.files import read_json
-from twinlens.models.encoders import NOT_NORMALISED, build_encoder
+from twinlens.models.encoders import NOT_NORMALISED, build_encoder, check_size
 from twinlens.models.weights import load_weights, save_tensors
 from twinlens.pretraining.card import metadata, write_card
 from twinlens.pretraining.check import checked
@@ -137,6 +137,7 @@ def _pretrain(
     data, chosen = open_task(dataset, split, config.classes)
     network = build_encoder(request["encoder"], seed)
     loaded = load_weights(network, request["weights"])
+    check_size(network, data.images.shape[1])
     refuse_other_split(data, chosen, loaded, what=request["weights"])
     request = request | loaded | {"data_hash": data.hash, "split_hash": chosen.hash}
     notice = transductive(request)

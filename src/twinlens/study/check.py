@@ -6,7 +6,7 @@ from twinlens.data.batches import Batches
 from twinlens.data.dataset import Dataset
 from twinlens.data.splits import Split
 from twinlens.errors import UserError
-from twinlens.models.encoders import build_encoder
+from twinlens.models.encoders import build_encoder, check_size
 from twinlens.models.weights import load_weights
 from twinlens.pretraining.images import IMAGES
 from twinlens.pretraining.probing import check_probe, choose
@@ -46,6 +46,7 @@ def _check_arm(study: Study, arm: str, data: Dataset, split: Split) -> None:
     named_recipe(training.views, training.view_changes)
     encoder = build_encoder(study.arms[arm].encoder or study.encoder, seed=0)
     load_weights(encoder, study.arms[arm].weights)
+    check_size(encoder, data.images.shape[1])
     if pretraining:
         named_pair(pretraining.views, pretraining.view_changes)
         rows = IMAGES[study.arms[arm].images](split)

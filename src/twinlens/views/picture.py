@@ -6,11 +6,26 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from twinlens.errors import UserError
 from twinlens.files import replacing
 from twinlens.types import Images
 
 _GAP = 4
 _WHITE = 255
+
+
+def check_picture(path: Path, *, overwrite: bool) -> None:
+    """Check, before any work, that a picture can be written.
+
+    Raises:
+        UserError: It is a folder, no PNG file, or there already.
+    """
+    if path.is_dir():
+        raise UserError(f"{path} is a folder: name the picture to write in it, such as views.png.")
+    if path.suffix.lower() != ".png":
+        raise UserError(f"{path} does not end in .png, and the picture is a PNG file.")
+    if path.exists() and not overwrite:
+        raise UserError(f"{path} exists already: choose another name, or pass --overwrite.")
 
 
 def write_picture(path: Path, lines: Sequence[Images]) -> None:
