@@ -87,3 +87,17 @@ def _unmarked(html: str, arm: str) -> int:
     """Count the places that quote files, and the notice, which says it in its own words."""
     settings = html.count(f"- {arm}")
     return settings + html.count(f"the pretraining of {arm} has seen")
+
+
+def test_the_arm_shown_first_is_that_of_the_verdict(tmp_path: Path, build_study: Build) -> None:
+    folder = build_study(tmp_path / "study", arms=["random", "a", "b"], pretrained=[], seeds=2)
+    results = read_json(folder / "results.json")
+    for arm, mean, n in (("a", 0.1, 2), ("b", 0.9, 1)):  # b is higher, and of one seed
+        of = results["differences"][arm]["1"]["balanced_accuracy"]
+        of["mean"], of["n"] = mean, n
+    write_json(folder / "results.json", results)
+    assert read_study(folder).highest_other == "a"
+    del results["differences"]["a"]["1"], results["differences"]["b"]["1"]  # no reference yet
+    results["arms"]["b"]["1"]["balanced_accuracy"]["mean"] = 2
+    write_json(folder / "results.json", results)
+    assert read_study(folder).highest_other == "b"

@@ -176,7 +176,10 @@ def test_stopped_after_max_hours_it_says_so_and_the_same_command_goes_on(
     out = compare(study_file, tmp_path / "out", device="cpu", max_hours=0)
     results = read_json(out / "results.json")
     assert results["failures"] == []
-    assert results["verdict"][0] == "No run of the reference arm 'plain' is finished."
+    assert (
+        results["verdict"][0]
+        == "No run of the reference arm 'plain' with the most labels is finished."
+    )
     assert (
         "Stopped after 0 h, 6 runs are left: the same command goes on." in capsys.readouterr().err
     )

@@ -121,3 +121,8 @@ def test_bad_settings_are_sentences(study, setting):
 def test_a_missing_file_is_a_sentence(tmp_path):
     with pytest.raises(UserError, match=r"none\.yaml is not a file"):
         read_study(tmp_path / "none.yaml", [])
+
+
+def test_images_without_a_pretraining_are_refused(study):
+    with pytest.raises(UserError, match="'images: all' names images for a pretraining"):
+        study("data: somewhere\narms: {a: {images: all}}")

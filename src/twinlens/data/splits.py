@@ -77,7 +77,8 @@ def open_split(dataset: Dataset, name: str | None = None) -> Split:
         raise UserError(f"{dataset.path} has no split yet: make one with 'twinlens split'.")
     if name is None and len(names) > 1:
         raise UserError(
-            f"{dataset.path} has several splits: choose one with --split: {', '.join(names)}."
+            f"{dataset.path} has several splits: choose one with --split, in a study with the key "
+            f"split: {', '.join(names)}."
         )
     name = name or names[0]
     if name not in names:

@@ -111,10 +111,12 @@ def uncertainty(study: StoredStudy) -> str:
     """Name the intervals and tests that are shown."""
     values = [found for found in _primary_differences(study) if found.get("interval")]
     if not values:
+        if study.says("bootstrap"):
+            return "One seed: a bootstrap of test groups, which holds for these two models alone."
         return "One seed or one arm: no interval between arms is given."
     said = ["95 % t intervals over seeds, given this test set; differences paired by seed"]
     if any(found.get("p_holm") is not None for found in values):
-        said.append("p values with Holm’s correction over all arms at the largest budget")
+        said.append("p values with Holm’s correction over arms with several seeds, all labels")
     if any(found.get("resampled_interval") for found in values):
         said.append("intervals with seeds and test groups resampled")
     return sentence(said)

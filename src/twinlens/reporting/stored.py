@@ -10,6 +10,7 @@ from twinlens.config import read_yaml
 from twinlens.errors import UserError
 from twinlens.files import read_json
 from twinlens.reporting.stored_run import StoredRun, if_there, read_run
+from twinlens.study.verdict import best_arm
 
 _NEEDED = ("primary_metric", "reference", "arms", "differences", "verdict")
 _SHOWN_METRICS = ("balanced_accuracy", "macro_f1", "accuracy")
@@ -116,15 +117,13 @@ class StoredStudy:
 
     @cached_property
     def highest_other(self) -> str | None:
-        """The arm with the highest mean beside the reference, at the largest budget."""
-        means = {
-            arm: found["mean"]
-            for arm in self.arms
-            if arm != self.reference
-            and self.budgets
-            and (found := self.summary(arm, self.budgets[0], self.primary))
-        }
-        return max(means, key=lambda arm: means[arm], default=None)
+        """The other arm that did best at the largest budget: the one of the verdict."""
+        others = [arm for arm in self.arms if arm != self.reference] if self.budgets else []
+        for of in (self.difference, self.summary):  # without the reference there is no difference
+            found = {a: d for a in others if (d := of(a, self.budgets[0], self.primary))}
+            if found:
+                return best_arm(found)
+        return None
 
     def says(self, key: str) -> bool:
         """Tell whether any difference has an entry, such as Holm's p value, that is not null."""

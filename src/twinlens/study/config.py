@@ -64,12 +64,17 @@ class Arm(Config):
         return images
 
     @model_validator(mode="after")
-    def _predictions_stand_alone(self) -> "Arm":
+    def _keys_go_together(self) -> "Arm":
         beside = sorted(self.model_fields_set & {"encoder", "weights", "pretrain", "train"})
         given = [key for key in beside if getattr(self, key) != Arm.model_fields[key].default]
         if self.predictions and given:
             raise ValueError(
                 f"'predictions' come from another tool, so leave out {' and '.join(given)}"
+            )
+        if self.pretrain is None and self.images != Arm.model_fields["images"].default:
+            raise ValueError(
+                f"'images: {self.images}' names images for a pretraining: add 'pretrain: {{}}', or "
+                "leave it out"
             )
         return self
 

@@ -55,7 +55,7 @@ def _finding(results: dict[str, Any]) -> list[str]:
     found = main_differences(results)
     if reference not in means:
         return [
-            f"No run of the reference arm '{reference}' is finished.",
+            f"No run of the reference arm '{reference}' with the most labels is finished.",
             "Nothing can be said yet.",
         ]
     if not found:
