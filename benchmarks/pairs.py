@@ -7,8 +7,9 @@ reference of a probed arm is the probed one:
         "random + Barlow Twins" random \
         "random + Barlow Twins, probed" "random, probed"
 
-Names two arms a pair, writes results/NAME.json with scores, differences, study file and machine,
-and prints both as Markdown. Reads stored metrics alone; descriptive, so without p values.
+Names two arms a pair, writes results/NAME.json with scores, differences, worth in labels, study
+file and machine, and prints scores and differences as Markdown. Reads stored metrics and results
+alone; descriptive, so without p values.
 """
 
 import sys
@@ -51,6 +52,7 @@ def main() -> None:
         "environment": read_json(folder / "environment.json"),
         "arms": rows,
         "differences": differences,
+        "label_efficiency": read_json(folder / "results.json")["label_efficiency"],
     }
     write_json(HERE / "results" / f"{name}.json", found)
     print("| arm | labels | seeds | " + " | ".join(SHOWN) + " |\n" + "|---" * 6 + "|")

@@ -86,7 +86,7 @@ def test_reference_and_best_arm_come_first_and_arms_without_predictions_are_left
 ) -> None:
     folder = _study(tmp_path / "study", build_study, arms=["a", "b", "c", "d"], seeds=1)
     study = read_study(folder)
-    assert study.highest_other == "d"
+    assert study.best_other == "d"
     shutil.rmtree(folder / "runs" / "train-1-1-0")
     assert [arm.arm for arm in operating_curves(read_study(folder))] == ["a", "d", "c"]
     (folder / "runs" / "train-2-1-0" / "predictions.parquet").unlink()

@@ -80,7 +80,7 @@ def test_the_run_and_its_seed_are_named(study: StoredStudy) -> None:
 def test_reference_and_best_other_arm_come_first(tmp_path: Path, build_study: Build) -> None:
     arms = ["a", "b", "c", "d"]
     study = read_study(build_study(tmp_path / "study", arms=arms, pretrained=[], seeds=1))
-    assert study.highest_other == "d"
+    assert study.best_other == "d"
     assert [found.arm for found in classifications(study)] == ["a", "d", "b", "c"]
 
 

@@ -96,8 +96,8 @@ def test_the_arm_shown_first_is_that_of_the_verdict(tmp_path: Path, build_study:
         of = results["differences"][arm]["1"]["balanced_accuracy"]
         of["mean"], of["n"] = mean, n
     write_json(folder / "results.json", results)
-    assert read_study(folder).highest_other == "a"
+    assert read_study(folder).best_other == "a"
     del results["differences"]["a"]["1"], results["differences"]["b"]["1"]  # no reference yet
     results["arms"]["b"]["1"]["balanced_accuracy"]["mean"] = 2
     write_json(folder / "results.json", results)
-    assert read_study(folder).highest_other == "b"
+    assert read_study(folder).best_other == "b"

@@ -116,7 +116,7 @@ def uncertainty(study: StoredStudy) -> str:
         return "One seed or one arm: no interval between arms is given."
     said = ["95 % t intervals over seeds, given this test set; differences paired by seed"]
     if any(found.get("p_holm") is not None for found in values):
-        said.append("p values with Holm’s correction over arms with several seeds, all labels")
+        said.append("p values with Holm’s correction over arms with several seeds, largest budget")
     if any(found.get("resampled_interval") for found in values):
         said.append("intervals with seeds and test groups resampled")
     return sentence(said)

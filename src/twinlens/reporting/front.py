@@ -15,13 +15,13 @@ def key_numbers(study: StoredStudy) -> list[tuple[str, str, str]]:
         return []
     budget, metric = study.budgets[0], wording.metric_title(study.primary)
     numbers = []
-    for arm in dict.fromkeys([study.reference, study.highest_other]):
+    for arm in dict.fromkeys([study.reference, study.best_other]):
         found = study.summary(arm, budget, study.primary) if arm else None
         if arm and found:
             spread = wording.spread(found) if found["n"] > 1 else ONE_SEED
             detail = f"{study.arm_title(arm)}, {spread}"
             numbers.append((wording.decimal(found["mean"]), metric, detail))
-    found = study.difference(study.highest_other or "", budget, study.primary)
+    found = study.difference(study.best_other or "", budget, study.primary)
     if found:
         detail = wording.interval(found.get("interval"), signed=True) or ONE_SEED
         numbers.append((wording.decimal(found["mean"], signed=True), "Paired difference", detail))

@@ -48,7 +48,7 @@ def label_panels(study: StoredStudy) -> list[Panel]:
     if len(_labels(study)) < 2:
         return []
     if len(study.arms) <= TOGETHER:
-        best = study.highest_other
+        best = study.best_other
         return [_panel(study, study.arms, best, "")] if _limits(study) else []
     return [
         _panel(study, [study.reference, arm], arm, study.arm_title(arm))

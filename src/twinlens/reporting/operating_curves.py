@@ -42,7 +42,7 @@ class OperatingCurves:
 
 def operating_curves(study: StoredStudy) -> list[OperatingCurves]:
     """Draw the curves of each arm's representative run; the reference first, then the best arm."""
-    first = [arm for arm in (study.reference, study.highest_other) if arm in study.arms]
+    first = [arm for arm in (study.reference, study.best_other) if arm in study.arms]
     drawn = []
     for arm in dict.fromkeys([*first, *study.arms]):
         run = study.representative(arm)

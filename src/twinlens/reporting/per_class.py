@@ -107,7 +107,7 @@ def _support(study: StoredStudy) -> list[int]:
 
 def classifications(study: StoredStudy) -> list[Classification]:
     """Return the scores of each arm's representative run; reference and best other arm first."""
-    first = [arm for arm in (study.reference, study.highest_other) if arm in study.arms]
+    first = [arm for arm in (study.reference, study.best_other) if arm in study.arms]
     return [
         Classification(
             study.arm_title(arm),

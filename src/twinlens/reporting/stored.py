@@ -116,7 +116,7 @@ class StoredStudy:
         return _at(self.results["differences"], arm, budget).get(metric)
 
     @cached_property
-    def highest_other(self) -> str | None:
+    def best_other(self) -> str | None:
         """The other arm that did best at the largest budget: the one of the verdict."""
         others = [arm for arm in self.arms if arm != self.reference] if self.budgets else []
         for of in (self.difference, self.summary):  # without the reference there is no difference
