@@ -5,9 +5,10 @@ From the root of the repository, on 160 synthetic images:
     python benchmarks/killed.py
 
 Carries the study out once unbroken; then again, killed (SIGKILL, all of its processes) twenty times
-at moments drawn by chance, and brought to its end. Compares everything that results.json says of
-arms and differences, and the predictions of all runs bit by bit. About a quarter of an hour on two
-idle cores.
+and brought to its end. The moments are drawn by chance: how many runs are done by then, from none
+to all but the last, and how much later; one in five while the program starts. Compares everything
+that results.json says of arms and differences, and the predictions of all runs bit by bit. About a
+quarter of an hour on two idle cores.
 """
 
 import os
@@ -17,6 +18,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -52,14 +54,12 @@ def main(kills: int) -> None:
     data = twinlens.import_images("phantom:160", FOLDER / "data", size=32).path
     write_text(FOLDER / "study.yaml", yaml.safe_dump(STUDY | {"data": str(data)}))
     start, seconds = _unbroken(FOLDER / "unbroken")
-    longest = 1.7 * (seconds - start) / kills  # so that there is something left at the end
     broken, moments = FOLDER / "broken", []
-    chance = random.Random(0)
-    for number in range(kills):
-        if chance.random() < 0.2:
-            moments.append(_kill(broken, chance.uniform(0, start), at_work=False))
-        else:
-            moments.append(_kill(broken, chance.uniform(0, longest), at_work=True))
+    chance, runs = random.Random(0), len(read_plan(FOLDER / "unbroken"))
+    for number, done in enumerate(sorted(chance.choices(range(runs - WORKERS), k=kills))):
+        at_start = chance.random() < 0.2
+        after = chance.uniform(0, start if at_start else 2 * WORKERS * seconds / runs)
+        moments.append(_kill(broken, None if at_start else done, after))
         print(f"Killed {number + 1} times: {moments[-1]}")
     _start(broken).wait()
     write_json(
@@ -84,26 +84,33 @@ def _start(out: Path) -> subprocess.Popen[bytes]:
 def _unbroken(out: Path) -> tuple[float, float]:
     """Carry the study out, and return the seconds until its first run began, and in all."""
     began, process = time.time(), _start(out)
-    _wait_for_work(process, out, began)
+    _wait(process, lambda: _at_work(out, began))
     start = time.time() - began
     process.wait()
     return start, time.time() - began
 
 
-def _wait_for_work(process: subprocess.Popen[bytes], out: Path, began: float) -> None:
-    """Wait until a run writes something."""
-    while process.poll() is None:
+def _wait(process: subprocess.Popen[bytes], until: Callable[[], bool]) -> None:
+    while process.poll() is None and not until():
         time.sleep(0.05)
-        with suppress(FileNotFoundError):  # what was listed has gone meanwhile
-            if any(path.stat().st_mtime > began for path in (out / "runs").rglob("*")):
-                return
 
 
-def _kill(out: Path, after: float, *, at_work: bool) -> dict[str, Any]:
-    """Start the study, kill it some seconds after that or after its first work, and describe it."""
+def _at_work(out: Path, began: float) -> bool:
+    """Tell whether a run has written something since then."""
+    with suppress(FileNotFoundError):  # what was listed has gone meanwhile
+        return any(path.stat().st_mtime > began for path in (out / "runs").rglob("*"))
+    return False
+
+
+def _done(out: Path) -> int:
+    return len(list((out / "runs").glob("*/run.json")))
+
+
+def _kill(out: Path, done: int | None, after: float) -> dict[str, Any]:
+    """Start the study, kill it some seconds later or after so many runs are done; describe it."""
     began, process = time.time(), _start(out)
-    if at_work:
-        _wait_for_work(process, out, began)
+    if done is not None:
+        _wait(process, lambda: _at_work(out, began) and _done(out) >= done)
     time.sleep(after)
     if process.poll() is not None:
         sys.exit("The study came to its end before all kills: give it more to do.")
@@ -111,10 +118,10 @@ def _kill(out: Path, after: float, *, at_work: bool) -> dict[str, Any]:
     process.wait()
     half = list((out / "runs").glob("*.partial"))
     return {
-        "at_work": at_work,
+        "after_runs": done,
         "after_s": after,
-        "runs_done": len(list((out / "runs").glob("*/run.json"))),
-        "runs_half_done": len(half),
+        "runs_done": _done(out),
+        "half_done": sorted(run.name.partition("-seed")[0] for run in half),
         "with_checkpoint": sum((run / "checkpoint.pt").exists() for run in half),
     }
 

@@ -19,14 +19,27 @@ class Config(BaseModel):
 C = TypeVar("C", bound=BaseModel)
 
 
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that comes twice; YAML's own loader keeps the last and says nothing."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if key.value in seen:
+                line = key.start_mark.line + 1
+                raise yaml.YAMLError(f"the key '{key.value}' comes twice, again in line {line}")
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
     """Read a YAML file that holds keys and values.
 
     Raises:
-        UserError: The file is missing, is not YAML, or holds something else.
+        UserError: The file is missing, is not YAML, has a key twice, or holds something else.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except (FileNotFoundError, IsADirectoryError) as error:
         raise UserError(f"{path} is not a file.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -109,8 +122,17 @@ def keys(model: type[BaseModel]) -> list[str]:
     return [field.alias or name for name, field in model.model_fields.items()]
 
 
+_EXPECTED = {
+    "list_type": "a list is needed, such as [{given}]",
+    "dict_type": "keys and values are needed, or {{}} for none",
+    "model_type": "keys and values are needed, or {{}} for none",
+    "string_type": "text is needed, in quotes where it looks like something else",
+}
+"""What pydantic's kinds of error ask for, in the words of a YAML file."""
+
+
 def _sentence(model: type[BaseModel], problem: dict[str, Any]) -> str:
-    path = [part for part in problem["loc"] if isinstance(part, str | int)]
+    path = [part for part in problem["loc"] if isinstance(part, str | int) and part != "[key]"]
     key = ".".join(map(str, path))
     if problem["type"] == "extra_forbidden":
         parent = ".".join(map(str, path[:-1]))
@@ -119,7 +141,8 @@ def _sentence(model: type[BaseModel], problem: dict[str, Any]) -> str:
     if problem["type"] == "missing":
         return f"The key '{key}' is missing."
     given = "" if isinstance(problem["input"], dict | list) else f" (given: {problem['input']!r})"
-    message = problem["msg"].removeprefix("Value error, ").rstrip(".")
+    expected = _EXPECTED.get(problem["type"], "").format(given=problem["input"])
+    message = expected or problem["msg"].removeprefix("Value error, ").rstrip(".")
     if not key:
         return f"{message}."
     return f"The key '{key}' is wrong{given}: {message[:1].lower()}{message[1:]}."

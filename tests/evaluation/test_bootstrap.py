@@ -9,14 +9,18 @@ from twinlens.evaluation.bootstrap import (
     confusions,
     draw_groups,
     drawn_scores,
+    least_recognised,
     scores,
     seeds_and_groups,
     two_models,
 )
 from twinlens.evaluation.metrics import METRICS, metrics
 
-SIZES = np.array([60, 12])  # test groups of each class in the simulated worlds
-RATES = np.array([[0.8, 0.75], [0.5, 0.4]])  # of right answers, by class and arm
+SIZES = np.array([60, 20])  # test groups of each class in the simulated worlds
+RATES = [[0.8, 0.75], [0.5, 0.4]]  # of right answers, by class and arm
+HARD = [[0.8, 0.75], [0.1, 0.2]]  # a class that is seldom recognised
+HARDER = [[0.8, 0.75], [0.05, 0.1]]
+EASY = [[0.8, 0.75], [0.95, 0.9]]
 
 
 @pytest.mark.parametrize("absent", [(), (1,), (0, 1)])
@@ -44,6 +48,15 @@ def test_draws_are_of_whole_groups_and_leave_each_class_its_number():
     assert draws.counts[1].mean(axis=0) == pytest.approx([2 / 3] * 3, abs=0.1)
     again = draw_groups(labels, groups, draws=500)
     assert all((a == b).all() for a, b in zip(draws.counts, again.counts, strict=True))
+
+
+def test_the_least_recognised_class_is_that_of_the_better_model():
+    labels = np.array([0, 0, 0, 1, 1, 1, 1])
+    draws = draw_groups(labels, list("aabcdef"), draws=5)
+    ours, theirs = np.array([[0, 0, 1, 1, 1, 0, 0], [1, 1, 1, 0, 0, 0, 1]])
+    tables = np.stack([confusions(labels, each, 3, draws) for each in (ours, theirs)], axis=1)
+    assert least_recognised(tables) == 1  # of class 0 the group a, though two images; 2 is absent
+    assert least_recognised(tables[:, 1:]) == 0
 
 
 def test_a_group_of_several_classes_counts_for_the_rarest():
@@ -87,7 +100,7 @@ def test_accuracy_of_single_images_has_the_textbook_variance():
     assert found["accuracy"][0].var() == pytest.approx(expected, rel=0.05)
 
 
-def _worlds(random, repetitions, seeds, *, shared, seed_sd, draws=100):
+def _worlds(random, repetitions, seeds, *, shared, seed_sd, draws=100, rates=RATES):
     """Draw confusion matrices (group, repetition, seed, arm, class, class) of two arms.
 
     An image is right where a normal number is below its arm's threshold; the number is partly of
@@ -96,7 +109,8 @@ def _worlds(random, repetitions, seeds, *, shared, seed_sd, draws=100):
     """
     stratum = np.repeat([0, 1], SIZES)
     shape = (len(stratum), repetitions, seeds, 2)
-    threshold = ndtri(RATES)[stratum][:, None, None] + seed_sd * random.normal(size=(1, *shape[1:]))
+    threshold = ndtri(np.array(rates))[stratum][:, None, None]
+    threshold = threshold + seed_sd * random.normal(size=(1, *shape[1:]))
     of_group = _mixed(random, shape, shared)
     tables = np.zeros((*shape, 2, 2), dtype=np.float32)
     there = np.ones((*shape[:2], 1, 1), dtype=bool)
@@ -117,10 +131,10 @@ def _mixed(random, shape, shared):
     return np.sqrt(shared) * common + np.sqrt(1 - shared) * own
 
 
-def _truth(seed_sd):
+def _truth(seed_sd, rates):
     """The expected difference, over seeds, for infinitely many test groups."""
     moved = np.random.default_rng(0).normal(size=(100_000, 1, 1)) * seed_sd
-    right = ndtr(ndtri(RATES) + moved) * SIZES[:, None]
+    right = ndtr(ndtri(np.array(rates)) + moved) * SIZES[:, None]
     tables = np.zeros((len(moved), 2, 2, 2))
     for c in (0, 1):
         tables[..., c, c] = right[:, c]
@@ -128,13 +142,13 @@ def _truth(seed_sd):
     return {metric: (value[:, 0] - value[:, 1]).mean() for metric, value in scores(tables).items()}
 
 
-def _coverage(repetitions, seeds, at_a_time, *, shared, seed_sd=0.0, draws=100):
+def _coverage(repetitions, seeds, at_a_time, *, shared, seed_sd=0.0, draws=100, rates=RATES):
     """Return by metric how often intervals hold the truth, and how many were shown at least."""
-    random, truth = np.random.default_rng(seeds), _truth(seed_sd)
+    random, truth = np.random.default_rng(seeds), _truth(seed_sd, rates)
     held: dict[str, list[bool]] = {metric: [] for metric in METRICS}
     for _ in range(repetitions // at_a_time):
         tables, drawn_groups = _worlds(
-            random, at_a_time, seeds, shared=shared, seed_sd=seed_sd, draws=draws
+            random, at_a_time, seeds, shared=shared, seed_sd=seed_sd, draws=draws, rates=rates
         )
         observed, drawn = scores(tables.sum(axis=0)), drawn_scores(tables, drawn_groups)
         for metric in METRICS:
@@ -142,7 +156,8 @@ def _coverage(repetitions, seeds, at_a_time, *, shared, seed_sd=0.0, draws=100):
             redrawn = drawn[metric][..., 0] - drawn[metric][..., 1]
             for i in range(at_a_time):
                 if seeds == 1:
-                    one = two_models(values[i, 0], redrawn[:, :, i, 0], drawn_groups)
+                    one = {"recognised": least_recognised(tables[:, i, 0])}
+                    one = two_models(values[i, 0], redrawn[:, :, i, 0], drawn_groups, **one)
                     found = one["interval"]
                 else:
                     found = seeds_and_groups(values[i], redrawn[:, :, i], drawn_groups)
@@ -151,15 +166,24 @@ def _coverage(repetitions, seeds, at_a_time, *, shared, seed_sd=0.0, draws=100):
     return {m: np.mean(each) for m, each in held.items()}, min(map(len, held.values()))
 
 
-@pytest.mark.parametrize("shared", [0.5, 0.9])
-def test_the_interval_of_two_models_covers_where_images_come_in_groups(shared):
-    found, shown = _coverage(1500, 1, 250, shared=shared, draws=300)
-    assert shown > 1300
+@pytest.mark.parametrize(
+    ("shared", "rates", "at_least"),
+    [
+        (0.5, RATES, 2900),
+        (0.9, RATES, 2900),
+        (0.9, HARD, 2500),
+        (0.5, HARDER, 1500),
+        (0.9, EASY, 2300),
+    ],
+)
+def test_the_interval_of_two_models_covers_where_images_come_in_groups(shared, rates, at_least):
+    found, shown = _coverage(3000, 1, 250, shared=shared, draws=300, rates=rates)
+    assert shown > at_least
     assert [m for m, share in found.items() if not 0.93 <= share <= 0.97] == [], found
 
 
 @pytest.mark.parametrize(
-    ("seeds", "repetitions", "shared"), [(10, 800, 0.1), (10, 800, 0.9), (35, 400, 0.5)]
+    ("seeds", "repetitions", "shared"), [(10, 1600, 0.1), (10, 800, 0.9), (35, 400, 0.5)]
 )
 def test_the_interval_over_seeds_and_groups_covers(seeds, repetitions, shared):
     found, shown = _coverage(repetitions, seeds, 10, shared=shared, seed_sd=0.2)
@@ -175,17 +199,20 @@ def test_seeds_and_groups_are_not_resampled_together_from_few_seeds(seeds):
 
 
 def test_the_interval_over_test_images_is_not_shown_where_it_would_not_cover():
-    labels = np.repeat([0, 1], [30, 9])
-    few = draw_groups(labels, [f"{i:02d}" for i in range(39)], draws=50)
+    labels = np.repeat([0, 1], [30, 19])
+    few = draw_groups(labels, [f"{i:02d}" for i in range(49)], draws=50)
     a, b = (drawn_scores(confusions(labels, labels * x, 2, few), few) for x in (1, 0))
-    found = two_models(0.5, a["accuracy"] - b["accuracy"], few)
-    assert (found["interval"], found["groups"], found["draws"]) == (None, 39, 50)
-    assert "A class has only 9 test groups" in found["note"]
-    labels = np.repeat([0, 1], [30, 10])
-    enough = draw_groups(labels, [f"{i:02d}" for i in range(40)], draws=50)
+    found = two_models(0.5, a["accuracy"] - b["accuracy"], few, recognised=19)
+    assert (found["interval"], found["groups"], found["draws"]) == (None, 49, 50)
+    assert "A class has only 19 test groups" in found["note"]
+    labels = np.repeat([0, 1], [30, 20])
+    enough = draw_groups(labels, [f"{i:02d}" for i in range(50)], draws=50)
     same = drawn_scores(confusions(labels, labels, 2, enough), enough)["accuracy"]
-    found = two_models(0.0, same - same, enough)
+    found = two_models(0.0, same - same, enough, recognised=20)
     assert found["interval"] is None
     assert "score alike on every test group" in found["note"]
+    found = two_models(0.0, same - same, enough, recognised=2)
+    assert found["interval"] is None
+    assert "recognise hardly any test group (at most 2)" in found["note"]
     nothing = np.repeat((same - same)[..., None], 10, axis=-1)
     assert seeds_and_groups(np.zeros(10), nothing, enough) is None

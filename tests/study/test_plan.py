@@ -1,4 +1,7 @@
+import pytest
+
 from twinlens.config import parse
+from twinlens.errors import UserError
 from twinlens.study.config import Study
 from twinlens.study.plan import make_plan
 
@@ -73,3 +76,14 @@ def test_an_arm_may_have_fewer_seeds():
     plan = _plan(seeds=3, arms={"plain": {}, "costly": {"seeds": 1, "pretrain": {}}})
     assert {r.seed for r in plan if r.arm == "plain"} == {0, 1, 2}
     assert {r.seed for r in plan if r.arm == "costly" or r.kind == "pretrain"} == {0}
+
+
+def test_no_arm_is_lost_behind_another_of_the_same_folder():
+    with pytest.raises(UserError, match=r"'A \+ b' and 'a b' have equal settings.*same folder"):
+        _plan(arms={"A + b": {}, "a b": {}})
+    told_apart = _plan(arms={"A + b": {}, "a b": {"train": {"epochs": 3}}})
+    assert len({run.id for run in told_apart}) == 2 * 2 * 2
+
+
+def test_the_name_of_a_folder_has_a_bound():
+    assert max(len(run.id) for run in _plan(arms={"long " * 100: {"pretrain": {}}})) < 150

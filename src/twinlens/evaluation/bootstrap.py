@@ -24,8 +24,11 @@ DRAWS = 2000
 SEEDS_NEEDED = 10
 """From so many seeds on, seeds and groups are resampled together."""
 
-GROUPS_NEEDED = 10
+GROUPS_NEEDED = 20
 """In each class; intervals over fewer test groups cover too little."""
+
+RECOGNISED_NEEDED = 3
+"""Test groups of each class on which one of two models is right; with fewer, likewise."""
 
 _EQUAL = 1e-12  # differences of equal numbers, up to rounding
 
@@ -123,8 +126,23 @@ def drawn_scores(
     return scores(tables.reshape(*tables.shape[:2], *confusion.shape[1:]))
 
 
+def least_recognised(confusion: Float[ndarray, "group model class class"]) -> int:
+    """Count the test groups on which the better model recognises a class, of the worst class.
+
+    Args:
+        confusion: From `confusions`, of the models that are compared.
+    """
+    right = (np.diagonal(confusion, axis1=-2, axis2=-1) > 0).sum(axis=0).max(axis=0)
+    there = confusion.sum(axis=(0, 1, 3)) > 0
+    return int(right[there].min())
+
+
 def two_models(
-    difference: float, drawn: Float[ndarray, "1+stratum draw"], draws: Draws
+    difference: float,
+    drawn: Float[ndarray, "1+stratum draw"],
+    draws: Draws,
+    *,
+    recognised: int,
 ) -> dict[str, Any]:
     """Compare two single models on the same test images.
 
@@ -135,6 +153,7 @@ def two_models(
         difference: Of a metric on the test images as they are.
         drawn: The same on the draws, from `drawn_scores`.
         draws: From `draw_groups`.
+        recognised: From `least_recognised`.
 
     Returns:
         ``interval`` [low, high] or None, ``groups``, ``draws``, and ``note``: what the interval
@@ -146,6 +165,11 @@ def two_models(
         note = (
             f"A class has only {few} test group{'s' * (few != 1)}: an interval over test groups "
             f"needs {GROUPS_NEEDED} of each class."
+        )
+    elif recognised < RECOGNISED_NEEDED:
+        note = (
+            f"Of a class both models recognise hardly any test group (at most {recognised}): an "
+            f"interval over test groups needs {RECOGNISED_NEEDED} of each class."
         )
     elif drawn[1:].std(axis=1).min() <= _EQUAL:
         note = (

@@ -124,7 +124,11 @@ class Study(Config):
     @field_validator("seeds", mode="before")
     @classmethod
     def _count(cls, seeds: Any) -> Any:
-        return list(range(seeds)) if isinstance(seeds, int) and seeds > 0 else seeds
+        if isinstance(seeds, list | tuple):
+            return seeds
+        if not isinstance(seeds, int) or seeds < 1:
+            raise ValueError("write how many, such as 3, or a list of them, such as [0, 1, 2]")
+        return list(range(seeds))
 
     @field_validator("seeds", "budgets", "classes")
     @classmethod
@@ -151,7 +155,7 @@ class Study(Config):
         if not isinstance(content, dict):
             return content
         arms = content.get("arms")
-        first = next(iter(arms), "") if isinstance(arms, dict) else ""
+        first = str(next(iter(arms), "")) if isinstance(arms, dict) else ""
         preset = str(content.get("preset"))
         metric = "accuracy" if "paper" in preset else "balanced_accuracy"
         precision = FINE_TUNING_PRESETS.get(preset, {}).get("precision", "auto")

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from twinlens.errors import UserError
 from twinlens.files import digest, sha256
 from twinlens.study.config import Study
 
@@ -46,6 +47,9 @@ def make_plan(study: Study, *, data_hash: str, split_hash: str) -> list[Run]:
         study: The study.
         data_hash: Of the data set; part of each run's identity, like the split's.
         split_hash: Of the split.
+
+    Raises:
+        UserError: Two arms have equal settings, and names that differ in signs or capitals alone.
     """
     identity = {"data": data_hash, "split": split_hash}
     runs: dict[str, Run] = {}
@@ -53,7 +57,12 @@ def make_plan(study: Study, *, data_hash: str, split_hash: str) -> list[Run]:
         for arm in study.arms:
             if seed in study.seeds_of(arm):
                 for run in _runs(study, arm, seed, identity):
-                    runs.setdefault(run.id, run)
+                    other = runs.setdefault(run.id, run).arm
+                    if other != run.arm:
+                        raise UserError(
+                            f"The arms '{other}' and '{arm}' have equal settings, and names that "
+                            "make the same folder: leave one out, or name it otherwise."
+                        )
     return list(runs.values())
 
 
@@ -132,7 +141,7 @@ def _content(weights: str) -> str:
 
 
 def _slug(name: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") or "arm"
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")[:80] or "arm"
 
 
 def _id(name: str, content: dict[str, Any]) -> str:

@@ -1,12 +1,13 @@
 """What differences would be with other test images: stored predictions, resampled by group."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from numpy import ndarray
 
 from twinlens.errors import UserError
@@ -16,6 +17,7 @@ from twinlens.evaluation.bootstrap import (
     confusions,
     draw_groups,
     drawn_scores,
+    least_recognised,
     scores,
     seeds_and_groups,
     two_models,
@@ -24,8 +26,14 @@ from twinlens.evaluation.metrics import METRICS
 from twinlens.study.plan import Run
 from twinlens.study.store import run_folder
 
-Drawn = dict[str, tuple[float, Float[ndarray, "1+stratum draw"]]]
-"""Of one run and each metric: its value on the test images, and on the drawn groups."""
+
+@dataclass(frozen=True)
+class Drawn:
+    """One run: its confusions by test group, and each metric on these and on the drawn groups."""
+
+    counted: Int[ndarray, "group class class"]
+    values: dict[str, Float[ndarray, ""]]
+    drawn: dict[str, Float[ndarray, "1+stratum draw"]]
 
 
 def resample(
@@ -57,8 +65,7 @@ def resample(
     def drawn(run: Run) -> Drawn:
         table = _read(folder, run).loc[test.index, classes]
         counted = confusions(labels, table.to_numpy().argmax(axis=1), len(classes), draws)
-        values, resampled = scores(counted.sum(axis=0)), drawn_scores(counted, draws)
-        return {metric: (float(values[metric]), resampled[metric]) for metric in METRICS}
+        return Drawn(counted, scores(counted.sum(axis=0)), drawn_scores(counted, draws))
 
     theirs = {s: drawn(reference[s]) for s in sorted({s for own in shared.values() for s in own})}
     return {
@@ -69,13 +76,15 @@ def resample(
 
 def _compare(ours: list[Drawn], theirs: list[Drawn], draws: Draws) -> dict[str, dict[str, Any]]:
     """Compare the runs of two arms, in the same order of seeds, on each metric."""
+    pairs = list(zip(ours, theirs, strict=True))
     found: dict[str, dict[str, Any]] = {}
     for metric in METRICS:
-        pairs = [(a[metric], b[metric]) for a, b in zip(ours, theirs, strict=True)]
-        values = np.array([a[0] - b[0] for a, b in pairs])
-        drawn = np.stack([a[1] - b[1] for a, b in pairs], axis=-1)
+        values = np.array([a.values[metric] - b.values[metric] for a, b in pairs])
+        drawn = np.stack([a.drawn[metric] - b.drawn[metric] for a, b in pairs], axis=-1)
         if len(pairs) == 1:
-            found[metric] = {"bootstrap": two_models(values[0], drawn[..., 0], draws)}
+            recognised = least_recognised(np.stack([ours[0].counted, theirs[0].counted], axis=1))
+            one = two_models(float(values[0]), drawn[..., 0], draws, recognised=recognised)
+            found[metric] = {"bootstrap": one}
         else:
             found[metric] = {"resampled_interval": seeds_and_groups(values, drawn, draws)}
     return found
