@@ -124,3 +124,16 @@ def test_without_any_run_nothing_about_runs_is_claimed(study: Path, tmp_path: Pa
                   "Preprocessing", "Selection of subsets", "Software", "Data source"):  # fmt: skip
         assert found[topic]["from_the_runs"] == ""
     assert "Checklist" in Page(report(folder)).text
+
+
+def test_arms_of_one_seed_are_a_limitation(study: Path) -> None:
+    results = read_json(study / "results.json")
+    for metric in results["arms"]["random + Barlow Twins"]["1"].values():
+        metric["n"] = 1
+    write_json(study / "results.json", results)
+    said = answers(study)["Limitations"]["from_the_runs"]
+    assert said.startswith("One seed of random + Barlow Twins;")
+    for metric in results["arms"]["random"]["1"].values():
+        metric["n"] = 1
+    write_json(study / "results.json", results)
+    assert answers(study)["Limitations"]["from_the_runs"].startswith("One seed;")

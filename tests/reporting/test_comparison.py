@@ -2,8 +2,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from html_page import Page
 from judged import judge
 
+from twinlens.reporting import report
 from twinlens.reporting.comparison import arms_table, differences_table, size_table
 from twinlens.reporting.stored import StoredStudy, read_study
 from twinlens.reporting.wording import decimal, interval, p_value
@@ -33,6 +35,20 @@ def test_the_test_has_its_p_value_and_that_after_correction(study: StoredStudy) 
     ]
     rest = [cell.detail for row in table.rows[2:] for cell in row[column:]]
     assert not any("p " in detail for detail in rest)
+
+
+def test_there_is_no_test_where_only_fewer_labels_are_finished(
+    tmp_path: Path, build_study: Build
+) -> None:
+    folder = build_study(tmp_path / "study", pretrained=[], seeds=3, budgets=(0.1,),
+                         results={"budgets": [1.0, 0.1]})  # fmt: skip
+    study = read_study(folder)
+    table = differences_table(study)
+    assert table is not None
+    assert not any("p " in cell.detail for row in table.rows for cell in row)
+    text = Page(report(folder)).text
+    assert "Only balanced accuracy, with 100 % of the labels, is a test, which is not fin" in text
+    assert "Balanced accuracy, 10 % of the labels" in text
 
 
 def test_a_single_comparison_is_not_corrected(tmp_path: Path, build_study: Build) -> None:

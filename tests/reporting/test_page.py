@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from html_page import Page
+from judged import judge
 
 from twinlens.files import read_json
 from twinlens.reporting import report, wording
@@ -254,16 +255,21 @@ def test_notices_are_shown_plainly(tmp_path: Path, build_study: Build) -> None:
     assert text.index(notice) < text.index("Table 1.")
 
 
-def test_many_arms_and_budgets_stay_light(tmp_path: Path, build_study: Build) -> None:
-    arms = [f"arm {number}" for number in range(9)]
-    folder = build_study(tmp_path / "study", arms=arms, pretrained=[], seeds=1,
+def test_twenty_arms_stay_readable_and_light(tmp_path: Path, build_study: Build) -> None:
+    arms = [f"arm {number}" for number in range(20)]
+    folder = build_study(tmp_path / "study", arms=arms, pretrained=arms[1:3], seeds=2,
                          budgets=(1.0, 0.1))  # fmt: skip
+    judge(folder)
     page = Page(report(folder))
     assert len(page.html) < 2_000_000
     assert "10 %" in page.text
     assert "Show all" in page.text
     shown = content(read_study(folder))
-    assert len({swatch for swatch, _ in shown["arm_legend"]}) == 9
+    assert len({swatch for swatch, _ in shown["arm_legend"]}) == 20
+    for name in ("arms", "differences", "f1_by_class"):
+        assert set(arms[1:]) <= {record["arm"] for record in shown[name].records}
+    assert [len(panels) for _, panels in shown["difference_figures"]] == [3, 3]
+    assert len(shown["label_panels"]) == 19
 
 
 def test_too_large_a_picture_is_named_instead(tmp_path: Path, build_study: Build) -> None:

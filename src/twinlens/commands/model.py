@@ -24,7 +24,7 @@ from twinlens.commands.options import (
 )
 from twinlens.errors import UserError
 from twinlens.files import read_json, write_text
-from twinlens.pretraining.titles import SEEN
+from twinlens.pretraining.titles import SEEN, TITLES
 
 
 def pretrain(
@@ -34,9 +34,7 @@ def pretrain(
     ] = None,
     encoder: Annotated[str, typer.Option(help="Such as resnet18 or timm/NAME.")] = "resnet50",
     weights: Weights = "random",
-    method: Annotated[
-        str, typer.Option(help="barlow_twins, byol, simclr or vicreg.")
-    ] = "barlow_twins",
+    method: Annotated[str, typer.Option(help="One of " + ", ".join(TITLES) + ".")] = "barlow_twins",
     images: Annotated[
         str,
         typer.Option(

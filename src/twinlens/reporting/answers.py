@@ -116,7 +116,7 @@ def uncertainty(study: StoredStudy) -> str:
         return "One seed or one arm: no interval between arms is given."
     said = ["95 % t intervals over seeds, given this test set; differences paired by seed"]
     if any(found.get("p_holm") is not None for found in values):
-        said.append("p values with Holm’s correction over arms with several seeds, largest budget")
+        said.append("p values with Holm’s correction over arms with several seeds")
     if any(found.get("resampled_interval") for found in values):
         said.append("intervals with seeds and test groups resampled")
     return sentence(said)
@@ -159,8 +159,16 @@ def failed(study: StoredStudy) -> str:
 def limitations(study: StoredStudy) -> str:
     """Name those that the runs show."""
     said = []
-    if len(study.results.get("seeds") or []) == 1:
-        said.append("one seed")
+    alone = [
+        arm
+        for arm in study.arms
+        if study.budgets
+        and (found := study.summary(arm, study.budgets[0], study.primary))
+        and found["n"] == 1
+    ]
+    if alone:
+        of = "" if len(alone) == len(study.arms) else f" of {arm_titles(study, alone)}"
+        said.append(f"one seed{of}")
     if study.transductive:
         said.append("transductive pretraining")
     if (study.audit or {}).get("leaking"):

@@ -45,7 +45,7 @@ def differences_table(study: StoredStudy) -> Table | None:
         row += [
             _difference_cell(
                 study.difference(arm, budget, metric),
-                is_test=metric == study.primary and budget == max(study.budgets),
+                is_test=metric == study.primary and budget == study.tested_budget,
                 several=len(study.arms) > 2,
             )
             for metric in study.metrics
@@ -124,7 +124,7 @@ def _summary_cell(found: Entry | None) -> Cell:
 
 
 def _difference_cell(found: Entry | None, *, is_test: bool, several: bool) -> Cell:
-    """Only the primary metric at the largest budget is a test; the rest describes, without p.
+    """Only the primary metric at the study's largest budget is a test; the rest describes.
 
     Of a single comparison, Holm's p value is the other one.
     """

@@ -14,6 +14,8 @@ def key_numbers(study: StoredStudy) -> list[tuple[str, str, str]]:
     if not study.budgets:
         return []
     budget, metric = study.budgets[0], wording.metric_title(study.primary)
+    if budget != study.tested_budget:
+        metric = f"{metric}, {wording.budget_title(budget)} of the labels"
     numbers = []
     for arm in dict.fromkeys([study.reference, study.best_other]):
         found = study.summary(arm, budget, study.primary) if arm else None

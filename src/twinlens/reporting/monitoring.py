@@ -1,6 +1,5 @@
 """Does a pretraining work? Curves of what was watched meanwhile, alarms, and what came of it."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -48,8 +47,8 @@ def before_and_after(run: StoredRun, column: str) -> tuple[float, float] | None:
     table = moments(run)
     if table.empty or column not in table or table[column].isna().any():
         return None
-    kept = re.match(r"step (\d+)", str(run.info.get("kept")))
-    after = table[table["step"] <= int(kept[1])] if kept else table
+    kept = (run.monitor or {}).get("kept_step")
+    after = table if kept is None else table[table["step"] <= kept]
     return float(table[column].iloc[0]), float(after[column].iloc[-1])
 
 

@@ -71,6 +71,11 @@ class StoredStudy:
         found = {float(key) for summary in self.results["arms"].values() for key in summary}
         return sorted(found, reverse=True)
 
+    @property
+    def tested_budget(self) -> float:
+        """The label budget of the declared test: the study's largest, though nothing be finished."""
+        return max(map(float, self.results.get("budgets") or self.budgets))
+
     @cached_property
     def data(self) -> dict[str, Any]:
         """The data as the first fine-tuning run (else the first run) describes it."""
