@@ -73,7 +73,7 @@ class StoredStudy:
 
     @property
     def tested_budget(self) -> float:
-        """The label budget of the declared test: the study's largest, though nothing be finished."""
+        """The label budget of the declared test: the study's largest, finished or not."""
         return max(map(float, self.results.get("budgets") or self.budgets))
 
     @cached_property
