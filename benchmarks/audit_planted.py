@@ -19,7 +19,7 @@ from twinlens import files
 from twinlens.auditing.duplicates import CORRELATION, RADIUS, exact_duplicates, near_duplicates
 from twinlens.auditing.hamming import HammingIndex
 from twinlens.auditing.hashing import VIEWS, grey, perceptual_hash
-from twinlens.data.importing import import_images
+from twinlens.importing.import_images import import_images
 
 OUT = Path(__file__).parent / "results" / "audit_planted.json"
 COUNT, SIZE, SEARCHED = 2000, 128, 10_000

@@ -29,13 +29,13 @@ from sklearn.preprocessing import StandardScaler
 import twinlens
 from twinlens.data.dataset import Dataset, open_dataset
 from twinlens.data.splits import open_split
+from twinlens.engine.device import make_fabric
 from twinlens.evaluation.evaluate import score
-from twinlens.evaluation.predict import embed_rows
 from twinlens.files import read_json, write_json
 from twinlens.finetuning.config import FineTuning
-from twinlens.finetuning.fit import fit
-from twinlens.finetuning.start import pretrained_encoder
-from twinlens.training.device import make_fabric
+from twinlens.finetuning.initial_encoder import pretrained_encoder
+from twinlens.finetuning.phases import fit
+from twinlens.inference.predict import embed_rows
 
 OUT = Path(__file__).parent / "results" / "derm_choices.json"
 RUNS = Path("runs/derm-choices")

@@ -22,9 +22,9 @@ from twinlens.config import parse
 from twinlens.data.dataset import open_dataset
 from twinlens.data.splits import open_split
 from twinlens.files import read_json, write_json
-from twinlens.study.config import Study
-from twinlens.study.first_steps import Task, pretraining_seconds, training_seconds
-from twinlens.study.plan import make_plan
+from twinlens.study.estimate.run_timing import Task, pretraining_seconds, training_seconds
+from twinlens.study.planning.config import Study
+from twinlens.study.planning.plan import make_plan
 
 STUDY = {
     "encoder": "resnet18",

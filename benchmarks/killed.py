@@ -29,7 +29,7 @@ from machine import machine
 
 import twinlens
 from twinlens.files import read_json, write_json, write_text
-from twinlens.study.store import is_finished, read_plan, run_folder
+from twinlens.study.running.paths import is_finished, read_plan, run_folder
 
 OUT = Path(__file__).parent / "results" / "killed.json"
 FOLDER = Path("runs/killed")

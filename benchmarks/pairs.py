@@ -20,7 +20,7 @@ from twinlens.config import read_yaml
 from twinlens.evaluation.metrics import METRICS
 from twinlens.evaluation.statistics import paired_difference, summary
 from twinlens.files import read_json, write_json
-from twinlens.study.store import is_finished, read_metrics, read_plan
+from twinlens.study.running.paths import is_finished, read_metrics, read_plan
 
 SHOWN = ("balanced_accuracy", "macro_f1", "accuracy")
 HERE = Path(__file__).parent

@@ -23,7 +23,7 @@ from torch import nn
 from torch.nn import functional
 
 from twinlens import files
-from twinlens.data.sources.phantom import FREQUENCY, VERSION, phantom_image, phantom_table
+from twinlens.importing.sources.phantom import FREQUENCY, VERSION, phantom_image, phantom_table
 from twinlens.models.encoders import build_encoder
 
 OUT = Path(__file__).parent / "results" / "phantom_hardness.json"

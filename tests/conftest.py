@@ -12,8 +12,8 @@ import torch
 from PIL import Image
 
 from twinlens.data.dataset import Dataset, open_dataset, write_dataset
-from twinlens.data.importing import import_images
-from twinlens.data.sources.phantom import phantom_image
+from twinlens.importing.import_images import import_images
+from twinlens.importing.sources.phantom import phantom_image
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

@@ -7,7 +7,7 @@ import pandas as pd
 from twinlens import demonstration as module
 from twinlens.data.dataset import open_dataset
 from twinlens.demonstration import demo
-from twinlens.reporting.page import report
+from twinlens.reporting.study.page import report
 
 
 def test_the_demo_imports_its_images_and_plans_its_study(tmp_path, monkeypatch, capsys):

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from twinlens.seeds import uniforms
-from twinlens.study.config import read_study
-from twinlens.study.plan import make_plan
-from twinlens.views.draws import COUNT, draw
+from twinlens.study.planning.config import read_study
+from twinlens.study.planning.plan import make_plan
+from twinlens.views.parameters import COUNT, draw
 from twinlens.views.recipes import PAIRS, named_pair
 
 ROOT = Path(__file__).parents[1]

@@ -9,31 +9,31 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from twinlens.data.dataset import open_dataset
-    from twinlens.data.importing import import_images
     from twinlens.demonstration import demo
-    from twinlens.deploy.predictor import predict
     from twinlens.evaluation.evaluate import evaluate
     from twinlens.finetuning.train import train
-    from twinlens.pretraining.picture import show_views
-    from twinlens.pretraining.train import pretrain
-    from twinlens.reporting.audit_page import audit
-    from twinlens.reporting.page import report
+    from twinlens.importing.import_images import import_images
+    from twinlens.inference.predict_files import predict
+    from twinlens.pretraining.pretrain import pretrain
+    from twinlens.pretraining.preview import show_views
+    from twinlens.reporting.audit.page import audit
+    from twinlens.reporting.study.page import report
     from twinlens.splitting.split import split
     from twinlens.study.compare import compare
 
 __version__ = "0.1.0"
 
 _HOME = {
-    "audit": "twinlens.reporting.audit_page",
+    "audit": "twinlens.reporting.audit.page",
     "compare": "twinlens.study.compare",
     "demo": "twinlens.demonstration",
     "evaluate": "twinlens.evaluation.evaluate",
-    "import_images": "twinlens.data.importing",
+    "import_images": "twinlens.importing.import_images",
     "open_dataset": "twinlens.data.dataset",
-    "predict": "twinlens.deploy.predictor",
-    "pretrain": "twinlens.pretraining.train",
-    "report": "twinlens.reporting.page",
-    "show_views": "twinlens.pretraining.picture",
+    "predict": "twinlens.inference.predict_files",
+    "pretrain": "twinlens.pretraining.pretrain",
+    "report": "twinlens.reporting.study.page",
+    "show_views": "twinlens.pretraining.preview",
     "split": "twinlens.splitting.split",
     "train": "twinlens.finetuning.train",
 }

@@ -5,9 +5,9 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 from twinlens.console import say
-from twinlens.data.importing import import_images
+from twinlens.importing.import_images import import_images
 from twinlens.study.compare import compare
-from twinlens.study.store import STUDY
+from twinlens.study.running.paths import STUDY
 
 IMAGES = "phantom:1600"
 SIZE = 32

@@ -11,8 +11,8 @@ from PIL import Image
 
 from twinlens import files
 from twinlens.data.dataset import PACK, Dataset, open_dataset, write_dataset
-from twinlens.data.sources.phantom import phantom_image
-from twinlens.pretraining.train import pretrain
+from twinlens.importing.sources.phantom import phantom_image
+from twinlens.pretraining.pretrain import pretrain
 
 
 @pytest.fixture(scope="session")

@@ -11,8 +11,8 @@ from twinlens.auditing.audit import AUDIT, audit_of, inspect
 from twinlens.auditing.leakage import parts_of
 from twinlens.data.dataset import open_dataset
 from twinlens.data.groups import LINKS
-from twinlens.data.importing import import_images
 from twinlens.data.splits import open_split, split_names
+from twinlens.importing.import_images import import_images
 
 
 @pytest.fixture(scope="module")

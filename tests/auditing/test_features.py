@@ -4,10 +4,10 @@ import torch
 
 from twinlens.auditing.features import features_of
 from twinlens.data.batches import reader
-from twinlens.data.importing import import_images
 from twinlens.errors import UserError
-from twinlens.evaluation.predict import embed
-from twinlens.finetuning.start import pretrained_encoder
+from twinlens.finetuning.initial_encoder import pretrained_encoder
+from twinlens.importing.import_images import import_images
+from twinlens.inference.predict import embed
 from twinlens.models.encoders import build_encoder
 from twinlens.models.weights import save_tensors
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from twinlens.data.dataset import open_dataset
-from twinlens.data.importing import import_images
 from twinlens.errors import UserError
+from twinlens.importing.import_images import import_images
 
 
 @pytest.fixture

@@ -6,11 +6,11 @@ import pytest
 from synthetic import finish_study
 
 from twinlens.files import write_json, write_text
-from twinlens.reporting.comparison import arms_table, differences_table
-from twinlens.reporting.exports import as_csv
-from twinlens.reporting.stored import read_study
-from twinlens.study.config import Study
-from twinlens.study.results import collect
+from twinlens.reporting.study.load_study import read_study
+from twinlens.reporting.study.result_tables import arms_table, differences_table
+from twinlens.reporting.tables.exports import as_csv
+from twinlens.study.analysis.aggregate import collect
+from twinlens.study.planning.config import Study
 
 SCRIPT = Path(__file__).parents[2] / "examples" / "recompute.py"
 ARMS = {

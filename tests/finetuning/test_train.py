@@ -10,25 +10,25 @@ from sklearn.utils.class_weight import compute_class_weight
 
 from twinlens.data.batches import reader
 from twinlens.data.dataset import open_dataset
-from twinlens.data.importing import import_images
 from twinlens.data.splits import open_split
+from twinlens.engine import loop
 from twinlens.errors import UserError
 from twinlens.evaluation.evaluate import evaluate
-from twinlens.evaluation.openings import read_openings
-from twinlens.evaluation.predict import embed
 from twinlens.evaluation.probe import linear_probe
+from twinlens.evaluation.test_access import read_openings
 from twinlens.files import read_json
-from twinlens.finetuning import fit as module
+from twinlens.finetuning import phases as module
 from twinlens.finetuning.config import FineTuning
 from twinlens.finetuning.train import train
+from twinlens.importing.import_images import import_images
+from twinlens.inference.predict import embed
 from twinlens.models.bundle import load_bundle
 from twinlens.models.encoders import build_encoder
 from twinlens.models.heads import mlp_classifier
-from twinlens.pretraining.train import pretrain
+from twinlens.pretraining.pretrain import pretrain
 from twinlens.seeds import derive
-from twinlens.splitting.budget import budget
+from twinlens.splitting.label_fraction import budget
 from twinlens.splitting.split import make_split
-from twinlens.training import loop
 
 SMALL = {"epochs": 2, "batch_size": 16, "lr": 1e-3, "precision": "fp32"}
 

@@ -5,10 +5,10 @@ from importlib import import_module
 import pytest
 import torch
 
-from twinlens.pretraining.barlow_twins import barlow_twins
-from twinlens.pretraining.byol import byol
-from twinlens.pretraining.simclr import simclr
-from twinlens.pretraining.vicreg import vicreg
+from twinlens.pretraining.methods.barlow_twins import barlow_twins
+from twinlens.pretraining.methods.byol import byol
+from twinlens.pretraining.methods.simclr import simclr
+from twinlens.pretraining.methods.vicreg import vicreg
 
 pytestmark = pytest.mark.peers
 

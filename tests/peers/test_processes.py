@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
+from twinlens.engine.distributed import synchronise_batchnorm
 from twinlens.models.encoders import build_encoder
-from twinlens.training.processes import synchronise_batchnorm
 
 pytestmark = pytest.mark.peers
 

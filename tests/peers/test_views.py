@@ -27,7 +27,7 @@ from twinlens.views.colour import (
     grey,
     solarise,
 )
-from twinlens.views.draws import COUNT, ViewRecipe, draw
+from twinlens.views.parameters import COUNT, ViewRecipe, draw
 from twinlens.views.recipes import PAIRS, plain
 from twinlens.views.warp import affine, warp
 

@@ -3,12 +3,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from twinlens.data.importing import import_images
 from twinlens.errors import UserError
 from twinlens.files import read_json
-from twinlens.pretraining import train as train_module
+from twinlens.importing.import_images import import_images
+from twinlens.pretraining import pretrain as train_module
 from twinlens.pretraining.monitor import Monitor, best, collapse
-from twinlens.pretraining.train import pretrain
+from twinlens.pretraining.pretrain import pretrain
 from twinlens.pretraining.verdict import verdict
 
 SMALL = {"epochs": 2, "batch_size": 32, "projector": [16, 16], "lr": 1e-3, "precision": "fp32"}

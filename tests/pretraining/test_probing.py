@@ -7,7 +7,7 @@ from twinlens.data.splits import open_split
 from twinlens.evaluation.probe import knn_probe, linear_probe
 from twinlens.pretraining.probing import FOLDS, choose, describe, scores
 from twinlens.seeds import derive
-from twinlens.splitting.budget import budget
+from twinlens.splitting.label_fraction import budget
 from twinlens.splitting.split import split as make_split
 
 

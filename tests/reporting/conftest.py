@@ -14,7 +14,7 @@ from sklearn.metrics import precision_recall_fscore_support
 
 from twinlens.evaluation.statistics import paired_difference, summary
 from twinlens.files import write_json
-from twinlens.reporting import exports
+from twinlens.reporting.tables import exports
 from twinlens.seeds import generator
 
 sys.path.insert(0, str(Path(__file__).parent))  # for html_page and watched

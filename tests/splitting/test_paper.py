@@ -220,7 +220,7 @@ def test_what_cannot_be_drawn_is_refused():
 
 @pytest.fixture(scope="module")
 def isic_2019(shared, tmp_path_factory):
-    from twinlens.data.importing import import_images
+    from twinlens.importing.import_images import import_images
 
     out = tmp_path_factory.mktemp("isic") / "data"
     import_images(shared / "data" / "isic2019", out, kind="isic2019", table_only=True)

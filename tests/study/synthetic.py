@@ -6,9 +6,9 @@ import pandas as pd
 from twinlens.evaluation.metrics import metrics
 from twinlens.files import write_json, write_text
 from twinlens.seeds import generator
-from twinlens.study.config import Study, as_yaml
-from twinlens.study.plan import Run, make_plan
-from twinlens.study.store import PLAN, STUDY, run_folder
+from twinlens.study.planning.config import Study, as_yaml
+from twinlens.study.planning.plan import Run, make_plan
+from twinlens.study.running.paths import PLAN, STUDY, run_folder
 
 CLASSES = ["BCC", "MEL", "NV"]
 GROUPS = 20  # of each class in each part

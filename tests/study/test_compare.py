@@ -17,11 +17,11 @@ from twinlens.data.dataset import open_dataset
 from twinlens.data.splits import open_split
 from twinlens.errors import UserError
 from twinlens.files import read_json, write_json
-from twinlens.reporting.page import report
+from twinlens.reporting.study.page import report
 from twinlens.study import compare as module
-from twinlens.study import execute
 from twinlens.study.compare import compare
-from twinlens.study.store import read_plan, run_folder
+from twinlens.study.running import execute
+from twinlens.study.running.paths import read_plan, run_folder
 
 STUDY = {
     "encoder": "resnet18",

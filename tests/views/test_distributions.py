@@ -11,7 +11,7 @@ import torch
 from scipy import stats
 
 from twinlens.views import recipes
-from twinlens.views.draws import CROP_ATTEMPTS
+from twinlens.views.parameters import CROP_ATTEMPTS
 from twinlens.views.recipes import PAIRS, RECIPES, view
 
 N = 20_000

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from twinlens.views.draws import ViewRecipe
+from twinlens.views.parameters import ViewRecipe
 from twinlens.views.recipes import PAIRS
 
 TEXT = (Path(__file__).parents[2] / "docs" / "views.md").read_text(encoding="utf-8")

@@ -8,7 +8,7 @@ from PIL import Image
 from twinlens.seeds import uniforms
 from twinlens.views.blur import gaussian_blur
 from twinlens.views.colour import grey, jitter, solarise
-from twinlens.views.draws import COUNT
+from twinlens.views.parameters import COUNT
 from twinlens.views.recipes import (
     PAIRS,
     RECIPES,

@@ -30,9 +30,9 @@ from twinlens.auditing.neighbours import (
     similar_images,
     whiten,
 )
+from twinlens.auditing.pretraining_overlap import seen_in_pretraining
 from twinlens.auditing.repair import repair, repairs
-from twinlens.auditing.transduction import seen_in_pretraining
-from twinlens.auditing.wording import sentences, warnings
+from twinlens.auditing.summary import sentences, warnings
 from twinlens.data.dataset import SKIPPED, Dataset
 from twinlens.data.groups import LINKS
 from twinlens.data.splits import Split, open_split, split_names

@@ -23,7 +23,7 @@ KINDS = (
     "folder", "csv", "parquet", "dicom", "isic2019", "isic2018", "ham10000", "medmnist",
     "unlabelled", "phantom",
 )  # fmt: skip
-"""The kinds of `twinlens.data.sources`, which --help has no time to import."""
+"""The kinds of `twinlens.importing.sources`, which --help has no time to import."""
 
 
 def import_images(

@@ -19,7 +19,7 @@ from twinlens.files import read_json
 
 def _print_schema(asked: bool) -> None:
     if asked:
-        from twinlens.study.schema import schema
+        from twinlens.study.planning.schema import schema
 
         print(json.dumps(schema(), indent=1, ensure_ascii=False))
         raise typer.Exit

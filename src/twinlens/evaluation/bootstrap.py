@@ -17,7 +17,7 @@ from scipy.special import stdtrit
 from twinlens.evaluation.metrics import METRICS
 from twinlens.evaluation.statistics import LEVEL
 from twinlens.seeds import generator
-from twinlens.splitting.strata import stratify
+from twinlens.splitting.stratify import stratify
 
 DRAWS = 2000
 

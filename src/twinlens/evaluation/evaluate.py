@@ -9,23 +9,23 @@ from torch import nn
 
 from twinlens.console import say
 from twinlens.data.batches import reader
+from twinlens.data.class_subset import open_task
 from twinlens.data.dataset import Dataset
-from twinlens.data.leakage import refuse_other_split, transductive
-from twinlens.data.selection import open_task
+from twinlens.data.provenance import refuse_other_split, transductive
 from twinlens.data.splits import Split
 from twinlens.data.table import SPLITS
+from twinlens.engine.device import environment, make_fabric
 from twinlens.errors import UserError, unknown
 from twinlens.evaluation.metrics import metrics
-from twinlens.evaluation.predict import (
+from twinlens.files import building, replacing, write_json
+from twinlens.inference.predict import (
     predict_as_stored,
     predict_members,
     predictions_table,
 )
-from twinlens.files import building, replacing, write_json
 from twinlens.models.bundle import BundleInfo
 from twinlens.models.encoders import Encoder
 from twinlens.models.ensemble import read_members
-from twinlens.training.device import environment, make_fabric
 from twinlens.types import Rows
 
 BATCH_SIZE = 256

@@ -10,24 +10,24 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from twinlens.config import from_preset
+from twinlens.data.class_subset import open_task
 from twinlens.data.dataset import Dataset
-from twinlens.data.selection import open_task
 from twinlens.data.splits import Split
+from twinlens.engine.device import environment, make_fabric, precision_of
+from twinlens.engine.loggers import check_loggers, logging
+from twinlens.engine.run_folder import command, describe_data, finish, running
 from twinlens.evaluation.evaluate import score
 from twinlens.evaluation.metrics import METRICS
-from twinlens.evaluation.openings import OPENINGS, log_opening
+from twinlens.evaluation.test_access import OPENINGS, log_opening
 from twinlens.files import replacing, write_json
 from twinlens.finetuning.config import PRESETS, FineTuning
-from twinlens.finetuning.fit import fit
-from twinlens.finetuning.picture import VIEWS, write_views
-from twinlens.finetuning.start import starting_encoder
+from twinlens.finetuning.initial_encoder import starting_encoder
+from twinlens.finetuning.phases import fit
+from twinlens.finetuning.preview import VIEWS, write_views
 from twinlens.models.bundle import save_bundle
 from twinlens.models.encoders import Encoder
 from twinlens.seeds import derive
-from twinlens.splitting.budget import budget as budget_rows
-from twinlens.training.device import environment, make_fabric, precision_of
-from twinlens.training.loggers import check_loggers, logging
-from twinlens.training.record import command, describe_data, finish, running
+from twinlens.splitting.label_fraction import budget as budget_rows
 from twinlens.views.recipes import named_recipe
 
 MODEL = "model"

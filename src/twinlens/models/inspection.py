@@ -13,7 +13,7 @@ from twinlens.files import sha256
 from twinlens.models.encoders import Encoder, build_encoder
 from twinlens.models.published import SUM_TOLERANCE, WEIGHTS
 from twinlens.models.weights import Match, cached, in_words, match, read_tensors, weight_file
-from twinlens.views.picture import check_picture, write_picture
+from twinlens.views.image_grid import check_picture, write_picture
 
 _COLUMNS = 8
 _SIDE = 32

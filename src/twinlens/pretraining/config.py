@@ -6,8 +6,8 @@ from typing import Any, Literal
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from twinlens.config import Config, from_preset, keys
+from twinlens.engine.device import Precision
 from twinlens.errors import UserError, unknown
-from twinlens.training.device import Precision
 
 
 class Pretraining(Config):

@@ -13,12 +13,12 @@ from twinlens.data.batches import reader
 from twinlens.data.dataset import Dataset
 from twinlens.data.splits import Split
 from twinlens.errors import UserError
-from twinlens.evaluation.predict import embed_rows, eval_mode
-from twinlens.evaluation.rank import effective_rank, spread
+from twinlens.evaluation.collapse_metrics import effective_rank, spread
 from twinlens.files import read_json, write_json
+from twinlens.inference.predict import embed_rows, eval_mode
 from twinlens.models.weights import read_tensors, save_tensors
-from twinlens.pretraining.barlow_twins import cross_correlation
 from twinlens.pretraining.config import Pretraining
+from twinlens.pretraining.methods.barlow_twins import cross_correlation
 from twinlens.pretraining.networks import Twins
 from twinlens.pretraining.probing import Probed, check_probe, choose, describe, scores
 from twinlens.seeds import derive, generator

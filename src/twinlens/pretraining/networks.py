@@ -7,8 +7,8 @@ from torch import nn
 
 from twinlens.models.encoders import Encoder
 from twinlens.models.heads import projector
-from twinlens.pretraining.byol import teacher_momentum
 from twinlens.pretraining.config import BYOL, Pretraining
+from twinlens.pretraining.methods.byol import teacher_momentum
 from twinlens.types import Embeddings, Images
 
 

@@ -15,8 +15,8 @@ from twinlens.errors import UserError
 from twinlens.evaluation.probe import knn_probe, linear_probe
 from twinlens.pretraining.config import Pretraining
 from twinlens.seeds import derive, generator
-from twinlens.splitting.budget import budget
-from twinlens.splitting.strata import deal_folds, stratify
+from twinlens.splitting.label_fraction import budget
+from twinlens.splitting.stratify import deal_folds, stratify
 from twinlens.types import Rows
 
 FOLDS = 3

@@ -1,5 +1,5 @@
 """Pages to read: of a study, of a pretraining and of an audit, from stored files alone."""
 
-from twinlens.reporting.page import report
+from twinlens.reporting.study.page import report
 
 __all__ = ["report"]

@@ -7,9 +7,10 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from twinlens.reporting import pictures, wording
-from twinlens.reporting.svg import Panel
-from twinlens.reporting.tables import Table
+from twinlens.reporting import formatting as wording
+from twinlens.reporting.audit import thumbnails as pictures
+from twinlens.reporting.figures.svg import Panel
+from twinlens.reporting.tables.tables import Table
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from twinlens.data.dataset import Dataset
 from twinlens.data.splits import Split, has_split, listing, open_split
 from twinlens.errors import UserError
 from twinlens.seeds import generator
-from twinlens.splitting.drawing import (
+from twinlens.splitting.assignment import (
     Assignment,
     Sample,
     fold_of_group,
@@ -24,7 +24,7 @@ from twinlens.splitting.drawing import (
 from twinlens.splitting.holding_out import values_of
 from twinlens.splitting.paper import in_table
 from twinlens.splitting.plans import Plan, links_used
-from twinlens.splitting.strata import PARTS, TEST, TRAIN, deal
+from twinlens.splitting.stratify import PARTS, TEST, TRAIN, deal
 from twinlens.types import Rows
 
 NOWHERE = -1

@@ -10,7 +10,7 @@ from twinlens.data.dataset import Dataset
 from twinlens.data.table import COLUMNS
 from twinlens.errors import UserError, unknown
 from twinlens.seeds import generator
-from twinlens.splitting.drawing import Sample, draw, sample_of
+from twinlens.splitting.assignment import Sample, draw, sample_of
 from twinlens.splitting.plans import Drawn, Plan, Shares, absent, check_shares, links_used, spelled
 
 MANY = 100

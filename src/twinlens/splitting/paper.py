@@ -13,8 +13,8 @@ from twinlens.data.dataset import Dataset
 from twinlens.data.groups import groups_of, links_of
 from twinlens.errors import UserError
 from twinlens.seeds import generator
-from twinlens.splitting.drawing import Assignment
-from twinlens.splitting.strata import PARTS, deal_counts, nth_of_class, stratify
+from twinlens.splitting.assignment import Assignment
+from twinlens.splitting.stratify import PARTS, deal_counts, nth_of_class, stratify
 
 PRESETS = ("robust", "paper", "paper-code")
 

@@ -16,7 +16,7 @@ from twinlens.data.groups import links_of
 from twinlens.data.table import table_digest
 from twinlens.errors import UserError, unknown
 from twinlens.seeds import generator
-from twinlens.splitting.drawing import Assignment, Sample, draw, fold_of_group, sample_of
+from twinlens.splitting.assignment import Assignment, Sample, draw, fold_of_group, sample_of
 from twinlens.splitting.paper import PRESETS, draw_preset
 
 Drawn = tuple[Assignment, list[str]]

@@ -9,7 +9,7 @@ from twinlens.console import say
 from twinlens.data.dataset import Dataset, open_dataset
 from twinlens.data.splits import Split, has_split, listing, open_split, write_split
 from twinlens.errors import UserError
-from twinlens.splitting.drawing import Assignment, sample_of
+from twinlens.splitting.assignment import Assignment, sample_of
 from twinlens.splitting.extending import extension_plan
 from twinlens.splitting.holding_out import held_out_plans
 from twinlens.splitting.plans import Plan, fold_plans, preset_plan, share_plan

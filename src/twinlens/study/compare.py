@@ -9,24 +9,24 @@ from lightning_fabric import Fabric
 
 from twinlens.config import parse, read_yaml
 from twinlens.console import say
+from twinlens.data.class_subset import open_task
 from twinlens.data.dataset import Dataset
-from twinlens.data.selection import open_task
 from twinlens.data.splits import Split
+from twinlens.engine.device import environment, make_fabric, precision_of
+from twinlens.engine.loggers import check_loggers
 from twinlens.errors import UserError
 from twinlens.files import write_json, write_text
-from twinlens.study.audit import keep_audit
-from twinlens.study.best import keep_best
-from twinlens.study.check import check
-from twinlens.study.claims import alone
-from twinlens.study.config import Study, as_yaml, read_study
-from twinlens.study.estimate import estimate
-from twinlens.study.execute import Job, execute, unsettled
-from twinlens.study.plan import Run, make_plan
-from twinlens.study.progress import Progress
-from twinlens.study.results import collect
-from twinlens.study.store import ENVIRONMENT, PLAN, RESULTS, STUDY, is_finished
-from twinlens.training.device import environment, make_fabric, precision_of
-from twinlens.training.loggers import check_loggers
+from twinlens.study.analysis.aggregate import collect
+from twinlens.study.estimate.estimate import estimate
+from twinlens.study.planning.config import Study, as_yaml, read_study
+from twinlens.study.planning.plan import Run, make_plan
+from twinlens.study.planning.validate import check
+from twinlens.study.running.audit_summary import keep_audit
+from twinlens.study.running.execute import Job, execute, unsettled
+from twinlens.study.running.locks import alone
+from twinlens.study.running.model_selection import keep_best
+from twinlens.study.running.paths import ENVIRONMENT, PLAN, RESULTS, STUDY, is_finished
+from twinlens.study.running.progress import Progress
 
 
 def compare(

@@ -25,7 +25,7 @@ from twinlens.seeds import derive, uniforms
 from twinlens.types import Images, Rows, Uniforms
 from twinlens.views.blur import gaussian_blur
 from twinlens.views.colour import grey, jitter, solarise
-from twinlens.views.draws import COLUMNS, COUNT, Draws, ViewRecipe, draw
+from twinlens.views.parameters import COLUMNS, COUNT, Draws, ViewRecipe, draw
 from twinlens.views.warp import affine, warp
 
 __all__ = [

@@ -1,0 +1,255 @@
+"""The one training loop: every phase of every training passes through `train`."""
+
+import math
+import time
+from collections.abc import Callable, Iterable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+from torch.optim import AdamW, Optimizer
+
+from twinlens.console import progress, say
+from twinlens.engine.checkpoint import load_checkpoint, save_checkpoint
+from twinlens.engine.lr_finder import Finding, find_lr, fixed
+from twinlens.engine.one_cycle import Schedule, constant
+from twinlens.errors import UserError
+from twinlens.files import read_json, write_json
+from twinlens.seeds import derive
+
+CHECKPOINT = "checkpoint.pt"
+CHECKPOINT_EVERY_S = 60.0
+"""Seconds between checkpoints; each phase also ends with one."""
+
+LR_FINDER = "lr_finder.json"
+
+Loss = Callable[[nn.Module, int], tuple[Tensor, dict[str, Tensor]]]
+"""Function of (module, step) that returns the loss of that step's batch, and its terms."""
+
+TakeStep = Callable[[int, float, float], tuple[float, dict[str, float]]]
+"""Function of (step, lr, momentum) that trains on one batch: its loss, and the loss's terms."""
+
+must_stop: ContextVar[Callable[[], bool]] = ContextVar("must_stop", default=lambda: False)
+"""Asked after each step whether the training is to stop there; see `Stopped`."""
+
+
+class Stopped(Exception):  # noqa: N818, it is no error
+    """A training stopped because it was asked to. Its checkpoint is there: it can go on."""
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A stretch of training with one optimiser and one schedule.
+
+    Attributes:
+        name: Unique among the phases of a training.
+        schedule: Learning rate and momentum of each step; its length is the phase's.
+        optimizer: Holds the parameters that this phase trains.
+        loss: See `Loss`. It may depend on nothing but module and step, so that a resumed phase
+            goes on as if it had never stopped.
+        frozen: Parts of the module that stay in eval mode, so that BatchNorm keeps its statistics.
+        after_step: Called with the number of a step once the optimiser has taken it.
+        watch: Called with the number of steps done, after each; says whether to stop here.
+    """
+
+    name: str
+    schedule: Schedule
+    optimizer: Optimizer
+    loss: Loss
+    frozen: tuple[nn.Module, ...] = ()
+    after_step: Callable[[int], None] = lambda _: None
+    watch: Callable[[int], bool] = lambda _: False
+
+
+def adamw(
+    module: nn.Module,
+    *,
+    weight_decay: float,
+    betas: tuple[float, float] = (0.9, 0.99),
+    eps: float = 1e-5,
+) -> AdamW:
+    """Return fastai's Adam over the parameters that require a gradient.
+
+    Weight decay is decoupled and spares biases and norms (every parameter of one dimension).
+    With weight_decay 0 it is Adam.
+    """
+    parameters = [p for p in module.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    return AdamW(groups, lr=0.0, betas=betas, eps=eps)
+
+
+def train(
+    module: nn.Module,
+    phases: Iterable[Phase],
+    *,
+    fabric: Fabric,
+    folder: Path,
+    seed: int,
+) -> pd.DataFrame:
+    """Train a module through its phases, resuming from `folder` where a checkpoint lies there.
+
+    The checkpoint is loaded before the first phase is asked for, so `phases` may be a generator
+    that computes between its phases, such as a learning-rate finder; it then runs again on
+    resuming, on the same weights.
+
+    Args:
+        module: What is trained, in place.
+        phases: The phases in order.
+        fabric: The engine: device and precision.
+        folder: Where the checkpoint is kept.
+        seed: Seeds the global generator at each step, which dropout inside an encoder uses.
+
+    Returns:
+        A row for each step: phase, step, lr, momentum, loss, the loss's terms and seconds.
+
+    Raises:
+        UserError: The loss or a weight is no longer a finite number.
+        Stopped: `must_stop` asked for it.
+    """
+    path = folder / CHECKPOINT
+    state: dict[str, Any] = load_checkpoint(path) or {"done": [], "phase": None, "history": []}
+    if "module" in state:
+        module.load_state_dict(state["module"])
+    module.to(fabric.device)
+    for done, row in enumerate(state["history"], start=1):
+        fabric.log_dict(row, done)  # loggers begin anew where a run goes on
+    with torch.random.fork_rng():
+        for phase in phases:
+            if phase.name not in state["done"]:
+                _train_phase(module, phase, state, fabric, path, seed)
+    return pd.DataFrame(state["history"])
+
+
+def _train_phase(
+    module: nn.Module,
+    phase: Phase,
+    state: dict[str, Any],
+    fabric: Fabric,
+    path: Path,
+    seed: int,
+) -> None:
+    first = 0
+    take_step = stepper(module, phase, fabric, seed)
+    if state["phase"] == phase.name:
+        first = state["step"]
+        phase.optimizer.load_state_dict(state["optimizer"])
+    state |= {"phase": phase.name, "module": module.state_dict()}
+    total, saved = len(phase.schedule), time.monotonic()
+    with progress(phase.name.replace("_", "-"), total) as show:
+        for step in range(first, total):
+            began = time.monotonic()
+            lr, momentum = float(phase.schedule.lr[step]), float(phase.schedule.momentum[step])
+            loss, terms = take_step(step, lr, momentum)
+            if not math.isfinite(loss):
+                raise UserError(
+                    f"The loss became {loss} at step {step} of phase '{phase.name}' "
+                    f"(rate {lr:.2g}): try a lower learning rate, or precision fp32."
+                )
+            row = {"phase": phase.name, "step": step, "lr": lr, "momentum": momentum, "loss": loss}
+            seconds = time.monotonic() - began
+            state["history"].append(row | terms | {"seconds": seconds})
+            fabric.log_dict(state["history"][-1], len(state["history"]))
+            show(step + 1, ", ".join(f"{n} {v:.4g}" for n, v in {"loss": loss, **terms}.items()))
+            if phase.watch(step + 1):
+                break
+            stop = must_stop.get()()
+            if stop or time.monotonic() - saved >= CHECKPOINT_EVERY_S:
+                state |= {"step": step + 1, "optimizer": phase.optimizer.state_dict()}
+                _save(fabric, path, state)
+                saved = time.monotonic()
+            if stop:
+                raise Stopped
+    _check_finite(module, phase)
+    state["done"].append(phase.name)
+    state |= {"phase": None, "step": 0, "optimizer": {}}
+    _save(fabric, path, state)
+
+
+def _check_finite(module: nn.Module, phase: Phase) -> None:
+    broken = [name for name, tensor in module.state_dict().items() if not tensor.isfinite().all()]
+    if broken:
+        raise UserError(
+            f"After phase '{phase.name}' the weights are no longer finite ({broken[0]}): "
+            "try a lower learning rate, or precision fp32."
+        )
+
+
+def _save(fabric: Fabric, path: Path, state: dict[str, Any]) -> None:
+    if fabric.is_global_zero:
+        save_checkpoint(path, state)
+
+
+def stepper(module: nn.Module, phase: Phase, fabric: Fabric, seed: int) -> TakeStep:
+    """Return the function that trains on one batch; a loss that is not finite changes nothing.
+
+    Of several processes the mean loss counts, so that all of them decide alike.
+    """
+    wrapped, optimizer = fabric.setup(module, phase.optimizer)
+
+    def take_step(step: int, lr: float, momentum: float) -> tuple[float, dict[str, float]]:
+        wrapped.train()
+        for part in phase.frozen:
+            part.eval()
+        for group in optimizer.param_groups:
+            group["lr"], group["betas"] = lr, (momentum, group["betas"][1])
+        torch.manual_seed(derive(seed, phase.name, step))  # dropout inside an encoder
+        loss, terms = phase.loss(wrapped, step)
+        value = float(torch.as_tensor(fabric.all_reduce(loss.detach().clone())).item())  # in place
+        if math.isfinite(value):
+            fabric.backward(loss)
+            optimizer.step()
+            optimizer.zero_grad()
+            phase.after_step(step)
+        return value, {name: float(term.item()) for name, term in terms.items()}
+
+    return take_step
+
+
+def choose_lr(
+    lr: float | Literal["valley"],
+    module: nn.Module,
+    optimizer: Optimizer,
+    loss: Loss,
+    *,
+    fallback: float,
+    fabric: Fabric,
+    folder: Path,
+    seed: int,
+    after_step: Callable[[int], None] = lambda _: None,
+) -> Finding:
+    """Return the maximum rate for one-cycle: as given, as found, or as found before a restart.
+
+    Args:
+        lr: A rate, or "valley" for the learning-rate finder.
+        module: What is trained; it is left as it was.
+        optimizer: Holds the parameters to train.
+        loss: See `Loss`; give it other batches than the training's.
+        fallback: Rate to take where the finder's curve says nothing.
+        fabric: The engine.
+        folder: Where lr_finder.json is kept.
+        seed: As for `train`.
+        after_step: As for `Phase`.
+    """
+    path = folder / LR_FINDER
+    if path.exists():
+        return Finding(**read_json(path))
+    if lr == "valley":
+        mock = Phase("lr_finder", constant(0, 0.0), optimizer, loss, after_step=after_step)
+        take_step = stepper(module, mock, fabric, seed)
+        finding = find_lr(
+            module, optimizer, lambda step, rate: take_step(step, rate, 0.9)[0], fallback=fallback
+        )
+    else:
+        finding = fixed(lr)
+    say(f"Learning rate: {finding.message}")
+    if fabric.is_global_zero:
+        write_json(path, finding.as_dict())
+    return finding

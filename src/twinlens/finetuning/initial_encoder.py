@@ -1,0 +1,91 @@
+"""The encoder that a training starts from: random, a file's, or a pretraining run's."""
+
+from pathlib import Path
+from typing import Any
+
+from twinlens.console import say
+from twinlens.data.dataset import Dataset
+from twinlens.data.provenance import refuse_other_split, transductive
+from twinlens.data.splits import Split
+from twinlens.engine.run_folder import read_run
+from twinlens.errors import UserError
+from twinlens.models.encoders import NOT_NORMALISED, Encoder, build_encoder, check_size
+from twinlens.models.weights import load_weights
+from twinlens.pretraining.titles import ENCODER
+
+
+def starting_encoder(
+    name: str | None,
+    weights: str,
+    pretrained: Path | str | None,
+    *,
+    data: Dataset,
+    split: Split,
+    normalise: bool,
+    seed: int,
+) -> tuple[Encoder, dict[str, Any]]:
+    """Build an encoder with its initial weights.
+
+    Args:
+        name: A name in `ENCODERS`, or ``timm/NAME``; None for the pretraining run's, or resnet50.
+        weights: "random", a name in `WEIGHTS`, or a file.
+        pretrained: Folder of a pretraining run, instead of `weights`.
+        data: The data set to train on.
+        split: Its split; no pretraining may have been on another one of the same images.
+        normalise: Whether images are normalised as the weights expect.
+        seed: Of random weights.
+
+    Returns:
+        The encoder, and where it comes from, for the record.
+
+    Raises:
+        UserError: The run is no pretraining, name or weights contradict it, the encoder cannot
+            take images of this size, or the pretraining was on another split.
+    """
+    if pretrained is None:
+        encoder = build_encoder(name or "resnet50", seed)
+        origin = load_weights(encoder, weights)
+    else:
+        encoder, run = pretrained_encoder(Path(pretrained))
+        theirs = run["config"]["encoder"]
+        if weights != "random" or name not in (None, theirs):
+            raise UserError(
+                f"--pretrained {pretrained} is a 'pretrain' run of the encoder {theirs}: name it "
+                "without --weights, and that encoder or none."
+            )
+        origin = {"weights": run["weights"]["weights"], "pretrained": run["config"]}
+    check_size(encoder, data.images.shape[1])
+    refuse_other_split(data, split, origin, what=str(pretrained or weights))
+    if notice := transductive(origin):
+        say(notice)
+    if not normalise:
+        encoder.mean, encoder.std = NOT_NORMALISED
+    return encoder, origin
+
+
+def pretrained_encoder(folder: Path) -> tuple[Encoder, dict[str, Any]]:
+    """Load the encoder of a pretraining run, normalisation included.
+
+    Returns:
+        The encoder, and the run's record.
+
+    Raises:
+        UserError: The folder is no finished pretraining run.
+    """
+    run = read_pretraining(folder)
+    encoder = build_encoder(run["config"]["encoder"], seed=0)
+    load_weights(encoder, str(folder / ENCODER))
+    encoder.mean, encoder.std = (tuple(run["normalisation"][k]) for k in ("mean", "std"))
+    return encoder, run
+
+
+def read_pretraining(folder: Path) -> dict[str, Any]:
+    """Read the record of a pretraining run.
+
+    Raises:
+        UserError: The folder is no finished pretraining run.
+    """
+    run = read_run(folder)
+    if run["kind"] != "pretrain":
+        raise UserError(f"--pretrained {folder} is a '{run['kind']}' run: name a pretraining run.")
+    return run

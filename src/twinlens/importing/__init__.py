@@ -1,0 +1,1 @@
+"""Reading image files once, into a packed data set."""

@@ -1,0 +1,156 @@
+"""Several sources as one.
+
+The images of all become one table, with a column ``source``. Equal ids get a prefix: they are
+other images. Equal names of groups that sources give mean one group: a group united by mistake
+costs little, a lesion in training and test spoils the result.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from PIL import Image
+
+from twinlens.console import say
+from twinlens.errors import UserError
+from twinlens.importing.source import Source
+
+_MARK = 4  # bytes before an image's content that hold the number of its source
+
+
+def join(sources: Mapping[str, Source]) -> Source:
+    """Return the images of several sources as one source.
+
+    Args:
+        sources: Each by its name, in order.
+    """
+    parts = list(sources.values())
+    table = stack([named(name, source.table) for name, source in sources.items()])
+    ids = _unique_ids(table)
+    table["group"] = _groups(parts, table, ids)
+    table["id"] = ids
+
+    def read(item: tuple[int, Any]) -> bytes:
+        number, own = item
+        return number.to_bytes(_MARK, "big") + parts[number].read(own)
+
+    def decode(content: bytes) -> Image.Image:
+        number = int.from_bytes(content[:_MARK], "big")
+        return parts[number].decode(content[_MARK:])
+
+    return Source(
+        table,
+        [(number, item) for number, source in enumerate(parts) for item in source.items],
+        read,
+        decode,
+        skipped=[entry for source in parts for entry in source.skipped],
+        **about(parts),
+    )
+
+
+def source_names(paths: Iterable[str], taken: Iterable[str] = ()) -> list[str]:
+    """Name each source by the last part of its path; equal names get a number.
+
+    Args:
+        paths: Files, folders, or what else a source is called by.
+        taken: Names that are in use already.
+    """
+    names = list(taken)
+    start = len(names)
+    for path in paths:
+        place = Path(path).resolve()
+        name = place.stem if place.is_file() else place.name
+        number = 1
+        while (unique := f"{name}-{number}" if number > 1 else name) in names:
+            number += 1
+        names.append(unique)
+    return names[start:]
+
+
+def stack(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Return the rows of all tables, with the columns of any.
+
+    A column that is text in one and numbers in another becomes text.
+    """
+    result = pd.concat(tables, ignore_index=True)
+    for name, column in result.items():
+        if column.dtype == object and pd.api.types.infer_dtype(column, skipna=True).startswith(
+            "mixed"
+        ):
+            result[name] = column.map(str, na_action="ignore")
+    return result
+
+
+def given_groups(table: pd.DataFrame) -> pd.Series:
+    """Return the groups of a table, missing where an image's own id is all that is known."""
+    group = table["group"]
+    return group.mask((group == table["id"]) & ~group.duplicated(keep=False))
+
+
+def about(sources: Sequence[Source]) -> dict[str, Any]:
+    """Return the classes of all sources, what is known about them, and all notices.
+
+    Classes come in the order of the sources, those of sources that say which there are first.
+    Where two sources say different things about a class, the first one counts.
+
+    Raises:
+        UserError: Two sources give a class different titles.
+    """
+    _refuse_other_titles(sources)
+    names: dict[str, None] = {}
+    for source in sorted(sources, key=lambda source: source.classes is None):
+        names |= dict.fromkeys(class_names(source))
+    info: dict[str, dict[str, Any]] = {}
+    for source in reversed(sources):
+        for name, facts in source.class_info.items():
+            info[name] = {**info.get(name, {}), **facts}
+    notices = dict.fromkeys(source.notice for source in sources if source.notice)
+    return {"classes": list(names), "class_info": info, "notice": " ".join(notices)}
+
+
+def named(name: str, table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with the name of its source as the column ``source``.
+
+    A column of that name becomes ``original_source``.
+    """
+    kept = "source"
+    while kept in table:
+        kept = f"original_{kept}"
+    return table.rename(columns={"source": kept}).assign(source=name)
+
+
+def class_names(source: Source) -> list[str]:
+    """Return the classes in order: as the source says, else sorted."""
+    return list(source.classes or sorted(source.table["label"].dropna().unique()))
+
+
+def _refuse_other_titles(sources: Sequence[Source]) -> None:
+    titles: dict[str, str] = {}
+    for source in sources:
+        for name, facts in source.class_info.items():
+            title = facts.get("title")
+            if title and titles.setdefault(name, title) != title:
+                raise UserError(
+                    f"The class '{name}' is '{titles[name]}' in one source and '{title}' in "
+                    "another: import them into data sets of their own."
+                )
+
+
+def _groups(parts: Sequence[Source], table: pd.DataFrame, ids: pd.Series) -> pd.Series:
+    """Unite what sources give one group; an image without a group stays alone in its source."""
+    given = pd.concat([given_groups(part.table) for part in parts], ignore_index=True)
+    pairs = pd.DataFrame({"group": given, "source": table["source"]}).dropna().drop_duplicates()
+    shared = pairs["group"][pairs["group"].duplicated()].nunique()
+    if shared:
+        say(f"Groups with images of several sources, which no split tears apart: {shared:,}.")
+    within = pd.MultiIndex.from_frame(table[["id", "source"]]).isin(pd.MultiIndex.from_frame(pairs))
+    alone = ids.mask(ids.isin(given.dropna()), table["source"] + "/" + table["id"])
+    return given.fillna(alone.mask(within, table["id"]))
+
+
+def _unique_ids(table: pd.DataFrame) -> pd.Series:
+    repeated = table["id"].duplicated()
+    for name, count in table["source"][repeated].value_counts(sort=False).items():
+        say(f"Ids of '{name}' that an earlier source has too: {count:,}; here they are {name}/ID.")
+    return table["id"].mask(repeated, table["source"] + "/" + table["id"])

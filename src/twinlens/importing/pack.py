@@ -1,0 +1,205 @@
+"""The pack: all images of a data set in one ``.npy`` file, to be memory-mapped.
+
+Images are decoded in threads (Pillow works outside the interpreter's lock; for small JPEGs this
+measured no slower than processes), some at a time, and appended in order, so that a broken one
+leaves no gap. Memory does not grow with the number of pixels.
+"""
+
+import hashlib
+import os
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import IO, Any, NamedTuple, NoReturn, TypeVar
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from twinlens import files
+from twinlens.console import progress
+from twinlens.data.table import table_digest
+from twinlens.errors import UserError
+from twinlens.importing.decode import ImageError, square
+from twinlens.importing.source import Source
+from twinlens.types import PackedImages
+
+_AT_ONCE = 16  # images that a thread takes in one go
+_UNREADABLE = bytes(32)  # stands for the digest of a content that cannot be read
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Packed:
+    """What became of a source's rows.
+
+    Attributes:
+        kept: The rows whose images are in the pack, in its order.
+        reasons: For each other row why it is not.
+        pixels: Digest of all pixels.
+        fingerprint: See `fingerprint`.
+    """
+
+    kept: list[int]
+    reasons: dict[int, str]
+    pixels: str
+    fingerprint: str
+
+
+class Decoded(NamedTuple):
+    """Some rows of a source.
+
+    Attributes:
+        rows: Those that have an image.
+        images: Their images.
+        reasons: For each other row why it has none.
+        contents: Digests of the contents of all of them.
+    """
+
+    rows: list[int]
+    images: PackedImages
+    reasons: dict[int, str]
+    contents: bytes
+
+
+def write_pack(
+    path: Path, source: Source, size: int, workers: int | None = None, *, after: Path | None = None
+) -> Packed:
+    """Decode all images of a source into a pack.
+
+    Args:
+        path: The ``.npy`` file to write.
+        source: The images.
+        size: Side of the square images in pixels.
+        workers: Threads; None: one a processor.
+        after: A pack whose images come first.
+    """
+    kept: list[int] = []
+    reasons: dict[int, str] = {}
+    contents = hashlib.sha256()
+    pixels = hashlib.sha256()
+    with path.open("wb") as file:
+        _write_header(file, 0, size)
+        before = _copy(after, file, pixels) if after else 0
+        for some in decoded(source, size, workers):
+            kept += some.rows
+            reasons |= some.reasons
+            contents.update(some.contents)
+            pixels.update(some.images.data)
+            file.write(some.images.data)
+        file.seek(0)
+        _write_header(file, before + len(kept), size)
+    known = _fingerprint(source, size, contents.hexdigest())
+    return Packed(kept, reasons, pixels.hexdigest(), known)
+
+
+def unpacked(source: Source, size: int) -> Packed:
+    """Return what becomes of a source that is a table without items: all rows are kept."""
+    return Packed(list(range(len(source.table))), {}, "", fingerprint(source, size))
+
+
+def left_out(source: Source, reasons: Mapping[int, str]) -> pd.DataFrame:
+    """List the images that a source could not give, as ``file`` and ``reason``."""
+    broken = [(str(source.table["id"][row]), reason) for row, reason in reasons.items()]
+    return pd.DataFrame([*source.skipped, *broken], columns=["file", "reason"])
+
+
+def refuse_none(skipped: pd.DataFrame) -> NoReturn:
+    """Refuse a source that gave no image at all."""
+    if skipped.empty:
+        raise UserError("The source holds no images.")
+    first = f"{skipped['file'].iloc[0]}: {skipped['reason'].iloc[0]}"
+    raise UserError(f"None of the {len(skipped)} images could be imported; the first is {first}.")
+
+
+def decoded(source: Source, size: int, workers: int | None = None) -> Iterator[Decoded]:
+    """Decode all images of a source, some at a time, in order."""
+    with warnings.catch_warnings():
+        # `decode` has its own limit, and a reason to give.
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        yield from _each(partial(_decode, source, size), len(source.items), workers, "Decoding")
+
+
+def fingerprint(source: Source, size: int, workers: int | None = None) -> str:
+    """Return what a source is recognised by, without decoding it.
+
+    A digest over the table, the content of each image, what is missing, the classes, and the
+    size asked for; not over where the files lie or when they changed.
+    """
+    contents = hashlib.sha256()
+    for digests in _each(partial(_digests, source), len(source.items), workers, "Reading"):
+        contents.update(digests)
+    return _fingerprint(source, size, contents.hexdigest())
+
+
+def _fingerprint(source: Source, size: int, contents: str) -> str:
+    classes = None if source.classes is None else list(source.classes)
+    about = {name: dict(facts) for name, facts in source.class_info.items()}
+    table = table_digest(source.table)
+    return files.digest([table, contents, list(source.skipped), classes, about, size])
+
+
+def _each(work: Callable[[range], T], count: int, workers: int | None, title: str) -> Iterator[T]:
+    """Apply `work` to some rows after the other in threads; yield in order."""
+    workers = workers or os.cpu_count() or 1
+    waiting: deque[Future[T]] = deque()
+    with ThreadPoolExecutor(workers) as pool, progress(title, count) as show:
+        for start in range(0, count, _AT_ONCE):
+            waiting.append(pool.submit(work, range(start, min(start + _AT_ONCE, count))))
+            if len(waiting) > 2 * workers:
+                yield waiting.popleft().result()
+            show(start, "images")
+        while waiting:
+            yield waiting.popleft().result()
+        show(count, "images")
+
+
+def _decode(source: Source, size: int, rows: range) -> Decoded:
+    images: dict[int, PackedImages] = {}
+    reasons: dict[int, str] = {}
+    contents = []
+    for row, item in zip(rows, source.items[rows.start : rows.stop], strict=True):
+        contents.append(_UNREADABLE)
+        try:
+            content = source.read(item)
+            contents[-1] = hashlib.sha256(content).digest()
+            images[row] = square(source.decode(content), size)
+        except OSError as error:
+            reasons[row] = f"cannot be read ({error.strerror or error})"
+        except ImageError as error:
+            reasons[row] = str(error)
+    stacked = np.array(list(images.values()), np.uint8).reshape(-1, size, size, 3)
+    return Decoded(list(images), stacked, reasons, b"".join(contents))
+
+
+def _digests(source: Source, rows: range) -> bytes:
+    def digest(item: Any) -> bytes:
+        try:
+            return hashlib.sha256(source.read(item)).digest()
+        except OSError:
+            return _UNREADABLE
+
+    return b"".join(map(digest, source.items[rows.start : rows.stop]))
+
+
+def _copy(pack: Path, file: IO[bytes], pixels: Any) -> int:
+    """Append the images of a pack, with their digest; return how many there are."""
+    with pack.open("rb") as old:
+        np.lib.format.read_magic(old)
+        shape, _, _ = np.lib.format.read_array_header_1_0(old)
+        while block := old.read(2**20):
+            pixels.update(block)
+            file.write(block)
+    return int(shape[0])
+
+
+def _write_header(file: IO[bytes], images: int, size: int) -> None:
+    # NumPy leaves room for the first dimension to grow, so the header's length is always the same.
+    shape = (images, size, size, 3)
+    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, header)

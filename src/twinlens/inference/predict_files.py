@@ -1,0 +1,79 @@
+"""Predicting with a model bundle, from image files to a table of probabilities."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from twinlens.engine.device import make_fabric
+from twinlens.errors import UserError
+from twinlens.importing.decode import ImageError, decode, square
+from twinlens.importing.find_images import image_files
+from twinlens.inference.predict import predict_members
+from twinlens.models.ensemble import read_members
+from twinlens.types import Images, PackedImages, Rows
+
+BATCH_SIZE = 64
+
+
+def predict(
+    model: Path | str, images: Path | str | Sequence[Path | str], *, device: str = "auto"
+) -> pd.DataFrame:
+    """Predict the class of image files, with the model's own test-time augmentation.
+
+    Args:
+        model: Folder of a model bundle, or of an ensemble of bundles.
+        images: An image file, a folder of them, or several of either.
+        device: "auto", "cpu", "cuda" or "mps".
+
+    Returns:
+        A row a file: file, predicted class, ``p_<class>`` for each class, and the error where the
+        file could not be read (missing otherwise).
+
+    Raises:
+        UserError: There is no image, a path does not exist, or the bundle cannot be used.
+    """
+    paths = _files([images] if isinstance(images, Path | str) else images)
+    members = read_members(Path(model))
+    first, *_ = members.values()
+    fabric = make_fabric(first.precision, device)
+    errors: dict[int, str] = {}
+
+    def read(rows: Rows) -> Images:
+        pixels = np.stack([_read(paths[row], first.size, int(row), errors) for row in rows])
+        batch = torch.from_numpy(pixels).permute(0, 3, 1, 2)
+        return batch.to(fabric.device).float().div_(255)
+
+    rows = np.arange(len(paths))
+    probabilities = predict_members(members, read, rows, batch_size=BATCH_SIZE, fabric=fabric)
+    classes = first.classes
+    table = pd.DataFrame({"file": [str(path) for path in paths]})
+    table["predicted"] = [classes[i] for i in probabilities.argmax(axis=1)]
+    table = table.join(pd.DataFrame(probabilities, columns=[f"p_{name}" for name in classes]))
+    table["error"] = [errors.get(row) for row in range(len(paths))]
+    broken = table["error"].notna()
+    table.loc[broken, "predicted"] = None
+    table.loc[broken, [f"p_{name}" for name in classes]] = np.nan
+    return table
+
+
+def _files(images: Sequence[Path | str]) -> list[Path]:
+    found: list[Path] = []
+    for path in map(Path, images):
+        if not path.exists():
+            raise UserError(f"{path} does not exist.")
+        found += image_files(path) if path.is_dir() else [path]
+    if not found:
+        raise UserError(f"There are no image files in {', '.join(map(str, images))}.")
+    return found
+
+
+def _read(path: Path, size: int, row: int, errors: dict[int, str]) -> PackedImages:
+    """Read one image; a broken one is noted, and black stands in its place."""
+    try:
+        return square(decode(path.read_bytes()), size)
+    except (ImageError, OSError) as error:
+        errors[row] = str(error)
+        return np.zeros((size, size, 3), np.uint8)

@@ -1,0 +1,1 @@
+"""Drawings on a page and in files of their own."""

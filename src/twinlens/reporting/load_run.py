@@ -1,0 +1,110 @@
+"""A run as it lies on disk."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from twinlens.data.provenance import transductive
+from twinlens.files import read_json
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """The folder of a run: what it did, and what of its results is there.
+
+    `arms` are those that it serves: its own for a training, all that start from it for a
+    pretraining, none outside a study. `monitor`, `embedding` and `neighbours` are a pretraining's:
+    what was watched meanwhile, and a map and the nearest images before and after it.
+    """
+
+    folder: Path
+    arms: tuple[str, ...]
+    info: dict[str, Any]
+    metrics: dict[str, Any] | None
+    lr_finder: dict[str, Any] | None
+    history: pd.DataFrame | None
+    monitor: dict[str, Any] | None = None
+    embedding: pd.DataFrame | None = None
+    neighbours: dict[str, Any] | None = None
+
+    @property
+    def name(self) -> str:
+        """The run's id, which is its folder's name."""
+        return self.folder.name
+
+    @property
+    def kind(self) -> str:
+        """What the run did: ``pretrain``, or ``train``, as which another tool's work counts too."""
+        return "pretrain" if self.info["kind"] == "pretrain" else "train"
+
+    @property
+    def external(self) -> bool:
+        """Whether it holds the predictions of another tool: no settings, history or bundle."""
+        return bool(self.info["kind"] == "predictions")
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The resolved settings, with what it started from."""
+        return dict(self.info.get("config") or {})
+
+    @property
+    def seed(self) -> int:
+        """The seed that it was run with."""
+        return int(self.info.get("seed", 0))
+
+    @property
+    def budget(self) -> float:
+        """Fraction of the labelled training images that it used, as results.json writes it."""
+        return float(f"{self.info.get('budget') or 1:g}")
+
+    @property
+    def method(self) -> str:
+        """The self-supervised method of a pretraining; nothing for a training."""
+        return str(self.config.get("method", ""))
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The data it saw: classes, counts, split and hashes."""
+        return dict(self.info.get("data") or {})
+
+    @property
+    def transductive(self) -> bool:
+        """Whether a pretraining, or the one it started from, saw validation and test images."""
+        return bool(self.info.get("transductive", transductive(self.config)))
+
+    @property
+    def test(self) -> dict[str, Any] | None:
+        """Its metrics on the test images, if it has any."""
+        return (self.metrics or {}).get("test")
+
+
+def read_run(folder: Path, arms: tuple[str, ...] = ()) -> StoredRun:
+    """Read a run's folder; `arms` are those that it serves in its study.
+
+    Raises:
+        UserError: There is no record, or a file is no valid JSON.
+        OSError, ValueError, KeyError: A file is damaged.
+    """
+    info = read_json(folder / "run.json")
+    if info["kind"] not in ("train", "pretrain", "predictions"):
+        raise ValueError(f"run.json is of an unknown kind '{info['kind']}'.")
+    return StoredRun(
+        folder=folder,
+        arms=arms,
+        info=info,
+        metrics=if_there(folder / "metrics.json"),
+        lr_finder=if_there(folder / "lr_finder.json"),
+        history=if_there(folder / "history.parquet"),
+        monitor=if_there(folder / "monitor.json"),
+        embedding=if_there(folder / "embedding.parquet"),
+        neighbours=if_there(folder / "neighbours.json"),
+    )
+
+
+def if_there(path: Path) -> Any:
+    """Read a JSON or parquet file; None if there is none."""
+    if not path.is_file():
+        return None
+    return pd.read_parquet(path) if path.suffix == ".parquet" else read_json(path)

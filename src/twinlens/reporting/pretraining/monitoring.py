@@ -1,0 +1,150 @@
+"""Does a pretraining work? Curves of what was watched meanwhile, alarms, and what came of it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from twinlens.reporting.figures.svg import INK, MUTED, PALETTE, WIDE, Panel, draw, line_swatch
+from twinlens.reporting.formatting import decimal, listing
+from twinlens.reporting.load_run import StoredRun
+from twinlens.reporting.study.training_curves import (
+    HEIGHT,
+    LEFT,
+    ArmRuns,
+    has_history,
+    having,
+    log_ticks,
+    phase_marks,
+    step_axis,
+)
+
+CURVES = {
+    "Probes": ("balanced accuracy", {"linear_probe": "linear", "knn_probe": "kNN"}),
+    "Effective rank": ("rank", {"feature_rank": "features", "embedding_rank": "embeddings"}),
+    "Spread": ("spread", {"feature_spread": "features", "embedding_spread": "embeddings"}),
+    "Correlation of views": (
+        "correlation",
+        {"on_diagonal": "diagonal", "off_diagonal": "off-diagonal"},
+    ),
+}
+"""By title of a panel, its vertical axis, and the columns that it shows with their names."""
+
+_LINES = ((PALETTE[1], "-"), (PALETTE[2], "--"))
+
+
+def moments(run: StoredRun) -> pd.DataFrame:
+    """Return what was watched, a row a moment; a number that is none is NaN."""
+    table = pd.DataFrame((run.monitor or {}).get("moments") or [])
+    numbers: pd.DataFrame = table.apply(pd.to_numeric, errors="coerce")
+    return numbers.replace([np.inf, -np.inf], np.nan)
+
+
+def before_and_after(run: StoredRun, column: str) -> tuple[float, float] | None:
+    """Return a watched number before the first step, and at the step whose weights were kept."""
+    table = moments(run)
+    if table.empty or column not in table or table[column].isna().any():
+        return None
+    kept = (run.monitor or {}).get("kept_step")
+    after = table if kept is None else table[table["step"] <= kept]
+    return float(table[column].iloc[0]), float(after[column].iloc[-1])
+
+
+def alarms(run: StoredRun) -> list[tuple[int, str]]:
+    """Return the step and the sentence of every alarm."""
+    return [(alarm["step"], alarm["message"]) for alarm in (run.monitor or {}).get("alarms") or []]
+
+
+def ending(run: StoredRun) -> list[str]:
+    """Return sentences on how a pretraining ended: whether early, and with which weights."""
+    kept = run.info.get("kept")
+    words = f"The weights kept are those of {'the last step' if kept == 'last' else kept}."
+    return [*filter(None, [run.info.get("stopped"), kept and words])]
+
+
+def monitor_panels(arm: ArmRuns) -> list[Panel]:
+    """Draw what was watched during a pretraining against the step, one line a seed."""
+    shown = next(iter(having([arm], lambda run: not moments(run).empty)), None)
+    if shown is None:
+        return []
+    tables = [moments(run) for run in shown.runs]
+    panels = []
+    for title, (axis, columns) in CURVES.items():
+        known = {c: name for c, name in columns.items() if any(_has(t, c) for t in tables)}
+        if known:
+            panels.append(_panel(shown, title, axis, known))
+    return panels
+
+
+def _has(table: pd.DataFrame, column: str) -> bool:
+    return column in table and bool(table[column].notna().any())
+
+
+def _panel(arm: ArmRuns, title: str, axis: str, columns: Mapping[str, str]) -> Panel:
+    lines = dict(zip(columns, _LINES, strict=False))
+
+    def paint(axes: Axes) -> None:
+        for run in arm.runs:
+            table = moments(run)
+            for column, (colour, dashes) in lines.items():
+                if _has(table, column):
+                    axes.plot(table["step"], table[column], dashes, color=colour, linewidth=1.4,
+                              marker="o", markersize=2.8, alpha=0.8)  # fmt: skip
+        _vertical_axis(axes, title, arm.runs[0])
+        axes.set_ylabel(axis)
+        axes.grid(axis="y")
+        step_axis(axes)
+        if has_history(arm.runs[0]):
+            phase_marks(axes, arm.runs[0])
+        for step in {step for run in arm.runs for step, _ in alarms(run)}:
+            axes.axvline(step, color=INK, linewidth=1.1)
+            axes.plot(step, 0.97, "v", color=INK, markersize=7, clip_on=False,
+                      transform=axes.get_xaxis_transform())  # fmt: skip
+
+    drawing = draw(
+        paint,
+        width=WIDE,
+        height=HEIGHT,
+        left=LEFT,
+        top=16,
+        name=f"monitor-{arm.index}-{[*CURVES].index(title)}",
+        label=_in_words(arm, title, columns),
+    )
+    legend = [
+        (line_swatch(colour, dashed=dashes == "--"), columns[c])
+        for c, (colour, dashes) in lines.items()
+    ]
+    return Panel(title, drawing, legend=legend)
+
+
+def _vertical_axis(axes: Axes, title: str, run: StoredRun) -> None:
+    """Set limits that show how far a curve is from chance, from collapse, or from its ideal."""
+    if title == "Effective rank":
+        axes.set_yscale("log")
+        low, high = axes.get_ylim()
+        axes.set_ylim(min(low, 0.9), high)
+        log_ticks(axes.yaxis, *axes.get_ylim())
+        return
+    classes = ((run.monitor or {}).get("probe") or {}).get("classes")
+    if title == "Probes" and classes:
+        axes.axhline(1 / classes, color=MUTED, linewidth=1, linestyle=":")
+        axes.annotate("chance", (1, 1 / classes), xycoords=("axes fraction", "data"),
+                      xytext=(0, -2), textcoords="offset points", ha="right", va="top",
+                      fontsize=9.5, color=MUTED)  # fmt: skip
+    low, high = axes.get_ylim()
+    axes.set_ylim(min(0.0, low), high + 0.04 * (high - low))
+
+
+def _in_words(arm: ArmRuns, title: str, columns: Mapping[str, str]) -> str:
+    """Say where the curves of the first seed begin and end, and where alarms were."""
+    run = arm.runs[0]
+    table: dict[str, Any] = {c: moments(run)[c].dropna() for c in columns if _has(moments(run), c)}
+    parts = [
+        f"{columns[c]} from {decimal(values.iloc[0])} to {decimal(values.iloc[-1])}"
+        for c, values in table.items()
+    ]
+    steps = [str(step) for run in arm.runs for step, _ in alarms(run)]
+    parts += [f"alarm at step {listing(steps)}"] if steps else []
+    return f"{title} against the step{arm.of}: {', '.join(parts)}."

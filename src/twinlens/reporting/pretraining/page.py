@@ -1,0 +1,129 @@
+"""The page of a pretraining: stored files in, one self-contained HTML file out."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from twinlens.errors import UserError
+from twinlens.files import digest, sha256, write_text
+from twinlens.pretraining.titles import ENCODER, SEEN
+from twinlens.reporting import formatting as wording
+from twinlens.reporting.load_run import StoredRun, read_run
+from twinlens.reporting.pretraining.monitoring import alarms, before_and_after
+from twinlens.reporting.pretraining.pretraining_section import evidence, views
+from twinlens.reporting.rendering import render
+from twinlens.reporting.study import training_curves as curves
+from twinlens.reporting.tables import tables
+
+
+def pretraining_report(run: Path) -> Path:
+    """Write the page of a finished pretraining from its stored files alone.
+
+    Args:
+        run: Folder that `twinlens pretrain` has written.
+
+    Returns:
+        Path of ``report.html`` in that folder.
+
+    Raises:
+        UserError: The folder holds no finished pretraining, or a file in it is damaged.
+    """
+    run = Path(run)
+    try:
+        stored = read_run(run)
+        page = render("pretraining.html", **content(stored)) if stored.kind == "pretrain" else ""
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"{run} cannot be read as a finished run: {error!r}.") from error
+    if not page:
+        raise UserError(
+            f"{run} is a training, which has no report of its own: give the folder of its study, "
+            "or of a pretraining."
+        )
+    write_text(run / "report.html", page)
+    return run / "report.html"
+
+
+def content(run: StoredRun) -> dict[str, Any]:
+    """Return what the template shows: words, tables and figures."""
+    arms = [curves.ArmRuns("", 1, [run])]
+    config, terms = run.info.get("config") or {}, curves.loss_columns(arms)
+    return {
+        "title": f"{config.get('encoder', 'encoder')}, pretrained by "
+        f"{wording.method_title(run.method)}",
+        "verdict": _verdict(run),
+        "notices": notices(run),
+        "key_numbers": key_numbers(run),
+        "evidence": evidence(arms, run.folder)[0],
+        "views": views(arms, run.folder),
+        "searches": curves.lr_finder_panels(arms),
+        "losses_panels": curves.loss_panels(arms),
+        "terms": curves.loss_legend(terms),
+        "has_floor": "floor" in terms,
+        "schedule_panels": curves.schedule_panels(arms),
+        "images": f"{wording.count(run.info.get('images') or 0)} {_seen(run)} images, "
+        "labels ignored",
+        "counts": tables.class_counts(
+            run.data.get("counts") or {},
+            run.data.get("classes") or [],
+            run.data.get("class_info") or {},
+        ),
+        "environment": tables.facts_table(run.info.get("environment") or {}),
+        "hashes": tables.facts_table(hashes(run)),
+        "settings": yaml.safe_dump(config, sort_keys=False, allow_unicode=True),
+        "command": run.info.get("command", ""),
+    }
+
+
+def notices(run: StoredRun) -> list[str]:
+    """Return what a reader must know before believing a number."""
+    found = [f"Alarm: {message}" for _, message in alarms(run)]
+    if run.transductive:
+        own = (run.info.get("config") or {}).get("images", "all") == "all"
+        seer = "this pretraining" if own else "the encoder that this pretraining started from"
+        found.append(
+            f"Transductive: {seer} has seen the validation and test images, without their labels."
+        )
+    return [*found, *filter(None, [run.data.get("notice")])]
+
+
+def key_numbers(run: StoredRun) -> list[tuple[str, str, str]]:
+    """Return (value, name, detail) of the few numbers that a reader looks for first."""
+    config, speed = run.info.get("config") or {}, run.info.get("images_per_s")
+    numbers = [
+        (wording.method_title(run.method), "Method", f"from {config.get('weights')} weights"),
+        (wording.count(run.info.get("images") or 0), "Images", _seen(run)),
+        (str(config.get("epochs")), "Epochs", f"batches of {config.get('batch_size')}"),
+    ]
+    for column, name, digits, of in (
+        ("linear_probe", "Linear probe", 3, "balanced accuracy"),
+        ("feature_rank", "Effective rank", 1, "of the features"),
+    ):
+        found = before_and_after(run, column)
+        if found:
+            before, after = (wording.decimal(value, digits=digits) for value in found)
+            numbers.append((after, name, f"{of}, {before} before"))
+    detail = f"{wording.count(speed)} images a second" if speed else ""
+    return [*numbers, (wording.duration(run.info.get("seconds")), "Time", detail)]
+
+
+def hashes(run: StoredRun) -> dict[str, str]:
+    """Return what identifies the data, the split, the settings and the encoder."""
+    encoder = run.folder / ENCODER
+    found = {
+        "data": run.data.get("hash"),
+        f"split {run.data.get('split')}": run.data.get("split_hash"),
+        "settings": digest(run.info.get("config")),
+        ENCODER: sha256(encoder) if encoder.is_file() else None,
+    }
+    return {name: str(value) for name, value in found.items() if value}
+
+
+def _verdict(run: StoredRun) -> list[str]:
+    """Return the stored sentences without those that are notices."""
+    messages = [message for _, message in alarms(run)]
+    return [text for text in run.info.get("verdict") or [] if text not in messages]
+
+
+def _seen(run: StoredRun) -> str:
+    return SEEN.get((run.info.get("config") or {}).get("images", ""), "")

@@ -1,0 +1,167 @@
+"""All that a page shows of each pretraining: what was said, watched and pictured."""
+
+from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from twinlens.reporting.figures.figure_files import picture_panel
+from twinlens.reporting.figures.svg import Panel, swatch
+from twinlens.reporting.formatting import listing
+from twinlens.reporting.load_run import StoredRun
+from twinlens.reporting.pretraining.embedding import (
+    Legend,
+    Neighbours,
+    map_panels,
+    nearest_neighbours,
+    same_class,
+)
+from twinlens.reporting.pretraining.monitoring import alarms, ending, monitor_panels
+from twinlens.reporting.study.training_curves import ArmRuns, having
+
+_PICTURE_BYTES = 1_000_000  # of all pictures of a kind together, so that the page stays light
+
+
+@dataclass(frozen=True)
+class Views:
+    """Pairs of views that a pretraining run has stored; `uri` is empty if they are too large.
+
+    `panels` is the picture for a file of its own.
+    """
+
+    arms: str
+    path: str
+    uri: str
+    panels: list[Panel]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What shows whether a pretraining works.
+
+    Attributes:
+        arms: Those that start from it; empty outside a study.
+        swatch: The mark of the first of them.
+        seed: Of the run that the map and the neighbours show, if there are several.
+        words: A text a seed: its verdict, and how it ended.
+        curves: Of what was watched.
+        monitor: How it was watched.
+        alarms: Whether there were any.
+        maps: Before and after.
+        classes: Legend of the maps.
+        neighbours: Of some images.
+        neighbour_panels: The same as a picture, for a file of its own.
+        same_class: How many neighbours are of the query's class before and after, of how many.
+        elsewhere: Where the neighbours lie if they are too large for the page.
+        missing: What is not stored.
+    """
+
+    arms: str
+    swatch: Markup
+    seed: str
+    words: list[str]
+    curves: list[Panel]
+    monitor: dict[str, Any]
+    alarms: bool
+    maps: list[Panel]
+    classes: Legend
+    neighbours: list[Neighbours]
+    neighbour_panels: list[Panel]
+    same_class: tuple[int, int, int] | None
+    elsewhere: str
+    missing: str
+
+
+def evidence(arms: Sequence[ArmRuns], folder: Path) -> list[Evidence]:
+    """Return the evidence on each pretraining.
+
+    Args:
+        arms: Pretraining runs, by the arms that start from them.
+        folder: That of the page, where paths on it begin.
+    """
+    neighbours = [nearest_neighbours(arm.runs[0]) for arm in arms]
+    fits = _fitting([sum(row.size for row in rows) for rows in neighbours])
+    return [_of(*each, folder) for each in zip(arms, neighbours, fits, strict=True)]
+
+
+def _of(arm: ArmRuns, neighbours: list[Neighbours], fits: bool, folder: Path) -> Evidence:
+    run = arm.runs[0]
+    curves, (maps, classes) = monitor_panels(arm), map_panels(arm)
+    parts = {"curves": curves, "map of the embedding": maps, "nearest neighbours": neighbours}
+    return Evidence(
+        arms=arm.title,
+        swatch=swatch(arm.index),
+        seed=f"seed {run.seed}" if len(arm.runs) > 1 else "",
+        words=_words(arm),
+        curves=curves,
+        monitor=run.monitor or {},
+        alarms=any(alarms(run) for run in arm.runs),
+        maps=maps,
+        classes=classes,
+        neighbours=neighbours if fits else [],
+        neighbour_panels=_picture(run.folder / "neighbours.png", arm.title),
+        same_class=same_class(neighbours),
+        elsewhere="" if fits else _path(run, "neighbours.png", folder),
+        missing=listing([f"no {name}" for name, part in parts.items() if not part]),
+    )
+
+
+def _words(arm: ArmRuns) -> list[str]:
+    """Return verdict and ending of each seed; outside a study the verdict heads the page."""
+    words = {
+        run.seed: " ".join([*(run.info.get("verdict") or [] if run.arms else []), *ending(run)])
+        for run in arm.runs
+    }
+    several = len(arm.runs) > 1
+    return [f"Seed {seed}: {text}" if several else text for seed, text in words.items() if text]
+
+
+def views(arms: Sequence[ArmRuns], folder: Path) -> list[Views]:
+    """Return the stored pairs of views, one picture for the arms that share a pretraining."""
+    shown = having(arms, lambda run: (run.folder / "views.png").is_file())
+    paths = [arm.runs[0].folder / "views.png" for arm in shown]
+    fits = _fitting([path.stat().st_size for path in paths])
+    return [
+        Views(
+            arm.title,
+            _path(arm.runs[0], "views.png", folder),
+            _uri(path) if fit else "",
+            _picture(path, arm.title) if fit else [],
+        )
+        for arm, path, fit in zip(shown, paths, fits, strict=True)
+    ]
+
+
+def training_views(arms: Sequence[ArmRuns], folder: Path) -> list[Views]:
+    """Return the stored views of fine-tunings, one picture for the arms that share a recipe."""
+    alike: dict[str, list[ArmRuns]] = {}
+    for arm in having(arms, lambda run: (run.folder / "views.png").is_file()):
+        config = arm.runs[0].config
+        recipe = str([config.get("views"), config.get("view_changes")])
+        alike.setdefault(recipe, []).append(arm)
+    titles = {recipe: listing([arm.title for arm in some]) for recipe, some in alike.items()}
+    return views([replace(some[0], title=titles[key]) for key, some in alike.items()], folder)
+
+
+def _picture(path: Path, title: str) -> list[Panel]:
+    return [picture_panel(path, title)] if path.is_file() else []
+
+
+def _uri(path: Path) -> str:
+    return "data:image/png;base64," + b64encode(path.read_bytes()).decode()
+
+
+def _path(run: StoredRun, name: str, folder: Path) -> str:
+    return str((run.folder / name).relative_to(folder))
+
+
+def _fitting(sizes: Sequence[int]) -> list[bool]:
+    """Tell in order which pictures of these sizes fit on the page together."""
+    taken, fits = 0, []
+    for size in sizes:
+        fits.append(taken + size <= _PICTURE_BYTES)
+        taken += size * fits[-1]
+    return fits

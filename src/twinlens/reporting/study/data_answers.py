@@ -1,0 +1,119 @@
+"""What stored runs answer to a checklist about the data; nothing where they do not show it."""
+
+from twinlens.reporting.formatting import budget_title, count, listing, plural, sentence, share
+from twinlens.reporting.study.load_study import StoredStudy
+from twinlens.reporting.tables.tables import arm_titles
+
+
+def source(study: StoredStudy) -> str:
+    """Name the data set by its path and hash."""
+    data = study.data
+    if not data.get("hash"):
+        return ""
+    return f"{data.get('path')} ({_short(data['hash'])})."
+
+
+def preprocessing(study: StoredStudy) -> str:
+    """Name size and normalisation of the images."""
+    size = study.data.get("size")
+    said = [f"Squares of {size} pixels, made once at import"] if size else []
+    normalised = {bool(run.config["normalise"]) for run in study.runs if "normalise" in run.config}
+    if len(normalised) == 1:
+        expected = "channels normalised as the initial weights expect"
+        said.append(expected if normalised.pop() else "channels not normalised")
+    return sentence(said)
+
+
+def subsets(study: StoredStudy) -> str:
+    """Say which classes and shares of labels were used."""
+    if not study.settings:
+        return ""
+    chosen = study.settings.get("classes")
+    said = [f"Only images of {listing(chosen)}" if chosen else "All classes of the data set"]
+    if len(study.budgets) > 1:
+        said.append(f"label budgets, nested: {listing([*map(budget_title, study.budgets)])}")
+    return sentence(said)
+
+
+def missing(study: StoredStudy) -> str:
+    """Count the files that could not be read."""
+    skipped = _audited(study, "skipped")
+    return "" if skipped is None else f"Files left out at import as unreadable: {count(skipped)}."
+
+
+def labels(study: StoredStudy) -> str:
+    """Say that labels are those of the import, and how many are doubtful."""
+    if not study.classes:
+        return ""
+    doubtful = _audited(study, "doubtful_labels")
+    words = "" if doubtful is None else f" Labels that neighbours speak against: {count(doubtful)}."
+    return f"Labels as imported, not checked by Twinlens.{words}"
+
+
+def partitions(study: StoredStudy) -> str:
+    """Describe the split."""
+    data = study.data
+    if not data.get("split"):
+        return ""
+    sizes = [f"{count(sum(of.values()))} {part}" for part, of in (data.get("counts") or {}).items()]
+    digest = _short(data.get("split_hash"))
+    return f"Split ‘{data['split']}’ ({digest}), the same for all arms: {listing(sizes)} images."
+
+
+def level(study: StoredStudy) -> str:
+    """Say whether groups, such as patients, are on one side each."""
+    leaks = (study.audit or {}).get("leaks") or {}
+    if "groups" not in leaks:
+        return ""
+    return (
+        f"Groups of images (as imported) on two sides of the split: {count(leaks['groups'])}; "
+        f"pairs of near-duplicates: {count(leaks['links'])}."
+    )
+
+
+def leakage(study: StoredStudy) -> str:
+    """Say what test images training may know, and which arms are transductive."""
+    known = ((study.audit or {}).get("leaks") or {}).get("known")
+    said = [f"Test images with a sibling or copy in training data: {share(known['test']['any'])}"
+            if known else "The data were not audited"]  # fmt: skip
+    seen = arm_titles(study, study.transductive)
+    said.append(
+        f"pretraining saw validation and test images, without labels: {seen}"
+        if seen
+        else "no pretraining is known to have seen validation or test images"
+    )
+    return sentence(said)
+
+
+def sample_size(study: StoredStudy) -> str:
+    """Count seeds and test images; name what would be needed, where that was computed."""
+    test = sum((study.data.get("counts") or {}).get("test", {}).values())
+    said = [f"{count(test)} test images"] if test else []
+    seeds = study.results.get("seeds") or []
+    said += [plural(len(seeds), "seed")] if seeds else []
+    budget = study.budgets[0] if study.budgets else 1.0
+    for arm in study.arms:
+        found = study.difference(arm, budget, study.primary) or {}
+        if found.get("seeds_needed"):
+            said.append(f"{found['seeds_needed']} seeds needed for {study.arm_title(arm)}")
+    return sentence(said)
+
+
+def numbers(study: StoredStudy) -> str:
+    """Point to the counts by class."""
+    return "Images by class and part: see Data and split." if study.data.get("counts") else ""
+
+
+def internal(study: StoredStudy) -> str:
+    """Say on which images the results were computed, and how often they were opened."""
+    openings = len(study.results.get("test_openings") or [])
+    opened = f", opened {plural(openings, 'time')} (all logged)" if openings else ""
+    return f"Test images of the same data set’s split{opened}." if study.data.get("split") else ""
+
+
+def _audited(study: StoredStudy, key: str) -> int | None:
+    return ((study.audit or {}).get("counts") or {}).get(key)
+
+
+def _short(digest: object) -> str:
+    return f"SHA-256 {str(digest)[:12]}…"

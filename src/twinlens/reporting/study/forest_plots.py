@@ -1,0 +1,280 @@
+"""Figures of the results: paired differences and F1 by class."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import is_color_like, to_hex
+from matplotlib.ticker import MaxNLocator
+
+from twinlens.reporting.figures.svg import (
+    BOTTOM,
+    INK,
+    LETTER,
+    MUTED,
+    NARROW,
+    PAPER,
+    RIGHT,
+    RULE,
+    WIDE,
+    Drawing,
+    Panel,
+    colour,
+    draw,
+    marker,
+)
+from twinlens.reporting.formatting import (
+    budget_title,
+    decimal,
+    interval,
+    is_number,
+    metric_title,
+    p_value,
+)
+from twinlens.reporting.study.load_study import StoredStudy
+
+LABEL_PX = 17
+"""Height of a lane's label, which stands above its marks, so that they have the whole width."""
+
+_TAIL = 24  # letters at the end of a label that are never cut: " (transductive), 100 %"
+
+
+Row = tuple[str, float]
+"""An arm and a label budget."""
+
+_ROWS = 12  # more of them, of several budgets, become a figure a budget
+
+
+def difference_figures(study: StoredStudy) -> list[tuple[float, list[Panel]]]:
+    """Draw every arm's paired differences from the reference, a panel a metric.
+
+    Panels share one axis. Where an interval is far wider than its seeds, as with two of them, it
+    is cut at the frame and ends in an arrow.
+
+    Returns:
+        The largest budget and panels of all; or, where those would be long, every budget and its
+        panels.
+    """
+    rows = difference_rows(study)
+    together = [rows] if len(rows) <= _ROWS else [_at(rows, budget) for budget in study.budgets]
+    limits = _limits(study, rows)
+    return [
+        (
+            some[0][1],
+            [Panel(metric_title(m), _forest(study, some, m, limits)) for m in study.metrics],
+        )
+        for some in together
+        if some
+    ]
+
+
+def _at(rows: Sequence[Row], budget: float) -> list[Row]:
+    return [row for row in rows if row[1] == budget]
+
+
+def difference_rows(study: StoredStudy) -> list[Row]:
+    """Return each arm and budget with a difference from the reference, largest budget first."""
+    return [
+        (arm, budget)
+        for budget in study.budgets
+        for arm in study.arms
+        if arm != study.reference and study.difference(arm, budget, study.primary)
+    ]
+
+
+def _limits(study: StoredStudy, rows: Sequence[Row]) -> tuple[float, float]:
+    """Return an axis that holds zero, all seeds, and intervals up to thrice as wide.
+
+    It holds the smallest worthwhile difference too.
+    """
+    entries = [study.difference(*row, metric) or {} for row in rows for metric in study.metrics]
+    values = [v for entry in entries for v in _numbers(entry.get("values"))]
+    values += [study.worthwhile] if study.worthwhile else []
+    ends = [v for entry in entries for v in _numbers(entry.get("interval"))]
+    widest = max(map(abs, values), default=0.0) or 0.01
+    low, high = np.clip(
+        [min([0, *values, *ends]), max([0, *values, *ends])], -3 * widest, 3 * widest
+    )
+    return 1.1 * min(low, -0.2 * high), 1.1 * max(high, -0.2 * low)
+
+
+def _numbers(values: object) -> list[float]:
+    return [v for v in values if is_number(v)] if isinstance(values, list) else []
+
+
+def _forest(
+    study: StoredStudy, rows: Sequence[Row], metric: str, limits: tuple[float, float]
+) -> Drawing:
+    lane = LABEL_PX + 24
+
+    def paint(axes: Axes) -> None:
+        lanes(axes, height=lane * len(rows))
+        axes.axvline(0, color=MUTED, linewidth=1)
+        axes.set_xlim(limits)
+        if study.worthwhile and metric == study.primary:
+            axes.axvspan(-study.worthwhile, study.worthwhile, color=RULE, alpha=0.5, linewidth=0)
+        axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+        axes.set_xlabel("difference from the reference")
+        for position, (arm, budget) in enumerate(rows):
+            extent = f", {budget_title(budget)}" if len({at for _, at in rows}) > 1 else ""
+            entry = study.difference(arm, budget, metric) or {}
+            corrected = p_value(entry.get("p_holm"))
+            lane_label(axes, lane * position, study.arm_title(arm) + extent, remark=corrected)
+            _interval_and_seeds(axes, entry, lane * position + LABEL_PX + 9, study.arms.index(arm))
+
+    return draw(
+        paint,
+        width=NARROW,
+        height=lane * len(rows) + BOTTOM + 2,
+        left=8,
+        top=2,
+        name=f"difference-{metric}-{rows[0][1]:g}",
+        label=_difference_words(study, rows, metric),
+    )
+
+
+def _interval_and_seeds(axes: Axes, entry: dict[str, Any], y: float, index: int) -> None:
+    values = _numbers(entry.get("values"))
+    bounds = _numbers(entry.get("interval"))
+    if bounds:
+        low, high = np.clip(bounds, *axes.get_xlim())
+        axes.plot([low, high], [y, y], color=colour(index), linewidth=2.2, solid_capstyle="butt")
+        for end, given, head in ((low, bounds[0], "<"), (high, bounds[1], ">")):
+            if end != given:
+                axes.plot(end, y, head, color=colour(index), markersize=7, clip_on=False)
+    axes.plot(
+        values,
+        np.full(len(values), y + 9),
+        "|",
+        color=colour(index),
+        markersize=8,
+        markeredgewidth=1.6,
+        alpha=0.75,
+    )
+    if is_number(entry.get("mean")):
+        _mean(axes, float(entry["mean"]), y, index, size=8.5)
+
+
+def _difference_words(study: StoredStudy, rows: Sequence[Row], metric: str) -> str:
+    parts = []
+    for arm, budget in rows:
+        entry = study.difference(arm, budget, metric) or {}
+        bounds = interval(entry.get("interval"), signed=True) or "no interval"
+        mean = decimal(entry.get("mean"), signed=True)
+        corrected = f" ({p_value(entry['p_holm'])})" if is_number(entry.get("p_holm")) else ""
+        title = study.arm_title(arm)
+        parts.append(f"{title} at {budget_title(budget)}: {mean} {bounds}{corrected}")
+    reference = study.arm_title(study.reference)
+    return f"{metric_title(metric)}, difference from {reference}. " + "; ".join(parts)
+
+
+def class_panels(study: StoredStudy) -> list[Panel]:
+    """Draw F1 by class at the largest budget, a panel a group of classes."""
+    if not study.budgets or not any(
+        run.test for run in study.runs_of("train", budget=study.budgets[0])
+    ):
+        return []
+    return [
+        Panel(group.capitalize(), _class_dots(study, group, classes))
+        for group, classes in study.class_groups.items()
+    ]
+
+
+def _class_dots(study: StoredStudy, group: str, classes: list[str]) -> Drawing:
+    lane = LABEL_PX + 11 * len(study.arms) + 7
+
+    def paint(axes: Axes) -> None:
+        lanes(axes, height=lane * len(classes))
+        axes.set_xlim(-0.02, 1.02)
+        axes.set_xlabel("F1")
+        for position, name in enumerate(classes):
+            top = lane * position
+            _class_label(axes, study, name, top)
+            for index, arm in enumerate(study.arms):
+                seeds = class_f1(study, arm, name)
+                y = top + LABEL_PX + 11 * index + 5
+                axes.plot(seeds, np.full(len(seeds), y), "o", color=colour(index), markersize=3.6,
+                          alpha=0.4, markeredgewidth=0)  # fmt: skip
+                if seeds:
+                    _mean(axes, float(np.mean(seeds)), y, index, size=8)
+
+    return draw(
+        paint,
+        width=WIDE,
+        height=lane * len(classes) + BOTTOM + 2,
+        left=8,
+        top=2,
+        name=f"classes-{study.classes.index(classes[0])}",
+        label=_class_words(study, group, classes),
+    )
+
+
+def class_f1(study: StoredStudy, arm: str, name: str) -> list[float]:
+    """Return a class's test F1 in each run of an arm; none where it has no test image."""
+    runs = study.runs_of("train", arm=arm, budget=study.budgets[0])
+    scores = [run.test["per_class"].get(name, {}) for run in runs if run.test]
+    return [s["f1"] for s in scores if s.get("support") and is_number(s.get("f1"))]
+
+
+def _support(study: StoredStudy, name: str) -> int:
+    runs = study.runs_of("train", budget=study.budgets[0])
+    counts = [run.test["per_class"].get(name, {}).get("support", 0) for run in runs if run.test]
+    return int(max(counts, default=0))
+
+
+def _class_label(axes: Axes, study: StoredStudy, name: str, top: float) -> None:
+    info = study.class_info.get(name, {})
+    support = _support(study, name)
+    title = info.get("title") or ""
+    words = [name, title if title.lower() != name.lower() else ""]
+    words.append(f"{support:,} images" if support else "no test image")
+    lane_label(axes, top, " · ".join(filter(None, words)), indent=17)
+    chip = class_colour(info)
+    axes.plot(-0.004, top + LABEL_PX / 2 - 1, "s", color=chip, markersize=8, clip_on=False,
+              markeredgecolor=MUTED, markeredgewidth=0.6)  # fmt: skip
+
+
+def class_colour(info: dict[str, Any], default: str = RULE) -> str:
+    """Return a class's own colour, or the default if it has none that is valid."""
+    given = info.get("colour")
+    return to_hex(given) if isinstance(given, str) and is_color_like(given) else default
+
+
+def _class_words(study: StoredStudy, group: str, classes: list[str]) -> str:
+    parts = []
+    for name in classes:
+        means = [(study.arm_title(arm), class_f1(study, arm, name)) for arm in study.arms]
+        scores = ", ".join(f"{arm} {decimal(float(np.mean(f1)))}" for arm, f1 in means if f1)
+        parts.append(f"{name}: {scores or 'no test image'}")
+    return f"Mean F1 by class. {group.capitalize()} " + "; ".join(parts)
+
+
+def lanes(axes: Axes, *, height: float) -> None:
+    """Set up rows that are counted in pixels from the top."""
+    axes.set_ylim(height, 0)
+    axes.set_yticks([])
+    axes.spines["left"].set_visible(False)
+    axes.grid(axis="x")
+
+
+def lane_label(axes: Axes, top: float, text: str, indent: float = 0, remark: str = "") -> None:
+    """Write a row's label, cut in its middle to the drawing's width, and a remark on the right."""
+    room = int((axes.bbox.width + 2 * RIGHT) / LETTER) - len(remark) - bool(remark)
+    words = text if len(text) <= room else f"{text[: room - _TAIL - 1]}…{text[-_TAIL:]}"
+    style: dict[str, Any] = {
+        "textcoords": "offset points",
+        "va": "center",
+        "annotation_clip": False,
+        "xycoords": ("axes fraction", "data"),
+        "bbox": {"facecolor": PAPER, "edgecolor": "none", "pad": 0.5},
+    }
+    axes.annotate(words, (0, top), xytext=(indent, -LABEL_PX / 2), color=INK, **style)
+    if remark:
+        axes.annotate(remark, (1, top), xytext=(0, -LABEL_PX / 2), color=MUTED, ha="right",
+                      fontsize=9.5, **style)  # fmt: skip
+
+
+def _mean(axes: Axes, x: float, y: float, index: int, *, size: float) -> None:
+    axes.plot(x, y, marker(index), color=colour(index), markersize=size, markeredgecolor=PAPER,
+              markeredgewidth=0.8, clip_on=False)  # fmt: skip

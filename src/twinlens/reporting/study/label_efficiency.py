@@ -1,0 +1,197 @@
+"""Label efficiency: the score against the number of labelled training images."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator
+
+from twinlens.reporting.figures.svg import (
+    INK,
+    MUTED,
+    NARROW,
+    PAPER,
+    WIDE,
+    Drawing,
+    Panel,
+    colour,
+    draw,
+    marker,
+    swatch,
+)
+from twinlens.reporting.formatting import budget_title, count, decimal, is_number, metric_title
+from twinlens.reporting.study.load_study import StoredStudy
+
+TOGETHER = 3
+"""Arms whose curves one panel can hold; where there are more, each has a panel of its own."""
+
+_LEFT, _BOTTOM = 50, 50
+
+
+@dataclass(frozen=True)
+class _Point:
+    labels: int
+    mean: float
+    interval: tuple[float, float] | None
+    values: list[float]
+
+
+def label_panels(study: StoredStudy) -> list[Panel]:
+    """Draw score against labels, if there are two budgets or more.
+
+    Up to `TOGETHER` arms share a panel, and the best arm's worth in labels is marked; otherwise
+    each has a panel with the reference.
+    """
+    if len(_labels(study)) < 2:
+        return []
+    if len(study.arms) <= TOGETHER:
+        best = study.best_other
+        return [_panel(study, study.arms, best, "")] if _limits(study) else []
+    return [
+        _panel(study, [study.reference, arm], arm, study.arm_title(arm))
+        for arm in study.arms
+        if arm != study.reference and _points(study, arm)
+    ]
+
+
+def label_legend(study: StoredStudy) -> list[tuple[Markup, str]]:
+    """Return marks and names of the arms, or of the reference alone where each has a panel."""
+    shown = study.arms if len(study.arms) <= TOGETHER else [study.reference]
+    return [(swatch(study.arms.index(arm)), study.arm_title(arm)) for arm in shown]
+
+
+def _labels(study: StoredStudy) -> dict[float, int]:
+    """Return the number of labelled training images by budget, as far as it is stored."""
+    stored = (study.results.get("label_efficiency") or {}).get("labels") or {}
+    return {float(budget): int(n) for budget, n in stored.items() if n}
+
+
+def _points(study: StoredStudy, arm: str) -> list[_Point]:
+    """Return an arm's scores by budget, the smallest first."""
+    found = []
+    for budget, labels in sorted(_labels(study).items()):
+        score = study.summary(arm, budget, study.primary)
+        if score:
+            bounds = score.get("interval")
+            found.append(
+                _Point(labels, score["mean"], tuple(bounds) if bounds else None, score["values"])
+            )
+    return found
+
+
+def _limits(study: StoredStudy) -> tuple[float, float] | None:
+    """Return an axis for all seeds of all arms; intervals of few seeds may go on beyond it."""
+    values = [v for arm in study.arms for p in _points(study, arm) for v in p.values]
+    if not values:
+        return None
+    margin = max(0.35 * (max(values) - min(values)), 0.01)
+    return max(0.0, min(values) - margin), min(1.0, max(values) + margin)
+
+
+def _panel(study: StoredStudy, arms: Sequence[str], best: str | None, title: str) -> Panel:
+    worth = _worth(study, best) if best else None
+    drawing = _draw(study, arms, worth, NARROW if title else WIDE)
+    mark = swatch(study.arms.index(arms[-1])) if title else Markup("")
+    return Panel(title, drawing, swatch=mark)
+
+
+def _draw(
+    study: StoredStudy,
+    arms: Sequence[str],
+    worth: dict[str, Any] | None,
+    width: float,
+) -> Drawing:
+    def paint(axes: Axes) -> None:
+        axes.set_ylim(_limits(study))
+        axes.set_xscale("log")
+        for arm in arms:
+            _curve(axes, _points(study, arm), study.arms.index(arm))
+        ticks = {labels: budget for budget, labels in _labels(study).items()}
+        axes.set_xlim(min(ticks) / 1.15, max(ticks) * 1.15)
+        if worth:
+            _mark_worth(axes, worth)
+        axes.xaxis.set_major_locator(FixedLocator(list(ticks)))
+        names = [f"{count(labels)}\n{budget_title(ticks[labels])}" for labels in ticks]
+        axes.xaxis.set_major_formatter(FixedFormatter(names))
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+        axes.set_xlabel("labelled training images")
+        axes.set_ylabel(metric_title(study.primary).lower())
+        axes.grid(axis="y")
+
+    return draw(
+        paint,
+        width=width,
+        height=0.72 * width,
+        left=_LEFT,
+        top=4,
+        bottom=_BOTTOM,
+        name=f"labels-{study.arms.index(arms[-1])}",
+        label=_in_words(study, arms),
+    )
+
+
+def _curve(axes: Axes, points: list[_Point], index: int) -> None:
+    at = [point.labels for point in points]
+    own = colour(index)
+    known = [point for point in points if point.interval]
+    if known:
+        low, high = np.transpose([point.interval for point in known])
+        axes.fill_between([point.labels for point in known], low, high, color=own, alpha=0.12,
+                          linewidth=0)  # fmt: skip
+    for point in points:
+        axes.plot(np.full(len(point.values), point.labels), point.values, "o", color=own,
+                  markersize=4, alpha=0.45, markeredgewidth=0)  # fmt: skip
+    axes.plot(at, [point.mean for point in points], color=own, marker=marker(index), markersize=8,
+              markeredgecolor=PAPER, markeredgewidth=0.8, clip_on=False)  # fmt: skip
+
+
+def _worth(study: StoredStudy, arm: str) -> dict[str, Any] | None:
+    """Return what the arm is worth in labels at the largest budget where that is known."""
+    stored = (study.results.get("label_efficiency") or {}).get("worth", {}).get(arm, {})
+    labels = _labels(study)
+    for budget in sorted(map(float, stored), reverse=True):
+        entry = next(stored[key] for key in stored if float(key) == budget)
+        score = study.summary(arm, budget, study.primary)
+        if is_number(entry.get("labels")) and score and budget in labels:
+            return {**entry, "own": labels[budget], "mean": score["mean"], "seeds": score["n"]}
+    return None
+
+
+def _mark_worth(axes: Axes, worth: dict[str, Any]) -> None:
+    """Draw the way along the labels from the arm to where the reference scores the same.
+
+    A thin line spans the numbers of labels that the seeds do not tell from that one; where it is
+    open, it goes to the edge.
+    """
+    own, needed, level = worth["own"], worth["labels"], worth["mean"]
+    (left, right), bottom = axes.get_xlim(), axes.get_ylim()[0]
+    if worth["seeds"] > 1:
+        axes.hlines(level, worth.get("low") or left, worth.get("high") or right, color=MUTED,
+                    linewidth=0.7)  # fmt: skip
+    axes.annotate("", (needed, level), (own, level), zorder=4,
+                  arrowprops={"arrowstyle": "-|>", "color": INK, "linewidth": 1.4,
+                              "shrinkA": 6, "shrinkB": 0})  # fmt: skip
+    axes.vlines(needed, bottom, level, color=MUTED, linewidth=0.9, linestyle=(0, (2, 2)))
+    is_left = needed**2 < left * right
+    axes.annotate(
+        f"{count(round(needed))} labels",
+        (needed, bottom),
+        xytext=(4 if is_left else -4, 5),
+        textcoords="offset points",
+        ha="left" if is_left else "right",
+        fontsize=9.5,
+        color=INK,
+        bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 0.5},
+    )
+
+
+def _in_words(study: StoredStudy, arms: Sequence[str]) -> str:
+    parts = []
+    for arm in arms:
+        scores = [f"{decimal(p.mean)} with {count(p.labels)}" for p in _points(study, arm)]
+        parts.append(f"{study.arm_title(arm)} {', '.join(scores) or 'no finished run'}")
+    return f"{metric_title(study.primary)} by labelled training images. {'; '.join(parts)}."

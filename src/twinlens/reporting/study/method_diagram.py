@@ -1,0 +1,94 @@
+"""The joint embedding of each pretraining as it was run (the paper's Figure 2)."""
+
+from typing import Any
+
+from matplotlib.axes import Axes
+
+from twinlens.reporting.figures.svg import MUTED, WIDE, Panel, draw, swatch
+from twinlens.reporting.formatting import count, method_title, plain, plural
+from twinlens.reporting.load_run import StoredRun
+from twinlens.reporting.study.load_study import StoredStudy
+from twinlens.reporting.study.pipeline_diagram import Box, draw_box
+from twinlens.reporting.tables.tables import arm_titles
+
+_HEIGHT, _ROW = 144, 62
+_PLACES = ((0, 58), (72, 60), (146, 72), (232, 92), (352, 88))  # left edge and width, in pixels
+_NAMED = 3  # arms that a panel names
+_NUMBERS = {"lambda": "λ", "temperature": "temperature", "invariance": "invariance",
+            "variance": "variance", "covariance": "covariance"}  # fmt: skip
+
+
+def embedding_panels(study: StoredStudy) -> list[Panel]:
+    """Draw how two views of a batch reach the loss; pretrainings that are alike share a panel."""
+    alike: dict[str, tuple[list[str], StoredRun]] = {}
+    for arm in study.arms:
+        for run in study.runs_of("pretrain", arm=arm)[:1]:
+            alike.setdefault(str(_boxes(run)), ([], run))[0].append(arm)
+    return [_panel(study, arms, run) for arms, run in alike.values()]
+
+
+def _panel(study: StoredStudy, arms: list[str], run: StoredRun) -> Panel:
+    boxes, title = _boxes(run), arm_titles(study, arms)
+
+    def paint(axes: Axes) -> None:
+        axes.set(xlim=(-1, WIDE + 1), ylim=(_HEIGHT, 0))
+        axes.axis("off")
+        for row in (0, 1):
+            y = _HEIGHT / 2 + (row - 0.5) * (_ROW + 10)
+            axes.plot([_PLACES[0][1], _PLACES[-1][0]], [y, y], color=MUTED, linewidth=1.2)
+            axes.text(_PLACES[-1][0] - 11, y - 8, "z′" if row else "z", color=MUTED, ha="center",
+                      va="center", fontsize=10.5)  # fmt: skip
+            for left, _ in _PLACES[1:]:
+                axes.plot(left - 4, y, ">", color=MUTED, markersize=5, markeredgewidth=0)
+        for column, (left, width) in enumerate(_PLACES):
+            for row, box in enumerate(boxes[column]):
+                whole = len(boxes[column]) == 1
+                top = (_HEIGHT - _ROW) / 2 + (row - 0.5) * (_ROW + 10)
+                draw_box(
+                    axes, box, left, 4 if whole else top, width, _HEIGHT - 8 if whole else _ROW
+                )
+
+    ways = [" and ".join(_words(box) for box in column) for column in boxes]
+    index = study.arms.index(arms[0])
+    drawing = draw(
+        paint,
+        width=WIDE + 10,
+        height=_HEIGHT,
+        left=0,
+        top=0,
+        bottom=0,
+        name=f"embedding-{index}",
+        label=f"Joint embedding of {title}: {', then '.join(ways)}.",
+    )
+    known = title if len(arms) <= _NAMED else plural(len(arms), "arm")
+    return Panel(method_title(run.method), drawing, f"Of {known}.", swatch(index))
+
+
+def _boxes(run: StoredRun) -> list[list[Box]]:
+    """Return the stages from left to right: one that both views share, or one each."""
+    config = run.config
+    encoder, projector = str(config.get("encoder")), _sizes(config.get("projector"))
+    batch = Box("images", (count(config.get("batch_size") or 0), "a step"))
+    recipe = plain(str(config.get("views", "")))
+    views = [Box(f"view {number}", (recipe,)) for number in (1, 2)]
+    loss = Box(method_title(run.method), _numbers(config))
+    encoders, projectors = [Box("encoder", (encoder, "shared"))], [Box("projector", projector)]
+    if "teacher_momentum" in config:
+        kept = f"keeps {config['teacher_momentum']:g}"
+        encoders = [Box("student", (encoder,)), Box("teacher", (encoder, kept))]
+        predictor = f"predictor {'–'.join(_sizes(config.get('predictor')))}"
+        projectors = [Box("projector", (*projector, predictor)), *projectors]
+    return [[batch], views, encoders, projectors, [loss]]
+
+
+def _sizes(layers: Any) -> tuple[str, ...]:
+    return tuple(map(str, layers or ()))
+
+
+def _numbers(config: dict[str, Any]) -> tuple[str, ...]:
+    found = {name: config.get(key) for key, name in _NUMBERS.items() if config.get(key)}
+    return tuple(f"{name} {value:.3g}" for name, value in found.items())
+
+
+def _words(box: Box) -> str:
+    return ", ".join([box.title, *box.lines])

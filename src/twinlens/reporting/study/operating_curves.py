@@ -1,0 +1,134 @@
+"""ROC and precision-recall of each arm's representative run, by class against the rest."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+from markupsafe import Markup
+from matplotlib.axes import Axes
+from numpy import ndarray
+from sklearn.metrics import (
+    average_precision_score,
+    precision_recall_curve,
+    roc_auc_score,
+    roc_curve,
+)
+
+from twinlens.reporting.audit.composition import class_colours
+from twinlens.reporting.figures.simplify import kept
+from twinlens.reporting.figures.svg import MUTED, WIDE, Drawing, Panel, draw, line_swatch, swatch
+from twinlens.reporting.formatting import decimal, listing
+from twinlens.reporting.load_run import StoredRun
+from twinlens.reporting.study.load_study import StoredStudy
+
+_HEIGHT, _LEFT = 340, 42
+
+Curve = tuple[Float[ndarray, " point"], Float[ndarray, " point"]]
+Scorer = Callable[[ndarray, ndarray], float]
+
+
+@dataclass(frozen=True)
+class OperatingCurves:
+    """The two panels of an arm: the receiver operating characteristic, and precision-recall."""
+
+    arm: str
+    swatch: Markup
+    words: str
+    panels: list[Panel]
+
+
+def operating_curves(study: StoredStudy) -> list[OperatingCurves]:
+    """Draw the curves of each arm's representative run; the reference first, then the best arm."""
+    first = [arm for arm in (study.reference, study.best_other) if arm in study.arms]
+    drawn = []
+    for arm in dict.fromkeys([*first, *study.arms]):
+        run = study.representative(arm)
+        path = run.folder / "predictions.parquet" if run else None
+        if run and path and path.is_file():
+            drawn.append(_of_arm(study, arm, run, path))
+    return drawn
+
+
+def _of_arm(study: StoredStudy, arm: str, run: StoredRun, path: Path) -> OperatingCurves:
+    table = pd.read_parquet(path)
+    table = table[table["split"] == "test"]
+    there = [name for name in study.classes if (table["label"] == name).any()]
+    shown = there if len(there) > 1 else []  # against the rest: there must be a rest
+    index = study.arms.index(arm)
+    panels = [
+        _panel(study, table, shown, f"{name}-{index}", study.arm_title(arm))
+        for name in ("roc", "pr")
+    ]
+    accuracy = decimal((run.test or {}).get("accuracy"))
+    words = [f"Seed {run.seed}, accuracy {accuracy}."]
+    absent = [name for name in study.classes if name not in there]
+    words += [f"No test image of {listing(absent)}."] if absent else []
+    return OperatingCurves(study.arm_title(arm), swatch(index), " ".join(words), panels)
+
+
+def roc(wanted: ndarray, scores: ndarray) -> Curve:
+    """Return false positive rate and sensitivity over all thresholds."""
+    false_positives, sensitivity, _ = roc_curve(wanted, scores)
+    return false_positives, sensitivity
+
+
+def precision_recall(wanted: ndarray, scores: ndarray) -> Curve:
+    """Return recall and precision over all thresholds, as the steps that average precision sums."""
+    precision, recall, _ = precision_recall_curve(wanted, scores)
+    return np.repeat(recall, 2)[1:], np.repeat(precision, 2)[:-1]
+
+
+_KINDS: dict[str, tuple[str, str, str, Callable[[ndarray, ndarray], Curve], str, Scorer]] = {
+    "roc": ("ROC", "1 − specificity", "sensitivity", roc, "area", roc_auc_score),
+    "pr": ("Precision-recall", "recall", "precision", precision_recall, "average precision",
+           average_precision_score),
+}  # fmt: skip
+
+
+def _panel(
+    study: StoredStudy, table: pd.DataFrame, classes: Sequence[str], name: str, arm: str
+) -> Panel:
+    title, across, up, curve, summary, score = _KINDS[name.partition("-")[0]]
+    styles = _styles(study)
+    answers = {c: ((table["label"] == c).to_numpy(), table[f"p_{c}"].to_numpy()) for c in classes}
+    scores = {c: float(score(*answer)) for c, answer in answers.items()}
+
+    def paint(axes: Axes) -> None:
+        if name.startswith("roc"):
+            axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle=":")
+        for c, answer in answers.items():
+            own, dashed = styles[c]
+            x, y = curve(*answer)
+            rows = kept(x, y)
+            axes.plot(x[rows], y[rows], color=own, linestyle="--" if dashed else "-",
+                      linewidth=1.3, alpha=0.85, clip_on=False)  # fmt: skip
+        axes.set(xlim=(0, 1), ylim=(0, 1), xlabel=across, ylabel=up)
+        axes.grid()
+
+    mean = decimal(float(np.mean([*scores.values()])) if scores else None, digits=2)
+    words = f"Mean over the classes: {mean}."
+    legend = [
+        (line_swatch(own, dashed=dashed), f"{c} {decimal(scores[c], digits=2)}")
+        for c, (own, dashed) in styles.items()
+        if c in scores
+    ]
+    parts = ", ".join(text for _, text in legend)
+    label = f"{title} of {arm}, {summary}: {parts}. {words}"
+    return Panel(title, _draw(paint, name, label), f"{summary.capitalize()} in the legend. {words}",
+                 legend=legend)  # fmt: skip
+
+
+def _draw(paint: Callable[[Axes], None], name: str, label: str) -> Drawing:
+    return draw(paint, width=WIDE, height=_HEIGHT, left=_LEFT, top=6, name=name, label=label)
+
+
+def _styles(study: StoredStudy) -> dict[str, tuple[str, bool]]:
+    """Return each class's colour, and whether its line is dashed as the colour has come before."""
+    colours = class_colours(study.classes, study.class_info)
+    return {
+        name: (colours[name], [colours[c] for c in study.classes[:i]].count(colours[name]) > 0)
+        for i, name in enumerate(study.classes)
+    }

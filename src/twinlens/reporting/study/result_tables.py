@@ -1,0 +1,201 @@
+"""The tables of arms and of their paired differences from the reference."""
+
+from typing import Any
+
+from twinlens.reporting.formatting import (
+    MISSING,
+    budget_title,
+    decimal,
+    interval,
+    metric_title,
+    p_value,
+    spread,
+)
+from twinlens.reporting.study.load_study import StoredStudy
+from twinlens.reporting.tables.tables import Cell, Record, Table, arm_cell, number, without_repeats
+
+ONE_SEED = "one seed: no interval"
+
+Entry = dict[str, Any]
+
+
+def arms_table(study: StoredStudy) -> Table:
+    """Return mean, spread and interval of every arm at every label budget."""
+    head = [Cell("Arm"), number("Seeds"), *_metric_heads(study)]
+    rows = []
+    for budget in study.budgets:
+        for arm in study.arms:
+            found = study.summary(arm, budget, study.primary) or {}
+            if not found and budget != study.budgets[0]:
+                continue  # an arm of other budgets; what failed is in the record
+            detail = "reference" if arm == study.reference else ""
+            row = [arm_cell(study, [arm], detail), number(str(found.get("n", 0)))]
+            row += [_summary_cell(study.summary(arm, budget, name)) for name in study.metrics]
+            rows.append(_with_budget(study, budget, row))
+    return _grouped(study, head, rows, "arms", _arm_records(study))
+
+
+def differences_table(study: StoredStudy) -> Table | None:
+    """Return every arm's paired difference from the reference, or None for a single arm."""
+    head = [Cell("Arm"), number("Pairs"), *_metric_heads(study)]
+    rows = []
+    for budget, arm in _compared(study):
+        found = study.difference(arm, budget, study.primary) or {}
+        row = [arm_cell(study, [arm]), number(str(found.get("n", MISSING)))]
+        row += [
+            _difference_cell(
+                study.difference(arm, budget, metric),
+                is_test=metric == study.primary and budget == study.tested_budget,
+                several=len(study.arms) > 2,
+            )
+            for metric in study.metrics
+        ]
+        rows.append(_with_budget(study, budget, row))
+    if not rows:
+        return None
+    return _grouped(study, head, rows, "differences", _difference_records(study))
+
+
+def size_table(study: StoredStudy) -> Table | None:
+    """Return how large and how steady the differences in the primary metric are.
+
+    None where the results, of an older version, do not say.
+    """
+    columns = {
+        "effect_size": number("Effect size"),
+        "sd_ratio": number("Ratio of sd", "arm / reference"),
+        "resampled_interval": number("Interval", "seeds and test groups resampled"),
+        "seeds_needed": number("Seeds needed", f"for {decimal(study.worthwhile)}"),
+    }
+    lines = [
+        (budget, arm, study.difference(arm, budget, study.primary) or {})
+        for budget, arm in _compared(study)
+    ]
+    shown = [key for key in columns if any(_size_cell(key, found).text for *_, found in lines)]
+    if not shown:
+        return None
+    rows = [
+        _with_budget(
+            study, budget, [arm_cell(study, [arm]), *(_size_cell(key, found) for key in shown)]
+        )
+        for budget, arm, found in lines
+    ]
+    records = [r for r in _difference_records(study) if r["metric"] == study.primary]
+    head = [Cell("Arm"), *(columns[key] for key in shown)]
+    return _grouped(study, head, rows, "effect_sizes", records)
+
+
+def _compared(study: StoredStudy) -> list[tuple[float, str]]:
+    return [
+        (budget, arm)
+        for budget in study.budgets
+        for arm in study.arms
+        if arm != study.reference and study.difference(arm, budget, study.primary)
+    ]
+
+
+def _metric_heads(study: StoredStudy) -> list[Cell]:
+    return [
+        number(metric_title(name), "primary" if name == study.primary else "")
+        for name in study.metrics
+    ]
+
+
+def _grouped(
+    study: StoredStudy, head: list[Cell], rows: list[list[Cell]], name: str, records: list[Record]
+) -> Table:
+    """Return a table in groups of a label budget, of which the first leads."""
+    if len(study.budgets) > 1:
+        head = [Cell("Labels"), *head]
+    lead = sum(row[0] == rows[0][0] for row in rows) if len(study.budgets) > 1 else 0
+    return Table(head, without_repeats(rows), name, records, lead)
+
+
+def _with_budget(study: StoredStudy, budget: float, row: list[Cell]) -> list[Cell]:
+    return [Cell(budget_title(budget)), *row] if len(study.budgets) > 1 else row
+
+
+def _summary_cell(found: Entry | None) -> Cell:
+    if not found:
+        return number(MISSING, "no finished run")
+    if found["n"] < 2:
+        return number(decimal(found["mean"]), ONE_SEED)
+    return number(f"{decimal(found['mean'])} {spread(found)}", interval(found.get("interval")))
+
+
+def _difference_cell(found: Entry | None, *, is_test: bool, several: bool) -> Cell:
+    """Only the primary metric at the study's largest budget is a test; the rest describes.
+
+    Of a single comparison, Holm's p value is the other one.
+    """
+    if not found:
+        return number(MISSING)
+    parts = [interval(found.get("interval"), signed=True)]
+    if is_test:
+        corrected = p_value(found.get("p_holm")) if several else ""
+        parts += [p_value(found.get("p")), f"Holm {corrected}" if corrected else ""]
+    if found["n"] < 2:
+        resampled = interval((found.get("bootstrap") or {}).get("interval"), signed=True)
+        parts = [f"{resampled}\nimages resampled" if resampled else ONE_SEED]
+    return number(decimal(found["mean"], signed=True), "\n".join(filter(None, parts)))
+
+
+def _size_cell(key: str, found: Entry) -> Cell:
+    """Return a cell without text where the results say nothing."""
+    entry = found.get(key)
+    if key == "seeds_needed":
+        return number("" if entry is None else str(entry))
+    if key == "resampled_interval":
+        return number(interval(entry, signed=True))
+    value = (entry or {}).get("value")
+    text = "" if value is None else decimal(value, digits=2, signed=key == "effect_size")
+    bounds = (entry or {}).get("interval")
+    return number(text, interval(bounds, digits=2))
+
+
+def _arm_records(study: StoredStudy) -> list[Record]:
+    records = []
+    for budget in study.budgets:
+        for arm in study.arms:
+            found = study.summary(arm, budget, study.primary)
+            if not found:
+                continue
+            record: Entry = {"arm": arm, "budget": budget, "seeds": found["n"]}
+            for metric in study.stored_metrics:
+                summary = study.summary(arm, budget, metric) or {}
+                low, high = summary.get("interval") or (None, None)
+                values = (summary.get("mean"), summary.get("sd"), low, high)
+                names = (metric, f"{metric}_sd", f"{metric}_low", f"{metric}_high")
+                record |= dict(zip(names, values, strict=True))
+            records.append(record)
+    return records
+
+
+def _difference_records(study: StoredStudy) -> list[Record]:
+    records: list[Record] = []
+    for budget, arm in _compared(study):
+        for metric in study.stored_metrics:
+            found = study.difference(arm, budget, metric) or {}
+            ratio = found.get("sd_ratio") or {}
+            low, high = found.get("interval") or (None, None)
+            ratio_low, ratio_high = ratio.get("interval") or (None, None)
+            records.append(
+                {
+                    "arm": arm,
+                    "reference": study.reference,
+                    "budget": budget,
+                    "metric": metric,
+                    "n": found.get("n"),
+                    "difference": found.get("mean"),
+                    "low": low,
+                    "high": high,
+                    "p": found.get("p"),
+                    "p_holm": found.get("p_holm"),
+                    "effect_size": (found.get("effect_size") or {}).get("value"),
+                    "sd_ratio": ratio.get("value"),
+                    "sd_ratio_low": ratio_low,
+                    "sd_ratio_high": ratio_high,
+                    "seeds_needed": found.get("seeds_needed"),
+                }
+            )
+    return records

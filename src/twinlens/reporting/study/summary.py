@@ -1,0 +1,88 @@
+"""What a reader sees first: the few numbers, the warnings, and what follows from them."""
+
+from typing import Any
+
+from twinlens.reporting import formatting as wording
+from twinlens.reporting.pretraining.monitoring import alarms
+from twinlens.reporting.study.load_study import StoredStudy
+from twinlens.reporting.study.reproducibility import failures
+from twinlens.reporting.study.result_tables import ONE_SEED
+
+
+def key_numbers(study: StoredStudy) -> list[tuple[str, str, str]]:
+    """Return (value, name, detail) of the few numbers that a reader looks for first."""
+    if not study.budgets:
+        return []
+    budget, metric = study.budgets[0], wording.metric_title(study.primary)
+    if budget != study.tested_budget:
+        metric = f"{metric}, {wording.budget_title(budget)} of the labels"
+    numbers = []
+    for arm in dict.fromkeys([study.reference, study.best_other]):
+        found = study.summary(arm, budget, study.primary) if arm else None
+        if arm and found:
+            spread = wording.spread(found) if found["n"] > 1 else ONE_SEED
+            detail = f"{study.arm_title(arm)}, {spread}"
+            numbers.append((wording.decimal(found["mean"]), metric, detail))
+    found = study.difference(study.best_other or "", budget, study.primary)
+    if found:
+        detail = wording.interval(found.get("interval"), signed=True) or ONE_SEED
+        numbers.append((wording.decimal(found["mean"], signed=True), "Paired difference", detail))
+    arms, counts = len(study.arms), study.data.get("counts") or {}
+    images = {split: sum(counts.get(split, {}).values()) for split in ("train", "val", "test")}
+    most = max(s["n"] for a in study.arms if (s := study.summary(a, budget, study.primary)))
+    numbers.append((str(most), "Seeds" if most != 1 else "Seed", wording.plural(arms, "arm")))
+    if images["train"]:
+        detail = f"{wording.count(images['train'])} train, {wording.count(images['val'])} val"
+        labels = wording.count(images["train"] + images["val"])
+        numbers.append((labels, "Labelled images", detail))
+    if images["test"]:
+        numbers.append((wording.count(images["test"]), "Test images", ""))
+    return numbers
+
+
+def notices(study: StoredStudy) -> list[str]:
+    """Return what a reader must know before believing a number."""
+    found = list((study.audit or {}).get("warnings", []))
+    found += [str(run.data["notice"]) for run in study.runs if run.data.get("notice")]
+    if study.transductive:
+        found.append(
+            f"Transductive: the pretraining of {wording.listing(study.transductive)} has seen the "
+            "validation and test images, without their labels."
+        )
+    for run in study.runs_of("pretrain"):
+        where = f"Alarm in the pretraining of {wording.listing(run.arms)}, seed {run.seed}"
+        found += [f"{where}: {message}" for _, message in alarms(run)]
+    failed = len(failures(study))
+    if failed:
+        runs = "1 run has" if failed == 1 else f"{failed} runs have"
+        found.append(f"{runs} not finished; see the record below.")
+    return list(dict.fromkeys(found))
+
+
+def worth(study: StoredStudy) -> list[str]:
+    """Return sentences on what the arms are worth in labels, the largest budget first."""
+    found = (study.results.get("label_efficiency") or {}).get("worth") or {}
+    budgets = {budget for by_budget in found.values() for budget in by_budget}
+    return [
+        str(found[arm][budget]["sentence"])
+        for budget in sorted(budgets, key=float, reverse=True)
+        for arm in study.arms
+        if budget in found.get(arm, {})
+    ]
+
+
+def best(study: StoredStudy) -> str:
+    """Return a sentence on the model that was kept; nothing where none was."""
+    kept: dict[str, Any] = study.results.get("best") or {}
+    if not kept:
+        return ""
+    members = len(kept.get("members") or [])
+    of = f" of {study.arm_title(kept['arm'])}" if kept.get("arm") else ""
+    what = f"The run {kept['run']}{of}" if kept.get("run") else f"An ensemble of {members} runs{of}"
+    metric = wording.metric_words(str(kept.get("metric") or study.primary))
+    test = (kept.get("test") or {}).get(kept.get("metric"))
+    return (
+        f"{what} is kept as the model to use, in {kept['folder']}/. Validation images "
+        f"chose it ({metric} {wording.decimal(kept['val'])})"
+        + (f"; on the test images it reached {wording.decimal(test)}." if test is not None else ".")
+    )

@@ -1,0 +1,1 @@
+"""Tables of a report, as HTML, CSV and LaTeX."""

@@ -1,0 +1,70 @@
+"""Files beside a page: its tables as CSV and LaTeX, its figures as SVG and PDF."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from twinlens.console import progress
+from twinlens.files import building, write_text
+from twinlens.reporting.figures.figure_files import save_figure
+from twinlens.reporting.rendering import Numbered
+from twinlens.reporting.tables.latex import tabular
+from twinlens.reporting.tables.tables import Table
+
+TABLES, FIGURES = "tables", "figures"
+NOTE = "README.txt"
+
+
+def export(folder: Path, numbered: Sequence[Numbered]) -> None:
+    """Write every named table and figure of a page; the two folders are whole or as before.
+
+    What an earlier report left in them goes.
+
+    Args:
+        folder: That of the page.
+        numbered: From `rendering.rendered`.
+
+    Raises:
+        UserError: One of the folders is there and not of a report.
+    """
+    named = [entry for entry in numbered if entry.name and entry.content]
+    with ExitStack() as stack:  # nothing is replaced before all of it is there
+        show = stack.enter_context(progress("Writing tables and figures", len(named)))
+        for kind, name in (("Table", TABLES), ("Figure", FIGURES)):
+            work = stack.enter_context(building(folder / name, marker=NOTE, overwrite=True))
+            own = [entry for entry in named if entry.kind == kind]
+            write_text(work / NOTE, _note(own))
+            for entry in own:
+                _write(work, entry)
+                show(named.index(entry) + 1, entry.name)
+
+
+def as_csv(table: Table) -> str:
+    """Return a table's records as CSV, numbers in full precision, empty where there is none."""
+    records: Sequence[Mapping[str, object]] = table.records or [
+        {head.text: cell.text for head, cell in zip(table.head, row, strict=True)}
+        for row in table.rows
+    ]
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, list(records[0]) if records else [], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(records)
+    return buffer.getvalue()
+
+
+def _write(folder: Path, entry: Numbered) -> None:
+    path = folder / entry.name
+    if isinstance(entry.content, Table):
+        write_text(path.with_name(f"{entry.name}.csv"), as_csv(entry.content))
+        note = f"% Table {entry.number} of the report\n"
+        write_text(path.with_name(f"{entry.name}.tex"), note + tabular(entry.content))
+    else:
+        save_figure(path, entry.content, entry.legend)
+
+
+def _note(named: Sequence[Numbered]) -> str:
+    lines = [f"{entry.kind} {entry.number}: {entry.name}" for entry in named]
+    first = "Written by 'twinlens report', which replaces this folder: keep nothing else in it."
+    return "\n".join([first, "", *lines]) + "\n"

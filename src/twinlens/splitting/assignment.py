@@ -1,0 +1,132 @@
+"""Drawing a split by whole groups: who is tested, who validates, who is left to train on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Bool, Int
+from numpy import ndarray
+from numpy.typing import NDArray
+
+from twinlens.data.dataset import Dataset
+from twinlens.data.groups import groups_of
+from twinlens.errors import UserError
+from twinlens.seeds import generator
+from twinlens.splitting.stratify import (
+    PARTS,
+    TEST,
+    TRAIN,
+    VAL,
+    deal,
+    deal_folds,
+    lacking,
+    nth_of_class,
+    stratify,
+)
+
+Assignment = NDArray[np.object_]
+"""For each image one of `SPLITS`, or None where it is left out."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """What a draw looks at.
+
+    Attributes:
+        labels: Class number of each image, -1 without one.
+        groups: Number of each image's group.
+        count: Number of groups.
+        classes: Class names.
+    """
+
+    labels: Int[ndarray, " row"]
+    groups: Int[ndarray, " row"]
+    count: int
+    classes: Sequence[str]
+
+    def of_groups(self, members: Bool[ndarray, " group"]) -> "Sample":
+        """Return the sample with the labels of these groups alone."""
+        return replace(self, labels=np.where(members[self.groups], self.labels, -1))
+
+    def stratified(self, place: Int[ndarray, " group"]) -> pd.DataFrame:
+        """Return the groups that have labels as `stratify` lists them."""
+        labelled = self.labels >= 0
+        return stratify(self.labels[labelled], self.groups[labelled], place)
+
+
+def sample_of(dataset: Dataset) -> Sample:
+    """Look at a data set's labels and groups, near-duplicates united.
+
+    Raises:
+        UserError: It has no labels.
+    """
+    if (dataset.labels < 0).all():
+        raise UserError(f"{dataset.path} has no labels, so there is nothing to split.")
+    groups, names = pd.factorize(groups_of(dataset), sort=True)
+    return Sample(dataset.labels, groups, len(names), dataset.classes)
+
+
+def draw(
+    sample: Sample,
+    place: Int[ndarray, " group"],
+    *,
+    per_class: int | None,
+    val: float,
+    test: float = 0.0,
+    tested: Bool[ndarray, " group"] | None = None,
+) -> tuple[Assignment, list[str]]:
+    """Draw a split.
+
+    Args:
+        sample: What there is.
+        place: Place of each group in a random order.
+        per_class: At most so many labelled training images a class; None: all.
+        val: Share of the labelled images outside `tested` for validation.
+        test: Share of them for test.
+        tested: Groups that are test already.
+
+    Returns:
+        Where each image goes, and sentences on classes that are not everywhere.
+
+    Raises:
+        UserError: A class got no group in train, though there is one outside `tested`.
+    """
+    rest = sample if tested is None else sample.of_groups(~tested)
+    pairs = rest.stratified(place)
+    parts = deal(pairs, sample.count, val=val, test=test)
+    wanted = [part for part, part_share in ((TRAIN, 1), (TEST, test), (VAL, val)) if part_share]
+    among = "images" if tested is None else "the images outside test"
+    notes = lacking(pairs, parts, wanted, sample.classes, among)
+    if tested is not None:
+        parts[tested] = TEST
+    sides = np.array(PARTS, dtype=object)[parts[sample.groups]]
+    return settle(sides, sample.labels, place[sample.groups], per_class), notes
+
+
+def settle(
+    sides: Assignment,
+    labels: Int[ndarray, " row"],
+    order: Int[ndarray, " row"],
+    per_class: int | None,
+) -> Assignment:
+    """Turn the side of each image's group into its split.
+
+    Images of train without a label go to unlabelled, and so do those beyond the first `per_class`
+    of their class. Images of val and test without a label are left out.
+    """
+    split = sides.copy()
+    train = np.flatnonzero(sides == "train")
+    idle = labels[train] < 0
+    if per_class is not None:
+        idle |= nth_of_class(labels[train], order[train]) >= per_class
+    split[labels < 0] = None
+    split[train[idle]] = "unlabelled"
+    return split
+
+
+def fold_of_group(sample: Sample, folds: int, seed: int) -> Int[ndarray, " group"]:
+    """Deal the groups that have labels to folds, from 0; the others get -1."""
+    place = generator(seed, "folds").permutation(sample.count)
+    random = generator(seed, "order of the folds")
+    return deal_folds(sample.stratified(place), sample.count, folds, random)

@@ -1,0 +1,1 @@
+"""From stored runs to arms, differences and the verdict."""

@@ -1,0 +1,181 @@
+"""From stored runs to the table of arms, the paired differences and the verdict."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from twinlens.data.provenance import transductive
+from twinlens.errors import UserError
+from twinlens.evaluation.label_efficiency import worth
+from twinlens.evaluation.metrics import METRICS
+from twinlens.evaluation.statistics import (
+    effect_size,
+    holm,
+    paired_difference,
+    sd_ratio,
+    seeds_needed,
+    summary,
+)
+from twinlens.evaluation.test_access import OPENINGS, read_openings
+from twinlens.study.analysis.advice import Curve, advise
+from twinlens.study.analysis.paired_bootstrap import resample
+from twinlens.study.analysis.verdict import main_differences, verdict
+from twinlens.study.planning.config import Study
+from twinlens.study.planning.plan import Run
+from twinlens.study.running.paths import is_finished, read_metrics, read_record
+
+Scores = dict[float, dict[int, dict[str, float]]]
+"""An arm's metrics on the test set by label budget and seed."""
+
+
+def collect(
+    folder: Path, study: Study, plan: list[Run], failures: dict[str, str]
+) -> dict[str, Any]:
+    """Read the stored runs and compute everything that the report states.
+
+    Args:
+        folder: Folder of the study.
+        study: The study.
+        plan: Its runs.
+        failures: For each run that failed, why.
+
+    Returns:
+        The content of results.json.
+
+    Raises:
+        UserError: Runs of different precision lie in one study.
+    """
+    records = {run.id: read_record(folder, run) for run in plan if is_finished(folder, run)}
+    trainings = [run for run in plan if run.kind != "pretrain" and run.id in records]
+    _refuse_mixed(folder, [records[run.id] for run in trainings])
+    scores: dict[str, Scores] = {a: {budget: {} for budget in study.budgets} for a in study.arms}
+    for run in trainings:
+        test = read_metrics(folder, run)["test"]
+        scores[str(run.arm)][float(run.budget or 1)][run.seed] = {m: test[m] for m in METRICS}
+    seen = {run.arm for run in trainings if transductive(records[run.id]["config"])}
+    results = {
+        "title": study.title,
+        "primary_metric": study.primary_metric,
+        "worthwhile": study.worthwhile,
+        "reference": study.reference,
+        "seeds": study.seeds,
+        "budgets": study.budgets,
+        "arms": {arm: _summaries(by_budget) for arm, by_budget in scores.items()},
+        "differences": _differences(folder, study, trainings, scores),
+        "transductive": [arm for arm in study.arms if arm in seen],
+        "test_openings": read_openings(folder / OPENINGS),
+        "failures": [{"run": run, "reason": reason} for run, reason in failures.items()],
+    }
+    curves = {arm: _curve(by_budget, study.primary_metric) for arm, by_budget in scores.items()}
+    results["label_efficiency"] = _label_efficiency(study, curves, trainings, records)
+    images = {str(r.arm): records[r.needs]["images"] for r in trainings if r.needs in records}
+    results["advice"] = advise(results, study, curves, images)
+    return {**results, "verdict": verdict(results)}
+
+
+def _refuse_mixed(folder: Path, records: list[dict[str, Any]]) -> None:
+    """Refuse trainings of several precisions; another tool's predictions have none."""
+    precisions = {r["environment"]["precision"] for r in records if "environment" in r}
+    if len(precisions) > 1:
+        raise UserError(
+            f"{folder} mixes runs of the precisions {' and '.join(sorted(precisions))}: "
+            "set 'precision' in the study and run it in a new folder."
+        )
+
+
+def _summaries(by_budget: Scores) -> dict[str, Any]:
+    return {
+        f"{budget:g}": {
+            metric: {
+                **summary([score[metric] for score in by_seed.values()]),
+                "seeds": list(by_seed),
+            }
+            for metric in METRICS
+        }
+        for budget, by_seed in by_budget.items()
+        if by_seed
+    }
+
+
+def _differences(
+    folder: Path, study: Study, trainings: list[Run], scores: dict[str, Scores]
+) -> dict[str, Any]:
+    """Compare every arm with the reference, at each budget over the seeds that both have."""
+    result: dict[str, Any] = {arm: {} for arm in study.arms if arm != study.reference}
+    runs: dict[tuple[str, float], dict[int, Run]] = {}
+    for run in trainings:
+        runs.setdefault((str(run.arm), float(run.budget or 1)), {})[run.seed] = run
+    for budget in study.budgets:
+        others = {arm: runs.get((arm, budget), {}) for arm in result}
+        resampled = resample(folder, others, runs.get((study.reference, budget), {}))
+        theirs = scores[study.reference][budget]
+        for arm, by_budget in result.items():
+            ours = scores[arm][budget]
+            shared = [seed for seed in ours if seed in theirs]
+            if shared:
+                by_budget[f"{budget:g}"] = {
+                    metric: _difference(
+                        [ours[s][metric] for s in shared],
+                        [theirs[s][metric] for s in shared],
+                        study.worthwhile if metric == study.primary_metric else None,
+                    )
+                    | {"seeds": shared, "p_holm": None, "resampled_interval": None}
+                    | resampled.get(arm, {}).get(metric, {})
+                    for metric in METRICS
+                }
+    family = main_differences({**study.model_dump(), "differences": result})
+    corrected = holm([difference["p"] for difference in family.values()])
+    for difference, p in zip(family.values(), corrected, strict=True):
+        difference["p_holm"] = p
+    return result
+
+
+def _difference(ours: list[float], theirs: list[float], worthwhile: float | None) -> dict[str, Any]:
+    """Compare one metric of two arms over the same seeds."""
+    found = paired_difference(ours, theirs)
+    values = found["values"]
+    return {
+        **found,
+        "means": [sum(ours) / len(ours), sum(theirs) / len(theirs)],
+        "effect_size": effect_size(values),
+        "sd_ratio": sd_ratio(ours, theirs),
+        "seeds_needed": seeds_needed(values, worthwhile) if worthwhile else None,
+    }
+
+
+def _curve(by_budget: Scores, metric: str) -> Curve:
+    return {b: {seed: score[metric] for seed, score in by.items()} for b, by in by_budget.items()}
+
+
+def _label_efficiency(
+    study: Study,
+    curves: dict[str, Curve],
+    trainings: list[Run],
+    records: dict[str, dict[str, Any]],
+) -> dict[str, Any]:
+    """Say how many labels the reference needs for what each arm reached; {} with one budget."""
+    counts: dict[float, list[int]] = {budget: [] for budget in study.budgets}
+    for run in trainings:
+        if run.kind == "train":
+            counts[float(run.budget or 1)].append(records[run.id]["images"])
+    labels = {b: round(float(np.mean(images))) for b, images in counts.items() if images}
+    reference = {float(n): by for b, n in labels.items() if (by := curves[study.reference][b])}
+    if len(reference) < 2:
+        return {}
+    data = records[trainings[0].id]["data"]
+    return {
+        "labels": {f"{budget:g}": number for budget, number in labels.items()},
+        "val_labels": sum(data["counts"]["val"].get(name, 0) for name in data["classes"]),
+        "worth": {
+            arm: {
+                f"{budget:g}": worth(
+                    curve[budget], labels[budget], reference, arm=arm, to=study.reference
+                )
+                for budget in study.budgets
+                if curve[budget] and budget in labels
+            }
+            for arm, curve in curves.items()
+            if arm != study.reference
+        },
+    }

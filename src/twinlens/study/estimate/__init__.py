@@ -1,0 +1,1 @@
+"""Time and memory of a study, measured before it starts."""

@@ -1,0 +1,221 @@
+"""What a study will take, told before it starts: time and memory, measured by a few steps.
+
+Runs that differ in seed, label budget or weights alone are measured once.
+"""
+
+import json
+import math
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from heapq import heappop, heappush
+from pathlib import Path
+from textwrap import shorten
+
+import torch
+from lightning_fabric import Fabric
+
+from twinlens.console import duration, say
+from twinlens.data.dataset import Dataset
+from twinlens.data.splits import Split
+from twinlens.errors import UserError
+from twinlens.files import digest
+from twinlens.study.estimate.run_timing import Task
+from twinlens.study.estimate.timing_process import Cost
+from twinlens.study.planning.config import Study
+from twinlens.study.planning.plan import Run
+
+_GIB = 2**30
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What the runs that are left will take.
+
+    Attributes:
+        runs: The runs, each after what it needs.
+        seconds: Of each run, by its id.
+        memory: Bytes that each run has in memory at its peak, by its id.
+        device: "cpu", "cuda" or "mps".
+        precision: "fp32" or "bf16".
+        available: Bytes of memory that the device has.
+        processors: Runs that can go on at the same time without slowing each other down: one a
+            GPU; on a CPU one, since workers share its cores.
+    """
+
+    runs: list[Run]
+    seconds: dict[str, float]
+    memory: dict[str, int]
+    device: str
+    precision: str | None
+    available: int
+    processors: int
+
+    def seconds_of(self, run: Run) -> float:
+        """Return the seconds of a run that has its processor to itself."""
+        return self.seconds[run.id]
+
+    def total(self, workers: int = 1) -> float:
+        """Return the seconds until workers on this machine have done all runs."""
+        waiting = {run.id: math.inf for run in self.runs}  # until when others wait for a run
+        free = [0.0] * max(1, min(workers, self.processors))
+        left = list(self.runs)
+        while left:
+            now = heappop(free)
+            starts = [max(now, waiting.get(str(run.needs), 0.0)) for run in left]
+            start = min(starts)
+            run = left.pop(starts.index(start))
+            waiting[run.id] = start + self.seconds_of(run)
+            heappush(free, waiting[run.id])
+        return max(waiting.values(), default=0.0)
+
+    def table(self, workers: int = 1) -> str:
+        """Return what is to be done, with time and memory, for people to read."""
+        lines = [f"{'runs':>4}  {'each':>10}  {'in all':>10}  {'memory':>8}  what"]
+        kinds: dict[str, list[Run]] = {}
+        for run in self.runs:
+            kinds.setdefault(_what(run), []).append(run)
+        for what, runs in kinds.items():
+            total, memory = (
+                sum(map(self.seconds_of, runs)),
+                max(self.memory.get(r.id, 0) for r in runs),
+            )
+            each, arms = total / len(runs), self._arms(runs)
+            lines.append(
+                f"{len(runs):>4}  {duration(each):>10}  {duration(total):>10}  "
+                f"{memory / _GIB:>4.1f} GiB  {what}{self._served(runs)}{arms}"
+            )
+        return "\n".join([*lines, self._summary(workers)])
+
+    def _served(self, runs: list[Run]) -> str:
+        """Say how many trainings share a pretraining."""
+        ids = {run.id for run in runs}
+        each = sum(run.needs in ids for run in self.runs) / len(runs)
+        return f", each for {each:g} training{'s' if each != 1 else ''}" if each else ""
+
+    def _arms(self, runs: list[Run]) -> str:
+        ids = {run.id for run in runs}
+        arms = dict.fromkeys(
+            run.arm for run in self.runs if run.arm and (run.id in ids or run.needs in ids)
+        )
+        return shorten(f": {', '.join(arms)}", 60, placeholder=" ...") if arms else ""
+
+    def _summary(self, workers: int) -> str:
+        together = max(self.memory.values(), default=0)
+        together *= 1 if self.device == "cuda" else workers  # of GPUs each worker has its own
+        text = (
+            f"In all about {duration(self.total(workers))}"
+            + (f" by {workers} workers" if workers > 1 else "")
+            + f", with at most {together / _GIB:.1f} of {self.available / _GIB:.1f} GiB of memory: "
+            f"measured by a few steps on this machine ({self.device}, {self.precision})."
+        )
+        if together > self.available:
+            text += "\nWARNING: There may not be enough memory: take fewer workers."
+        return text
+
+
+def estimate(
+    plan: Sequence[Run], study: Study, data: Dataset, split: Split, fabric: Fabric
+) -> Estimate:
+    """Measure what runs will take, by the first steps of each kind of run.
+
+    No image of val or test is looked at.
+
+    Args:
+        plan: The runs that are left to do.
+        study: The study that they belong to.
+        data: Its data set.
+        split: Its split.
+        fabric: The engine that the runs will have.
+
+    Raises:
+        UserError: A batch does not fit into memory; it names the arm, the batch and what fits.
+    """
+    device, available = fabric.device.type, _memory(fabric.device)
+    kinds: dict[str, list[Run]] = {}
+    for run in plan:
+        if run.kind != "predictions":
+            kinds.setdefault(_kind(run), []).append(run)
+    say(f"Estimating time and memory by a few steps of {len(kinds)} kinds of run.")
+    tasks = [
+        Task(
+            kind=runs[0].kind,
+            arguments=runs[0].arguments,
+            budgets=sorted({run.budget for run in runs if run.budget}),
+            data=str(data.path),
+            split=split.name,
+            device=device,
+        )
+        for runs in kinds.values()
+    ]
+    seconds, memory = dict.fromkeys((run.id for run in plan), 0.0), dict[str, int]()
+    for runs, task, cost in zip(kinds.values(), tasks, _costs(tasks, available), strict=True):
+        if cost.fits is not None:
+            raise _too_large(runs[0], plan, cost.fits, device, available)
+        for run in runs:
+            place = task.budgets.index(run.budget) if run.budget else 0
+            seconds[run.id], memory[run.id] = cost.seconds[place], cost.memory
+    processors = torch.cuda.device_count() if device == "cuda" else 1
+    return Estimate(list(plan), seconds, memory, device, study.precision, available, processors)
+
+
+def _kind(run: Run) -> str:
+    """Return what identifies the work of a run, whatever its random numbers and weights."""
+    same = {k: v for k, v in run.arguments.items() if k not in ("seed", "budget", "weights")}
+    return digest({"kind": run.kind, **same})
+
+
+def _costs(tasks: list[Task], free: int) -> list[Cost]:
+    """Measure in a process of its own, with so many bytes of memory at most."""
+    if not tasks:
+        return []
+    program = [sys.executable, "-m", "twinlens.study.estimate.timing_process"]
+    asked = json.dumps({"tasks": [asdict(task) for task in tasks], "free": free})
+    done = subprocess.run(program, input=asked, capture_output=True, text=True, check=False)
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    errors = [answer["error"] for answer in found if "error" in answer]
+    if len(found) < len(tasks):
+        errors.append(done.stderr.strip().rpartition("\n")[2])
+    if errors:
+        raise UserError(f"The first steps of a run failed, so the run would: {errors[0]}")
+    return [Cost(**answer) for answer in found]
+
+
+def _too_large(run: Run, plan: Sequence[Run], fits: int, device: str, available: int) -> UserError:
+    arm = run.arm or next(other.arm for other in plan if other.needs == run.id)
+    batch, part = run.arguments["settings"]["batch_size"], run.kind
+    change = (
+        f"set batch_size to {fits}, the largest power of two that fits, in its '{part}'"
+        if fits
+        else "not even one of 2 does: choose a smaller encoder, or smaller images"
+    )
+    return UserError(
+        f"Arm '{arm}': a batch of {batch} images needs more than the {available / _GIB:.1f} GiB of "
+        f"memory that are free here ({device}); {change}."
+    )
+
+
+def _memory(device: torch.device) -> int:
+    """Return the bytes of memory that a GPU has, or that are free on this machine."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_properties(device).total_memory
+    table = Path("/proc/meminfo")
+    if not table.exists():
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    lines = table.read_text().splitlines()
+    free = int(next(line for line in lines if line.startswith("MemAvailable")).split()[1]) * 1024
+    limits = map(Path, ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+    texts = [limit.read_text().strip() for limit in limits if limit.exists()]
+    return min([free, *(int(text) for text in texts if text.isdigit())])
+
+
+def _what(run: Run) -> str:
+    settings, encoder = run.arguments.get("settings", {}), run.arguments.get("encoder")
+    if run.kind == "predictions":
+        return "scoring of predictions"
+    if run.kind == "pretrain":
+        images = run.arguments["images"]
+        return f"pretraining, {settings['method']}, {encoder}, {images} images"
+    return f"training, {settings['tuning']}, {encoder}, labels {run.budget:g}"

@@ -1,0 +1,225 @@
+"""The study file: data, arms, seeds and label budgets."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
+
+from twinlens.config import Config, from_preset, override, parse, read_yaml
+from twinlens.engine.device import Precision
+from twinlens.errors import unknown
+from twinlens.evaluation.metrics import METRICS
+from twinlens.finetuning.config import PRESETS as FINE_TUNING_PRESETS
+from twinlens.finetuning.config import FineTuning
+from twinlens.pretraining.config import Pretraining, configure
+from twinlens.pretraining.images import IMAGES
+
+Budget = Annotated[float, Field(gt=0, le=1)]
+
+
+def _without_common(settings: dict[str, Any]) -> dict[str, Any]:
+    if "precision" in settings:
+        raise ValueError("set 'precision' once, at the top: it is never mixed within a study")
+    if "classes" in settings:
+        raise ValueError("set 'classes' once, at the top: all arms have the same task")
+    if "probe_budget" in settings:
+        raise ValueError("leave out 'probe_budget': a study's probes get its smallest budget")
+    return settings
+
+
+class Arm(Config):
+    """One way to a classifier.
+
+    Attributes:
+        encoder: Overrides the study's.
+        weights: "random", a name in `WEIGHTS`, or a file of the encoder's weights.
+        pretrain: Settings of a self-supervised pretraining before the training, over the study's
+            own `pretrain`; {} for just those, null for none.
+        images: Which images that pretraining sees; a name in `pretraining.images.IMAGES`.
+        train: Settings of the training, over the study's own `train`.
+        seeds: Number of the study's seeds that the arm runs with, from the first; null for all.
+        predictions: Stands instead of all of these: a CSV file of another tool's predictions, as
+            in ``others/seed{seed}-labels{budget}.csv``; see `study.external`.
+    """
+
+    encoder: str | None = None
+    weights: str = "random"
+    pretrain: dict[str, Any] | None = None
+    images: str = "unlabelled"
+    train: dict[str, Any] = Field(default={})
+    seeds: PositiveInt | None = None
+    predictions: str | None = None
+
+    @field_validator("pretrain", "train")
+    @classmethod
+    def _one_precision(cls, settings: dict[str, Any] | None) -> dict[str, Any] | None:
+        return _without_common(settings) if settings else settings
+
+    @field_validator("images")
+    @classmethod
+    def _known_images(cls, images: str) -> str:
+        if images not in IMAGES:
+            raise ValueError(str(unknown("choice of images", images, IMAGES)))
+        return images
+
+    @model_validator(mode="after")
+    def _keys_go_together(self) -> "Arm":
+        beside = sorted(self.model_fields_set & {"encoder", "weights", "pretrain", "train"})
+        given = [key for key in beside if getattr(self, key) != Arm.model_fields[key].default]
+        if self.predictions and given:
+            raise ValueError(
+                f"'predictions' come from another tool, so leave out {' and '.join(given)}"
+            )
+        if self.pretrain is None and self.images != Arm.model_fields["images"].default:
+            raise ValueError(
+                f"'images: {self.images}' names images for a pretraining: add 'pretrain: {{}}', or "
+                "leave it out"
+            )
+        return self
+
+
+class Study(Config):
+    """A paired comparison.
+
+    Attributes:
+        title: Heads the report.
+        data: Folder of an imported data set, relative to where the command is given.
+        split: Name of the split; null for the only one.
+        preset: "robust", "paper" or "paper-code", for pretraining and training.
+        encoder: A name in `ENCODERS`, or ``timm/NAME``.
+        precision: "fp32", "bf16" or "auto", the same for all runs; null for the preset's.
+        seeds: The seeds, or their number.
+        budgets: Shares of the labelled training images; nested.
+        pretrain: Settings of `Pretraining` for every arm that pretrains.
+        train: Settings of `FineTuning` for every arm.
+        arms: The arms by name.
+        reference: The arm that others are compared with; null for the first.
+        primary_metric: Declared beforehand; null for balanced accuracy (robust) or accuracy.
+        worthwhile: The smallest difference in it that would be worth having, for the verdict and
+            the number of seeds needed; null where none is declared.
+        classes: Only these classes, as a task of their own, such as [MEL, NV]; null for all.
+            Others' images are neither trained nor tested on; those of `train` go unlabelled.
+        ensemble: Keep as best model one run ("none"), all seeds of the best arm ("seeds"), or all
+            arms and seeds ("arms").
+    """
+
+    title: str = "Does self-supervised pretraining help here?"
+    data: str
+    split: str | None = None
+    preset: str = "robust"
+    encoder: str = "resnet50"
+    precision: Precision | None = None
+    seeds: list[int] = Field(default=[0, 1, 2], min_length=1)
+    budgets: list[Budget] = Field(default=[1.0], min_length=1)
+    pretrain: dict[str, Any] = Field(default={})
+    train: dict[str, Any] = Field(default={})
+    arms: dict[str, Arm] = Field(min_length=1)
+    reference: str = ""
+    primary_metric: str = ""
+    worthwhile: PositiveFloat | None = None
+    classes: list[str] | None = Field(default=None, min_length=2)
+    ensemble: Literal["none", "seeds", "arms"] = "none"
+
+    @field_validator("seeds", mode="before")
+    @classmethod
+    def _count(cls, seeds: Any) -> Any:
+        if isinstance(seeds, list | tuple):
+            return seeds
+        if not isinstance(seeds, int) or seeds < 1:
+            raise ValueError("write how many, such as 3, or a list of them, such as [0, 1, 2]")
+        return list(range(seeds))
+
+    @field_validator("seeds", "budgets", "classes")
+    @classmethod
+    def _distinct(cls, values: list[Any] | None) -> list[Any] | None:
+        if values and len(set(values)) < len(values):
+            raise ValueError("no value may come twice")
+        return values
+
+    @field_validator("pretrain", "train")
+    @classmethod
+    def _one_precision(cls, settings: dict[str, Any]) -> dict[str, Any]:
+        return _without_common(settings)
+
+    @field_validator("preset")
+    @classmethod
+    def _known_preset(cls, preset: str) -> str:
+        if preset not in FINE_TUNING_PRESETS:
+            raise ValueError(str(unknown("preset", preset, FINE_TUNING_PRESETS)))
+        return preset
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults(cls, content: Any) -> Any:
+        if not isinstance(content, dict):
+            return content
+        arms = content.get("arms")
+        first = str(next(iter(arms), "")) if isinstance(arms, dict) else ""
+        preset = str(content.get("preset"))
+        metric = "accuracy" if "paper" in preset else "balanced_accuracy"
+        precision = FINE_TUNING_PRESETS.get(preset, {}).get("precision", "auto")
+        defaults = {"reference": first, "primary_metric": metric, "precision": precision}
+        return content | {key: content.get(key) or value for key, value in defaults.items()}
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> "Study":
+        if self.reference not in self.arms:
+            raise ValueError(f"Reference: {unknown('arm', self.reference, self.arms)}")
+        if self.primary_metric not in METRICS:
+            raise ValueError(f"{unknown('primary_metric', self.primary_metric, METRICS)}")
+        return self
+
+    def seeds_of(self, arm: str) -> list[int]:
+        """Return the seeds that an arm runs with."""
+        chosen = self.arms[arm]
+        if chosen.predictions and "{seed}" not in chosen.predictions:
+            return self.seeds[:1]
+        return self.seeds[: chosen.seeds]
+
+    def budgets_of(self, arm: str) -> list[float]:
+        """Return the label budgets that an arm runs with."""
+        predictions = self.arms[arm].predictions
+        if predictions and "{budget}" not in predictions:
+            return [max(self.budgets)]
+        return self.budgets
+
+    def pretraining(self, arm: str) -> Pretraining | None:
+        """Return the resolved pretraining of an arm, or None where it has none."""
+        own = self.arms[arm].pretrain
+        if own is None:
+            return None
+        smallest = {"probe_budget": min(self.budgets)}  # no more labels than any training has
+        settings = {**self.pretrain, **own, **smallest, **self._common()}
+        return configure(self.preset, settings, where=f"Pretraining of the arm '{arm}'")
+
+    def training(self, arm: str) -> FineTuning:
+        """Return the resolved training of an arm."""
+        settings = {**self.train, **self.arms[arm].train, **self._common()}
+        where = f"Training of the arm '{arm}'"
+        return from_preset(FineTuning, FINE_TUNING_PRESETS, self.preset, settings, where=where)
+
+    def _common(self) -> dict[str, Any]:
+        return {"precision": self.precision, "classes": self.classes}
+
+
+def read_study(path: Path, settings: list[str]) -> Study:
+    """Read and check a study file.
+
+    Args:
+        path: A YAML file.
+        settings: Overrides of the form ``key.subkey=value``.
+
+    Raises:
+        UserError: Says which key is wrong and what would be right.
+    """
+    study = parse(Study, override(read_yaml(path), settings), where=str(path))
+    for arm in study.arms:
+        study.training(arm)
+        study.pretraining(arm)
+    return study
+
+
+def as_yaml(study: Study) -> str:
+    """Return the resolved study as a study file."""
+    return yaml.safe_dump(study.model_dump(mode="json"), sort_keys=False, allow_unicode=True)

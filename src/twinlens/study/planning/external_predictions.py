@@ -1,0 +1,148 @@
+"""Predictions of another tool, scored like a training's, so that they may stand as an arm."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+from numpy import ndarray
+
+from twinlens.data.class_subset import open_task
+from twinlens.data.dataset import Dataset
+from twinlens.data.splits import Split
+from twinlens.engine.run_folder import RUN, describe_data
+from twinlens.errors import UserError
+from twinlens.evaluation.metrics import metrics
+from twinlens.evaluation.test_access import log_opening
+from twinlens.files import building, replacing, sha256, write_json
+from twinlens.inference.predict import predictions_table
+
+_SUM_WITHIN = 1e-3  # of 1, for tools that write few digits
+
+
+def score(
+    dataset: Path | str,
+    out: Path | str,
+    *,
+    file: str,
+    split: str | None,
+    classes: list[str] | None,
+    budget: float,
+    seed: int,
+    openings: Path,
+) -> Path:
+    """Score a file of predictions on the validation and test images.
+
+    Args:
+        dataset: Folder of the data set.
+        out: Folder to make: metrics.json, predictions.parquet, run.json.
+        file: CSV or parquet: a column ``id`` as in the data set, and ``p_<class>`` for each class
+            (as `twinlens evaluate` writes them). Every test image comes once; validation
+            images all or none; others are left out.
+        split: Name of the split.
+        classes: A task of these classes alone; None for all.
+        budget: Share of the labels that its model was trained with, as its owner says.
+        seed: Number of its model.
+        openings: The log of test openings to add to.
+
+    Returns:
+        The folder `out`.
+
+    Raises:
+        UserError: The file does not fit the data; says where.
+    """
+    data, chosen = open_task(dataset, split, classes)
+    probabilities = read_predictions(Path(file), data, chosen)
+    with building(Path(out), marker=RUN, resume=True) as folder:
+        log_opening(openings, images=len(chosen.rows["test"]), by=Path(out).name)
+        scores, tables = {}, []
+        for part, p in probabilities.items():
+            rows = chosen.rows[part]
+            scores[part] = metrics(data.labels[rows], p, data.classes)
+            tables.append(predictions_table(data, rows, part, p))
+        write_json(folder / "metrics.json", scores)
+        with replacing(folder / "predictions.parquet") as temporary:
+            pd.concat(tables).to_parquet(temporary, index=False)
+        notice = (
+            f"{Path(file).name} holds the predictions of another tool: what that was trained on, "
+            "and how it was chosen, is not known here."
+        )
+        described = describe_data(data, chosen)
+        record = {
+            "kind": "predictions",
+            "budget": budget,
+            "seed": seed,
+            "source": {"file": file, "sha256": sha256(Path(file))},
+            "config": {"predictions": file},
+            "seconds": 0,
+            "data": described | {"notice": f"{described['notice']} {notice}".strip()},
+        }
+        write_json(folder / RUN, record)
+    return Path(out)
+
+
+def read_predictions(
+    path: Path, data: Dataset, split: Split
+) -> dict[str, Float[ndarray, "image class"]]:
+    """Read probabilities of the validation images, if they are there, and of the test images.
+
+    Args:
+        path: See `score`.
+        data: The data set.
+        split: Its split.
+
+    Returns:
+        For ``test``, and ``val`` where its images are there, an array of shape (image, class) in
+        the order of the split's rows.
+
+    Raises:
+        UserError: The file does not fit the data; says where.
+    """
+    table = _read(path, data)
+    found = {}
+    for part in ("val", "test"):
+        ids = data.table["id"].iloc[split.rows[part]]
+        lacking = ids[~ids.isin(table.index)]
+        if part == "val" and len(lacking) == len(ids):
+            continue
+        if len(lacking):
+            raise UserError(
+                f"{path} lacks {len(lacking)} of the {len(ids)} {part} images of the split "
+                f"'{split.name}', such as '{lacking.iloc[0]}': predict them too."
+            )
+        found[part] = _checked(path, table.loc[ids], data)
+    return found
+
+
+def _read(path: Path, data: Dataset) -> pd.DataFrame:
+    """Return the columns of probabilities by image id."""
+    try:
+        parquet = path.suffix == ".parquet"
+        table = pd.read_parquet(path) if parquet else pd.read_csv(path, dtype={"id": str})
+    except (OSError, ValueError) as error:
+        raise UserError(f"The predictions {path} cannot be read ({error}).") from error
+    columns = [f"p_{name}" for name in data.classes]
+    lacking = [name for name in ("id", *columns) if name not in table]
+    if lacking:
+        raise UserError(
+            f"{path} lacks the column{'s' * (len(lacking) > 1)} {', '.join(lacking)}: it needs id "
+            f"and {', '.join(columns)}."
+        )
+    repeated = table["id"][table["id"].duplicated()]
+    if len(repeated):
+        raise UserError(f"{path} has the image '{repeated.iloc[0]}' twice: keep one row for each.")
+    return table.set_index("id")[columns]
+
+
+def _checked(path: Path, table: pd.DataFrame, data: Dataset) -> Float[ndarray, "image class"]:
+    numbers: Float[ndarray, "image class"] = table.apply(pd.to_numeric, errors="coerce").to_numpy(
+        np.float64
+    )
+    wrong = ~(np.abs(numbers.sum(axis=1) - 1) <= _SUM_WITHIN) | (numbers < 0).any(axis=1)
+    if wrong.any():
+        image = table.index[int(np.flatnonzero(wrong)[0])]
+        raise UserError(
+            f"{path}: the probabilities of '{image}' are no numbers of 0 or more that add up to 1 "
+            f"over {len(data.classes)} classes (softmax turns scores into such)."
+        )
+    return numbers

@@ -1,0 +1,1 @@
+"""Running what a study plans, in one or several processes."""

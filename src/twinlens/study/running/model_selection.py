@@ -1,0 +1,116 @@
+"""The best model of a study: chosen on validation images, and kept as a bundle or an ensemble."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from twinlens.console import say
+from twinlens.evaluation.metrics import METRICS, metrics
+from twinlens.evaluation.test_access import OPENINGS, log_opening
+from twinlens.files import building, read_json, write_json
+from twinlens.finetuning.train import MODEL
+from twinlens.models.bundle import INFO
+from twinlens.models.ensemble import ENSEMBLE, write_ensemble
+from twinlens.study.planning.config import Study
+from twinlens.study.planning.plan import Run
+from twinlens.study.running.paths import is_finished, read_metrics, run_folder
+
+BEST = "best"
+
+
+def keep_best(folder: Path, study: Study, plan: list[Run]) -> dict[str, Any] | None:
+    """Keep the best training of the largest label budget, or an ensemble, in the folder `BEST`.
+
+    Validation images decide, by the primary metric; of equal runs the first by name. What an
+    earlier choice left there is replaced. One process at a time may do this.
+
+    Args:
+        folder: Folder of the study.
+        study: The study; its `ensemble` says whether one run is kept, all seeds of the arm with
+            the best mean, or all arms and seeds.
+        plan: Its runs. Those that are not finished, and other tools' predictions, are left out.
+
+    Returns:
+        What was chosen: ensemble, run, arm and seed (None where there are several), budget, metric,
+        val (its value on validation images), members (their runs), folder, and test: its
+        `METRICS` on the test images, which did not choose it. None where nothing can be chosen.
+    """
+    budget = max(study.budgets)
+    trainings = [run for run in plan if run.kind == "train" and run.budget == budget]
+    finished = sorted((r for r in trainings if is_finished(folder, r)), key=lambda run: run.id)
+    scores = [read_metrics(folder, run) for run in finished]
+    if not finished or "val" not in scores[0]:
+        lacking = "are no validation images" if finished else "is no finished training"
+        say(f"No best model is kept: there {lacking} to choose it by.")
+        return None
+    members = _choose(finished, [s["val"][study.primary_metric] for s in scores], study.ensemble)
+    val = _score(folder, members, "val")[study.primary_metric]
+    choice = _describe(members, study) | {"val": val}
+    if _kept(folder / BEST) != choice:
+        if len(members) > 1:
+            by = f"{BEST} (ensemble of {len(members)})"
+            log_opening(folder / OPENINGS, images=scores[0]["test"]["n"], by=by)
+        _keep(folder, members, choice)
+    test = _score(folder, members, "test")
+    return {**choice, "folder": BEST, "test": {name: test[name] for name in METRICS}}
+
+
+def _choose(runs: list[Run], val: list[float], ensemble: str) -> list[Run]:
+    """Return the runs to keep."""
+    if ensemble == "none":
+        return [runs[int(np.argmax(val))]]
+    if ensemble == "arms":
+        return runs
+    means = pd.Series(val).groupby([run.arm for run in runs], sort=False).mean()
+    return [run for run in runs if run.arm == means.idxmax()]
+
+
+def _describe(members: list[Run], study: Study) -> dict[str, Any]:
+    """Describe a choice; run, arm and seed are None where there are several."""
+    alone, one_arm = len(members) == 1, len({run.arm for run in members}) == 1
+    return {
+        "ensemble": "none" if alone else study.ensemble,
+        "run": members[0].id if alone else None,
+        "arm": members[0].arm if one_arm else None,
+        "seed": members[0].seed if alone else None,
+        "budget": members[0].budget,
+        "metric": study.primary_metric,
+        "members": [run.id for run in members],
+    }
+
+
+def _score(folder: Path, members: list[Run], part: str) -> dict[str, Any]:
+    """Return the metrics of a run, or of an ensemble by its members' stored predictions."""
+    if len(members) == 1:
+        alone: dict[str, Any] = read_metrics(folder, members[0])[part]
+        return alone
+    tables = [pd.read_parquet(run_folder(folder, run) / "predictions.parquet") for run in members]
+    tables = [table[table["split"] == part].set_index("id") for table in tables]
+    columns = tables[0].filter(regex="^p_").columns
+    each = [table.loc[tables[0].index, columns].to_numpy() for table in tables]
+    classes = columns.str.removeprefix("p_").tolist()
+    labels = pd.Categorical(tables[0]["label"], categories=classes).codes
+    return metrics(labels.astype(np.int64), np.mean(each, axis=0), classes)
+
+
+def _kept(best: Path) -> Any:
+    """Return the choice that the folder of the best model says it is, if there is one."""
+    paths = (best / name for name in (INFO, ENSEMBLE))
+    return next((read_json(p)["provenance"].get("chosen") for p in paths if p.is_file()), None)
+
+
+def _keep(folder: Path, members: list[Run], choice: dict[str, Any]) -> None:
+    """Copy the chosen bundle or bundles, with the choice in their provenance."""
+    bundles = {run.id: run_folder(folder, run) / MODEL for run in members}
+    best, chosen = folder / BEST, {"chosen": choice}
+    marker = INFO if (best / INFO).is_file() else ENSEMBLE
+    with building(best, marker=marker, overwrite=True) as work:
+        if len(members) > 1:
+            write_ensemble(work, bundles, chosen)
+            return
+        shutil.copytree(bundles[members[0].id], work, dirs_exist_ok=True)
+        info = read_json(work / INFO)
+        write_json(work / INFO, info | {"provenance": info["provenance"] | chosen})

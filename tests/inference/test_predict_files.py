@@ -1,0 +1,52 @@
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from twinlens.data.dataset import open_dataset
+from twinlens.data.splits import open_split
+from twinlens.errors import UserError
+from twinlens.finetuning.train import train
+from twinlens.inference.predict_files import predict
+
+
+@pytest.fixture(scope="module")
+def run(phantoms, tmp_path_factory):
+    settings = {"tuning": "probe", "tta": 3, "precision": "fp32"}
+    out = tmp_path_factory.mktemp("predictor") / "run"
+    return train(phantoms, out, encoder="resnet18", settings=settings, device="cpu")
+
+
+def test_image_files_get_the_probabilities_that_evaluation_gave_them(run, phantoms, tmp_path):
+    data = open_dataset(phantoms)
+    rows = open_split(data).rows["test"][:5]
+    for row in rows:
+        Image.fromarray(data.images[row]).save(tmp_path / f"{row:04}.png")
+    found = predict(run / "model", tmp_path, device="cpu")
+    paths = found["file"].tolist()
+    backwards = predict(run / "model", paths[::-1], device="cpu")[::-1].reset_index(drop=True)
+    pd.testing.assert_frame_equal(backwards, found)
+    stored = pd.read_parquet(run / "predictions.parquet")
+    stored = stored[stored["split"] == "test"].filter(like="p_").to_numpy()[:5]
+    np.testing.assert_allclose(found.filter(like="p_").to_numpy(), stored, atol=1e-5)
+    assert found["error"].isna().all()
+    assert found["file"].tolist() == [str(tmp_path / f"{row:04}.png") for row in rows]
+
+
+def test_broken_files_are_rows_with_a_reason(run, tmp_path):
+    Image.new("RGB", (30, 20), "red").save(tmp_path / "a.png")
+    (tmp_path / "b.png").write_bytes(b"")
+    found = predict(run / "model", [tmp_path / "a.png", tmp_path / "b.png"], device="cpu")
+    assert found["error"].fillna("").tolist() == ["", "empty file"]
+    assert found["predicted"].isna().tolist() == [False, True]
+    assert found.filter(like="p_").isna().all(axis=1).tolist() == [False, True]
+
+
+def test_mistakes_are_sentences(run, tmp_path):
+    with pytest.raises(UserError, match=r"none\.png does not exist"):
+        predict(run / "model", tmp_path / "none.png")
+    with pytest.raises(UserError, match="There are no image files in"):
+        predict(run / "model", tmp_path)
+    (tmp_path / "x.png").touch()
+    with pytest.raises(UserError, match="not a model bundle"):
+        predict(tmp_path, tmp_path / "x.png")

@@ -1,0 +1,85 @@
+import re
+from collections.abc import Callable
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from matplotlib.axes import Axes
+from PIL import Image
+
+from twinlens.reporting.figures.figure_files import picture_panel, save_figure
+from twinlens.reporting.figures.svg import NARROW, WIDE, Panel, draw, line_swatch, swatch
+from twinlens.reporting.study import page
+from twinlens.reporting.study.load_study import read_study
+
+
+def _panel(title: str, *, width: float = NARROW, note: str = "") -> Panel:
+    def paint(axes: Axes) -> None:
+        axes.plot([0, 1], [0, 1], color="#0072b2")
+
+    drawing = draw(paint, width=width, height=100, left=30, top=4, name=title, label=title)
+    return Panel(title, drawing, note, swatch(1), [(line_swatch("#d55e00"), "its own line")])
+
+
+def _size(svg: Path) -> tuple[float, float]:
+    found = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg.read_text(encoding="utf-8"))
+    assert found
+    return float(found[1]), float(found[2])
+
+
+def test_a_figure_is_the_same_bytes_each_time(tmp_path: Path) -> None:
+    first, second = (save_figure(tmp_path / n / "figure", [_panel("a")]) for n in ("1", "2"))
+    assert [path.name for path in first] == ["figure.svg", "figure.pdf"]
+    assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
+    assert sorted(path.name for path in (tmp_path / "1").iterdir()) == ["figure.pdf", "figure.svg"]
+
+
+def test_a_file_has_real_colours_titles_legends_and_notes(tmp_path: Path) -> None:
+    panels = [_panel("first", note="A remark."), _panel("second")]
+    svg, pdf = save_figure(tmp_path / "v1.5", panels, [(swatch(0), "the reference")])
+    text = svg.read_text(encoding="utf-8")
+    assert "var(--" not in text
+    assert "#0072b2" in text
+    words = [element.text for element in ElementTree.fromstring(text).iter() if element.text]
+    for word in ("first", "second", "A remark.", "the reference", "its own line"):
+        assert any(word == found.strip() for found in words)
+    content = pdf.read_bytes()
+    assert content.startswith(b"%PDF")
+    assert b"DejaVuSans" in content
+    assert b"CreationDate" not in content
+
+
+@pytest.mark.parametrize(("width", "columns"), [(NARROW, 3), (WIDE, 2), (800, 1)])
+def test_panels_stand_side_by_side_where_there_is_room(
+    tmp_path: Path, width: float, columns: int
+) -> None:
+    one, _ = save_figure(tmp_path / "one", [_panel("a", width=width)])
+    many, _ = save_figure(tmp_path / "many", [_panel(name, width=width) for name in "abcd"])
+    assert _size(many)[0] == pytest.approx(columns * (width + 26) - 26 + 16)
+    rows = -(-4 // columns)
+    assert _size(many)[1] == pytest.approx(rows * (_size(one)[1] - 16 + 26) - 26 + 16)
+
+
+def test_a_long_title_and_many_legend_entries_take_more_lines(tmp_path: Path) -> None:
+    plain, _ = save_figure(tmp_path / "plain", [_panel("a")])
+    long, _ = save_figure(tmp_path / "long", [_panel("an arm of a name " * 6)])
+    legend = [(swatch(i), f"arm number {i}") for i in range(20)]
+    marked, _ = save_figure(tmp_path / "marked", [_panel("a")], legend)
+    assert _size(long)[1] > _size(plain)[1]
+    assert _size(marked)[1] > _size(plain)[1] + 5 * 16
+
+
+def test_a_stored_picture_becomes_a_figure_no_wider_than_the_others(tmp_path: Path) -> None:
+    Image.new("RGB", (2000, 100), "#aa3311").save(tmp_path / "views.png")
+    svg, _ = save_figure(tmp_path / "views", [picture_panel(tmp_path / "views.png")])
+    assert "data:image/png;base64," in svg.read_text(encoding="utf-8")
+    assert _size(svg) == pytest.approx((930 + 24, 46.5 + 16))
+
+
+def test_every_drawing_of_a_study_can_be_saved(
+    tmp_path: Path, build_study: Callable[..., Path]
+) -> None:
+    content = page.content(read_study(build_study(tmp_path / "study", seeds=2)))
+    for name in ("class_panels", "fine_tuning_searches", "schedule_panels"):
+        svg, _ = save_figure(tmp_path / name, content[name], content["arm_legend"])
+        assert "var(--" not in svg.read_text(encoding="utf-8")

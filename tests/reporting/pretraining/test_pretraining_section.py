@@ -1,0 +1,90 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from html_page import Page
+from watched import ALARM, watch
+
+from twinlens.files import read_json
+from twinlens.reporting import report
+from twinlens.reporting.pretraining import pretraining_section as evidence
+from twinlens.reporting.study.load_study import read_study
+from twinlens.reporting.study.training_curves import by_arm
+
+Build = Callable[..., Path]
+
+
+@pytest.fixture
+def study(tmp_path: Path, build_study: Build) -> Path:
+    """A study of three arms, of which the last two share a pretraining of two seeds."""
+    folder = build_study(tmp_path / "study", arms=["none", "a", "b"], pretrained=["a"], seeds=2)
+    plan = read_json(folder / "plan.json")
+    for run in plan:
+        if run["arm"] == "b":
+            run["needs"] = f"pretrain-1-{run['id'][-1]}"
+    (folder / "plan.json").write_text(json.dumps(plan))
+    for seed in range(2):
+        watch(folder / "runs" / f"pretrain-1-{seed}", verdict=[f"Verdict {seed}."])
+    return folder
+
+
+def test_arms_that_share_a_pretraining_share_its_evidence(study: Path) -> None:
+    page = Page(report(study))
+    for words in (
+        "Is the pretraining of a and b working?",
+        "the pretraining of a and b, seed 0, one dot an image, the same images in both.",
+        "the pretraining of a and b, seed 0, the nearest first.",
+        "Seed 0: Verdict 0. The weights kept are those of the last step.",
+        "Seed 1: Verdict 1. The weights kept are those of the last step.",
+    ):
+        assert page.text.count(words) == 1
+    assert sum(label.startswith("Map of the embedding") for label in page.labels) == 2
+
+
+def test_the_evidence_comes_with_the_pretraining(study: Path) -> None:
+    html = report(study).read_text(encoding="utf-8")
+    section = html[html.index("<h3>Pretraining</h3>") : html.index("<h3>Fine-tuning</h3>")]
+    assert "Is the pretraining of a and b working?" in section
+    assert section.count("labelled training images") == 1
+
+
+def test_an_alarm_of_any_seed_is_a_notice_and_explained(study: Path) -> None:
+    watch(study / "runs" / "pretrain-1-1", alarm=230)
+    page = Page(report(study))
+    notice = f"Alarm in the pretraining of a and b, seed 1: {ALARM}"
+    assert page.text.index(notice) < page.text.index("Table 1.")
+    assert page.text.count("A line with a triangle on it marks an alarm.") == 1
+    assert any("alarm at step 230" in label for label in page.labels)
+
+
+def test_pretrainings_of_an_older_version_say_what_they_lack(
+    tmp_path: Path, build_study: Build
+) -> None:
+    text = Page(report(build_study(tmp_path / "study", seeds=1))).text
+    lacking = "no curves, no map of the embedding and no nearest neighbours."
+    assert f"This pretraining has stored {lacking}" in text
+
+
+def test_pictures_are_named_once_the_page_is_full(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretrained = by_arm(read_study(study), "pretrain")
+    twice = [*pretrained, *pretrained]
+    size = sum(row.size for row in evidence.evidence(pretrained, study)[0].neighbours)
+    monkeypatch.setattr(evidence, "_PICTURE_BYTES", size)
+    first, second = evidence.evidence(twice, study)
+    assert (len(first.neighbours), first.elsewhere) == (3, "")
+    assert second.neighbours == []
+    assert second.elsewhere == "runs/pretrain-1-0/neighbours.png"
+
+
+def test_only_the_first_pretraining_is_explained(tmp_path: Path, build_study: Build) -> None:
+    arms = ["none", "a", "b"]
+    folder = build_study(tmp_path / "study", arms=arms, pretrained=["a", "b"], seeds=1)
+    for number in (1, 2):
+        watch(folder / "runs" / f"pretrain-{number}-0")
+    page = Page(report(folder))
+    assert page.text.count("working? Measured at intervals") == 2
+    assert page.text.count("Effective rank: how many directions") == 1
+    assert len(page.ids) == len(set(page.ids))

@@ -1,0 +1,63 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from twinlens.files import read_json, write_json
+from twinlens.reporting.study.forest_plots import difference_figures
+from twinlens.reporting.study.load_study import StoredStudy, read_study
+
+Build = Callable[..., Path]
+
+
+def _read(folder: Path, p_holm: float | None = None, **results: Any) -> StoredStudy:
+    """Read a study after changing its results; `p_holm` becomes that of every arm."""
+    found = read_json(folder / "results.json") | results
+    for by_budget in found["differences"].values():
+        by_budget["1"][found["primary_metric"]]["p_holm"] = p_holm
+    write_json(folder / "results.json", found)
+    return read_study(folder)
+
+
+def test_few_rows_are_one_figure_and_say_their_budget(tmp_path: Path, build_study: Build) -> None:
+    folder = build_study(tmp_path / "study", pretrained=[], seeds=2, budgets=(1.0, 0.1))
+    ((budget, panels),) = difference_figures(_read(folder))
+    assert budget == 1
+    assert [panel.title for panel in panels] == ["Balanced accuracy", "Macro F1", "Accuracy"]
+    assert ">random + Barlow Twins, 100 %</text>" in panels[0].drawing
+    assert ">random + Barlow Twins, 10 %</text>" in panels[0].drawing
+
+
+def test_many_rows_are_a_figure_a_budget(tmp_path: Path, build_study: Build) -> None:
+    arms = [f"arm {n}" for n in range(8)]
+    folder = build_study(tmp_path / "study", arms=arms, pretrained=[], seeds=1, budgets=(1.0, 0.1))
+    found = difference_figures(_read(folder))
+    assert [budget for budget, _ in found] == [1, 0.1]
+    for _, panels in found:
+        assert panels[0].drawing.count(">arm 7</text>") == 1
+        assert "%</text>" not in panels[0].drawing
+
+
+def test_the_corrected_p_stands_where_the_test_is(tmp_path: Path, build_study: Build) -> None:
+    folder = build_study(tmp_path / "study", pretrained=[], seeds=3)
+    ((_, panels),) = difference_figures(_read(folder, p_holm=0.0312))
+    assert [">p = 0.031</text>" in panel.drawing for panel in panels] == [True, False, False]
+    assert "(p = 0.031)" in panels[0].drawing[:600]
+    ((_, panels),) = difference_figures(_read(folder))
+    assert "p = " not in panels[0].drawing
+
+
+def test_the_smallest_worthwhile_difference_is_a_zone_of_the_primary_metric(
+    tmp_path: Path, build_study: Build
+) -> None:
+    folder = build_study(tmp_path / "study", pretrained=[], seeds=3)
+    ((_, plain),) = difference_figures(_read(folder))
+    ((_, shaded),) = difference_figures(_read(folder, worthwhile=0.45))
+    assert ["opacity: 0.5" in panel.drawing for panel in shaded] == [True, False, False]
+    assert not any("opacity: 0.5;" in panel.drawing for panel in plain)
+    assert ">0.4</text>" in shaded[0].drawing  # the axis reaches to it
+    assert ">0.4</text>" not in plain[0].drawing
+
+
+def test_one_arm_has_no_differences(tmp_path: Path, build_study: Build) -> None:
+    folder = build_study(tmp_path / "study", arms=["random"], pretrained=[], seeds=1)
+    assert difference_figures(read_study(folder)) == []

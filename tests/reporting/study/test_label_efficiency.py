@@ -1,0 +1,110 @@
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from twinlens.files import read_json, write_json
+from twinlens.reporting.figures.svg import WIDE
+from twinlens.reporting.study.label_efficiency import label_legend, label_panels
+from twinlens.reporting.study.load_study import StoredStudy, read_study
+
+Build = Callable[..., Path]
+
+LABELS = {"0.1": 100, "0.25": 250, "1": 1000}
+
+
+def _read(folder: Path, worth: dict[str, Any], labels: dict[str, int] = LABELS) -> StoredStudy:
+    results = read_json(folder / "results.json")
+    results["label_efficiency"] = {"labels": labels, "val_labels": 50, "worth": worth}
+    write_json(folder / "results.json", results)
+    return read_study(folder)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, build_study: Build) -> Path:
+    path = tmp_path_factory.mktemp("labels") / "study"
+    return build_study(path, arms=["random", "twins"], pretrained=[], budgets=(1.0, 0.25, 0.1))
+
+
+def _worth(labels: float | None) -> dict[str, Any]:
+    return {"labels": labels, "low": None, "high": None, "sentence": ""}
+
+
+def test_each_arm_is_a_line_through_its_means_over_the_budgets(folder: Path) -> None:
+    study = _read(folder, {})
+    (panel,) = label_panels(study)
+    for number in LABELS.values():
+        assert f">{number:,}</text>" in panel.drawing
+    label = panel.drawing[: panel.drawing.index("viewBox") + 2000]
+    for arm in ("random", "twins"):
+        found = study.summary(arm, 0.25, study.primary)
+        assert found
+        assert f"{found['mean']:.3f} with 250" in label
+    assert [name for _, name in label_legend(study)] == ["random", "twins"]
+    assert panel.drawing.count("opacity: 0.12") == 2  # a band each
+
+
+def test_worth_is_marked_at_the_largest_budget_where_it_is_known(folder: Path) -> None:
+    worth = {"twins": {"0.1": _worth(180.4), "0.25": _worth(410.0), "1": _worth(None)}}
+    (panel,) = label_panels(_read(folder, worth))
+    assert ">410 labels</text>" in panel.drawing
+    assert "180 labels" not in panel.drawing
+
+
+def test_worth_that_is_nowhere_known_is_not_marked(folder: Path) -> None:
+    (panel,) = label_panels(_read(folder, {"twins": {"1": _worth(None)}}))
+    assert "labels</text>" not in panel.drawing
+
+
+def test_one_budget_makes_no_curve(tmp_path: Path, build_study: Build) -> None:
+    folder = build_study(tmp_path / "study", pretrained=[], seeds=1)
+    assert label_panels(read_study(folder)) == []
+    assert label_panels(_read(folder, {}, {"1": 1000})) == []
+
+
+def test_one_seed_has_a_line_and_no_band(tmp_path: Path, build_study: Build) -> None:
+    folder = build_study(tmp_path / "study", pretrained=[], seeds=1, budgets=(1.0, 0.1))
+    (panel,) = label_panels(_read(folder, {}))
+    assert "opacity: 0.12" not in panel.drawing
+
+
+def test_many_arms_have_a_panel_each_beside_the_reference(
+    tmp_path: Path, build_study: Build
+) -> None:
+    arms = [f"arm {number}" for number in range(7)]
+    folder = build_study(tmp_path / "study", arms=arms, pretrained=[], seeds=1, budgets=(1.0, 0.1))
+    study = _read(folder, {"arm 3": {"0.1": _worth(300.0)}})
+    panels = label_panels(study)
+    assert [panel.title for panel in panels] == arms[1:]
+    marked = [">300 labels</text>" in panel.drawing for panel in panels]
+    assert marked == [arm == "arm 3" for arm in arms[1:]]
+    assert [name for _, name in label_legend(study)] == ["arm 0"]
+
+
+def test_an_arm_without_results_is_left_out(folder: Path) -> None:
+    results = read_json(folder / "results.json")
+    results["arms"]["broken"] = {}
+    write_json(folder / "results.json", results)
+    (panel,) = label_panels(_read(folder, {}))
+    assert "broken no finished run" in panel.drawing
+
+
+@pytest.mark.parametrize(("low", "high"), [(120.0, 700.0), (None, 700.0), (None, None)])
+def test_what_cannot_be_told_from_the_worth_is_a_line_that_may_be_open(
+    folder: Path, low: float | None, high: float | None
+) -> None:
+    worth = {"twins": {"0.1": _worth(300.0) | {"low": low, "high": high}}}
+    (panel,) = label_panels(_read(folder, worth))
+    (line,) = re.findall(r'<path d="M ([\d.]+) [\d.]+ L ([\d.]+) [^"]*"[^>]*stroke-width: 0.7',
+                         panel.drawing.replace("\n", " "))  # fmt: skip
+    frame = 50, WIDE - 8
+
+    def at(labels: float) -> float:
+        share = np.log(labels / (100 / 1.15)) / np.log(1000 * 1.15 / (100 / 1.15))
+        return frame[0] + share * (frame[1] - frame[0])
+
+    assert float(line[0]) == pytest.approx(at(low) if low else frame[0], abs=0.2)
+    assert float(line[1]) == pytest.approx(at(high) if high else frame[1], abs=0.2)

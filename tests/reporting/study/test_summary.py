@@ -1,0 +1,97 @@
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from html_page import Page
+from judged import ADVICE, WORTH, judge
+
+from twinlens.files import read_json, write_json
+from twinlens.reporting import report
+from twinlens.reporting.study import summary as front
+from twinlens.reporting.study.load_study import read_study
+
+Build = Callable[..., Path]
+
+SECTIONS = ["Methods", "Results", "Data and split", "Audit of the data", "Training", "Cost",
+            "Record", "Checklist", "Files"]  # fmt: skip
+
+
+@pytest.fixture
+def study(tmp_path: Path, build_study: Build) -> Path:
+    folder = build_study(tmp_path / "study", pretrained=[], seeds=2, budgets=(1.0, 0.1))
+    judge(folder)
+    return folder
+
+
+def test_the_page_has_the_sections_of_a_paper(study: Path) -> None:
+    page = Page(report(study))
+    assert re.findall(r"<h2>(.*?)</h2>", page.html) == SECTIONS
+    links = re.findall(r'<a href="#(.*?)">', page.html)
+    assert len(links) == len(SECTIONS)
+    assert set(links) <= set(page.ids)
+
+
+def test_what_follows_from_the_results_is_on_the_page(study: Path) -> None:
+    text = Page(report(study)).text
+    for budget in ("1", "0.1"):
+        assert WORTH.format(arm="random + Barlow Twins", budget=budget) in text
+    for sentence in ADVICE:
+        assert sentence in text
+    assert "Seeds needed: to find a difference of 0.020" in text
+    assert "Ratio of standard deviations over seeds: below 1" in text
+    assert "Effect size" not in text  # of two seeds there is none
+
+
+def test_worth_of_the_largest_budget_comes_first(study: Path) -> None:
+    said = front.worth(read_study(study))
+    assert [("with 1 of" in text) for text in said] == [True, False]
+
+
+def test_an_older_study_says_nothing_of_them(tmp_path: Path, build_study: Build) -> None:
+    folder = build_study(tmp_path / "older", pretrained=[], seeds=2)
+    text = Page(report(folder)).text
+    for heading in ("Worth in labels", "What would pay next", "The model to use", "Holm"):
+        assert heading not in text
+
+
+@pytest.mark.parametrize(
+    ("kept", "sentence"),
+    [
+        (
+            {},
+            "The run train-1-1-0 of random + Barlow Twins is kept as the model to use, in "
+            "best/. Validation images chose it (balanced accuracy 0.512).",
+        ),
+        (
+            {"run": None, "members": ["a", "b"], "test": {"balanced_accuracy": 0.6}},
+            "An ensemble of 2 runs of random + Barlow Twins is kept as the model to use, in "
+            "best/. Validation images chose it (balanced accuracy 0.512); on the test "
+            "images it reached 0.600.",
+        ),
+        (
+            {"run": None, "arm": None, "members": ["a", "b", "c"]},
+            "An ensemble of 3 runs is kept as the model to use, in best/. Validation "
+            "images chose it (balanced accuracy 0.512).",
+        ),
+    ],
+)
+def test_the_kept_model_is_told_with_what_chose_it(
+    study: Path, kept: dict[str, object], sentence: str
+) -> None:
+    results = read_json(study / "results.json")
+    write_json(study / "results.json", results | {"best": results["best"] | kept})
+    assert front.best(read_study(study)) == sentence
+
+
+def test_an_arm_of_another_tools_predictions_stands_beside_the_others(study: Path) -> None:
+    for run in (study / "runs").glob("train-1-*"):
+        info = read_json(run / "run.json")
+        config = {"predictions": "others/theirs.csv"}
+        write_json(run / "run.json", info | {"kind": "predictions", "config": config})
+        for name in ("history.parquet", "lr_finder.json"):
+            (run / name).unlink()
+    page = Page(report(study))
+    assert page.text.count("another tool's predictions") == 4
+    assert "random + Barlow Twins: precision, recall, F1" in page.text
+    assert not any("Learning-rate search, random + Barlow" in label for label in page.labels)

@@ -1,0 +1,88 @@
+import pytest
+from scipy import stats
+
+from twinlens.evaluation.statistics import paired_difference, seeds_needed
+from twinlens.study.analysis.advice import advise
+from twinlens.study.planning.config import Study
+
+ARMS = {"plain": {}, "twins": {"pretrain": {}}, "on train": {"pretrain": {}, "images": "train"}}
+PLAIN = {0.1: [0.50, 0.52, 0.51], 1.0: [0.60, 0.61, 0.62]}
+TWINS = {0.1: [0.55, 0.56, 0.57], 1.0: [0.65, 0.64, 0.66]}
+ON_TRAIN = {0.1: [0.53, 0.56, 0.54], 1.0: [0.60, 0.62, 0.61]}
+IMAGES = {"twins": 8000, "on train": 1000}
+
+
+def _advise(worthwhile=0.02, seeds=3, budgets=(0.1, 1.0), arms=ARMS, images=IMAGES, **scores):
+    study = Study(data="d", arms=arms, budgets=budgets, worthwhile=worthwhile)
+    scores = {"plain": PLAIN, "twins": TWINS, "on train": ON_TRAIN} | scores
+    curves = {a: {b: dict(enumerate(scores[a][b][:seeds])) for b in budgets} for a in arms}
+    differences = {}
+    for arm in list(arms)[1:]:
+        pair = [list(curves[a][1.0].values()) for a in (arm, "plain")]
+        found = paired_difference(*pair)
+        found["seeds_needed"] = worthwhile and seeds_needed(found["values"], worthwhile)
+        differences[arm] = {"1": {"balanced_accuracy": found}}
+    results = {
+        "budgets": list(budgets),
+        "primary_metric": "balanced_accuracy",
+        "worthwhile": worthwhile,
+        "differences": differences,
+        "label_efficiency": {"labels": {"0.1": 250, "1": 2000}} if len(budgets) > 1 else {},
+    }
+    return advise(results, study, curves, images)
+
+
+@pytest.mark.parametrize(
+    ("worthwhile", "answer"),
+    [
+        (0.001, "no, the interval of 'twins' is ±0.025 over 3 seeds and lies wholly above"),
+        (0.08, "no, the interval of 'twins' is ±0.025 over 3 seeds and lies wholly below"),
+        (0.05, "perhaps; the interval of 'twins' is ±0.025 over 3 seeds and does not settle"),
+        (0.016, "about 6 seeds in all find such a difference with 80 % probability"),
+        (None, "four times as many would about halve it; declare 'worthwhile'"),
+    ],
+)
+def test_more_seeds_pay_until_the_worthwhile_difference_is_settled(worthwhile, answer):
+    assert answer in _advise(worthwhile)[0]
+
+
+def test_more_seeds_than_one_always_pay_and_equal_differences_tell_nothing():
+    assert "yes, one pair of runs does not tell the spread" in _advise(seeds=1)[0]
+    equal = _advise(twins={b: [x + 0.1 for x in v] for b, v in PLAIN.items()})
+    assert "cannot say. All differences are equal" in equal[0]
+    assert "no two arms to compare" in _advise(arms={"plain": {}}, images={})[0]
+
+
+def test_more_labels_pay_where_the_best_arms_curve_still_rises():
+    gain = stats.ttest_rel(TWINS[1.0], TWINS[0.1])
+    low, high = gain.confidence_interval()
+    assert _advise()[1] == (
+        f"More labels: from 250 to 2,000 'twins' gained +0.090 (95 % interval {low:+.3f} to "
+        f"{high:+.3f}, 3 paired seeds), +0.030 a doubling; still rising, and beyond 2,000 nothing "
+        "was run."
+    )
+    flat = _advise(twins={0.1: [0.65, 0.66, 0.64], 1.0: [0.65, 0.64, 0.66]})
+    assert "that is not told from zero, and beyond" in flat[1]
+    assert "falling, and beyond" in _advise(twins={0.1: [0.8, 0.81, 0.8], 1.0: TWINS[1.0]})[1]
+
+
+def test_one_label_budget_or_runs_that_lack_tell_nothing_about_labels():
+    assert "with one label budget; run a smaller one" in _advise(budgets=(1.0,))[1]
+    lacking = {arm: {0.1: [], 1.0: of[1.0]} for arm, of in (("plain", PLAIN), ("twins", TWINS))}
+    arms = {"plain": {}, "twins": {"pretrain": {}}}
+    assert "two largest budgets are lacking" in _advise(arms=arms, images={}, **lacking)[1]
+    elsewhere = _advise(plain=lacking["plain"], twins=lacking["twins"])[1]
+    assert "'on train' gained" in elsewhere, "the best of the arms that have both"
+
+
+def test_more_unlabelled_images_are_judged_by_arms_that_differ_in_nothing_else():
+    (told,) = _advise()[2:]
+    gain = stats.ttest_rel(TWINS[1.0], ON_TRAIN[1.0]).confidence_interval()
+    assert told == (
+        "More unlabelled images: with 8,000 instead of 1,000, 'twins' gained +0.040 "
+        f"(95 % interval {gain.low:+.3f} to {gain.high:+.3f}, 3 paired seeds) over 'on train'; "
+        "that is not told from zero."
+    )
+    others = {**ARMS, "on train": {"pretrain": {"epochs": 7}, "images": "train"}}
+    assert "the study cannot say, as no two arms differ" in _advise(arms=others)[2]
+    assert "the study cannot say" in _advise(images={"twins": 8000})[2]

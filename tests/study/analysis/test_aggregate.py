@@ -1,0 +1,169 @@
+import json
+
+import numpy as np
+import pytest
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
+from synthetic import finish_study
+
+from twinlens.errors import UserError
+from twinlens.evaluation.metrics import METRICS
+from twinlens.files import read_json, write_json
+from twinlens.study.analysis.aggregate import collect
+from twinlens.study.planning.config import Study
+from twinlens.study.running.paths import run_folder
+
+ARMS = {
+    "plain": {},
+    "twins": {"pretrain": {}},
+    "twins on train": {"pretrain": {}, "images": "train"},
+    "other tool": {"predictions": "others/seed{seed}-labels{budget}.csv"},
+}
+
+
+def _study(**changes):
+    settings = {"data": "data", "seeds": 3, "budgets": [0.1, 0.3, 1.0], "arms": ARMS}
+    return Study(**settings | {"worthwhile": 0.02} | changes)
+
+
+def _collect(folder, study, **options):
+    return collect(folder, study, finish_study(folder, study, **options), {})
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    return _collect(tmp_path_factory.mktemp("study"), _study())
+
+
+def _values(results, arm, budget="1", metric="balanced_accuracy"):
+    return results["arms"][arm][budget][metric]["values"]
+
+
+def test_another_tools_predictions_count_as_a_training(results):
+    assert results["arms"]["other tool"]["0.1"]["accuracy"]["n"] == 3
+    assert results["differences"]["other tool"]["1"]["accuracy"]["n"] == 3
+
+
+def test_holms_family_is_every_arm_on_the_primary_metric_at_the_largest_budget(results):
+    others = [arm for arm in ARMS if arm != "plain"]
+    p = [stats.ttest_rel(_values(results, a), _values(results, "plain")).pvalue for a in others]
+    corrected = multipletests(p, method="holm")[1]
+    found = {
+        (arm, budget, metric): each["p_holm"]
+        for arm, by_budget in results["differences"].items()
+        for budget, by_metric in by_budget.items()
+        for metric, each in by_metric.items()
+    }
+    family = {(arm, "1", "balanced_accuracy"): q for arm, q in zip(others, corrected, strict=True)}
+    assert found == {key: pytest.approx(family[key]) if key in family else None for key in found}
+    assert "Holm's correction for 3 comparisons" in results["verdict"][1]
+
+
+def test_only_the_primary_metric_asks_for_seeds(results):
+    by_metric = results["differences"]["twins"]["0.1"]
+    needed = {metric: each["seeds_needed"] for metric, each in by_metric.items()}
+    assert needed.pop("balanced_accuracy") >= 2
+    assert set(needed.values()) == {None}
+
+
+def test_the_ratio_is_that_of_the_arm_to_the_reference(results):
+    found = results["differences"]["twins"]["0.3"]["macro_f1"]["sd_ratio"]["value"]
+    sd = [np.std(_values(results, arm, "0.3", "macro_f1"), ddof=1) for arm in ("twins", "plain")]
+    assert found == pytest.approx(sd[0] / sd[1])
+
+
+def test_labels_are_those_of_the_trainings_with_the_validation_images_beside_them(results):
+    found = results["label_efficiency"]
+    assert found["labels"] == {"0.1": 100, "0.3": 300, "1": 1000}
+    assert found["val_labels"] == 90
+    assert set(found["worth"]) == {"twins", "twins on train", "other tool"}
+    worth = found["worth"]["twins"]["0.1"]
+    assert 100 < worth["labels"] <= 1000
+    assert "'twins' with 100 labels does as well as 'plain' with about" in worth["sentence"]
+
+
+def test_advice_and_results_are_plain_json(results):
+    assert [text.split(":")[0] for text in results["advice"]] == [
+        "More seeds",
+        "More labels",
+        "More unlabelled images",
+    ]
+    assert "with 8,000 instead of 1,000, 'twins' gained" in results["advice"][2]
+    assert json.loads(json.dumps(results, allow_nan=False)) == results
+
+
+def test_arms_that_lack_seeds_are_compared_over_those_that_both_have(tmp_path):
+    def lacking(run):
+        return (run.arm, run.seed) in {("twins", 0), ("plain", 2)}
+
+    found = _collect(tmp_path, _study(), without=lacking)
+    assert found["arms"]["twins"]["1"]["accuracy"]["seeds"] == [1, 2]
+    assert found["differences"]["twins"]["1"]["accuracy"]["seeds"] == [1]
+    assert found["differences"]["twins on train"]["1"]["accuracy"]["seeds"] == [0, 1]
+    worth = found["label_efficiency"]["worth"]["twins"]["0.1"]
+    assert (worth["low"], worth["high"]) == (None, None)
+    assert "(1 seed: no interval)" in worth["sentence"]
+
+
+def test_one_seed_is_compared_by_resampling_the_test_groups(tmp_path):
+    found = _collect(tmp_path, _study(seeds=1, budgets=[1.0]))
+    difference = found["differences"]["twins"]["1"]["macro_f1"]
+    low, high = difference["bootstrap"]["interval"]
+    assert low < difference["mean"] < high
+    assert (difference["bootstrap"]["groups"], difference["interval"]) == (60, None)
+    assert found["label_efficiency"] == {}
+    assert "on other test images" in found["verdict"][1]
+
+
+def test_from_ten_seeds_on_seeds_and_test_groups_are_resampled_together(tmp_path):
+    arms = {name: ARMS[name] for name in ("plain", "twins")}
+    found = _collect(tmp_path, _study(seeds=10, budgets=[1.0], arms=arms))
+    difference = found["differences"]["twins"]["1"]["balanced_accuracy"]
+    low, high = difference["resampled_interval"]
+    assert low < difference["interval"][0] < difference["interval"][1] < high
+    assert "bootstrap" not in difference
+
+
+def test_a_class_without_images_and_a_single_arm_leave_results(tmp_path):
+    found = _collect(tmp_path / "absent", _study(seeds=1), absent=["BCC"])
+    assert set(found["differences"]["twins"]["1"]) == set(METRICS)
+    alone = _collect(tmp_path / "alone", _study(arms={"plain": {}}))
+    assert (alone["differences"], alone["label_efficiency"]["worth"]) == ({}, {})
+    assert "no second arm" in alone["verdict"][1]
+    assert "no two arms to compare" in alone["advice"][0]
+
+
+def test_a_study_that_has_not_begun_has_results_too(tmp_path):
+    found = _collect(tmp_path, _study(), without=lambda _: True)
+    assert found["arms"] == {arm: {} for arm in ARMS}
+    assert "No run of the reference arm" in found["verdict"][0]
+    assert ["cannot say" in text for text in found["advice"]] == [True, True, True]
+
+
+def test_arms_whose_pretraining_saw_test_images_are_named(tmp_path):
+    arms = {
+        "plain": {},
+        "seen": {"pretrain": {}, "images": "all"},
+        "unseen": {"pretrain": {}},
+        "unfinished": {"pretrain": {"epochs": 1}, "images": "all"},
+    }
+    study = _study(arms=arms, seeds=1)
+    results = _collect(tmp_path, study, without=lambda run: run.arm == "unfinished")
+    assert results["transductive"] == ["seen"]
+    assert results["verdict"][2:] == [
+        "Transductive: the pretraining of 'seen' saw the validation and test images, without "
+        "their labels."
+    ]
+
+
+def test_runs_of_several_precisions_and_without_predictions_are_refused(tmp_path):
+    study = _study(seeds=1)
+    plan = finish_study(tmp_path, study)
+    first = next(run for run in plan if run.kind == "train")
+    (run_folder(tmp_path, first) / "predictions.parquet").unlink()
+    with pytest.raises(UserError, match=r"predictions\.parquet is missing: delete its folder"):
+        collect(tmp_path, study, plan, {})
+    record = run_folder(tmp_path, first) / "run.json"
+    write_json(record, read_json(record) | {"environment": {"precision": "bf16"}})
+    with pytest.raises(UserError, match="mixes runs of the precisions bf16 and fp32"):
+        collect(tmp_path, study, plan, {})

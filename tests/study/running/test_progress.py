@@ -1,0 +1,85 @@
+import pytest
+
+from twinlens.files import write_json
+from twinlens.study.planning.config import Study
+from twinlens.study.planning.plan import Run
+from twinlens.study.running import progress as module
+from twinlens.study.running.failures import note_failure
+from twinlens.study.running.paths import run_folder
+from twinlens.study.running.progress import Progress
+
+STUDY = Study(data="data", budgets=[0.1, 1], arms={"random": {}, "random + twins": {}})
+PLAN = [
+    Run(f"{arm}-{seed}-{budget:g}", "train", arm, seed, budget, None, {"seed": seed, "arm": arm})
+    for seed in range(3)
+    for arm in STUDY.arms
+    for budget in (0.1, 1.0)
+]
+
+
+@pytest.fixture
+def finish(tmp_path):
+    """A function that finishes a run of the plan."""
+
+    def write(number, score=0.5, seconds=60):
+        folder = run_folder(tmp_path, PLAN[number])
+        write_json(folder / "metrics.json", {"test": {"balanced_accuracy": score}})
+        write_json(folder / "run.json", {"seconds": seconds})
+
+    return write
+
+
+def test_it_tells_what_is_new_and_how_much_is_left(tmp_path, finish, capsys):
+    finish(0)
+    progress = Progress(STUDY, PLAN, tmp_path)
+    progress.tell(1)
+    assert capsys.readouterr().err == ""
+    finish(1, seconds=120)
+    progress.tell(1)
+    told = capsys.readouterr().err
+    assert "Done: random-0-1\nRuns done: 2 of 12.\n" in told  # an arm was never done
+    finish(2, seconds=600)
+    note_failure(tmp_path, PLAN[3].id, ValueError("too large"))
+    progress.tell(2)
+    told = capsys.readouterr().err
+    assert "Failed: random + twins-0-1: ValueError: too large" in told
+    # Of random, 4 runs at (60 + 120) / 2 seconds; of the others 4 at 600; by two workers.
+    assert "Runs done: 3 of 12, 1 failed, about 23 min left." in told
+
+
+def test_runs_that_were_never_done_are_estimated(tmp_path, finish, capsys):
+    progress = Progress(STUDY, PLAN, tmp_path, seconds_of=lambda run: 3600 * (run.budget or 1))
+    finish(0, seconds=60)
+    progress.tell(1)
+    # 5 measured; of the other arm 3 at six minutes and 3 at an hour.
+    assert "about 3 h 23 min left" in capsys.readouterr().err
+
+
+def test_a_run_that_failed_and_was_done_later_has_not_failed(tmp_path, finish, capsys):
+    progress = Progress(STUDY, PLAN, tmp_path)
+    note_failure(tmp_path, PLAN[0].id, ValueError("too large"))
+    progress.tell(1)
+    finish(0)
+    progress.tell(1)
+    assert "Runs done: 1 of 12.\n" in capsys.readouterr().err
+
+
+def test_the_table_so_far_has_means_and_numbers_of_seeds(tmp_path, finish):
+    finish(0, 0.5)
+    finish(4, 0.6)
+    finish(7, 0.25)
+    assert Progress(STUDY, PLAN, tmp_path).table().splitlines() == [
+        "Balanced accuracy on test so far: mean (seeds)",
+        "                labels 0.1     labels 1",
+        "random          0.550 (2)      -",
+        "random + twins  -              0.250 (1)",
+    ]
+
+
+def test_the_table_comes_once_in_a_while_and_at_the_end(tmp_path, finish, capsys):
+    progress = Progress(STUDY, PLAN, tmp_path)
+    for number in range(len(PLAN)):
+        finish(number)
+        progress.tell(1)
+    assert capsys.readouterr().err.count("so far") == 2
+    assert module.TABLE_EVERY_S == 60

@@ -1,0 +1,62 @@
+import sys
+
+import pytest
+import yaml
+
+from twinlens.errors import UserError
+from twinlens.files import read_json
+from twinlens.study.compare import compare
+from twinlens.study.running.ray_workers import _shares, on_ray
+
+ray = pytest.importorskip("ray")
+
+
+class _Cluster:
+    """What is asked of Ray about a cluster."""
+
+    def __init__(self, *nodes):
+        self._nodes = nodes
+
+    def nodes(self):
+        return [{"Alive": True, "Resources": node} for node in self._nodes]
+
+    def cluster_resources(self):
+        return {"GPU": float(sum(node.get("GPU", 0) for node in self._nodes))}
+
+
+def test_each_worker_gets_a_gpu_or_its_part_of_a_machine():
+    gpus = _Cluster({"CPU": 8.0, "GPU": 2.0}, {"CPU": 8.0, "GPU": 1.0})
+    assert _shares(gpus, None, "auto") == (3, {"num_gpus": 1})
+    assert _shares(gpus, 2, "cuda") == (2, {"num_gpus": 1})
+    assert _shares(gpus, 9, "auto") == (3, {"num_gpus": 1})
+    assert _shares(gpus, 4, "cpu") == (4, {"num_cpus": 4})
+    cores = _Cluster({"CPU": 4.0}, {"CPU": 16.0}, {})
+    assert _shares(cores, None, "auto") == (1, {"num_cpus": 4})
+    assert _shares(cores, 40, "auto") == (40, {"num_cpus": 1})
+
+
+def test_without_ray_it_says_which_extra_brings_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(UserError, match=r"pip install 'twinlens\[ray\]'"):
+        on_ray(print, "auto", 1, "cpu", print)
+
+
+def test_a_study_runs_on_a_cluster(phantoms, two_arms, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(phantoms.parent)
+    monkeypatch.setenv("RAY_worker_niceness", "0")  # Ray's 15 starves on a busy machine
+    study = tmp_path / "study.yaml"
+    study.write_text(yaml.safe_dump(two_arms | {"data": phantoms.name}), encoding="utf-8")
+    out = compare(study, tmp_path / "out", device="cpu", ray="local", workers=2)
+    results = read_json(out / "results.json")
+    assert results["failures"] == []
+    assert len(results["test_openings"]) == 4
+    assert [len(arm["1"]["accuracy"]["values"]) for arm in results["arms"].values()] == [2, 2]
+    assert "Runs done: 6 of 6." in capsys.readouterr().err
+    assert not ray.is_initialized()
+
+
+@pytest.mark.parametrize("address", ["auto", "127.0.0.1:1", "127.0.0.1:port", "nowhere"])
+def test_where_there_is_no_cluster_it_says_what_to_give(address, tmp_path, monkeypatch):
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    with pytest.raises(UserError, match=f"no Ray cluster at '{address}': give HOST:PORT, auto"):
+        on_ray(print, address, 1, "cpu", print)
