@@ -30,7 +30,7 @@ STUDY = {
     "encoder": "resnet18",
     "precision": "fp32",
     "seeds": 1,
-    "budgets": [0.5, 1.0],
+    "label_fractions": [0.5, 1.0],
     "pretrain": {"epochs": 3, "batch_size": 32, "projector": [256, 256], "moments": 2, "lr": 1e-3},
     "train": {"epochs": 6, "batch_size": 16, "lr": 1e-3},
     "arms": {
@@ -51,8 +51,8 @@ def main() -> None:
         study, data = parse(Study, STUDY | {"data": path}, where="here"), open_dataset(path)
         split = open_split(data)
         for run in make_plan(study, data_hash=data.hash, split_hash=split.hash):
-            budgets = [run.budget] if run.budget else []
-            task = Task(run.kind, run.arguments, budgets, path, split.name, "cpu")
+            label_fractions = [run.label_fraction] if run.label_fraction else []
+            task = Task(run.kind, run.arguments, label_fractions, path, split.name, "cpu")
             options = {"device": "cpu", **run.arguments}
             began = time.monotonic()
             if run.kind == "pretrain":

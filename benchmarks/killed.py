@@ -38,7 +38,7 @@ STUDY = {
     "encoder": "resnet18",
     "precision": "fp32",
     "seeds": 4,
-    "budgets": [0.5, 1.0],
+    "label_fractions": [0.5, 1.0],
     "pretrain": {"epochs": 6, "batch_size": 32, "projector": [32], "moments": 2},
     "train": {"epochs": 6, "batch_size": 16},
     "arms": {
@@ -143,8 +143,8 @@ def _compared(unbroken: Path, broken: Path) -> dict[str, Any]:
         "trainings": len(trainings),
         "trainings_with_equal_predictions": same,
         "tests_opened": {
-            "unbroken": len(expected["test_openings"]),
-            "broken": len(found["test_openings"]),
+            "unbroken": len(expected["test_access"]),
+            "broken": len(found["test_access"]),
         },
         "arms": found["arms"],
     }

@@ -33,18 +33,20 @@ def main() -> None:
     for run in read_plan(folder):
         if run.kind == "train" and is_finished(folder, run):
             test = read_metrics(folder, run)["test"]
-            key = (str(run.arm), f"{run.budget:g}")
+            key = (str(run.arm), f"{run.label_fraction:g}")
             scores.setdefault(key, {})[run.seed] = {m: test[m] for m in METRICS}
     rows = {
-        f"{arm} | {budget}": {m: summary([s[m] for s in by_seed.values()]) for m in METRICS}
-        for (arm, budget), by_seed in scores.items()
+        f"{arm} | {label_fraction}": {m: summary([s[m] for s in by_seed.values()]) for m in METRICS}
+        for (arm, label_fraction), by_seed in scores.items()
     }
-    budgets = list(dict.fromkeys(budget for _, budget in scores))
+    label_fractions = list(dict.fromkeys(label_fraction for _, label_fraction in scores))
     differences = {
-        f"{ours} − {theirs} | {budget}": _difference(scores[ours, budget], scores[theirs, budget])
+        f"{ours} − {theirs} | {label_fraction}": _difference(
+            scores[ours, label_fraction], scores[theirs, label_fraction]
+        )
         for ours, theirs in zip(arms[::2], arms[1::2], strict=True)
-        for budget in budgets
-        if (ours, budget) in scores and (theirs, budget) in scores
+        for label_fraction in label_fractions
+        if (ours, label_fraction) in scores and (theirs, label_fraction) in scores
     }
     found = {
         "command": f"twinlens compare study.yaml --out {folder}",

@@ -3,7 +3,7 @@
     python examples/recompute.py STUDY_FOLDER
 
 Twinlens is not imported. Beside runs/*/predictions.parquet only what was declared beforehand is
-read: study.yaml, and plan.json for the arm, seed and label budget of each run. Prints the largest
+read: study.yaml, and plan.json for the arm, seed and label fraction of each run. Prints the largest
 deviation from tables/arms.csv and tables/differences.csv; exits with 1 where it is above 1e-9.
 """
 
@@ -31,7 +31,7 @@ NO_SPREAD = 1e-12  # equal scores, up to rounding
 
 
 def scores(folder: Path) -> pd.DataFrame:
-    """Return arm, budget, seed and the metrics on the test images of each run."""
+    """Return arm, label fraction, seed and the metrics on the test images of each run."""
     rows = []
     for run in json.loads((folder / "plan.json").read_text(encoding="utf-8")):
         path = folder / "runs" / run["id"] / "predictions.parquet"
@@ -39,13 +39,13 @@ def scores(folder: Path) -> pd.DataFrame:
             test = pd.read_parquet(path).query("split == 'test'")
             predicted = test.filter(regex="^p_").idxmax(axis=1).str.removeprefix("p_")
             found = {name: metric(test["label"], predicted) for name, metric in METRICS.items()}
-            rows.append({key: run[key] for key in ("arm", "budget", "seed")} | found)
+            rows.append({key: run[key] for key in ("arm", "label_fraction", "seed")} | found)
     return pd.DataFrame(rows)
 
 
 def arms(table: pd.DataFrame) -> pd.DataFrame:
     """Return mean, standard deviation and Student's interval over seeds."""
-    groups = table.groupby(["arm", "budget"])[[*METRICS]]
+    groups = table.groupby(["arm", "label_fraction"])[[*METRICS]]
     mean, sd, n = groups.mean(), groups.std(), groups.size()
     half = sd.where(sd > NO_SPREAD).mul(stats.t.ppf(0.975, n - 1) / np.sqrt(n), axis=0)
     parts = {"": mean, "_sd": sd, "_low": mean - half, "_high": mean + half}
@@ -57,22 +57,22 @@ def differences(table: pd.DataFrame, study: dict) -> pd.DataFrame:
     """Return each arm's paired differences; Holm's family is primary metric, all labels."""
     reference, primary, rows = study["reference"], study["primary_metric"], {}
     ours, theirs = table.query("arm != @reference"), table.query("arm == @reference")
-    pairs = ours.merge(theirs, on=["budget", "seed"], suffixes=("", " of the reference"))
-    for (arm, budget), runs in pairs.groupby(["arm", "budget"]):
+    pairs = ours.merge(theirs, on=["label_fraction", "seed"], suffixes=("", " of the reference"))
+    for (arm, label_fraction), runs in pairs.groupby(["arm", "label_fraction"]):
         for name in METRICS:
             columns = runs[name], runs[f"{name} of the reference"]
-            worthwhile = study["worthwhile"] if name == primary else None
-            rows[arm, reference, budget, name] = difference(*columns, worthwhile)
-    last = (max(study["budgets"]), primary)
+            min_effect = study["min_effect"] if name == primary else None
+            rows[arm, reference, label_fraction, name] = difference(*columns, min_effect)
+    last = (max(study["label_fractions"]), primary)
     tested = [row for key, row in rows.items() if key[2:] == last and "p" in row]
     corrected = multipletests([row["p"] for row in tested], method="holm")[1] if tested else []
     for row, p in zip(tested, corrected, strict=True):
         row["p_holm"] = p
-    index = pd.MultiIndex.from_tuples(rows, names=["arm", "reference", "budget", "metric"])
+    index = pd.MultiIndex.from_tuples(rows, names=["arm", "reference", "label_fraction", "metric"])
     return pd.DataFrame(list(rows.values()), index)
 
 
-def difference(a: pd.Series, b: pd.Series, worthwhile: float | None) -> dict[str, float]:
+def difference(a: pd.Series, b: pd.Series, min_effect: float | None) -> dict[str, float]:
     """Compare an arm with the reference, seed by seed."""
     x, n, free = a - b, len(a), len(a) - 1
     row = {"n": n, "difference": x.mean()}
@@ -83,8 +83,8 @@ def difference(a: pd.Series, b: pd.Series, worthwhile: float | None) -> dict[str
         if n > 2:  # Hedges' correction of Cohen's d
             shrink = special.gamma(free / 2) / special.gamma((free - 1) / 2) / np.sqrt(free / 2)
             row["effect_size"] = shrink * x.mean() / x.std()
-        if worthwhile:
-            power = partial(TTestPower().power, worthwhile / x.std(), alpha=0.05)
+        if min_effect:
+            power = partial(TTestPower().power, min_effect / x.std(), alpha=0.05)
             row["seeds_needed"] = next(k for k in count(2) if not power(nobs=k) < 0.8)
     if min(a.std(), b.std()) > NO_SPREAD:
         row["sd_ratio"] = ratio = a.std() / b.std()

@@ -49,7 +49,7 @@ def test_its_tables_follow_from_its_stored_predictions(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "SIZE", 16)
     study = demo(tmp_path / "demo")
     report(study)
-    assert len(pd.read_csv(study / "tables" / "arms.csv")) == 4  # two arms, two budgets
+    assert len(pd.read_csv(study / "tables" / "arms.csv")) == 4  # two arms, two label fractions
     script = Path(__file__).parents[1] / "examples" / "recompute.py"
     done = subprocess.run([sys.executable, script, study], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr

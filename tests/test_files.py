@@ -1,7 +1,7 @@
 import pytest
 
 from twinlens.errors import UserError
-from twinlens.files import building, digest, read_json, replacing, sha256, write_json
+from twinlens.files import atomic_file, atomic_folder, digest, read_json, sha256, write_json
 
 
 def test_a_file_is_whole_or_not_there(tmp_path):
@@ -9,7 +9,7 @@ def test_a_file_is_whole_or_not_there(tmp_path):
     write_json(path, {"x": 1})
 
     def fail():
-        with replacing(path) as temporary:
+        with atomic_file(path) as temporary:
             temporary.write_text("half")
             raise ZeroDivisionError
 
@@ -44,7 +44,7 @@ def test_sha256(tmp_path):
 
 def test_a_folder_appears_whole(tmp_path):
     out = tmp_path / "out"
-    with building(out, marker="m") as work:
+    with atomic_folder(out, marker="m") as work:
         (work / "m").touch()
         assert not out.exists()
     assert (out / "m").exists()
@@ -53,7 +53,7 @@ def test_a_folder_appears_whole(tmp_path):
 
 def test_a_failed_attempt_leaves_nothing_but_what_is_worth_resuming(tmp_path):
     def fail(*files):
-        with building(tmp_path / "out", marker="m", keep="checkpoint") as work:
+        with atomic_folder(tmp_path / "out", marker="m", keep="checkpoint") as work:
             for name in files:
                 (work / name).touch()
             raise ZeroDivisionError
@@ -65,7 +65,7 @@ def test_a_failed_attempt_leaves_nothing_but_what_is_worth_resuming(tmp_path):
         fail("request", "checkpoint")
     with pytest.raises(UserError, match="left from an interrupted attempt: pass --resume"):
         fail()
-    with building(tmp_path / "out", marker="m", keep="checkpoint", resume=True) as work:
+    with atomic_folder(tmp_path / "out", marker="m", keep="checkpoint", resume=True) as work:
         assert {path.name for path in work.iterdir()} == {"request", "checkpoint"}
 
 
@@ -73,7 +73,7 @@ def test_what_a_killed_attempt_left_is_dropped_where_nothing_can_be_resumed(tmp_
     (tmp_path / "out.partial").mkdir()
     (tmp_path / "out.partial" / "half").touch()
     for resume in (False, True):
-        with building(tmp_path / "out", marker="m", resume=resume, overwrite=resume) as work:
+        with atomic_folder(tmp_path / "out", marker="m", resume=resume, overwrite=resume) as work:
             assert not [*work.iterdir()]
             (work / "m").touch()
 
@@ -83,7 +83,7 @@ def test_files_that_a_killed_attempt_left_half_written_do_not_stay_in_the_folder
     (work / "deep").mkdir(parents=True)
     for name in ("checkpoint", ".checkpoint.1a2b.tmp", "deep/.file.3c4d.tmp"):
         (work / name).touch()
-    with building(tmp_path / "out", marker="m", keep="checkpoint", resume=True):
+    with atomic_folder(tmp_path / "out", marker="m", keep="checkpoint", resume=True):
         pass
     found = sorted(path.name for path in (tmp_path / "out").rglob("*"))
     assert found == ["checkpoint", "deep"]
@@ -93,28 +93,28 @@ def test_only_what_is_ours_is_overwritten_and_only_when_asked(tmp_path):
     out = tmp_path / "out"
     out.mkdir()
     (out / "letter.txt").write_text("mine")
-    with pytest.raises(UserError, match="exists already"), building(out, marker="m"):
+    with pytest.raises(UserError, match="exists already"), atomic_folder(out, marker="m"):
         pass
     with (
         pytest.raises(UserError, match="holds no m, so it is not ours"),
-        building(out, marker="m", overwrite=True),
+        atomic_folder(out, marker="m", overwrite=True),
     ):
         pass
     assert (out / "letter.txt").read_text() == "mine"
     (out / "m").touch()
-    with building(out, marker="m", overwrite=True) as work:
+    with atomic_folder(out, marker="m", overwrite=True) as work:
         (work / "m").write_text("new")
     assert [p.name for p in out.iterdir()] == ["m"]
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
 
 
 def test_a_folder_is_put_back_after_a_kill_between_the_two_renames(tmp_path):
-    with building(tmp_path / "out", marker="marker") as work:
+    with atomic_folder(tmp_path / "out", marker="marker") as work:
         (work / "marker").write_text("first")
     (tmp_path / "out").rename(tmp_path / "out.old")
     with (
         pytest.raises(UserError, match="exists already"),
-        building(tmp_path / "out", marker="marker"),
+        atomic_folder(tmp_path / "out", marker="marker"),
     ):
         pass
     assert (tmp_path / "out" / "marker").read_text() == "first"

@@ -30,9 +30,9 @@ LEFT_OUT = {
 def test_every_study_reads_and_plans(path):
     study = read_study(path, [])
     plan = make_plan(study, data_hash="d", split_hash="s")
-    trainings = [(run.arm, run.seed, run.budget) for run in plan if run.kind == "train"]
+    trainings = [(run.arm, run.seed, run.label_fraction) for run in plan if run.kind == "train"]
     seeds = sum(len(study.seeds_of(arm)) for arm in study.arms)
-    assert len(trainings) == len({*trainings}) == seeds * len(study.budgets)
+    assert len(trainings) == len({*trainings}) == seeds * len(study.label_fractions)
     header = takewhile(lambda line: line.startswith("#"), path.read_text("utf-8").splitlines())
     assert "twinlens" in " ".join(header), "the command that runs it"
 

@@ -14,7 +14,7 @@ from twinlens.errors import UserError
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def atomic_file(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success flush it to disk and move it there.
 
     Raises:
@@ -35,7 +35,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file, whole or not at all."""
-    with replacing(path) as temporary:
+    with atomic_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
@@ -70,7 +70,7 @@ def digest(content: Any) -> str:
 
 
 @contextmanager
-def building(
+def atomic_folder(
     out: Path, *, marker: str, overwrite: bool = False, resume: bool = False, keep: str = ""
 ) -> Iterator[Path]:
     """Yield a work folder `OUT.partial`; on success move it to `out` in one rename.
@@ -88,7 +88,7 @@ def building(
         UserError: `out` exists and may not be replaced, or an interrupted attempt waits there.
     """
     out = out.resolve()
-    put_back(out)
+    recover(out)
     if out.is_file():
         raise UserError(f"{out} is a file: choose a folder for --out.")
     work = work_folder(out)
@@ -121,13 +121,13 @@ def building(
 
 
 def work_folder(out: Path) -> Path:
-    """Return the folder in which `building` makes `out`."""
+    """Return the folder in which `atomic_folder` makes `out`."""
     out = out.resolve()
     return out.with_name(out.name + ".partial")
 
 
-def put_back(out: Path) -> None:
-    """Put a folder back in its place if `building` was killed between its two renames."""
+def recover(out: Path) -> None:
+    """Put a folder back in its place if `atomic_folder` was killed between its two renames."""
     if _old(out).exists() and not out.exists():
         _old(out).rename(out)
 

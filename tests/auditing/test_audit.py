@@ -128,7 +128,7 @@ def test_what_stands_out_in_quality_is_named(found):
 def test_leaks_and_composition_are_told_for_each_split(found):
     split = found["splits"]["imported"]
     assert found["leaking"] is split["leaks"]["leaking"] is True
-    assert [torn["group"] for torn in split["leaks"]["groups"]] == ["p"]
+    assert [straddling["group"] for straddling in split["leaks"]["groups"]] == ["p"]
     (across,) = split["leaks"]["links"]
     assert found["links"][across]["b"] == "copy.png"
     assert split["leaks"]["known"]["test"]["train"] == pytest.approx(1 / 11)
@@ -144,13 +144,13 @@ def test_leaks_and_composition_are_told_for_each_split(found):
 def test_later_splits_keep_linked_images_together(dataset):
     ends = np.flatnonzero(dataset.table["id"].isin(["06.png", "mirror.png"]))
 
-    def torn(name):
+    def straddling(name):
         splits = twinlens.split(dataset.path, val=0.3, test=0.3, repeats=8, name=name)
         return [parts_of(dataset, split)[ends].nunique() > 1 for split in splits]
 
-    assert any(torn("before"))
+    assert any(straddling("before"))
     inspect(dataset, [])
-    assert not any(torn("after"))
+    assert not any(straddling("after"))
     links = pd.read_parquet(dataset.path / LINKS)
     assert links["b"].tolist() == ["copy.png", "unlabelled.png", "mirror.png"]
 
@@ -191,7 +191,9 @@ def test_a_table_alone_is_audited_for_its_groups(archive, tmp_path):
     assert findings["links"] == findings["conflicts"] == []
     assert findings["quality"] is findings["doubtful_labels"] is None
     assert findings["settings"]["features"] is None
-    assert [torn["group"] for torn in findings["splits"]["imported"]["leaks"]["groups"]] == ["p"]
+    assert [
+        straddling["group"] for straddling in findings["splits"]["imported"]["leaks"]["groups"]
+    ] == ["p"]
     assert any("table alone" in sentence for sentence in findings["summary"])
     assert json.loads((table.path / AUDIT).read_text()) == findings
     assert len(twinlens.split(table.path, name="after")[0].rows["test"])

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from twinlens.auditing.leakage import leaks, parts_of
 from twinlens.auditing.repair import in_words, repair, repairs
-from twinlens.data.groups import united
+from twinlens.data.groups import merge_groups
 from twinlens.data.splits import open_split, write_split
 from twinlens.data.table import SPLITS
 
@@ -69,10 +69,10 @@ def test_a_repaired_split_leaks_no_more_and_is_the_same_elsewhere(split_of, imag
     after, label = parts_of(dataset, fixed), dataset.table["label"]
 
     assert not leaks(dataset, fixed, links)["leaking"]
-    together = united(dataset.table, links)
+    together = merge_groups(dataset.table, links)
     sides = before.replace("unlabelled", "train")
-    torn = sides.groupby(together).transform("nunique") > 1
-    assert after[~torn].equals(before[~torn])
+    straddling = sides.groupby(together).transform("nunique") > 1
+    assert after[~straddling].equals(before[~straddling])
     assert after[before.isna()].isna().all()
     assert after[label.isna()].dropna().isin(["unlabelled"]).all()
     assert after[label.notna() & before.notna()].notna().all()
@@ -80,7 +80,7 @@ def test_a_repaired_split_leaks_no_more_and_is_the_same_elsewhere(split_of, imag
     changed = (before != after) & before.notna() & after.notna()
     assert done["moved"] == (before + " to " + after)[changed].value_counts().to_dict()
     assert done["dropped"] == (before.notna() & after.isna()).sum()
-    assert done["groups"] == together[torn & before.notna()].nunique()
+    assert done["groups"] == together[straddling & before.notna()].nunique()
     assert done["groups"] == 0 or changed.any() or done["dropped"]
 
     assert fixed.name == "imported-fixed"

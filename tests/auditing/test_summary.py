@@ -27,9 +27,9 @@ def findings(**changes):
 
 
 def split(leaking):
-    torn = {"groups": [{}] * 1200, "links": [3], "known": {"test": KNOWN, "val": KNOWN}}
+    straddling = {"groups": [{}] * 1200, "links": [3], "known": {"test": KNOWN, "val": KNOWN}}
     clean = {"groups": [], "links": [], "known": {}}
-    return {"leaks": (torn if leaking else clean) | {"leaking": leaking}}
+    return {"leaks": (straddling if leaking else clean) | {"leaking": leaking}}
 
 
 def pretraining(same, copy):

@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from twinlens.data.groups import LINKS, groups_of, united
+from twinlens.data.groups import LINKS, groups_of, merge_groups
 from twinlens.errors import UserError
 
 
@@ -15,14 +15,14 @@ def links_of(*pairs):
 
 def test_links_unite_groups_also_through_others_under_the_first_name():
     table = table_of(["d", "c", "b", "a", "d", "e"])
-    joined = united(table, links_of(("i0", "i1"), ("i2", "i1")))
-    assert joined.tolist() == ["b", "b", "b", "a", "b", "e"]
+    gather = merge_groups(table, links_of(("i0", "i1"), ("i2", "i1")))
+    assert gather.tolist() == ["b", "b", "b", "a", "b", "e"]
 
 
 def test_links_within_a_group_or_to_strangers_change_nothing():
     table = table_of(["b", "b", "a"])
-    assert united(table, links_of(("i0", "i1"), ("i2", "gone"))).tolist() == ["b", "b", "a"]
-    assert united(table, links_of()).tolist() == ["b", "b", "a"]
+    assert merge_groups(table, links_of(("i0", "i1"), ("i2", "gone"))).tolist() == ["b", "b", "a"]
+    assert merge_groups(table, links_of()).tolist() == ["b", "b", "a"]
 
 
 def test_the_links_of_an_audit_are_read_where_there_are_any(tmp_path, dataset_of):

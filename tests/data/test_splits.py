@@ -228,9 +228,9 @@ def test_an_imported_split_says_what_it_leaves_out_and_tears(tmp_path, dataset_o
         "unlabelled": [3],
     }
     assert split.info["dropped"] == 1
-    left_out, torn = split.info["notes"]
+    left_out, straddling = split.info["notes"]
     assert left_out == "Images left out of the split: 1."
-    assert "more than one side of the split: 1." in torn
+    assert "more than one side of the split: 1." in straddling
     assert files.read_json(dataset.path / "splits" / "imported.json") == split.info
 
 

@@ -14,7 +14,7 @@ from torch import nn
 import twinlens
 from twinlens import console
 from twinlens.engine.device import make_fabric
-from twinlens.engine.distributed import check_batch, joined, launch, synchronise_batchnorm
+from twinlens.engine.distributed import check_batch, gather, launch, synchronise_batchnorm
 from twinlens.engine.loop import CHECKPOINT
 from twinlens.errors import UserError
 from twinlens.files import read_json
@@ -147,7 +147,7 @@ def test_one_process_is_left_alone():
     assert seen == [fabric]
     assert fabric.broadcast("x") == "x"
     z = torch.ones(2, 3)
-    assert joined(z) is z
+    assert gather(z) is z
 
 
 def _network():

@@ -19,7 +19,7 @@ from twinlens.finetuning.train import train as train_classifier
 from twinlens.pretraining import pretrain as pretraining
 from twinlens.pretraining.pretrain import pretrain
 
-SETTINGS = {"seed": 3, "pretrained": {"views": "robust", "projector": [8, 8]}}
+SETTINGS = {"seed": 3, "pretrained": {"views": "recommended", "projector": [8, 8]}}
 
 
 class _Killed(BaseException):
@@ -44,7 +44,7 @@ def _from_tensorboard(folder):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     events = EventAccumulator(str(folder / "tensorboard"), size_guidance={"scalars": 0}).Reload()
-    assert "robust" in str(events.Tensors("settings/text_summary"))
+    assert "recommended" in str(events.Tensors("settings/text_summary"))
     return {n: [(e.step, e.value) for e in events.Scalars(n)] for n in events.Tags()["scalars"]}
 
 
@@ -55,7 +55,7 @@ def _from_mlflow(folder):
     (run,) = client.search_runs([client.get_experiment_by_name("twinlens").experiment_id])
     assert run.info.status == "FINISHED"
     assert run.info.run_name == "my-run"
-    assert run.data.params["pretrained.views"] == "robust"
+    assert run.data.params["pretrained.views"] == "recommended"
     histories = {n: client.get_metric_history(run.info.run_id, n) for n in run.data.metrics}
     return {n: [(m.step, m.value) for m in history] for n, history in histories.items()}
 
@@ -72,7 +72,7 @@ def _from_wandb(folder):
         items = {i.key or "/".join(i.nested_key): i.value_json for i in record.history.item}
         for name in set(items) - {"step"}:
             found.setdefault(name, []).append((int(items["step"]), float(items[name])))
-    assert "robust" in settings["pretrained"]
+    assert "recommended" in settings["pretrained"]
     return found
 
 

@@ -19,10 +19,10 @@ def test_the_command_survives_the_shell():
         "out",
         {"projector": [8, 8], "lr": "valley"},
         encoder=None,
-        budget=0.5,
+        label_fraction=0.5,
     )
     assert shlex.split(text) == [
-        "twinlens", "train", "my data", "--out", "out", "--budget", "0.5",
+        "twinlens", "train", "my data", "--out", "out", "--label-fraction", "0.5",
         "--set", "projector=[8, 8]", "--set", 'lr="valley"',
     ]  # fmt: skip
 

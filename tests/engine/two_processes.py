@@ -15,7 +15,7 @@ from twinlens.data.dataset import open_dataset
 from twinlens.data.splits import open_split
 from twinlens.engine.checkpoint import load_checkpoint
 from twinlens.engine.device import make_fabric
-from twinlens.engine.distributed import joined, launch, share
+from twinlens.engine.distributed import gather, launch, share
 from twinlens.engine.loop import CHECKPOINT
 from twinlens.engine.run_folder import running
 from twinlens.errors import UserError
@@ -59,8 +59,8 @@ def gradients(fabric, method, n, d):
         count = 4  # of which the teacher's two have no gradient
     outputs = [torch.randn(n, d, generator=source, dtype=torch.float64) for _ in range(count)]
     parts = [share(fabric, z).clone().requires_grad_(i < 2) for i, z in enumerate(outputs)]
-    config = configure("robust", {"method": method}, where="")
-    loss, _ = METHODS[method].loss(*map(joined, parts), config)
+    config = configure("recommended", {"method": method}, where="")
+    loss, _ = METHODS[method].loss(*map(gather, parts), config)
     loss.backward()
     return {"loss": loss.detach(), "gradients": [z.grad / fabric.world_size for z in parts[:2]]}
 
@@ -71,7 +71,7 @@ def trained(fabric, method, dataset, folder):
     split = open_split(data)
     folder = folder / f"{fabric.world_size}-{method}"
     folder.mkdir(exist_ok=True)
-    config = configure("robust", FIT | {"method": method}, where="")
+    config = configure("recommended", FIT | {"method": method}, where="")
     history = fit(encoder, data, split, split.rows["train"], config, fabric, folder, 0)
     fabric.barrier()
     network = load_checkpoint(folder / CHECKPOINT)["module"]

@@ -62,7 +62,7 @@ def test_the_ends_of_the_set_are_where_the_paired_t_test_just_rejects():
     )
 
 
-def test_a_set_that_reaches_the_end_of_the_budgets_is_open_there():
+def test_a_set_that_reaches_the_end_of_the_label_fractions_is_open_there():
     high = _worth(0.69 + 5 * SPREAD, RISING)
     assert (high["high"], high["labels"] is not None) == (None, True)
     assert f"at least {high['low']:,.0f}" in high["sentence"]
@@ -75,7 +75,7 @@ def test_a_set_that_reaches_the_end_of_the_budgets_is_open_there():
     assert "cannot be told apart from any number from 100 to 1,000" in unknown["sentence"]
 
 
-def test_an_arm_beyond_the_budgets_for_sure_is_worth_at_least_or_at_most_the_last():
+def test_an_arm_beyond_the_label_fractions_for_sure_is_worth_at_least_or_at_most_the_last():
     above, below = _worth(0.9 + SPREAD, RISING), _worth(0.3 + SPREAD, RISING)
     assert (above["labels"], above["low"], above["high"]) == (None, 1000, None)
     assert "at least 1,000" in above["sentence"]

@@ -171,17 +171,17 @@ def test_a_ratio_that_cannot_be_had_is_explained():
     assert "at least 5 seeds" in sd_ratio(moving[:4], [1, 2, 3, 5])["note"]
 
 
-@pytest.mark.parametrize(("sd", "worthwhile"), [(0.03, 0.02), (0.01, 0.02), (0.1, 0.01)])
-def test_so_many_seeds_have_the_power_and_one_fewer_has_not(sd, worthwhile):
+@pytest.mark.parametrize(("sd", "min_effect"), [(0.03, 0.02), (0.01, 0.02), (0.1, 0.01)])
+def test_so_many_seeds_have_the_power_and_one_fewer_has_not(sd, min_effect):
     values = np.array([-1, 0, 1]) * sd + 0.05
-    n = seeds_needed(values, worthwhile)
+    n = seeds_needed(values, min_effect)
 
     def power(n):
-        t, shift = stats.t.ppf(0.975, n - 1), worthwhile / sd * np.sqrt(n)
+        t, shift = stats.t.ppf(0.975, n - 1), min_effect / sd * np.sqrt(n)
         return stats.nct.sf(t, n - 1, shift) + stats.nct.cdf(-t, n - 1, shift)
 
     assert power(n) >= 0.8 > power(n - 1)
-    assert seeds_needed(values + 1, worthwhile) == n, "the observed difference must not count"
+    assert seeds_needed(values + 1, min_effect) == n, "the observed difference must not count"
 
 
 def test_seeds_needed_has_no_trouble_with_large_and_small_effects():

@@ -23,8 +23,8 @@ ARMS = {
 
 def _study(folder, *, without=lambda _: False, **changes):
     """Write a finished study with its two tables."""
-    settings = {"data": "data", "seeds": 6, "budgets": [0.1, 1.0], "arms": ARMS}
-    study = Study(**settings | {"worthwhile": 0.05, "primary_metric": "macro_f1"} | changes)
+    settings = {"data": "data", "seeds": 6, "label_fractions": [0.1, 1.0], "arms": ARMS}
+    study = Study(**settings | {"min_effect": 0.05, "primary_metric": "macro_f1"} | changes)
     plan = finish_study(folder, study, without=without)
     write_json(folder / "results.json", collect(folder, study, plan, {}))
     stored = read_study(folder)
@@ -56,7 +56,7 @@ def test_every_figure_follows_from_the_stored_predictions(tmp_path, recompute, c
     assert capsys.readouterr().out.count("figures, largest deviation") == 2
 
 
-@pytest.mark.parametrize("changes", [{"seeds": 1}, {"arms": {"plain": {}}}, {"worthwhile": None}])
+@pytest.mark.parametrize("changes", [{"seeds": 1}, {"arms": {"plain": {}}}, {"min_effect": None}])
 def test_one_seed_and_one_arm_and_nothing_declared_are_computed_too(tmp_path, recompute, changes):
     assert recompute(_study(tmp_path, **changes)) == 0
 
@@ -70,7 +70,7 @@ def test_an_arm_without_a_finished_run_is_left_out(tmp_path, recompute):
 )
 @pytest.mark.parametrize("change", ["moved", "removed"])
 def test_a_figure_that_does_not_follow_is_found(tmp_path, recompute, table, column, change):
-    folder = _study(tmp_path, seeds=3, budgets=[1.0])
+    folder = _study(tmp_path, seeds=3, label_fractions=[1.0])
     path = folder / "tables" / f"{table}.csv"
     content = pd.read_csv(path)
     line = content[column].first_valid_index()

@@ -16,13 +16,13 @@ from twinlens.views.recipes import RECIPES, view
 def test_a_line_of_images_and_three_of_their_views(tmp_path: Path, size: int, side: int) -> None:
     import_images("phantom:8", tmp_path / "data", size=size, workers=1)
     data = open_dataset(tmp_path / "data")
-    write_views(tmp_path / "views.png", data, np.arange(5), RECIPES["robust"], seed=3)
+    write_views(tmp_path / "views.png", data, np.arange(5), RECIPES["recommended"], seed=3)
     with Image.open(tmp_path / "views.png") as picture:
         assert picture.size == (5 * (side + 4) - 4, 4 * (side + 4) - 4)
 
 
 def test_the_views_are_those_of_the_first_steps(tmp_path: Path, phantoms: Path) -> None:
-    data, recipe, rows = open_dataset(phantoms), RECIPES["robust"], np.array([7])
+    data, recipe, rows = open_dataset(phantoms), RECIPES["recommended"], np.array([7])
     write_views(tmp_path / "views.png", data, rows, recipe, seed=3)
     with Image.open(tmp_path / "views.png") as picture:
         pixels = np.asarray(picture)

@@ -15,7 +15,7 @@ from twinlens.engine import loop
 from twinlens.errors import UserError
 from twinlens.evaluation.evaluate import evaluate
 from twinlens.evaluation.probe import linear_probe
-from twinlens.evaluation.test_access import read_openings
+from twinlens.evaluation.test_access import read_test_access
 from twinlens.files import read_json
 from twinlens.finetuning import phases as module
 from twinlens.finetuning.config import FineTuning
@@ -27,7 +27,7 @@ from twinlens.models.encoders import build_encoder
 from twinlens.models.heads import mlp_classifier
 from twinlens.pretraining.pretrain import pretrain
 from twinlens.seeds import derive
-from twinlens.splitting.label_fraction import budget
+from twinlens.splitting.label_fraction import label_fraction
 from twinlens.splitting.split import make_split
 
 SMALL = {"epochs": 2, "batch_size": 16, "lr": 1e-3, "precision": "fp32"}
@@ -46,13 +46,13 @@ def finished(phantoms, tmp_path_factory):
 def test_a_run_keeps_what_it_was(finished, phantoms):
     assert {path.name for path in finished.iterdir()} == {
         "history.csv", "history.parquet", "lr_finder.json", "metrics.csv", "metrics.json", "model",
-        "predictions.parquet", "run.json", "test_openings.jsonl",
+        "predictions.parquet", "run.json", "test_access.jsonl",
         "views.png",
     }  # fmt: skip
     record, split = read_json(finished / "run.json"), open_split(open_dataset(phantoms))
-    assert record["config"]["tuning"] == "fine_tune"
+    assert record["config"]["tuning"] == "head_then_full"
     assert record["images"] == len(split.rows["train"])
-    (opening,) = read_openings(finished / "test_openings.jsonl")
+    (opening,) = read_test_access(finished / "test_access.jsonl")
     assert opening["images"] == len(split.rows["test"])
     history = pd.read_parquet(finished / "history.parquet")
     epoch = len(split.rows["train"]) // 16
@@ -151,13 +151,13 @@ def test_a_probe_is_the_logistic_regression_on_features_of_the_images(phantoms, 
     np.testing.assert_allclose(stored, logits.detach().softmax(1).numpy(), atol=2e-4)
 
 
-def test_a_budget_trains_on_that_share(phantoms, tmp_path):
-    run = _train(phantoms, tmp_path / "run", budget=0.5, settings={"tuning": "probe"})
+def test_a_label_fraction_trains_on_that_share(phantoms, tmp_path):
+    run = _train(phantoms, tmp_path / "run", label_fraction=0.5, settings={"tuning": "probe"})
     data = open_dataset(phantoms)
-    rows = budget(data, open_split(data), 0.5, derive(3, "budget"))
+    rows = label_fraction(data, open_split(data), 0.5, derive(3, "label_fraction"))
     record = read_json(run / "run.json")
     assert record["images"] == len(rows) < len(open_split(data).rows["train"])
-    assert record["budget"] == 0.5
+    assert record["label_fraction"] == 0.5
 
 
 def test_head_first_leaves_the_encoder_alone_until_its_turn(phantoms, tmp_path, monkeypatch):
@@ -206,7 +206,7 @@ def test_the_papers_presets_run(phantoms, tmp_path, preset):
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
-        ({"budget": 0.0}, "budget 0.0 must be above 0"),
+        ({"label_fraction": 0.0}, "label fraction 0.0 must be above 0"),
         ({"settings": {"tuning": "half"}}, "'tuning' is wrong.*'probe', 'fine_tune' or 'full'"),
         ({"settings": {"views": "strange"}}, "Unknown recipe of views 'strange'.*robust"),
         ({"settings": {"batch_size": 512}}, "batch size 512 is larger than"),

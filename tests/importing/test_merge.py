@@ -94,22 +94,22 @@ def test_the_first_word_on_a_class_counts():
     info = {"x": {"colour": "#ffffff", "group": "benign"}, "y": {"title": "why"}}
     second = source_of("b", classes=["x", "y"], class_info=info, notice="Drawn.")
     third = source_of("c", notice="Not for use.")
-    joined = join({"one": first, "two": second, "three": third})
-    assert joined.class_info == {
+    gather = join({"one": first, "two": second, "three": third})
+    assert gather.class_info == {
         "x": {"colour": "#000000", "group": "benign"}, "y": {"title": "why"},
     }  # fmt: skip
-    assert joined.notice == "Drawn. Not for use."
+    assert gather.notice == "Drawn. Not for use."
 
 
 def test_each_image_is_read_and_decoded_by_its_own_source(tmp_path, draw):
     path = draw(tmp_path / "a.png", 1)
     drawn = source_of("b", read=lambda item: item.encode(), decode=lambda content: content.decode())
     filed = Source(drawn.table, [path], skipped=[("gone.png", "no such file")])
-    joined = join({"filed": filed, "drawn": drawn})
-    first, second = (joined.decode(joined.read(item)) for item in joined.items)
+    gather = join({"filed": filed, "drawn": drawn})
+    first, second = (gather.decode(gather.read(item)) for item in gather.items)
     assert first.tobytes() == decode(path.read_bytes()).tobytes()
     assert second == "b"
-    assert joined.skipped == [("gone.png", "no such file")]
+    assert gather.skipped == [("gone.png", "no such file")]
 
 
 def test_names_are_the_last_part_and_unique(tmp_path):

@@ -16,7 +16,7 @@ from twinlens.views.recipes import RECIPES, normalise, plain, view
 PACK = np.random.default_rng(0).integers(0, 256, (20, 16, 16, 3), dtype=np.uint8)
 READ = reader(PACK, np.arange(20))
 ROWS = np.array([3, 17, 4, 9, 0])
-RECIPE = RECIPES["robust"]
+RECIPE = RECIPES["recommended"]
 MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.3, 0.4)
 
 

@@ -16,7 +16,7 @@ def _stored(preset, **settings):
 
 
 @pytest.mark.parametrize("method", SETTINGS)
-@pytest.mark.parametrize("preset", ["robust", "paper", "paper-code"])
+@pytest.mark.parametrize("preset", ["recommended", "paper", "paper-code"])
 def test_a_run_stores_the_settings_of_its_method_alone(method, preset):
     stored = _stored(preset, method=method)
     assert stored["method"] == method
@@ -26,21 +26,21 @@ def test_a_run_stores_the_settings_of_its_method_alone(method, preset):
 
 
 def test_barlow_twins_is_the_method_where_none_is_named():
-    assert _stored("robust") == _stored("robust", method="barlow_twins")
-    assert _stored("robust")["lambda"] == 0.0051
+    assert _stored("recommended") == _stored("recommended", method="barlow_twins")
+    assert _stored("recommended")["lambda"] == 0.0051
     assert (_stored("paper-code")["lambda"], _stored("paper-code")["eps"]) == (None, 0.0)
 
 
 @pytest.mark.parametrize(
     ("method", "preset", "projector"),
     [
-        ("barlow_twins", "robust", [1024, 1024, 1024]),
+        ("barlow_twins", "recommended", [1024, 1024, 1024]),
         ("barlow_twins", "paper-code", [8192, 8192, 8192]),
-        ("byol", "robust", [1024, 256]),
+        ("byol", "recommended", [1024, 256]),
         ("byol", "paper", [4096, 256]),
-        ("simclr", "robust", [1024, 128]),
+        ("simclr", "recommended", [1024, 128]),
         ("simclr", "paper", [2048, 128]),
-        ("vicreg", "robust", [1024, 1024, 1024]),
+        ("vicreg", "recommended", [1024, 1024, 1024]),
         ("vicreg", "paper", [8192, 8192, 8192]),
     ],
 )
@@ -51,7 +51,9 @@ def test_each_method_has_its_projector(method, preset, projector):
 
 def test_every_method_has_every_preset():
     assert set(PRESETS) == set(SETTINGS)
-    assert all(list(presets) == ["robust", "paper", "paper-code"] for presets in PRESETS.values())
+    assert all(
+        list(presets) == ["recommended", "paper", "paper-code"] for presets in PRESETS.values()
+    )
 
 
 @pytest.mark.parametrize(
@@ -72,4 +74,4 @@ def test_every_method_has_every_preset():
 )
 def test_mistakes_are_sentences(settings, sentence):
     with pytest.raises(UserError, match=sentence):
-        configure("robust", settings, where="here")
+        configure("recommended", settings, where="here")

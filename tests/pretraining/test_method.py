@@ -29,7 +29,7 @@ def _loss(method, z1, z2, targets=None):
     """The loss; a teacher, where there is one, gives `targets`, or else what the student does."""
     targets = targets or (z1.detach(), z2.detach())
     outputs = (z1, z2, *targets) if METHODS[method].network is StudentTeacher else (z1, z2)
-    return METHODS[method].loss(*outputs, configure("robust", {"method": method}, where=""))
+    return METHODS[method].loss(*outputs, configure("recommended", {"method": method}, where=""))
 
 
 def _pair(n, d):

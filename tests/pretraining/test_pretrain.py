@@ -22,7 +22,7 @@ from twinlens.pretraining import pretrain as module
 from twinlens.pretraining.config import configure
 from twinlens.pretraining.images import IMAGES
 from twinlens.pretraining.method import METHODS
-from twinlens.pretraining.networks import Twins
+from twinlens.pretraining.networks import SiameseNetwork
 from twinlens.pretraining.pretrain import pretrain
 from twinlens.reporting.load_run import read_run
 from twinlens.splitting.split import make_split
@@ -134,7 +134,7 @@ def test_an_attempt_is_resumed_with_another_way_to_look_unless_that_decides(
             _pretrain(phantoms, tmp_path / "run")
     with pytest.raises(UserError, match=r"other settings \(keep, moments, probe_budget\)"):
         _pretrain(phantoms, tmp_path / "run", settings={"keep": "best_probe"}, resume=True)
-    looking = {"moments": 1, "probe_budget": 0.5}
+    looking = {"moments": 1, "probe_label_fraction": 0.5}
     run = _pretrain(phantoms, tmp_path / "run", settings=looking, resume=True)
     assert read_json(run / "run.json")["config"]["moments"] == 1
 
@@ -230,10 +230,10 @@ def test_a_folder_without_labels_is_enough(tmp_path, draw):
 
 def test_one_forward_pass_shares_batchnorm_statistics_and_two_do_not():
     encoder = build_encoder("resnet18", 0)
-    settings = configure("robust", {"projector": [8]}, where="")
+    settings = configure("recommended", {"projector": [8]}, where="")
     source = torch.Generator().manual_seed(0)
     first, second = (torch.rand(4, 3, 32, 32, generator=source) + shift for shift in (0, 1))
-    twins = Twins(encoder, settings, seed=0)
+    twins = SiameseNetwork(encoder, settings, seed=0)
     twins.projector = torch.nn.BatchNorm1d(512, affine=False)
     apart = torch.cat(twins(first, second))
     twins.joint = True

@@ -7,16 +7,18 @@ from twinlens.data.splits import open_split
 from twinlens.evaluation.probe import knn_probe, linear_probe
 from twinlens.pretraining.probing import FOLDS, choose, describe, scores
 from twinlens.seeds import derive
-from twinlens.splitting.label_fraction import budget
+from twinlens.splitting.label_fraction import label_fraction
 from twinlens.splitting.split import split as make_split
 
 
 @pytest.mark.parametrize("fraction", [1.0, 0.5])
-def test_probes_use_a_budgets_training_images_in_folds_that_share_no_group(phantoms, fraction):
+def test_probes_use_a_label_fractions_training_images_in_folds_that_share_no_group(
+    phantoms, fraction
+):
     data = open_dataset(phantoms)
     split = open_split(data)
     probed = choose(data, split, fraction, seed=3)
-    assert {*probed.rows} == {*budget(data, split, fraction, derive(3, "budget"))}
+    assert {*probed.rows} == {*label_fraction(data, split, fraction, derive(3, "label_fraction"))}
     assert {*probed.rows} <= {*split.rows["train"]}
     groups = data.table["group"].iloc[probed.rows].to_numpy()
     assert all(len({*probed.folds[groups == group]}) == 1 for group in groups)

@@ -53,7 +53,7 @@ def _build_study(
     arms: Sequence[str] = ("random", "random + Barlow Twins"),
     pretrained: Sequence[str] = ("random + Barlow Twins",),
     seeds: int = 3,
-    budgets: Sequence[float] = (1.0,),
+    label_fractions: Sequence[float] = (1.0,),
     classes: dict[str, tuple[str, str, str]] = CLASSES,
     absent: str | None = None,
     fallback: bool = False,
@@ -69,14 +69,16 @@ def _build_study(
             _pretraining_run(folder, list(arms).index(arm), seed, about, pretraining or {})
     scores = {}
     for number, arm in enumerate(arms):
-        for budget in budgets:
+        for label_fraction in label_fractions:
             for seed in range(seeds):
-                found = _test_metrics(number, budget, seed, names, absent)
+                found = _test_metrics(number, label_fraction, seed, names, absent)
                 lr_finder = _lr_finder(seed, fallback=fallback and seed == 1)
-                _training_run(folder, number, budget, seed, about, found, lr_finder)
-                scores[arm, budget, seed] = found
-    write_json(folder / "results.json", _results(arms, budgets, seeds, scores) | (results or {}))
-    write_json(folder / "plan.json", _plan(arms, pretrained, budgets, seeds))
+                _training_run(folder, number, label_fraction, seed, about, found, lr_finder)
+                scores[arm, label_fraction, seed] = found
+    write_json(
+        folder / "results.json", _results(arms, label_fractions, seeds, scores) | (results or {})
+    )
+    write_json(folder / "plan.json", _plan(arms, pretrained, label_fractions, seeds))
     settings = {"title": "Do second views help?", "seeds": seeds, "arms": list(arms)}
     (folder / "study.yaml").write_text(yaml.safe_dump(settings, sort_keys=False))
     write_json(folder / "environment.json", {"python": "3.12.1", "torch": "2.13.0", "threads": 2})
@@ -84,7 +86,7 @@ def _build_study(
 
 
 def _plan(
-    arms: Sequence[str], pretrained: Sequence[str], budgets: Sequence[float], seeds: int
+    arms: Sequence[str], pretrained: Sequence[str], label_fractions: Sequence[float], seeds: int
 ) -> list[dict[str, Any]]:
     plan: list[dict[str, Any]] = []
     for seed in range(seeds):
@@ -92,8 +94,8 @@ def _plan(
             needs = f"pretrain-{number}-{seed}" if arm in pretrained else None
             if needs:
                 plan.append({"id": needs, "kind": "pretrain", "arm": None, "needs": None})
-            for budget in budgets:
-                run = f"train-{number}-{budget:g}-{seed}"
+            for label_fraction in label_fractions:
+                run = f"train-{number}-{label_fraction:g}-{seed}"
                 plan.append({"id": run, "kind": "train", "arm": arm, "needs": needs})
     return plan
 
@@ -114,19 +116,19 @@ def _about_data(classes: dict[str, tuple[str, str, str]]) -> dict[str, Any]:
             "test": {name: n // 2 for name, n in counts.items()},
             "unlabelled": {"no label": 1500},
         },
-        "split": "robust",
+        "split": "recommended",
         "split_hash": "cd" * 32,
     }
 
 
 def _test_metrics(
-    number: int, budget: float, seed: int, names: list[str], absent: str | None
+    number: int, label_fraction: float, seed: int, names: list[str], absent: str | None
 ) -> dict[str, Any]:
-    rng = generator(seed, "labels", str(budget))
+    rng = generator(seed, "labels", str(label_fraction))
     labels = np.repeat(np.arange(len(names)), [20 + 15 * i for i in range(len(names))])
     if absent:
         labels = labels[labels != names.index(absent)]
-    right = 0.42 + 0.03 * number + 0.12 * np.sqrt(budget) + 0.02 * rng.standard_normal()
+    right = 0.42 + 0.03 * number + 0.12 * np.sqrt(label_fraction) + 0.02 * rng.standard_normal()
     guesses = rng.integers(0, len(names), len(labels))
     predicted = np.where(rng.random(len(labels)) < right, labels, guesses)
     confusion = np.zeros((len(names), len(names)), dtype=int)
@@ -152,13 +154,13 @@ def _test_metrics(
 def _training_run(
     folder: Path,
     number: int,
-    budget: float,
+    label_fraction: float,
     seed: int,
     about: dict[str, Any],
     metrics: dict[str, Any],
     lr_finder: dict[str, Any],
 ) -> None:
-    run = folder / "runs" / f"train-{number}-{budget:g}-{seed}"
+    run = folder / "runs" / f"train-{number}-{label_fraction:g}-{seed}"
     run.mkdir(parents=True)
     rng = generator(seed, "losses", number)
     schedule = _one_cycle(300, lr_finder["suggestion"])
@@ -169,8 +171,8 @@ def _training_run(
     history["seconds"] = 0.2
     history["loss"] = falling + 0.1 * rng.random(len(history))
     history.to_parquet(run / "history.parquet")
-    config = {"preset": "robust", "views": "robust", "epochs": 10}
-    _run_json(run, "train", seed, about, budget, config, 61.5)
+    config = {"preset": "recommended", "views": "recommended", "epochs": 10}
+    _run_json(run, "train", seed, about, label_fraction, config, 61.5)
     write_json(run / "lr_finder.json", lr_finder)
     write_json(run / "metrics.json", {"test": metrics, "val": metrics})
 
@@ -192,7 +194,7 @@ def _pretraining_run(
     history["floor"] = 21.0
     history["seconds"] = 0.5
     history.to_parquet(run / "history.parquet")
-    config = {"method": "barlow_twins", "images": "unlabelled", "views": "robust"} | config
+    config = {"method": "barlow_twins", "images": "unlabelled", "views": "recommended"} | config
     _run_json(run, "pretrain", seed, about, None, config, 240.0)
     write_json(run / "lr_finder.json", _lr_finder(seed, fallback=False))
     picture = generator(0, "views").integers(0, 255, (8, 16, 3)).astype(np.uint8)
@@ -204,14 +206,14 @@ def _run_json(
     kind: str,
     seed: int,
     about: dict[str, Any],
-    budget: float | None,
+    label_fraction: float | None,
     config: dict[str, Any],
     seconds: float,
 ) -> None:
     info = {
         "kind": kind,
         "seed": seed,
-        "budget": budget,
+        "label_fraction": label_fraction,
         "config": {"encoder": "resnet18", **config},
         "environment": {"python": "3.12.1"},
         "data": about,
@@ -248,22 +250,24 @@ def _lr_finder(seed: int, *, fallback: bool) -> dict[str, Any]:
 
 def _results(
     arms: Sequence[str],
-    budgets: Sequence[float],
+    label_fractions: Sequence[float],
     seeds: int,
     scores: dict[tuple[str, float, int], dict[str, Any]],
 ) -> dict[str, Any]:
-    def values(arm: str, budget: float, metric: str) -> list[float]:
-        return [scores[arm, budget, seed][metric] for seed in range(seeds)]
+    def values(arm: str, label_fraction: float, metric: str) -> list[float]:
+        return [scores[arm, label_fraction, seed][metric] for seed in range(seeds)]
 
     table: dict[str, Any] = {arm: {} for arm in arms}
     differences: dict[str, Any] = {arm: {} for arm in arms[1:]}
     for arm in arms:
-        for budget in budgets:
-            key = f"{budget:g}"
-            table[arm][key] = {m: summary(values(arm, budget, m)) for m in METRICS}
+        for label_fraction in label_fractions:
+            key = f"{label_fraction:g}"
+            table[arm][key] = {m: summary(values(arm, label_fraction, m)) for m in METRICS}
             if arm != arms[0]:
                 differences[arm][key] = {
-                    m: paired_difference(values(arm, budget, m), values(arms[0], budget, m))
+                    m: paired_difference(
+                        values(arm, label_fraction, m), values(arms[0], label_fraction, m)
+                    )
                     for m in METRICS
                 }
     return {
@@ -272,8 +276,8 @@ def _results(
         "arms": table,
         "differences": differences,
         "seeds": list(range(seeds)),
-        "budgets": list(budgets),
-        "test_openings": [
+        "label_fractions": list(label_fractions),
+        "test_access": [
             {"time": "2025-05-02 14:03", "run": f"train-{i}-1-0", "split": "test", "images": 250}
             for i in range(len(arms))
         ],

@@ -24,9 +24,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory, build_study: Build) -> Path
         arms=arms,
         pretrained=[],
         seeds=1,
-        budgets=(1.0, 0.1),
+        label_fractions=(1.0, 0.1),
         results={
-            "worthwhile": 0.02,
+            "min_effect": 0.02,
             "label_efficiency": {"labels": {"1": 900, "0.1": 90}, "val_labels": 77, "worth": {}},
         },
     )
@@ -35,7 +35,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, build_study: Build) -> Path
         table.assign(label=CLASSES, split="test").to_parquet(run / "predictions.parquet")
         Image.new("RGB", (96, 96)).save(run / "views.png")
         info = read_json(run / "run.json")
-        info["config"] |= {"views": "paper" if run.name.startswith("train-7") else "robust"}
+        info["config"] |= {"views": "paper" if run.name.startswith("train-7") else "recommended"}
         write_json(run / "run.json", info)
     report(folder)
     return folder

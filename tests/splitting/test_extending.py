@@ -71,7 +71,7 @@ def test_new_images_of_a_placed_group_follow_it(grow):
         assert place == (bare if label is None else side[group])
 
 
-def test_a_new_label_makes_an_unlabelled_image_train_within_the_budget(grow):
+def test_a_new_label_makes_an_unlabelled_image_train_within_the_label_fraction(grow):
     labels = ["a"] * 6 + ["b"] * 6 + [None] * 10
     names = [f"g{n}" for n in range(22)]
     base = make_split(grow((labels, names)), per_class=5, val=0, test=0.3, seed=0)
@@ -150,7 +150,7 @@ def test_an_extended_hold_out_keeps_the_site_on_its_side(grow):
 def test_an_extended_preset_trains_on_new_groups_of_its_classes_alone(tmp_path, dataset_of):
     ids = [f"ISIC_{n}" for n in range(300)]
     dataset = dataset_of(tmp_path / "data", ["VASC"] * 300, ids=ids)
-    (base,) = split(dataset.path, preset="robust")
+    (base,) = split(dataset.path, preset="recommended")
     new = ["n1", "n2", "n3_downsampled", "n4"]
     labels = [*["VASC"] * 300, "VASC", "UNK", "VASC", None]
     dataset = dataset_of(tmp_path / "data", labels, ids=[*ids, *new])

@@ -97,7 +97,7 @@ def test_the_first_and_last_id_of_bcn_count_in_any_spelling():
 
 def test_robust_has_train_and_val_exactly_and_no_group_on_two_sides():
     dataset = like_isic()
-    parts, notes = draw_preset(dataset, "robust", 0)
+    parts, notes = draw_preset(dataset, "recommended", 0)
     assert counts_of(dataset, parts, "train") == column(0)
     assert counts_of(dataset, parts, "val") == column(1)
     assert sides_of_groups(dataset, parts).max() == 1
@@ -131,7 +131,7 @@ def test_downsampled_copies_other_classes_and_images_without_label():
         assert counts_of(dataset, parts, "train") == column(0)
         assert set(parts[small]) == {None}
         assert set(parts[rest & ~small]) == {"unlabelled"}
-    parts, _ = draw_preset(dataset, "robust", 0)
+    parts, _ = draw_preset(dataset, "recommended", 0)
     assert counts_of(dataset, parts, "train") == column(0)
     tested = set(dataset.table["group"][np.isin(parts, ["val", "test"])])
     outside = ~dataset.table["group"].isin(tested).to_numpy()
@@ -148,7 +148,7 @@ def test_robust_keeps_near_duplicates_on_one_side(tmp_path):
     pairs = random.choice(dataset.table["id"], (2000, 2))  # across lesions and classes
     (tmp_path / LINKS).parent.mkdir()
     pd.DataFrame(pairs, columns=["a", "b"]).to_parquet(tmp_path / LINKS)
-    parts, notes = draw_preset(dataset, "robust", 0)
+    parts, notes = draw_preset(dataset, "recommended", 0)
     assert counts_of(dataset, parts, "train") == column(0)
     assert counts_of(dataset, parts, "val") == column(1)
     side = dict(zip(dataset.table["id"], pd.Series(parts), strict=True))
@@ -178,13 +178,13 @@ def test_too_few_images_keep_the_proportions_and_say_so(preset):
 def test_a_few_large_lesions_are_not_torn_apart_for_the_counts():
     lesions = np.arange(300) // 60
     dataset = in_memory([str(i) for i in range(300)], ["VASC"] * 300, lesions)
-    parts, notes = draw_preset(dataset, "robust", 0)
+    parts, notes = draw_preset(dataset, "recommended", 0)
     assert [n for n in counts_of(dataset, parts, "train").values() if n] == [55]
     assert [n for n in counts_of(dataset, parts, "val").values() if n] == [12]
     assert [n for n in counts_of(dataset, parts, "test").values() if n] == [180]
     assert "53 siblings" in notes[-2]
     two = in_memory([str(i) for i in range(300)], ["VASC"] * 300, lesions // 3)
-    parts, notes = draw_preset(two, "robust", 0)
+    parts, notes = draw_preset(two, "recommended", 0)
     assert set(parts) == {"train", "test"}  # whole: one lesion each
     assert "cannot be had" in " ".join(notes)
 
@@ -201,9 +201,9 @@ def test_robust_never_leaks_however_groups_and_labels_mix(data):
     small = dataset.table["id"].str.endswith("_downsampled")
     if not (dataset.table["label"].isin(TABLE_1) & ~small).any():
         with pytest.raises(UserError, match="nothing to draw"):
-            draw_preset(dataset, "robust", 0)
+            draw_preset(dataset, "recommended", 0)
         return
-    parts, notes = draw_preset(dataset, "robust", 0)
+    parts, notes = draw_preset(dataset, "recommended", 0)
     assert sides_of_groups(dataset, parts).max() <= 1
     placed = np.isin(parts, ["train", "val", "test"])
     assert dataset.table["label"][placed].isin(TABLE_1).all()
@@ -212,8 +212,10 @@ def test_robust_never_leaks_however_groups_and_labels_mix(data):
 
 
 def test_what_cannot_be_drawn_is_refused():
-    with pytest.raises(UserError, match=r"no image of the classes AK, BCC, .* --preset robust"):
-        draw_preset(in_memory(["a"], ["nevus"], ["a"]), "robust", 0)
+    with pytest.raises(
+        UserError, match=r"no image of the classes AK, BCC, .* --preset recommended"
+    ):
+        draw_preset(in_memory(["a"], ["nevus"], ["a"]), "recommended", 0)
     with pytest.raises(UserError, match="no id from ISIC_0053454 to ISIC_0073254"):
         draw_preset(in_memory(["a"], ["NV"], ["a"]), "paper-code", 0)
 
@@ -242,7 +244,7 @@ def test_the_official_tables_give_the_counts_and_the_leakage_of_the_paper(isic_2
 
 @pytest.mark.real
 def test_the_official_tables_have_no_leakage_in_the_robust_split(isic_2019):
-    (made,) = split(isic_2019, preset="robust")
+    (made,) = split(isic_2019, preset="recommended")
     assert [sum(made.info["counts"][part].values()) for part in ("train", "val")] == [2554, 1280]
     assert any(note.startswith("0 test images share") for note in made.info["notes"])
     assert not any("more than one side" in note for note in made.info["notes"])

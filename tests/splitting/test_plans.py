@@ -111,7 +111,7 @@ def test_a_class_with_fewer_groups_than_folds_says_where_it_is_not():
         assert ("Classes without an image in train: single." in notes) == (fold == with_single)
 
 
-def test_folds_differ_by_seed_and_hold_to_the_budget():
+def test_folds_differ_by_seed_and_hold_to_the_label_fraction():
     dataset = in_memory(["a", "b"] * 100, range(200))
     first, again, other = (folds_of(dataset, 4, per_class=20, seed=seed) for seed in (0, 0, 1))
     assert all((one[0] == two[0]).all() for one, two in zip(first, again, strict=True))

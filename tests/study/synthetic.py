@@ -54,9 +54,9 @@ def _finish(folder, run, table, data, study) -> None:
     if arm.pretrain is not None:
         record["config"] = {"pretrained": {"images": arm.images}}
     if run.kind == "train":
-        record |= {"environment": {"precision": "fp32"}, "images": round(1000 * run.budget)}
+        record |= {"environment": {"precision": "fp32"}, "images": round(1000 * run.label_fraction)}
     write_json(folder / "run.json", record)
-    skill = 1 + np.log10(run.budget) / 2 + (0.5 if arm.pretrain is not None else 0)
+    skill = 1 + np.log10(run.label_fraction) / 2 + (0.5 if arm.pretrain is not None else 0)
     labels = pd.Categorical(table["label"], categories=CLASSES).codes.astype(int)
     noise = generator(run.seed, run.id).normal(size=(len(table), len(CLASSES)))
     logits = noise + skill * np.eye(len(CLASSES))[labels]

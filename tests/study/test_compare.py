@@ -85,7 +85,7 @@ def test_the_table_follows_from_the_stored_predictions(finished):
     assert difference["interval"] == pytest.approx([interval.low, interval.high])
     assert difference["p"] == pytest.approx(paired.pvalue)
     assert len(results["verdict"]) == 2
-    assert len(results["test_openings"]) == 4
+    assert len(results["test_access"]) == 4
 
 
 def test_arms_share_what_they_should(finished):
@@ -128,7 +128,7 @@ def test_a_dry_run_makes_nothing(study_file, tmp_path, capsys):
     compare(study_file, tmp_path / "out", dry_run=True, device="cpu")
     assert not (tmp_path / "out").exists()
     told = capsys.readouterr().err
-    assert "2 arms x 2 seeds x 1 label budgets: 4 trainings and 2 pretrainings" in told
+    assert "2 arms x 2 seeds x 1 label fractions: 4 trainings and 2 pretrainings" in told
     assert "In all about" in told
 
 
@@ -160,7 +160,7 @@ def test_a_failed_run_is_reported_and_does_not_stop_the_others(
         ("arms.twins.weights=none.pth", "Arm 'twins': The weights 'none.pth' are neither"),
         ("pretrain.method=dino", "arm 'twins': Unknown method 'dino'"),
         ("pretrain.batch_size=999", "Arm 'twins': The batch size 999 is larger than the 102"),
-        ("budgets=[0.1]", "Arm 'plain': The batch size 16 is larger than the"),
+        ("label_fractions=[0.1]", "Arm 'plain': The batch size 16 is larger than the"),
         ("train.views=odd", "Arm 'plain': Unknown recipe of views 'odd'"),
     ],
 )

@@ -111,7 +111,7 @@ def test_blur_scales_with_the_view():
 
 
 def test_two_views_are_views_1_and_2():
-    pair = PAIRS["robust"]
+    pair = PAIRS["recommended"]
     first, second = two_views(images(), ROWS, recipes=pair, seed=4, step=9, size=16)
     for number, made in ((1, first), (2, second)):
         recipe = pair[number - 1]
@@ -157,7 +157,7 @@ def test_per_batch_sigma_leaves_the_decision_to_each_image():
 def test_pretraining_recipes_are_the_protocols():
     for name, (first, second) in PAIRS.items():
         assert (first.blur_p, second.blur_p) == (1.0, 0.1), name
-        colourless = 0.0 if name == "robust" else 0.2
+        colourless = 0.0 if name == "recommended" else 0.2
         assert (first.solarise_p, second.solarise_p) == (0.0, colourless), name
         for recipe in (first, second):
             assert (recipe.flip_p, recipe.jitter_p, recipe.grey_p) == (0.5, 0.8, colourless), name
@@ -168,13 +168,13 @@ def test_pretraining_recipes_are_the_protocols():
     }
     assert strengths["official"] == strengths["paper"] == (0.4, 0.4, 0.2, 0.1)
     assert strengths["paper-code"] == (0.24, 0.24, 0.12, 0.06)
-    assert strengths["robust"] == (0.1, 0.1, 0.1, 0.02)
+    assert strengths["recommended"] == (0.1, 0.1, 0.1, 0.02)
     scales = {name: first.crop_scale for name, (first, _) in PAIRS.items()}
     assert scales == {
         "official": (0.08, 1.0),
         "paper": (0.7, 1.0),
         "paper-code": (0.7, 1.0),
-        "robust": (0.3, 1.0),
+        "recommended": (0.3, 1.0),
     }
     shared = {name: first.per_batch for name, (first, _) in PAIRS.items() if first.per_batch}
     assert shared == {"paper-code": ("crop", "blur_sigma")}
@@ -189,7 +189,7 @@ def test_fine_tuning_recipes_are_the_protocols():
     assert {name: recipe.rotate_degrees for name, recipe in RECIPES.items()} == {
         "paper": (0, 45),
         "paper-code": (-45, 45),
-        "robust": (-45, 45),
+        "recommended": (-45, 45),
     }
     assert [name for name, recipe in RECIPES.items() if recipe.per_batch] == ["paper-code"]
 

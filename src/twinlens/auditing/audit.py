@@ -107,7 +107,7 @@ def inspect(
     findings |= _judged(findings) | {"seconds": time.monotonic() - began}
     if keep:
         if not dataset.table_only:
-            with files.replacing(dataset.path / LINKS) as temporary:
+            with files.atomic_file(dataset.path / LINKS) as temporary:
                 links.to_parquet(temporary, index=False)
         files.write_json(dataset.path / AUDIT, findings)
     return findings

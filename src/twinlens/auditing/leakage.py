@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from twinlens.data.dataset import Dataset
-from twinlens.data.groups import united
+from twinlens.data.groups import merge_groups
 from twinlens.data.splits import Split
 from twinlens.data.table import SPLITS
 
@@ -44,21 +44,21 @@ def leaks(dataset: Dataset, split: Split, links: pd.DataFrame) -> dict[str, Any]
     ends = pd.DataFrame({end: part_of_id.reindex(links[end]).to_numpy() for end in ("a", "b")})
     there = ends["a"].notna() & ends["b"].notna()
     across = np.flatnonzero(there & (ends["a"].map(SIDES) != ends["b"].map(SIDES)))
-    together = united(dataset.table, links)
+    together = merge_groups(dataset.table, links)
     return {
-        "groups": _torn(dataset.table, parts, sides),
+        "groups": _straddling(dataset.table, parts, sides),
         "links": across.tolist(),
         "known": {part: _known(parts, together, part) for part in ("val", "test")},
         "leaking": bool(len(across) or (sides.groupby(together).nunique() > 1).any()),
     }
 
 
-def _torn(table: pd.DataFrame, parts: pd.Series, sides: pd.Series) -> list[dict[str, Any]]:
+def _straddling(table: pd.DataFrame, parts: pd.Series, sides: pd.Series) -> list[dict[str, Any]]:
     number = sides.groupby(table["group"]).transform("nunique")
-    torn = table.assign(part=parts)[(number > 1) & parts.notna()]
+    straddling = table.assign(part=parts)[(number > 1) & parts.notna()]
     return [
         {"group": name, "images": images.groupby("part")["id"].apply(list).to_dict()}
-        for name, images in torn.groupby("group")
+        for name, images in straddling.groupby("group")
     ]
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from twinlens.auditing.duplicates import near_duplicates
 from twinlens.data.dataset import Dataset, open_dataset
-from twinlens.data.groups import united
+from twinlens.data.groups import merge_groups
 from twinlens.data.splits import Split, open_split
 from twinlens.errors import UserError
 from twinlens.finetuning.initial_encoder import read_pretraining
@@ -72,5 +72,5 @@ def _matches(
         mine = np.arange(len(dataset.table))
         found = near_duplicates(dataset.images, mine, others=(theirs.images, rows))
         same, copied = np.zeros(len(mine), dtype=bool), np.isin(mine, found["a"])
-    groups = united(dataset.table, links)
+    groups = merge_groups(dataset.table, links)
     return same, groups.isin(groups[copied]).to_numpy()

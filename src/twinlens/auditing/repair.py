@@ -7,7 +7,7 @@ import pandas as pd
 
 from twinlens.auditing.leakage import SIDES, parts_of
 from twinlens.data.dataset import Dataset
-from twinlens.data.groups import united
+from twinlens.data.groups import merge_groups
 from twinlens.data.splits import Split, has_split, write_split
 
 
@@ -28,10 +28,10 @@ def repair(dataset: Dataset, split: Split, links: pd.DataFrame) -> tuple[Split, 
         images by ``moved`` ("test to train") and ``dropped``, and by part the classes ``lost``.
     """
     parts = parts_of(dataset, split)
-    together = united(dataset.table, links)
-    torn = parts.map(SIDES).groupby(together).transform("nunique") > 1
+    together = merge_groups(dataset.table, links)
+    straddling = parts.map(SIDES).groupby(together).transform("nunique") > 1
     moving = pd.DataFrame({"group": together, "part": parts, "side": parts.map(SIDES)})
-    moving = moving[torn & parts.notna()]
+    moving = moving[straddling & parts.notna()]
     side = moving["group"].map(_most(moving, "side", ["train", "val", "test"]))
     target = moving["part"].where(moving["side"] == side, side)
     bare = dataset.table["label"].isna()[moving.index]

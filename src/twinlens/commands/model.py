@@ -42,7 +42,7 @@ def pretrain(
             + "; all is transductive."
         ),
     ] = "unlabelled",
-    preset: Preset = "robust",
+    preset: Preset = "recommended",
     set_: Set = [],  # noqa: B006
     precision: Precision = None,
     split: SplitName = None,
@@ -108,11 +108,13 @@ def train(
         Path | None, typer.Option(help="Folder made by 'twinlens pretrain'.")
     ] = None,
     tuning: Annotated[str | None, typer.Option(help="probe, fine_tune or full.")] = None,
-    preset: Preset = "robust",
+    preset: Preset = "recommended",
     set_: Set = [],  # noqa: B006
     precision: Precision = None,
     split: SplitName = None,
-    budget: Annotated[float, typer.Option(help="Share of the training labels to use.")] = 1.0,
+    label_fraction: Annotated[
+        float, typer.Option(help="Share of the training labels to use.")
+    ] = 1.0,
     seed: Seed = 0,
     device: Device = "auto",
     logger: Loggers = [],  # noqa: B006
@@ -129,7 +131,7 @@ def train(
         preset=preset,
         settings=settings_of(set_, tuning=tuning, precision=precision),
         split=split,
-        budget=budget,
+        label_fraction=label_fraction,
         seed=seed,
         device=device,
         loggers=logger,

@@ -59,7 +59,7 @@ def compare(
         ),
     ] = False,
 ) -> None:
-    """Compare arms x seeds x label budgets, and write the report. Goes on where it stopped."""
+    """Compare arms x seeds x label fractions, and write the report. Goes on where it stopped."""
     done = twinlens.compare(
         study,
         out,

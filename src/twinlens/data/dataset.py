@@ -103,7 +103,7 @@ def open_dataset(path: Path | str) -> Dataset:
         UserError: The folder is not a data set, or one of its files is missing or does not fit.
     """
     path = Path(path)
-    files.put_back(path)
+    files.recover(path)
     if not (path / MARKER).is_file():
         raise UserError(f"{path} is not a data set (no {MARKER}): make one with 'twinlens import'.")
     info = files.read_json(path / MARKER)

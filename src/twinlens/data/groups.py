@@ -35,10 +35,10 @@ def links_of(dataset: Dataset) -> pd.DataFrame | None:
 def groups_of(dataset: Dataset) -> pd.Series:
     """Return the name of each image's group, groups with near-duplicates in common united."""
     links = links_of(dataset)
-    return dataset.table["group"] if links is None else united(dataset.table, links)
+    return dataset.table["group"] if links is None else merge_groups(dataset.table, links)
 
 
-def united(table: pd.DataFrame, links: pd.DataFrame) -> pd.Series:
+def merge_groups(table: pd.DataFrame, links: pd.DataFrame) -> pd.Series:
     """Unite the groups of linked images.
 
     Args:

@@ -5,7 +5,7 @@ which image is in which of `SPLITS` (missing where it is left out) and whether i
 ``splits/NAME.json`` how that came about, with a hash over who is where.
 
 No group lies on two sides, where the sides are val, test, and train with unlabelled: images that
-go unlabelled only because of a label budget may be siblings of training images.
+go unlabelled only because of a label fraction may be siblings of training images.
 """
 
 import hashlib
@@ -160,7 +160,7 @@ def write_split(
         "dropped": len(table) - len(kept),
         "notes": [*info.get("notes", []), *_notes(kept, len(table) - len(kept))],
     }
-    with files.replacing(assignment) as temporary:
+    with files.atomic_file(assignment) as temporary:
         listed = table[["id", "split"]].assign(labelled=table["label"].notna())
         listed.to_parquet(temporary, index=False)
     files.write_json(record, info)
@@ -210,12 +210,12 @@ def _notes(kept: pd.DataFrame, dropped: int) -> list[str]:
     if dropped:
         notes.append(f"Images left out of the split: {dropped}.")
     sides = kept["split"].replace({"unlabelled": "train"})
-    torn = int((sides.groupby(kept["group"]).nunique() > 1).sum())
-    if torn:
+    straddling = int((sides.groupby(kept["group"]).nunique() > 1).sum())
+    if straddling:
         test = kept["group"][kept["split"] == "test"]
         known = test.isin(kept["group"][kept["split"] == "train"]).mean() if len(test) else 0
         notes.append(
-            f"Groups with images on more than one side of the split: {torn}. "
+            f"Groups with images on more than one side of the split: {straddling}. "
             f"Of the test images, {known:.1%} share a group with a training image. "
             "Results on val and test may look better than they are."
         )

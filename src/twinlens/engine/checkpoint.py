@@ -6,12 +6,12 @@ from typing import Any
 import torch
 
 from twinlens.errors import UserError
-from twinlens.files import replacing
+from twinlens.files import atomic_file
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """Write tensors, numbers and strings to `path`, whole or not at all."""
-    with replacing(path) as temporary:
+    with atomic_file(path) as temporary:
         torch.save(state, temporary)
 
 

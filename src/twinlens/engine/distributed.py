@@ -107,7 +107,7 @@ class _Join(torch.autograd.Function):
         return gradient[start : start + ctx.rows] * dist.get_world_size()
 
 
-def joined(z: Embeddings) -> Embeddings:
+def gather(z: Embeddings) -> Embeddings:
     """Return the embeddings of the whole batch, in the order of the ranks.
 
     A loss of them, computed by every process, is the loss that one process would have on the

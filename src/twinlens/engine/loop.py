@@ -16,7 +16,7 @@ from torch.optim import AdamW, Optimizer
 
 from twinlens.console import progress, say
 from twinlens.engine.checkpoint import load_checkpoint, save_checkpoint
-from twinlens.engine.lr_finder import Finding, find_lr, fixed
+from twinlens.engine.lr_finder import LRFinderResult, find_lr, fixed
 from twinlens.engine.one_cycle import Schedule, constant
 from twinlens.errors import UserError
 from twinlens.files import read_json, write_json
@@ -137,7 +137,7 @@ def _train_phase(
     seed: int,
 ) -> None:
     first = 0
-    take_step = stepper(module, phase, fabric, seed)
+    take_step = make_train_step(module, phase, fabric, seed)
     if state["phase"] == phase.name:
         first = state["step"]
         phase.optimizer.load_state_dict(state["optimizer"])
@@ -187,7 +187,7 @@ def _save(fabric: Fabric, path: Path, state: dict[str, Any]) -> None:
         save_checkpoint(path, state)
 
 
-def stepper(module: nn.Module, phase: Phase, fabric: Fabric, seed: int) -> TakeStep:
+def make_train_step(module: nn.Module, phase: Phase, fabric: Fabric, seed: int) -> TakeStep:
     """Return the function that trains on one batch; a loss that is not finite changes nothing.
 
     Of several processes the mean loss counts, so that all of them decide alike.
@@ -224,7 +224,7 @@ def choose_lr(
     folder: Path,
     seed: int,
     after_step: Callable[[int], None] = lambda _: None,
-) -> Finding:
+) -> LRFinderResult:
     """Return the maximum rate for one-cycle: as given, as found, or as found before a restart.
 
     Args:
@@ -240,10 +240,10 @@ def choose_lr(
     """
     path = folder / LR_FINDER
     if path.exists():
-        return Finding(**read_json(path))
+        return LRFinderResult(**read_json(path))
     if lr == "valley":
         mock = Phase("lr_finder", constant(0, 0.0), optimizer, loss, after_step=after_step)
-        take_step = stepper(module, mock, fabric, seed)
+        take_step = make_train_step(module, mock, fabric, seed)
         finding = find_lr(
             module, optimizer, lambda step, rate: take_step(step, rate, 0.9)[0], fallback=fallback
         )

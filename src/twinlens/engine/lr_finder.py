@@ -24,7 +24,7 @@ _SHORTEST = 10
 
 
 @dataclass(frozen=True)
-class Finding:
+class LRFinderResult:
     """A learning rate, the curve it was read from, and how it was read.
 
     `how` is "valley", "fallback" (the curve said nothing) or "fixed" (nobody asked the finder).
@@ -42,9 +42,11 @@ class Finding:
         return asdict(self)
 
 
-def fixed(lr: float) -> Finding:
+def fixed(lr: float) -> LRFinderResult:
     """Return the finding of somebody who chose the rate beforehand."""
-    return Finding(lr, "fixed", f"The rate {lr:g} was given; the finder did not run.", [], [], [])
+    return LRFinderResult(
+        lr, "fixed", f"The rate {lr:g} was given; the finder did not run.", [], [], []
+    )
 
 
 def find_lr(
@@ -56,7 +58,7 @@ def find_lr(
     lowest: float = 1e-7,
     highest: float = 10.0,
     steps: int = STEPS,
-) -> Finding:
+) -> LRFinderResult:
     """Find a maximum learning rate for one-cycle.
 
     Weights, buffers and optimiser are afterwards as they were, bit for bit, also when
@@ -94,7 +96,7 @@ def find_lr(
         for name, part in module.named_modules():
             part.training = modes[name]
     suggestion, how, message = _suggest(lrs, smoothed, steps, fallback)
-    return Finding(suggestion, how, message, lrs, losses, smoothed)
+    return LRFinderResult(suggestion, how, message, lrs, losses, smoothed)
 
 
 def smooth(losses: Sequence[float], beta: float = _SMOOTHING) -> list[float]:

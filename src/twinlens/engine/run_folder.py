@@ -15,7 +15,7 @@ from twinlens.data.dataset import Dataset
 from twinlens.data.splits import Split, counts
 from twinlens.engine.loop import CHECKPOINT
 from twinlens.errors import UserError
-from twinlens.files import building, digest, read_json, replacing, work_folder, write_json
+from twinlens.files import atomic_file, atomic_folder, digest, read_json, work_folder, write_json
 
 RUN = "run.json"
 _REQUEST = "request.json"
@@ -25,7 +25,7 @@ _REQUEST = "request.json"
 def running(
     fabric: Fabric, out: Path, request: dict[str, Any], *, overwrite: bool, resume: bool
 ) -> Iterator[Path]:
-    """Yield the work folder of a run, which becomes `out` at the end; see `files.building`.
+    """Yield the work folder of a run, which becomes `out` at the end; see `files.atomic_folder`.
 
     Of several processes the first one makes it; where that is refused, the others end silently.
 
@@ -44,7 +44,9 @@ def running(
         if fabric.is_global_zero:
             try:
                 folder = stack.enter_context(
-                    building(out, marker=RUN, overwrite=overwrite, resume=resume, keep=CHECKPOINT)
+                    atomic_folder(
+                        out, marker=RUN, overwrite=overwrite, resume=resume, keep=CHECKPOINT
+                    )
                 )
                 _note(folder, request)
             except UserError as error:
@@ -89,7 +91,7 @@ def finish(
         began: When this attempt began, by `time.monotonic`.
         images_per_step: Images in a batch.
     """
-    with replacing(folder / "history.parquet") as temporary:
+    with atomic_file(folder / "history.parquet") as temporary:
         history.to_parquet(temporary, index=False)
     speed = images_per_step * len(history) / history["seconds"].sum() if len(history) else None
     times = {"seconds": time.monotonic() - began, "images_per_s": speed}

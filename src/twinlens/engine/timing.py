@@ -10,7 +10,7 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from twinlens.engine.checkpoint import save_checkpoint
-from twinlens.engine.loop import CHECKPOINT, Phase, stepper
+from twinlens.engine.loop import CHECKPOINT, Phase, make_train_step
 
 ENOUGH_S = 1.0
 """Seconds after which a rehearsal of anything has taken long enough."""
@@ -43,7 +43,7 @@ def rehearse(
             total = len(phase.schedule)
             if not total:
                 continue
-            seconds = _seconds_a_step(stepper(module, phase, fabric, seed), phase, total)
+            seconds = _seconds_a_step(make_train_step(module, phase, fabric, seed), phase, total)
             began = time.monotonic()
             state = {"module": module.state_dict(), "optimizer": phase.optimizer.state_dict()}
             save_checkpoint(folder / CHECKPOINT, state)

@@ -17,7 +17,7 @@ from twinlens.data.table import SPLITS
 from twinlens.engine.device import environment, make_fabric
 from twinlens.errors import UserError, unknown
 from twinlens.evaluation.metrics import metrics
-from twinlens.files import building, replacing, write_json
+from twinlens.files import atomic_file, atomic_folder, write_json
 from twinlens.inference.predict import (
     predict_as_stored,
     predict_members,
@@ -113,9 +113,9 @@ def evaluate(
     found = metrics(data.labels[rows], probabilities, data.classes)
     table = predictions_table(data, rows, part, probabilities)
     if out is not None:
-        with building(Path(out), marker="evaluation.json", overwrite=overwrite) as folder:
+        with atomic_folder(Path(out), marker="evaluation.json", overwrite=overwrite) as folder:
             write_json(folder / "metrics.json", {part: found})
-            with replacing(folder / "predictions.parquet") as temporary:
+            with atomic_file(folder / "predictions.parquet") as temporary:
                 table.to_parquet(temporary, index=False)
             about = {
                 "model": str(model),

@@ -26,17 +26,17 @@ def worth(
 ) -> dict[str, Any]:
     """Find how many labels the reference needs for an arm's mean score.
 
-    The reference's score between two budgets is a line in the logarithm of the labels, seed by
-    seed; beyond the budgets run nothing is said. Where its mean is not monotone, ``labels`` is
-    the fewest with which it reaches the arm's.
+    The reference's score between two label fractions is a line in the logarithm of the labels, seed
+    by seed; beyond the label fractions run nothing is said. Where its mean is not monotone,
+    ``labels`` is the fewest with which it reaches the arm's.
 
     The confidence set holds each number of labels at which a paired t test of the arm's scores
     and the reference's does not reject. It estimates, at 95 % and given the test set, where the
     means over all seeds are equal; ``low`` and ``high`` are its ends, whatever lies between.
 
     Args:
-        scores: The arm's score by seed, at one budget.
-        own: The number of labels of that budget, one of the reference's.
+        scores: The arm's score by seed, at one label fraction.
+        own: The number of labels of that label fraction, one of the reference's.
         reference: The reference's score by number of labels and seed; two numbers or more.
         arm: The arm's name.
         to: The reference's name.
@@ -49,7 +49,7 @@ def worth(
     seeds = [s for s in scores if all(s in reference[amount] for amount in amounts)]
     which = f"'{arm}' with {own:,.0f} labels"
     if not seeds:
-        sentence = f"{which} has no seed in common with '{to}' at every label budget."
+        sentence = f"{which} has no seed in common with '{to}' at every label fraction."
         return {"labels": None, "low": None, "high": None, "sentence": sentence}
     knots = np.log(amounts)
     grid = np.union1d(np.linspace(knots[0], knots[-1], _STEPS), knots)

@@ -140,14 +140,14 @@ def sd_ratio(a: Sequence[float], b: Sequence[float]) -> dict[str, Any]:
     return {"value": ratio, "interval": [ratio / widening, ratio * widening], "note": None}
 
 
-def seeds_needed(values: Sequence[float], worthwhile: float, *, power: float = 0.8) -> int | None:
+def seeds_needed(values: Sequence[float], min_effect: float, *, power: float = 0.8) -> int | None:
     """Return how many seeds a paired t test needs to find the smallest worthwhile difference.
 
     Args:
         values: The difference of each seed so far; only their standard deviation counts, which
             few seeds tell roughly. The mean does not: power for the observed difference says no
             more than its p value.
-        worthwhile: The smallest difference that is worth the trouble, above 0.
+        min_effect: The smallest difference that is worth the trouble, above 0.
         power: Probability to find it, at a two-sided level of 5 %.
 
     Returns:
@@ -156,7 +156,7 @@ def seeds_needed(values: Sequence[float], worthwhile: float, *, power: float = 0
     x = _finite(values)
     if _nothing_known(x, _EQUAL_DIFFERENCES):
         return None
-    effect = worthwhile / float(x.std(ddof=1))
+    effect = min_effect / float(x.std(ddof=1))
     quantiles = ndtri((1 + LEVEL) / 2) + ndtri(power)
     enough = int((quantiles / effect) ** 2) + 10  # of a normal test, which needs a few less
 

@@ -1,4 +1,4 @@
-"""The log of test openings: who looked at test images, and when. It only ever grows."""
+"""The test access log: who looked at test images, and when. It only ever grows."""
 
 import json
 import os
@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-OPENINGS = "test_openings.jsonl"
+TEST_ACCESS = "test_access.jsonl"
 
 
-def log_opening(path: Path, *, images: int, by: str) -> None:
+def log_test_access(path: Path, *, images: int, by: str) -> None:
     """Append an entry, on disk before the first test image is read."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
     with path.open("a", encoding="utf-8") as file:
@@ -18,7 +18,7 @@ def log_opening(path: Path, *, images: int, by: str) -> None:
         os.fsync(file.fileno())
 
 
-def read_openings(path: Path) -> list[dict[str, Any]]:
+def read_test_access(path: Path) -> list[dict[str, Any]]:
     """Return all entries, oldest first."""
     if not path.exists():
         return []

@@ -44,11 +44,11 @@ class FineTuning(Config):
         classes: A task of these classes alone, see `data.selection`; null for all.
     """
 
-    tuning: Literal["probe", "fine_tune", "full"] = "fine_tune"
+    tuning: Literal["probe", "head_then_full", "full"] = "head_then_full"
     head: Literal["linear", "mlp"] = "linear"
     epochs: PositiveInt = 40
     batch_size: int = Field(64, ge=2)
-    views: str = "robust"
+    views: str = "recommended"
     view_changes: dict[str, Any] = Field(default={})
     head_epochs: NonNegativeInt = 1
     head_lr: PositiveFloat = 1e-3
@@ -94,7 +94,7 @@ _PAPER: dict[str, Any] = {
 }
 
 PRESETS: dict[str, dict[str, Any]] = {
-    "robust": {},
+    "recommended": {},
     "paper": _PAPER,
     "paper-code": _PAPER | {"views": "paper-code", "frozen_batchnorm": False, "precision": "fp32"},
 }

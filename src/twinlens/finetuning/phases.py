@@ -69,10 +69,10 @@ def fit(
         return _probe(encoder, data, rows, config, fabric), pd.DataFrame()
     head = HEADS[config.head](encoder.feature_dim, len(data.classes), seed)
     model = Classifier(encoder, head)
-    return head, _fine_tune(model, data, rows, config, fabric, folder, seed, through)
+    return head, _head_then_full(model, data, rows, config, fabric, folder, seed, through)
 
 
-def _fine_tune(
+def _head_then_full(
     model: Classifier,
     data: Dataset,
     rows: Rows,
@@ -92,7 +92,7 @@ def _fine_tune(
 
     def phases() -> Iterator[Phase]:
         epoch = len(rows) // config.batch_size
-        if config.tuning == "fine_tune" and config.head_epochs:
+        if config.tuning == "head_then_full" and config.head_epochs:
             encoder.requires_grad_(False)
             yield Phase(
                 "head",

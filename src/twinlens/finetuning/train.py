@@ -18,8 +18,8 @@ from twinlens.engine.loggers import check_loggers, logging
 from twinlens.engine.run_folder import command, describe_data, finish, running
 from twinlens.evaluation.evaluate import score
 from twinlens.evaluation.metrics import METRICS
-from twinlens.evaluation.test_access import OPENINGS, log_opening
-from twinlens.files import replacing, write_json
+from twinlens.evaluation.test_access import TEST_ACCESS, log_test_access
+from twinlens.files import atomic_file, write_json
 from twinlens.finetuning.config import PRESETS, FineTuning
 from twinlens.finetuning.initial_encoder import starting_encoder
 from twinlens.finetuning.phases import fit
@@ -27,7 +27,7 @@ from twinlens.finetuning.preview import VIEWS, write_views
 from twinlens.models.bundle import save_bundle
 from twinlens.models.encoders import Encoder
 from twinlens.seeds import derive
-from twinlens.splitting.label_fraction import budget as budget_rows
+from twinlens.splitting.label_fraction import label_fraction as label_fraction_rows
 from twinlens.views.recipes import named_recipe
 
 MODEL = "model"
@@ -40,14 +40,14 @@ def train(
     encoder: str | None = None,
     weights: str = "random",
     pretrained: Path | str | None = None,
-    preset: str = "robust",
+    preset: str = "recommended",
     settings: dict[str, Any] | None = None,
     split: str | None = None,
-    budget: float = 1.0,
+    label_fraction: float = 1.0,
     seed: int = 0,
     device: str = "auto",
     loggers: Sequence[str] = (),
-    openings: Path | None = None,
+    test_access: Path | None = None,
     overwrite: bool = False,
     resume: bool = False,
 ) -> Path:
@@ -65,11 +65,11 @@ def train(
         preset: A name in `finetuning.config.PRESETS`.
         settings: Fields of `FineTuning` that differ from the preset.
         split: Name of the split; None for the only one.
-        budget: Share of the labelled training images to use, in (0, 1].
+        label_fraction: Share of the labelled training images to use, in (0, 1].
         seed: Everything random derives from it.
         device: "auto", "cpu", "cuda" or "mps".
         loggers: Names in `LOGGERS`, beside "csv"; they determine nothing.
-        openings: The log of test openings to add to; None for one in `out`.
+        test_access: The log of who looked at test images to add to; None for one in `out`.
         overwrite: Replace `out`.
         resume: Go on with an interrupted attempt.
 
@@ -83,7 +83,7 @@ def train(
     check_loggers(loggers)
     recipe = named_recipe(config.views, config.view_changes)
     data, chosen = open_task(dataset, split, config.classes)
-    rows = budget_rows(data, chosen, budget, derive(seed, "budget"))
+    rows = label_fraction_rows(data, chosen, label_fraction, derive(seed, "label_fraction"))
     fabric = make_fabric(config.precision, device)
     network, origin = starting_encoder(
         encoder,
@@ -100,7 +100,7 @@ def train(
         **origin,
         "preset": preset,
         **config.model_dump(mode="json"),
-        "budget": budget,
+        "label_fraction": label_fraction,
         "seed": seed,
         "data_hash": data.hash,
         "split_hash": chosen.hash,
@@ -112,7 +112,7 @@ def train(
         write_views(folder / VIEWS, data, rows, recipe, seed)
         head, history = fit(network, data, rows, config, fabric, folder, seed)
         tta = test_time(config, seed)
-        log = openings or folder / OPENINGS
+        log = test_access or folder / TEST_ACCESS
         by = Path(out).name
         scores = _evaluate(network, head, data, chosen, tta, fabric, folder, log=log, by=by)
         if scores:
@@ -120,7 +120,7 @@ def train(
         _save_bundle(folder / MODEL, network, head, data, tta, fabric, request)
         record = {
             "kind": "train",
-            "budget": budget,
+            "label_fraction": label_fraction,
             "seed": seed,
             "config": request,
             "images": len(rows),
@@ -136,7 +136,7 @@ def train(
                 pretrained=pretrained,
                 preset=preset,
                 split=chosen.name,
-                budget=budget,
+                label_fraction=label_fraction,
                 seed=seed,
             ),
         }
@@ -172,12 +172,12 @@ def _evaluate(
         rows = split.rows[part]
         if len(rows):
             if part == "test":
-                log_opening(log, images=len(rows), by=by)
+                log_test_access(log, images=len(rows), by=by)
             scores[part], table = score(encoder, head, data, rows, part, tta=tta, fabric=fabric)
             tables.append(table)
     write_json(folder / "metrics.json", scores)
     if tables:
-        with replacing(folder / "predictions.parquet") as temporary:
+        with atomic_file(folder / "predictions.parquet") as temporary:
             pd.concat(tables).to_parquet(temporary, index=False)
     return scores
 

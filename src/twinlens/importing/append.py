@@ -82,7 +82,7 @@ def grow(
     if not len(fresh.table) and not len(labels):
         return _described(data, told, len(place) - len(broken))
     _mention_equal_names(data, fresh.table["id"])
-    with files.building(data.path, marker=MARKER, overwrite=True) as work:
+    with files.atomic_folder(data.path, marker=MARKER, overwrite=True) as work:
         packed = _packed(work, data, fresh, workers)
         skipped = pd.concat([left_out(fresh, packed.reasons), left_out(again, broken)])
         grows = bool(packed.kept or len(labels))

@@ -106,7 +106,7 @@ def recognise(source: str) -> str:
         UserError: It looks like none.
     """
     root = Path(source)
-    kind = next((name for name, kind in SOURCES.items() if kind.recognises(source)), None)
+    kind = next((name for name, kind in SOURCES.items() if kind.detect(source)), None)
     if kind is None and root.is_file() and root.suffix.lower() in SUFFIXES:
         raise UserError(f"{source} is a single image: pass the folder that it lies in.")
     if kind is None and root.exists():
@@ -174,7 +174,7 @@ def _build(
     workers: int | None,
     overwrite: bool,
 ) -> Dataset:
-    with files.building(out, marker=MARKER, overwrite=overwrite) as work:
+    with files.atomic_folder(out, marker=MARKER, overwrite=overwrite) as work:
         if options.table_only:
             packed = unpacked(source, options.size)
         else:

@@ -42,7 +42,7 @@ class Kind(Protocol):
     A name that is no file or folder, such as ``phantom:2000``, may be a source too.
     """
 
-    def recognises(self, source: str) -> bool:
+    def detect(self, source: str) -> bool:
         """Tell whether a source looks like one of this kind, quickly."""
 
     def read(self, source: str, options: Options) -> "Source":

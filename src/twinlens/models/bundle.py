@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from twinlens.config import parse
 from twinlens.errors import UserError, unknown
-from twinlens.files import building, read_json, write_json
+from twinlens.files import atomic_folder, read_json, write_json
 from twinlens.models.encoders import RGB, Encoder, build_encoder
 from twinlens.models.heads import HEADS
 from twinlens.models.weights import misfits, read_tensors, save_tensors
@@ -90,7 +90,7 @@ def save_bundle(folder: Path, encoder: Encoder, head: nn.Module, info: Mapping[s
         "normalisation": {"mean": encoder.mean, "std": encoder.std},
     }
     checked = parse(BundleInfo, {**info, **own}, where=f"The model for {folder}")
-    with building(folder, marker=INFO, overwrite=True) as work:
+    with atomic_folder(folder, marker=INFO, overwrite=True) as work:
         save_tensors(work / TENSORS, _state(encoder, head))
         write_json(work / INFO, checked.model_dump(mode="json"))
 

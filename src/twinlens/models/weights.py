@@ -16,7 +16,7 @@ from torch import Tensor
 
 from twinlens.console import say
 from twinlens.errors import UserError
-from twinlens.files import replacing, sha256
+from twinlens.files import atomic_file, sha256
 from twinlens.models.download import cache_folder, download
 from twinlens.models.encoders import Encoder
 from twinlens.models.keys import recognise
@@ -210,7 +210,7 @@ def save_tensors(
 ) -> None:
     """Write tensors, and what to say of them in the header, as a safetensors file, whole or not."""
     plain = {key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}
-    with replacing(path) as temporary:
+    with atomic_file(path) as temporary:
         save_file(plain, temporary, metadata={"format": "pt", **(metadata or {})})
 
 

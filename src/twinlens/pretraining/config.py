@@ -32,7 +32,7 @@ class Pretraining(Config):
         precision: "fp32", "bf16" or "auto" (bf16 where the processor has it).
         moments: How often the monitor looks, evenly over all steps; 0 for never.
         probe_budget: Share of the labelled training images that its probes may use; a study
-            gives its smallest budget.
+            gives its smallest label fraction.
         keep: The encoder of the "last" step, or of the moment with the "best_probe".
         patience: Stop after so many moments without a better probe; null for never.
         classes: A task of these classes alone, see `data.selection`; null for all.
@@ -44,7 +44,7 @@ class Pretraining(Config):
     projector: tuple[PositiveInt, ...] = Field((1024, 1024, 1024), min_length=1)
     projector_bias: bool = False
     joint_forward: bool = False
-    views: str = "robust"
+    views: str = "recommended"
     view_changes: dict[str, Any] = Field(default={})
     projector_epochs: NonNegativeInt = 1
     projector_lr: PositiveFloat = 1e-3
@@ -55,7 +55,7 @@ class Pretraining(Config):
     normalise: bool = True
     precision: Precision = "auto"
     moments: NonNegativeInt = 20
-    probe_budget: float = Field(1.0, gt=0, le=1)
+    probe_label_fraction: float = Field(1.0, gt=0, le=1)
     keep: Literal["last", "best_probe"] = "last"
     patience: PositiveInt | None = None
     classes: list[str] | None = None
@@ -70,7 +70,9 @@ class Pretraining(Config):
 
         Where the probe decides nothing, looking changes nothing.
         """
-        spared = set() if self.probe_decides else {"moments", "probe_budget", "keep", "patience"}
+        spared = (
+            set() if self.probe_decides else {"moments", "probe_label_fraction", "keep", "patience"}
+        )
         spared |= set() if self.classes else {"classes"}
         return self.model_dump(by_alias=True, mode="json", exclude=spared)
 
@@ -160,21 +162,21 @@ _BYOL: dict[str, Any] = {
 
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "barlow_twins": {
-        "robust": {},
+        "recommended": {},
         "paper": _PAPER | _WIDE | {"lambda": None},
         "paper-code": _PAPER_CODE | _WIDE | {"lambda": None, "eps": 0.0},
     },
     "byol": {
-        "robust": {},
+        "recommended": {},
         "paper": _PAPER | _BYOL,
         "paper-code": _PAPER_CODE | _BYOL,
     },
     "simclr": {
-        "robust": {},
+        "recommended": {},
         "paper": _PAPER | {"projector": (2048, 128)},
         "paper-code": _PAPER_CODE | {"projector": (2048, 128)},
     },
-    "vicreg": {"robust": {}, "paper": _PAPER | _WIDE, "paper-code": _PAPER_CODE | _WIDE},
+    "vicreg": {"recommended": {}, "paper": _PAPER | _WIDE, "paper-code": _PAPER_CODE | _WIDE},
 }
 """What differs from the defaults, by method and preset."""
 

@@ -17,7 +17,7 @@ from twinlens.data.dataset import Dataset
 from twinlens.data.splits import Split
 from twinlens.evaluation.collapse_metrics import effective_rank
 from twinlens.evaluation.probe import unit_rows
-from twinlens.files import replacing, write_json
+from twinlens.files import atomic_file, write_json
 from twinlens.seeds import derive, generator
 from twinlens.types import Rows
 from twinlens.views.image_grid import write_picture
@@ -84,7 +84,7 @@ def write_evidence(
         return
     table = data.table.iloc[sample_rows].reset_index(drop=True)
     if len(table) >= _FEWEST:
-        with replacing(folder / EMBEDDING) as temporary:
+        with atomic_file(folder / EMBEDDING) as temporary:
             _maps(table, before, after, seed).to_parquet(temporary, index=False)
     groups = table["group"].to_numpy()
     chosen = queries(data.labels[sample_rows], groups, seed)

@@ -7,7 +7,7 @@ from twinlens.pretraining.methods.barlow_twins import barlow_twins
 from twinlens.pretraining.methods.byol import byol
 from twinlens.pretraining.methods.simclr import simclr
 from twinlens.pretraining.methods.vicreg import vicreg
-from twinlens.pretraining.networks import StudentTeacher, Twins
+from twinlens.pretraining.networks import SiameseNetwork, StudentTeacher
 from twinlens.pretraining.precision import Terms
 
 
@@ -22,7 +22,7 @@ class Method:
     """
 
     loss: Callable[..., Terms]
-    network: type[Twins] = Twins
+    network: type[SiameseNetwork] = SiameseNetwork
 
 
 METHODS: dict[str, Method] = {

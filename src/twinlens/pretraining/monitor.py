@@ -19,7 +19,7 @@ from twinlens.inference.predict import embed_rows, eval_mode
 from twinlens.models.weights import read_tensors, save_tensors
 from twinlens.pretraining.config import Pretraining
 from twinlens.pretraining.methods.barlow_twins import cross_correlation
-from twinlens.pretraining.networks import Twins
+from twinlens.pretraining.networks import SiameseNetwork
 from twinlens.pretraining.probing import Probed, check_probe, choose, describe, scores
 from twinlens.seeds import derive, generator
 from twinlens.types import Rows
@@ -42,7 +42,7 @@ class Monitor:
 
     def __init__(
         self,
-        network: Twins,
+        network: SiameseNetwork,
         data: Dataset,
         split: Split,
         rows: Rows,
@@ -71,7 +71,7 @@ class Monitor:
         """
         self.network, self.data, self.config = network, data, config
         self.fabric, self.path, self.seed = fabric, folder / MONITOR, seed
-        self.probed = choose(data, split, config.probe_budget, seed)
+        self.probed = choose(data, split, config.probe_label_fraction, seed)
         check_probe(config, self.probed)
         count = min(SAMPLE, len(rows))
         self.sample = np.sort(generator(seed, "monitor").choice(rows, count, replace=False))

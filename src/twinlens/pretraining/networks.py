@@ -12,7 +12,7 @@ from twinlens.pretraining.methods.byol import teacher_momentum
 from twinlens.types import Embeddings, Images
 
 
-class Twins(nn.Module):
+class SiameseNetwork(nn.Module):
     """Encoder and projector, from two batches of views to two batches of embeddings."""
 
     def __init__(self, encoder: Encoder, config: Pretraining, seed: int) -> None:
@@ -36,7 +36,7 @@ class Twins(nn.Module):
         """Follow an optimiser step; `progress` is the share of all steps that are done."""
 
 
-class StudentTeacher(Twins):
+class StudentTeacher(SiameseNetwork):
     """BYOL's pair: a student with a predictor, and a teacher that follows it slowly.
 
     The teacher's weights are the moving average of the student's; its BatchNorm statistics are

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from twinlens.data.batches import Batches, Reader, reader
 from twinlens.data.dataset import Dataset
 from twinlens.data.splits import Split
-from twinlens.engine.distributed import joined, share, synchronise_batchnorm
+from twinlens.engine.distributed import gather, share, synchronise_batchnorm
 from twinlens.engine.loop import CHECKPOINT, Loss, Phase, adamw, choose_lr, train
 from twinlens.engine.one_cycle import constant, one_cycle
 from twinlens.models.encoders import Encoder
@@ -117,6 +117,6 @@ def _loss(
             normalise(first, encoder.mean, encoder.std),
             normalise(second, encoder.mean, encoder.std),
         )
-        return METHODS[config.method].loss(*map(joined, outputs), config)
+        return METHODS[config.method].loss(*map(gather, outputs), config)
 
     return loss

@@ -39,7 +39,7 @@ def pretrain(
     encoder: str = "resnet50",
     weights: str = "random",
     images: str = "unlabelled",
-    preset: str = "robust",
+    preset: str = "recommended",
     settings: dict[str, Any] | None = None,
     split: str | None = None,
     seed: int = 0,

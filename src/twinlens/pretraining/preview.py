@@ -21,7 +21,7 @@ def show_views(
     path: Path | str,
     *,
     images: str = "unlabelled",
-    preset: str = "robust",
+    preset: str = "recommended",
     settings: dict[str, Any] | None = None,
     split: str | None = None,
     seed: int = 0,

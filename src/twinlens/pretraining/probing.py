@@ -15,7 +15,7 @@ from twinlens.errors import UserError
 from twinlens.evaluation.probe import knn_probe, linear_probe
 from twinlens.pretraining.config import Pretraining
 from twinlens.seeds import derive, generator
-from twinlens.splitting.label_fraction import budget
+from twinlens.splitting.label_fraction import label_fraction
 from twinlens.splitting.stratify import deal_folds, stratify
 from twinlens.types import Rows
 
@@ -32,12 +32,12 @@ class Probed:
 
 
 def choose(data: Dataset, split: Split, fraction: float, seed: int) -> Probed | None:
-    """Choose the probes' images: the training images of a label budget, dealt to folds by group.
+    """Choose the probes' images: the training images of a label fraction, dealt to folds by group.
 
     Args:
         data: Where the labels are.
         split: Gives the training images; validation and test images are never probed.
-        fraction: The label budget; a training of the same seed has the same images.
+        fraction: The label fraction; a training of the same seed has the same images.
         seed: The run's seed.
 
     Returns:
@@ -45,7 +45,7 @@ def choose(data: Dataset, split: Split, fraction: float, seed: int) -> Probed | 
     """
     if not len(split.rows["train"]):
         return None
-    rows = budget(data, split, fraction, derive(seed, "budget"))
+    rows = label_fraction(data, split, fraction, derive(seed, "label_fraction"))
     labels, random = data.labels[rows], generator(seed, "probe")
     groups = np.unique(data.table["group"].iloc[rows], return_inverse=True)[1]
     count = groups.max() + 1

@@ -146,8 +146,8 @@ def tick(value: float) -> str:
     return f"{factor}10{str(int(exponent)).translate(_SUPERSCRIPTS)}"
 
 
-def budget_title(fraction: float) -> str:
-    """Write a label budget: the fraction of the labelled training images that is used."""
+def label_fraction_title(fraction: float) -> str:
+    """Write a label fraction: the fraction of the labelled training images that is used."""
     return f"{100 * fraction:g} %"
 
 

@@ -55,9 +55,9 @@ class StoredRun:
         return int(self.info.get("seed", 0))
 
     @property
-    def budget(self) -> float:
+    def label_fraction(self) -> float:
         """Fraction of the labelled training images that it used, as results.json writes it."""
-        return float(f"{self.info.get('budget') or 1:g}")
+        return float(f"{self.info.get('label_fraction') or 1:g}")
 
     @property
     def method(self) -> str:

@@ -44,7 +44,7 @@ def rendered(template: str, **values: Any) -> tuple[str, list[Numbered]]:
         listing=wording.listing,
         metric=wording.metric_title,
         metric_words=wording.metric_words,
-        budget=wording.budget_title,
+        label_fraction=wording.label_fraction_title,
         decimal=wording.decimal,
         breakable=wording.breakable,
         shown=pictures.shown_of,

@@ -87,12 +87,12 @@ def draw_extension(dataset: Dataset, split: Split, seed: int) -> tuple[Assignmen
     sample = sample_of(dataset)
     if "preset" in recipe:
         sample = replace(sample, labels=np.where(in_table(dataset.table), sample.labels, -1))
-    side, torn = _sides_of_groups(grown.was, sample)
+    side, straddling = _sides_of_groups(grown.was, sample)
     new_groups = side == NOWHERE
     place = generator(seed, "extend", split.hash).permutation(sample.count)
     side[new_groups] = _deal(dataset, sample.of_groups(new_groups), recipe, place)[new_groups]
     part = np.array(PARTS, dtype=object)[side[sample.groups]]
-    part = _hold_out(dataset, recipe, part, torn[sample.groups])
+    part = _hold_out(dataset, recipe, part, straddling[sample.groups])
     moving = grown.new | grown.relabelled
     trained = grown.was == "train"
     part[~moving & trained] = "train"
@@ -101,7 +101,7 @@ def draw_extension(dataset: Dataset, split: Split, seed: int) -> tuple[Assignmen
     part = settle(part, sample.labels, order, recipe.get("per_class"))
     stuck = ~moving | (grown.relabelled & (part == None))  # noqa: E711, element by element
     part[stuck] = grown.was[stuck]
-    return part, _notes(split, grown, recipe, int((grown.new & torn[sample.groups]).sum()))
+    return part, _notes(split, grown, recipe, int((grown.new & straddling[sample.groups]).sum()))
 
 
 def _recipe(split: Split) -> dict[str, Any]:
@@ -161,10 +161,10 @@ def _deal(dataset: Dataset, sample: Sample, recipe: Mapping[str, Any], place: Ro
 
 
 def _hold_out(
-    dataset: Dataset, recipe: Mapping[str, Any], part: Assignment, torn: np.ndarray
+    dataset: Dataset, recipe: Mapping[str, Any], part: Assignment, straddling: np.ndarray
 ) -> Assignment:
     """Leave out images whose group is on several sides, or on the wrong one for a site held out."""
-    part[torn] = None
+    part[straddling] = None
     if "hold_out" in recipe:
         part[_held_out(dataset, recipe) != (part == "test")] = None
     return part
@@ -175,7 +175,7 @@ def _held_out(dataset: Dataset, recipe: Mapping[str, Any]) -> np.ndarray:
     return found
 
 
-def _notes(split: Split, grown: Growth, recipe: Mapping[str, Any], torn: int) -> list[str]:
+def _notes(split: Split, grown: Growth, recipe: Mapping[str, Any], straddling: int) -> list[str]:
     notes = [
         f"Extends '{split.name}' by {grown.new.sum()} new images and {grown.relabelled.sum()} new "
         "labels; what was placed there has stayed."
@@ -185,6 +185,8 @@ def _notes(split: Split, grown: Growth, recipe: Mapping[str, Any], torn: int) ->
             f"'{split.name}' was not drawn by shares, so new groups went to train, or to "
             "unlabelled where they have no label."
         )
-    if torn:
-        notes.append(f"New images left out because their groups are on several sides: {torn}.")
+    if straddling:
+        notes.append(
+            f"New images left out because their groups are on several sides: {straddling}."
+        )
     return notes

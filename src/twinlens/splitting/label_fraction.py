@@ -1,4 +1,4 @@
-"""Label budgets: how much of the training images a run may use the labels of."""
+"""Label label_fractions: how much of the training images a run may use the labels of."""
 
 import numpy as np
 import pandas as pd
@@ -11,8 +11,8 @@ from twinlens.splitting.stratify import share, stratify
 from twinlens.types import Rows
 
 
-def budget(dataset: Dataset, split: Split, fraction: float, seed: int) -> Rows:
-    """Return the training rows of a label budget.
+def label_fraction(dataset: Dataset, split: Split, fraction: float, seed: int) -> Rows:
+    """Return the training rows of a label fraction.
 
     Budgets of one seed are nested, by whole groups, stratified by class, with at least one group
     a class. A fraction of 1 is all of train.
@@ -21,9 +21,9 @@ def budget(dataset: Dataset, split: Split, fraction: float, seed: int) -> Rows:
         UserError: The fraction is not within (0, 1].
     """
     if not 0 < fraction <= 1:
-        raise UserError(f"The label budget {fraction} must be above 0 and at most 1.")
+        raise UserError(f"The label fraction {fraction} must be above 0 and at most 1.")
     rows = split.rows["train"]
     groups, names = pd.factorize(dataset.table["group"].iloc[rows], sort=True)
-    place = generator(seed, "budget").permutation(len(names))
+    place = generator(seed, "label_fraction").permutation(len(names))
     chosen = share(stratify(dataset.labels[rows], groups, place), fraction)
     return rows[np.isin(groups, chosen)]

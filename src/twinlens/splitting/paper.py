@@ -1,7 +1,8 @@
 """The paper's split of ISIC-2019: Table 1's counts, drawn by three presets from the table alone.
 
 ``paper-code`` draws train and val where the authors' code must have found them, ``paper`` from
-all images, both image by image; ``robust`` draws whole groups, so that nothing is on two sides.
+all images, both image by image; ``recommended`` draws whole groups, so that nothing is on two
+sides.
 """
 
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ from twinlens.seeds import generator
 from twinlens.splitting.assignment import Assignment
 from twinlens.splitting.stratify import PARTS, deal_counts, nth_of_class, stratify
 
-PRESETS = ("robust", "paper", "paper-code")
+PRESETS = ("recommended", "paper", "paper-code")
 
 TABLE_1: Mapping[str, tuple[int, int, int]] = {
     "AK": (306, 63, 498),
@@ -73,7 +74,7 @@ def draw_preset(dataset: Dataset, preset: str, seed: int) -> tuple[Assignment, l
     split[~counted & (split != "train")] = None
     split[~counted & (split == "train")] = "unlabelled"
     notes = _shortages(split, labels, short)
-    if preset == "robust":
+    if preset == "recommended":
         return split, [*notes, *_leakage(dataset, split, groups, len(beyond))]
     split[_downsampled(dataset.table)] = None
     return split, notes
@@ -90,7 +91,7 @@ def _downsampled(table: pd.DataFrame) -> np.ndarray:
 
 
 def _groups(dataset: Dataset, preset: str) -> tuple[np.ndarray, int]:
-    if preset != "robust":
+    if preset != "recommended":
         return np.arange(len(dataset.table)), len(dataset.table)
     groups, names = pd.factorize(groups_of(dataset), sort=True)
     return groups, len(names)

@@ -52,7 +52,11 @@ def preset_plan(dataset: Dataset, preset: str, seed: int, name: str | None) -> P
     """Plan the paper's split by one of `PRESETS`."""
     if preset not in PRESETS:
         raise unknown("preset", preset, PRESETS)
-    how = {"preset": preset, "seed": seed, **(links_used(dataset) if preset == "robust" else {})}
+    how = {
+        "preset": preset,
+        "seed": seed,
+        **(links_used(dataset) if preset == "recommended" else {}),
+    }
     return Plan(name or f"{preset}-seed{seed}", how, partial(draw_preset, dataset, preset, seed))
 
 

@@ -41,7 +41,7 @@ def split(
 
     Args:
         data: Folder of the data set.
-        preset: ``robust``, ``paper`` or ``paper-code``: the paper's split of ISIC-2019.
+        preset: ``recommended``, ``paper`` or ``paper-code``: the paper's split of ISIC-2019.
         per_class: At most so many labelled training images a class; None: all.
         val: Share of the labelled images for validation, by default .1; with `folds` and
             `hold_out` a share of those outside test.

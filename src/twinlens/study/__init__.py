@@ -1,1 +1,1 @@
-"""Paired comparison: arms x seeds x label budgets, as independent runs in folders."""
+"""Paired comparison: arms x seeds x label fractions, as independent runs in folders."""

@@ -1,4 +1,4 @@
-"""The main job: arms x seeds x label budgets, a table, paired differences and a verdict."""
+"""The main job: arms x seeds x label fractions, a table, paired differences and a verdict."""
 
 import math
 import time
@@ -119,7 +119,7 @@ def _refuse_another(out: Path, study: Study, resume: bool) -> None:
         raise UserError(f"{out} exists and holds no {STUDY}: choose another --out.")
     before = parse(Study, read_yaml(out / STUDY), where=str(out / STUDY))
     changed = [key for key in Study.model_fields if getattr(before, key) != getattr(study, key)]
-    declared = [key for key in ("primary_metric", "reference", "worthwhile") if key in changed]
+    declared = [key for key in ("primary_metric", "reference", "min_effect") if key in changed]
     if declared and (out / RESULTS).exists():
         raise UserError(
             f"{out} has results already, so {' and '.join(declared)} can no longer be "
@@ -137,7 +137,8 @@ def _describe(plan: list[Run], study: Study, out: Path) -> str:
     pretrainings = sum(run.kind == "pretrain" for run in plan)
     done = sum(is_finished(out, run) for run in plan)
     return (
-        f"{len(study.arms)} arms x {len(study.seeds)} seeds x {len(study.budgets)} label budgets: "
+        f"{len(study.arms)} arms x {len(study.seeds)} seeds x {len(study.label_fractions)} "
+        f"label fractions: "
         f"{len(plan) - pretrainings} trainings and {pretrainings} pretrainings, {done} done "
         f"already; precision {study.precision}."
     )

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from twinlens.errors import UserError
-from twinlens.files import replacing
+from twinlens.files import atomic_file
 from twinlens.types import Images
 
 _GAP = 4
@@ -45,5 +45,5 @@ def write_picture(path: Path, lines: Sequence[Images]) -> None:
         for j, image in enumerate(pixels):
             top, left = i * (height + _GAP), j * (width + _GAP)
             canvas[top : top + height, left : left + width] = image
-    with replacing(path) as temporary:
+    with atomic_file(path) as temporary:
         Image.fromarray(canvas).save(temporary, format="PNG", optimize=True)

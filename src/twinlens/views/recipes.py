@@ -4,10 +4,10 @@ A view depends on (seed, step, view number, row) and on nothing else: neither on
 of the batch nor on the process that makes it.
 
 Where the recipes come from: `official` is Barlow Twins' ImageNet code (Zbontar et al. 2021),
-`paper` the text of the further-pretraining paper, `paper-code` its authors' code, `robust` what
-we recommend for small medical images: no crop so tiny that it misses the finding, and, where
-pretraining sees no labels, flips both ways and so little change of colour that it keeps its
-meaning (docs/results.md has what that is worth on dermatoscopic images).
+`paper` the text of the further-pretraining paper, `paper-code` its authors' code, `recommended`
+what we recommend for small medical images: no crop so tiny that it misses the finding, and, where
+pretraining sees no labels, flips both ways and so little change of colour that it keeps its meaning
+(docs/results.md has what that is worth on dermatoscopic images).
 """
 
 from collections.abc import Callable, Sequence
@@ -107,7 +107,7 @@ PAIRS: dict[str, Pair] = {
     ),
     "paper": _pair(_PAPER),
     "paper-code": _pair(_PAPER_CODE),
-    "robust": (
+    "recommended": (
         _ROBUST.model_copy(update={"blur_p": 1.0}),
         _ROBUST.model_copy(update={"blur_p": 0.1}),
     ),
@@ -121,7 +121,7 @@ _FINE_TUNING = ViewRecipe(
 RECIPES: dict[str, ViewRecipe] = {
     "paper": _FINE_TUNING.model_copy(update={"rotate_degrees": (0.0, 45.0)}),
     "paper-code": _FINE_TUNING.model_copy(update={"per_batch": ("crop",)}),
-    "robust": _FINE_TUNING,
+    "recommended": _FINE_TUNING,
 }
 """Recipes for fine-tuning and for test-time views, by preset."""
 

@@ -189,6 +189,6 @@ def test_codes_with_a_leading_zero_stay_text(images):
 
 @pytest.mark.parametrize("name", ["t.csv", "t.TSV", "t.txt", "t.json", "t.png", "t"])
 def test_a_table_is_recognised_by_its_name(images, name):
-    assert csv.recognises(write(images, "image\na\n", name=name)) == name.startswith(
+    assert csv.detect(write(images, "image\na\n", name=name)) == name.startswith(
         ("t.csv", "t.TSV", "t.txt")
     )

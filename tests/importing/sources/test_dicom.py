@@ -190,17 +190,17 @@ def test_odd_files_do_not_warn(put, tmp_path):
 
 
 def test_recognised_are_folders_of_dicom_files_alone(folder, draw, tmp_path):
-    assert dicom.recognises(str(folder))
-    assert not dicom.recognises(str(folder / "labels.csv"))
+    assert dicom.detect(str(folder))
+    assert not dicom.detect(str(folder / "labels.csv"))
     listed(folder, "image\na\n")
-    assert dicom.recognises(str(folder))
-    assert dicom.recognises(str(folder / "labels.csv"))
-    assert not dicom.recognises(str(folder / "a.dcm"))
-    assert not dicom.recognises(str(tmp_path / "nowhere"))
+    assert dicom.detect(str(folder))
+    assert dicom.detect(str(folder / "labels.csv"))
+    assert not dicom.detect(str(folder / "a.dcm"))
+    assert not dicom.detect(str(tmp_path / "nowhere"))
     (tmp_path / "empty").mkdir()
-    assert not dicom.recognises(str(tmp_path / "empty"))
+    assert not dicom.detect(str(tmp_path / "empty"))
     draw(folder / "photo.png")
-    assert not dicom.recognises(str(folder))
+    assert not dicom.detect(str(folder))
 
 
 def test_columns_reach_the_source_through_the_import(folder, tmp_path):
@@ -265,6 +265,6 @@ def test_a_folder_of_broken_files_is_one_sentence(tmp_path):
 def test_without_pydicom_the_extra_is_named(folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "pydicom", None)
     monkeypatch.setitem(sys.modules, "pydicom.datadict", None)
-    assert dicom.recognises(str(folder))
+    assert dicom.detect(str(folder))
     with pytest.raises(UserError, match=r"pip install 'twinlens\[dicom\]'"):
         read(folder)

@@ -69,7 +69,7 @@ def test_folders_of_splits_hold_folders_of_classes(tmp_path, draw):
 def test_one_folder_is_a_class_or_holds_the_classes(places, labels, tmp_path, draw):
     for place in places:
         draw(tmp_path / place)
-    assert folder.recognises(str(tmp_path))
+    assert folder.detect(str(tmp_path))
     source = folder.read(str(tmp_path), Options())
     assert by_id(source, "label") == dict(zip(places, labels, strict=True))
 
@@ -77,7 +77,7 @@ def test_one_folder_is_a_class_or_holds_the_classes(places, labels, tmp_path, dr
 @pytest.mark.parametrize("place", ["1.png", "images/1.png", "x/IMG/1.png", "unlabelled/a/1.png"])
 def test_other_lone_folders_are_no_class(place, tmp_path, draw):
     draw(tmp_path / place)
-    assert not folder.recognises(str(tmp_path))
+    assert not folder.detect(str(tmp_path))
 
 
 def test_a_lone_folder_of_a_split_holds_the_classes(tmp_path, draw):

@@ -110,6 +110,6 @@ def test_a_missing_column_is_named(ham):
 
 
 def test_another_folder_is_refused(tmp_path):
-    assert not ham10000.recognises(str(tmp_path))
+    assert not ham10000.detect(str(tmp_path))
     with pytest.raises(UserError, match=r"not a folder with HAM10000_metadata\.csv, .*\.tab or"):
         ham10000.read(str(tmp_path), Options())

@@ -82,7 +82,7 @@ def test_the_test_part_is_told_apart_and_its_unknown_class_is_unlabelled(both, c
 
 def test_the_test_part_alone(both):
     (both / f"{TRAINING}_GroundTruth.csv").unlink()
-    assert isic2019.recognises(str(both))
+    assert isic2019.detect(str(both))
     assert isic2019.read(str(both), Options()).table["part"].unique().tolist() == ["test"]
 
 
@@ -177,7 +177,7 @@ def test_a_table_of_other_columns_is_refused(training):
 @pytest.mark.parametrize("source", ["", "nowhere", "labels.csv"])
 def test_a_source_of_another_kind_is_refused(tmp_path, source):
     (tmp_path / "labels.csv").write_text("image\na\n")
-    assert not isic2019.recognises(str(tmp_path / source))
+    assert not isic2019.detect(str(tmp_path / source))
     with pytest.raises(UserError, match=rf"not a folder with {TRAINING}_GroundTruth.csv"):
         isic2019.read(str(tmp_path / source), Options())
 

@@ -59,7 +59,9 @@ def test_the_momentum_rises_from_its_base_to_one():
 @pytest.fixture
 def pair():
     settings = {"method": "byol", "projector": [16, 8], "predictor": [12], "teacher_momentum": 0.9}
-    return StudentTeacher(build_encoder("resnet18", 0), configure("robust", settings, where=""), 0)
+    return StudentTeacher(
+        build_encoder("resnet18", 0), configure("recommended", settings, where=""), 0
+    )
 
 
 def test_the_teacher_begins_as_the_student_and_learns_nothing_itself(pair):

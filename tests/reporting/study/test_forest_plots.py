@@ -12,26 +12,30 @@ Build = Callable[..., Path]
 def _read(folder: Path, p_holm: float | None = None, **results: Any) -> StoredStudy:
     """Read a study after changing its results; `p_holm` becomes that of every arm."""
     found = read_json(folder / "results.json") | results
-    for by_budget in found["differences"].values():
-        by_budget["1"][found["primary_metric"]]["p_holm"] = p_holm
+    for by_label_fraction in found["differences"].values():
+        by_label_fraction["1"][found["primary_metric"]]["p_holm"] = p_holm
     write_json(folder / "results.json", found)
     return read_study(folder)
 
 
-def test_few_rows_are_one_figure_and_say_their_budget(tmp_path: Path, build_study: Build) -> None:
-    folder = build_study(tmp_path / "study", pretrained=[], seeds=2, budgets=(1.0, 0.1))
-    ((budget, panels),) = difference_figures(_read(folder))
-    assert budget == 1
+def test_few_rows_are_one_figure_and_say_their_label_fraction(
+    tmp_path: Path, build_study: Build
+) -> None:
+    folder = build_study(tmp_path / "study", pretrained=[], seeds=2, label_fractions=(1.0, 0.1))
+    ((label_fraction, panels),) = difference_figures(_read(folder))
+    assert label_fraction == 1
     assert [panel.title for panel in panels] == ["Balanced accuracy", "Macro F1", "Accuracy"]
     assert ">random + Barlow Twins, 100 %</text>" in panels[0].drawing
     assert ">random + Barlow Twins, 10 %</text>" in panels[0].drawing
 
 
-def test_many_rows_are_a_figure_a_budget(tmp_path: Path, build_study: Build) -> None:
+def test_many_rows_are_a_figure_a_label_fraction(tmp_path: Path, build_study: Build) -> None:
     arms = [f"arm {n}" for n in range(8)]
-    folder = build_study(tmp_path / "study", arms=arms, pretrained=[], seeds=1, budgets=(1.0, 0.1))
+    folder = build_study(
+        tmp_path / "study", arms=arms, pretrained=[], seeds=1, label_fractions=(1.0, 0.1)
+    )
     found = difference_figures(_read(folder))
-    assert [budget for budget, _ in found] == [1, 0.1]
+    assert [label_fraction for label_fraction, _ in found] == [1, 0.1]
     for _, panels in found:
         assert panels[0].drawing.count(">arm 7</text>") == 1
         assert "%</text>" not in panels[0].drawing
@@ -51,7 +55,7 @@ def test_the_smallest_worthwhile_difference_is_a_zone_of_the_primary_metric(
 ) -> None:
     folder = build_study(tmp_path / "study", pretrained=[], seeds=3)
     ((_, plain),) = difference_figures(_read(folder))
-    ((_, shaded),) = difference_figures(_read(folder, worthwhile=0.45))
+    ((_, shaded),) = difference_figures(_read(folder, min_effect=0.45))
     assert ["opacity: 0.5" in panel.drawing for panel in shaded] == [True, False, False]
     assert not any("opacity: 0.5;" in panel.drawing for panel in plain)
     assert ">0.4</text>" in shaded[0].drawing  # the axis reaches to it

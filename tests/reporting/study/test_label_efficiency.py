@@ -26,14 +26,16 @@ def _read(folder: Path, worth: dict[str, Any], labels: dict[str, int] = LABELS) 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, build_study: Build) -> Path:
     path = tmp_path_factory.mktemp("labels") / "study"
-    return build_study(path, arms=["random", "twins"], pretrained=[], budgets=(1.0, 0.25, 0.1))
+    return build_study(
+        path, arms=["random", "twins"], pretrained=[], label_fractions=(1.0, 0.25, 0.1)
+    )
 
 
 def _worth(labels: float | None) -> dict[str, Any]:
     return {"labels": labels, "low": None, "high": None, "sentence": ""}
 
 
-def test_each_arm_is_a_line_through_its_means_over_the_budgets(folder: Path) -> None:
+def test_each_arm_is_a_line_through_its_means_over_the_label_fractions(folder: Path) -> None:
     study = _read(folder, {})
     (panel,) = label_panels(study)
     for number in LABELS.values():
@@ -47,7 +49,7 @@ def test_each_arm_is_a_line_through_its_means_over_the_budgets(folder: Path) -> 
     assert panel.drawing.count("opacity: 0.12") == 2  # a band each
 
 
-def test_worth_is_marked_at_the_largest_budget_where_it_is_known(folder: Path) -> None:
+def test_worth_is_marked_at_the_largest_label_fraction_where_it_is_known(folder: Path) -> None:
     worth = {"twins": {"0.1": _worth(180.4), "0.25": _worth(410.0), "1": _worth(None)}}
     (panel,) = label_panels(_read(folder, worth))
     assert ">410 labels</text>" in panel.drawing
@@ -59,14 +61,14 @@ def test_worth_that_is_nowhere_known_is_not_marked(folder: Path) -> None:
     assert "labels</text>" not in panel.drawing
 
 
-def test_one_budget_makes_no_curve(tmp_path: Path, build_study: Build) -> None:
+def test_one_label_fraction_makes_no_curve(tmp_path: Path, build_study: Build) -> None:
     folder = build_study(tmp_path / "study", pretrained=[], seeds=1)
     assert label_panels(read_study(folder)) == []
     assert label_panels(_read(folder, {}, {"1": 1000})) == []
 
 
 def test_one_seed_has_a_line_and_no_band(tmp_path: Path, build_study: Build) -> None:
-    folder = build_study(tmp_path / "study", pretrained=[], seeds=1, budgets=(1.0, 0.1))
+    folder = build_study(tmp_path / "study", pretrained=[], seeds=1, label_fractions=(1.0, 0.1))
     (panel,) = label_panels(_read(folder, {}))
     assert "opacity: 0.12" not in panel.drawing
 
@@ -75,7 +77,9 @@ def test_many_arms_have_a_panel_each_beside_the_reference(
     tmp_path: Path, build_study: Build
 ) -> None:
     arms = [f"arm {number}" for number in range(7)]
-    folder = build_study(tmp_path / "study", arms=arms, pretrained=[], seeds=1, budgets=(1.0, 0.1))
+    folder = build_study(
+        tmp_path / "study", arms=arms, pretrained=[], seeds=1, label_fractions=(1.0, 0.1)
+    )
     study = _read(folder, {"arm 3": {"0.1": _worth(300.0)}})
     panels = label_panels(study)
     assert [panel.title for panel in panels] == arms[1:]

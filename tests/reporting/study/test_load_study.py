@@ -33,11 +33,15 @@ def test_folder_without_results_is_refused(tmp_path: Path) -> None:
         read_study(tmp_path)
 
 
-def test_budgets_are_found_as_results_write_them(tmp_path: Path, build_study: Build) -> None:
-    study = read_study(build_study(tmp_path / "study", pretrained=[], seeds=1, budgets=(1 / 3,)))
-    assert study.budgets == [0.333333]
-    assert len(study.runs_of("train", arm="random", budget=study.budgets[0])) == 1
-    assert study.summary("random", study.budgets[0], study.primary)
+def test_label_fractions_are_found_as_results_write_them(
+    tmp_path: Path, build_study: Build
+) -> None:
+    study = read_study(
+        build_study(tmp_path / "study", pretrained=[], seeds=1, label_fractions=(1 / 3,))
+    )
+    assert study.label_fractions == [0.333333]
+    assert len(study.runs_of("train", arm="random", label_fraction=study.label_fractions[0])) == 1
+    assert study.summary("random", study.label_fractions[0], study.primary)
 
 
 def test_pretraining_serves_the_arms_that_need_it(tmp_path: Path, build_study: Build) -> None:
@@ -59,7 +63,7 @@ def test_every_table_and_figure_marks_transductive_arms(
 ) -> None:
     arms = ["none", "twins of a name so long that no drawing has room for it"]
     folder = build_study(tmp_path / "study", arms=arms, pretrained=arms[1:], seeds=2,
-                         budgets=(1.0, 0.1), pretraining={"images": images})  # fmt: skip
+                         label_fractions=(1.0, 0.1), pretraining={"images": images})  # fmt: skip
     page = Page(report(folder))
     marked = page.html.count(f"{arms[1]} (transductive)")
     if images != "all":

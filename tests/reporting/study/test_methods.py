@@ -16,9 +16,9 @@ from twinlens.views.recipes import PAIRS, RECIPES
 Build = Callable[..., Path]
 
 FINE_TUNING = {
-    "encoder": "resnet18", "weights": "random", "tuning": "fine_tune", "head_epochs": 1,
+    "encoder": "resnet18", "weights": "random", "tuning": "head_then_full", "head_epochs": 1,
     "head_lr": 0.001, "epochs": 40, "batch_size": 64, "lr": "valley", "fallback_lr": 0.001,
-    "weight_decay": 0.01, "tta": 3, "tta_clean": True, "views": "robust",
+    "weight_decay": 0.01, "tta": 3, "tta_clean": True, "views": "recommended",
 }  # fmt: skip
 
 
@@ -105,7 +105,7 @@ def test_alike_arms_have_no_table_of_settings(study: Path) -> None:
 
 def test_the_declared_difference_is_named(study: Path) -> None:
     assert "smallest difference" not in Page(report(study)).text.partition("Results")[0]
-    judge(study, worthwhile=0.03)
+    judge(study, min_effect=0.03)
     assert "and 0.030 the smallest difference worth having" in Page(report(study)).text
 
 
@@ -125,7 +125,7 @@ def columns(study: StoredStudy) -> dict[str, list[str]]:
 def test_augmentation_is_that_of_the_recipes(study: Path) -> None:
     found = columns(read_study(study))
     assert [*found] == ["Pretraining, view 1", "Pretraining, view 2", "Training and test time"]
-    pair = PAIRS["robust"]
+    pair = PAIRS["recommended"]
     for number, recipe in enumerate(pair, start=1):
         shown = found[f"Pretraining, view {number}"]
         assert f"Blur {recipe.blur_p:g}" in shown
@@ -149,9 +149,9 @@ def test_changed_views_are_columns_of_their_own(study: Path) -> None:
 
 def test_numbers_that_a_run_holds_go_before_a_name(study: Path) -> None:
     path = study / "runs" / "pretrain-1-0" / "run.json"
-    recipes = [recipe.model_dump(mode="json") | {"flip_p": 0.6} for recipe in PAIRS["robust"]]
+    recipes = [recipe.model_dump(mode="json") | {"flip_p": 0.6} for recipe in PAIRS["recommended"]]
     write_json(path, read_json(path) | {"recipes": recipes})
-    recipe = RECIPES["robust"].model_dump(mode="json") | {"flip_p": 0.75}
+    recipe = RECIPES["recommended"].model_dump(mode="json") | {"flip_p": 0.75}
     write_json(
         study / "runs" / "train-0-1-0" / "model" / "bundle.json", {"tta": {"recipe": recipe}}
     )

@@ -215,7 +215,7 @@ def test_missing_parts_are_said_in_words(tmp_path: Path, build_study: Build) -> 
 
 def test_results_without_any_run(tmp_path: Path, build_study: Build) -> None:
     built = build_study(tmp_path / "built", pretrained=[], seeds=2)
-    results = read_json(built / "results.json") | {"test_openings": []}
+    results = read_json(built / "results.json") | {"test_access": []}
     folder = tmp_path / "study"
     folder.mkdir()
     (folder / "results.json").write_text(json.dumps(results))
@@ -259,7 +259,7 @@ def test_notices_are_shown_plainly(tmp_path: Path, build_study: Build) -> None:
 def test_twenty_arms_stay_readable_and_light(tmp_path: Path, build_study: Build) -> None:
     arms = [f"arm {number}" for number in range(20)]
     folder = build_study(tmp_path / "study", arms=arms, pretrained=arms[1:3], seeds=2,
-                         budgets=(1.0, 0.1))  # fmt: skip
+                         label_fractions=(1.0, 0.1))  # fmt: skip
     judge(folder)
     page = Page(report(folder))
     assert len(page.html) < 2_000_000

@@ -17,16 +17,18 @@ Build = Callable[..., Path]
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory, build_study: Build) -> StoredStudy:
     folder = tmp_path_factory.mktemp("classes") / "study"
-    return read_study(build_study(folder, pretrained=[], seeds=4, budgets=(1.0, 0.1), absent="BCC"))
+    return read_study(
+        build_study(folder, pretrained=[], seeds=4, label_fractions=(1.0, 0.1), absent="BCC")
+    )
 
 
-def test_f1_is_the_mean_over_seeds_of_the_largest_budget(study: StoredStudy) -> None:
+def test_f1_is_the_mean_over_seeds_of_the_largest_label_fraction(study: StoredStudy) -> None:
     table = f1_table(study)
     assert table is not None
     assert [row[0].text for row in table.rows] == [
         "MEL", "BCC", "NV", "BKL", "VASC", "Weighted mean", "Accuracy",
     ]  # fmt: skip
-    runs = [r.test for r in study.runs_of("train", arm="random", budget=1.0) if r.test]
+    runs = [r.test for r in study.runs_of("train", arm="random", label_fraction=1.0) if r.test]
     f1 = [test["per_class"]["NV"]["f1"] for test in runs]
     sd = np.std(f1, ddof=1)
     assert table.rows[2][1].text == f"{np.mean(f1):.3f} ±\u00a0{sd:.3f}"
@@ -54,7 +56,7 @@ def test_many_arms_are_rows(tmp_path: Path, build_study: Build) -> None:
 
 def test_the_representative_run_is_nearest_the_mean_accuracy(study: StoredStudy) -> None:
     for found in classifications(study):
-        runs = study.runs_of("train", arm=found.arm, budget=1.0)
+        runs = study.runs_of("train", arm=found.arm, label_fraction=1.0)
         accuracies = [run.test["accuracy"] for run in runs if run.test]
         distances = np.abs(np.array(accuracies) - np.mean(accuracies))
         assert found.run.name == runs[int(distances.argmin())].name

@@ -21,7 +21,7 @@ def _study(folder: Path, build_study: Build, **changes: dict[str, Any]) -> Path:
         if run["arm"] == "twins, probed":
             run["needs"] = run["id"].replace("train-2-1", "pretrain-1")
     write_json(folder / "plan.json", plan)
-    common = {"weights": "random", "tuning": "fine_tune", "head_epochs": 1, "head_lr": 1e-3,
+    common = {"weights": "random", "tuning": "head_then_full", "head_epochs": 1, "head_lr": 1e-3,
               "epochs": 40, "tta": 3, "tta_clean": True}  # fmt: skip
     own: dict[str, dict[str, Any]] = {
         "train-2": {"tuning": "probe"},

@@ -15,9 +15,9 @@ Build = Callable[..., Path]
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory, build_study: Build) -> StoredStudy:
-    """A study of three arms, five seeds and two budgets, with all that newer ones store."""
+    """A study of three arms, five seeds and two label fractions, with all that newer ones store."""
     folder = tmp_path_factory.mktemp("comparison") / "study"
-    build_study(folder, arms=["a", "b", "c"], pretrained=[], seeds=5, budgets=(1.0, 0.1))
+    build_study(folder, arms=["a", "b", "c"], pretrained=[], seeds=5, label_fractions=(1.0, 0.1))
     judge(folder)
     return read_study(folder)
 
@@ -26,7 +26,7 @@ def test_the_test_has_its_p_value_and_that_after_correction(study: StoredStudy) 
     table = differences_table(study)
     assert table is not None
     found = study.difference("b", 1.0, study.primary) or {}
-    column = 3  # budget, arm, pairs
+    column = 3  # label fraction, arm, pairs
     detail = table.rows[0][column].detail.splitlines()
     assert detail == [
         interval(found["interval"], signed=True),
@@ -40,8 +40,8 @@ def test_the_test_has_its_p_value_and_that_after_correction(study: StoredStudy) 
 def test_there_is_no_test_where_only_fewer_labels_are_finished(
     tmp_path: Path, build_study: Build
 ) -> None:
-    folder = build_study(tmp_path / "study", pretrained=[], seeds=3, budgets=(0.1,),
-                         results={"budgets": [1.0, 0.1]})  # fmt: skip
+    folder = build_study(tmp_path / "study", pretrained=[], seeds=3, label_fractions=(0.1,),
+                         results={"label_fractions": [1.0, 0.1]})  # fmt: skip
     study = read_study(folder)
     table = differences_table(study)
     assert table is not None
@@ -76,7 +76,7 @@ def test_sizes_are_those_of_the_primary_metric(study: StoredStudy) -> None:
 def test_an_older_study_says_nothing_of_sizes(tmp_path: Path, build_study: Build) -> None:
     study = read_study(build_study(tmp_path / "study", pretrained=[], seeds=2))
     assert size_table(study) is None
-    assert study.worthwhile is None
+    assert study.min_effect is None
 
 
 def test_two_single_models_have_the_interval_of_resampled_images(
@@ -89,16 +89,18 @@ def test_two_single_models_have_the_interval_of_resampled_images(
     assert table.rows[0][2].detail == "[−0.050, +0.060]\nimages resampled"
 
 
-def test_of_many_rows_those_of_the_largest_budget_lead(study: StoredStudy) -> None:
+def test_of_many_rows_those_of_the_largest_label_fraction_lead(study: StoredStudy) -> None:
     table = arms_table(study)
     assert table.lead == 3
     assert [row[0].text for row in table.rows] == ["100 %", "", "", "10 %", "", ""]
 
 
-def test_an_arm_of_fewer_budgets_has_no_row_where_it_was_not_run(
+def test_an_arm_of_fewer_label_fractions_has_no_row_where_it_was_not_run(
     tmp_path: Path, build_study: Build
 ) -> None:
-    study = read_study(build_study(tmp_path / "s", pretrained=[], seeds=2, budgets=(1.0, 0.1)))
+    study = read_study(
+        build_study(tmp_path / "s", pretrained=[], seeds=2, label_fractions=(1.0, 0.1))
+    )
     del study.results["arms"]["random + Barlow Twins"]["0.1"]
     table = arms_table(study)
     assert len(table.rows) == len(table.records) == 3

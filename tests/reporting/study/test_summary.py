@@ -19,7 +19,7 @@ SECTIONS = ["Methods", "Results", "Data and split", "Audit of the data", "Traini
 
 @pytest.fixture
 def study(tmp_path: Path, build_study: Build) -> Path:
-    folder = build_study(tmp_path / "study", pretrained=[], seeds=2, budgets=(1.0, 0.1))
+    folder = build_study(tmp_path / "study", pretrained=[], seeds=2, label_fractions=(1.0, 0.1))
     judge(folder)
     return folder
 
@@ -34,8 +34,8 @@ def test_the_page_has_the_sections_of_a_paper(study: Path) -> None:
 
 def test_what_follows_from_the_results_is_on_the_page(study: Path) -> None:
     text = Page(report(study)).text
-    for budget in ("1", "0.1"):
-        assert WORTH.format(arm="random + Barlow Twins", budget=budget) in text
+    for label_fraction in ("1", "0.1"):
+        assert WORTH.format(arm="random + Barlow Twins", label_fraction=label_fraction) in text
     for sentence in ADVICE:
         assert sentence in text
     assert "Seeds needed: to find a difference of 0.020" in text
@@ -43,7 +43,7 @@ def test_what_follows_from_the_results_is_on_the_page(study: Path) -> None:
     assert "Effect size" not in text  # of two seeds there is none
 
 
-def test_worth_of_the_largest_budget_comes_first(study: Path) -> None:
+def test_worth_of_the_largest_label_fraction_comes_first(study: Path) -> None:
     said = front.worth(read_study(study))
     assert [("with 1 of" in text) for text in said] == [True, False]
 

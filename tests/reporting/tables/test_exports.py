@@ -17,14 +17,16 @@ Build = Callable[..., Path]
 
 ARMS = ("random", "random + Barlow Twins")
 DIFFERENCES = (
-    "arm,reference,budget,metric,n,difference,low,high,p,p_holm,effect_size,"
+    "arm,reference,label fraction,metric,n,difference,low,high,p,p_holm,effect_size,"
     "sd_ratio,sd_ratio_low,sd_ratio_high,seeds_needed"
 )
 
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory, build_study: Build) -> Path:
-    folder = build_study(tmp_path_factory.mktemp("exports") / "study", seeds=5, budgets=(1.0, 0.1))
+    folder = build_study(
+        tmp_path_factory.mktemp("exports") / "study", seeds=5, label_fractions=(1.0, 0.1)
+    )
     judge(folder)
     report(folder)
     return folder
@@ -42,7 +44,7 @@ def test_every_table_and_figure_of_the_page_has_its_files(study: Path) -> None:
     assert len(tables) == 2 * page.html.count("<b>Table ")
     assert len(figures) == 2 * page.html.count("<b>Figure ")
     for name in ("arms", "differences", "effect_sizes", "f1_by_class", "counts", "augmentation",
-                 "cost", "runs", "test_openings", "hashes", "checklist"):  # fmt: skip
+                 "cost", "runs", "test_access", "hashes", "checklist"):  # fmt: skip
         assert {f"{name}.csv", f"{name}.tex"} <= tables
         assert f"tables/{name}" in page.text
     assert {"differences.svg", "differences.pdf", "confusion.svg", "views.pdf"} <= figures
@@ -53,13 +55,13 @@ def test_arms_are_kept_in_full_precision(study: Path) -> None:
     metrics = ("accuracy", "balanced_accuracy", "macro_f1")
     stored = rows(study, "arms")
     names = [f"{m}{part}" for m in metrics for part in ("", "_sd", "_low", "_high")]
-    assert [*stored[0]] == ["arm", "budget", "seeds", *names]
-    assert [(r["arm"], float(r["budget"])) for r in stored] == [
-        (arm, budget) for budget in (1.0, 0.1) for arm in ARMS
+    assert [*stored[0]] == ["arm", "label_fraction", "seeds", *names]
+    assert [(r["arm"], float(r["label_fraction"])) for r in stored] == [
+        (arm, label_fraction) for label_fraction in (1.0, 0.1) for arm in ARMS
     ]
     for row in stored:
         for metric in metrics:
-            found = results["arms"][row["arm"]][f"{float(row['budget']):g}"][metric]
+            found = results["arms"][row["arm"]][f"{float(row['label_fraction']):g}"][metric]
             assert float(row[metric]) == found["mean"]
             assert float(row[f"{metric}_sd"]) == found["sd"]
             assert [float(row[f"{metric}_{end}"]) for end in ("low", "high")] == found["interval"]
@@ -68,7 +70,7 @@ def test_arms_are_kept_in_full_precision(study: Path) -> None:
 
 def test_differences_hold_what_was_computed_and_are_empty_elsewhere(study: Path) -> None:
     found = read_json(study / "results.json")["differences"][ARMS[1]]
-    stored = {(row["budget"], row["metric"]): row for row in rows(study, "differences")}
+    stored = {(row["label_fraction"], row["metric"]): row for row in rows(study, "differences")}
     assert ",".join(next(iter(stored.values()))) == DIFFERENCES
     main = stored["1.0", "balanced_accuracy"]
     expected = found["1"]["balanced_accuracy"]

@@ -15,14 +15,16 @@ Build = Callable[..., Path]
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory, build_study: Build) -> StoredStudy:
-    return read_study(build_study(tmp_path_factory.mktemp("tables") / "study", budgets=(0.1, 1.0)))
+    return read_study(
+        build_study(tmp_path_factory.mktemp("tables") / "study", label_fractions=(0.1, 1.0))
+    )
 
 
 def test_confusion_sums_seeds_and_puts_groups_together(study: StoredStudy) -> None:
     matrix = confusions(study)[1]
     assert matrix.classes == ["MEL", "BCC", "NV", "BKL", "VASC"]
     assert matrix.breaks == [2]
-    runs = study.runs_of("train", arm=matrix.arm, budget=1.0)
+    runs = study.runs_of("train", arm=matrix.arm, label_fraction=1.0)
     assert len(runs) == 3
     names = study.classes
     for i, true in enumerate(matrix.classes):
@@ -45,14 +47,14 @@ def test_counts_add_up(study: StoredStudy) -> None:
     assert numbers[-2] == [0, 0, 0, 1500]
 
 
-def test_largest_budget_comes_first_and_is_named_once(study: StoredStudy) -> None:
+def test_largest_label_fraction_comes_first_and_is_named_once(study: StoredStudy) -> None:
     table = arms_table(study)
     assert [row[0].text for row in table.rows] == ["100 %", "", "10 %", ""]
     assert table.head[3].detail == "primary"
 
 
 def test_class_f1_is_each_seeds_own(study: StoredStudy) -> None:
-    runs = study.runs_of("train", arm="random", budget=1.0)
+    runs = study.runs_of("train", arm="random", label_fraction=1.0)
     expected = [run.test["per_class"]["MEL"]["f1"] for run in runs if run.test]
     assert figures.class_f1(study, "random", "MEL") == expected
 

@@ -12,28 +12,30 @@ ON_TRAIN = {0.1: [0.53, 0.56, 0.54], 1.0: [0.60, 0.62, 0.61]}
 IMAGES = {"twins": 8000, "on train": 1000}
 
 
-def _advise(worthwhile=0.02, seeds=3, budgets=(0.1, 1.0), arms=ARMS, images=IMAGES, **scores):
-    study = Study(data="d", arms=arms, budgets=budgets, worthwhile=worthwhile)
+def _advise(
+    min_effect=0.02, seeds=3, label_fractions=(0.1, 1.0), arms=ARMS, images=IMAGES, **scores
+):
+    study = Study(data="d", arms=arms, label_fractions=label_fractions, min_effect=min_effect)
     scores = {"plain": PLAIN, "twins": TWINS, "on train": ON_TRAIN} | scores
-    curves = {a: {b: dict(enumerate(scores[a][b][:seeds])) for b in budgets} for a in arms}
+    curves = {a: {b: dict(enumerate(scores[a][b][:seeds])) for b in label_fractions} for a in arms}
     differences = {}
     for arm in list(arms)[1:]:
         pair = [list(curves[a][1.0].values()) for a in (arm, "plain")]
         found = paired_difference(*pair)
-        found["seeds_needed"] = worthwhile and seeds_needed(found["values"], worthwhile)
+        found["seeds_needed"] = min_effect and seeds_needed(found["values"], min_effect)
         differences[arm] = {"1": {"balanced_accuracy": found}}
     results = {
-        "budgets": list(budgets),
+        "label_fractions": list(label_fractions),
         "primary_metric": "balanced_accuracy",
-        "worthwhile": worthwhile,
+        "min_effect": min_effect,
         "differences": differences,
-        "label_efficiency": {"labels": {"0.1": 250, "1": 2000}} if len(budgets) > 1 else {},
+        "label_efficiency": {"labels": {"0.1": 250, "1": 2000}} if len(label_fractions) > 1 else {},
     }
     return advise(results, study, curves, images)
 
 
 @pytest.mark.parametrize(
-    ("worthwhile", "answer"),
+    ("min_effect", "answer"),
     [
         (0.001, "no, the interval of 'twins' is ±0.025 over 3 seeds and lies wholly above"),
         (0.08, "no, the interval of 'twins' is ±0.025 over 3 seeds and lies wholly below"),
@@ -42,8 +44,8 @@ def _advise(worthwhile=0.02, seeds=3, budgets=(0.1, 1.0), arms=ARMS, images=IMAG
         (None, "four times as many would about halve it; declare 'worthwhile'"),
     ],
 )
-def test_more_seeds_pay_until_the_worthwhile_difference_is_settled(worthwhile, answer):
-    assert answer in _advise(worthwhile)[0]
+def test_more_seeds_pay_until_the_worthwhile_difference_is_settled(min_effect, answer):
+    assert answer in _advise(min_effect)[0]
 
 
 def test_more_seeds_than_one_always_pay_and_equal_differences_tell_nothing():
@@ -66,11 +68,11 @@ def test_more_labels_pay_where_the_best_arms_curve_still_rises():
     assert "falling, and beyond" in _advise(twins={0.1: [0.8, 0.81, 0.8], 1.0: TWINS[1.0]})[1]
 
 
-def test_one_label_budget_or_runs_that_lack_tell_nothing_about_labels():
-    assert "with one label budget; run a smaller one" in _advise(budgets=(1.0,))[1]
+def test_one_label_label_fraction_or_runs_that_lack_tell_nothing_about_labels():
+    assert "with one label fraction; run a smaller one" in _advise(label_fractions=(1.0,))[1]
     lacking = {arm: {0.1: [], 1.0: of[1.0]} for arm, of in (("plain", PLAIN), ("twins", TWINS))}
     arms = {"plain": {}, "twins": {"pretrain": {}}}
-    assert "two largest budgets are lacking" in _advise(arms=arms, images={}, **lacking)[1]
+    assert "two largest label fractions are lacking" in _advise(arms=arms, images={}, **lacking)[1]
     elsewhere = _advise(plain=lacking["plain"], twins=lacking["twins"])[1]
     assert "'on train' gained" in elsewhere, "the best of the arms that have both"
 

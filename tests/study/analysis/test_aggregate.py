@@ -17,13 +17,13 @@ ARMS = {
     "plain": {},
     "twins": {"pretrain": {}},
     "twins on train": {"pretrain": {}, "images": "train"},
-    "other tool": {"predictions": "others/seed{seed}-labels{budget}.csv"},
+    "other tool": {"predictions": "others/seed{seed}-labels{label_fraction}.csv"},
 }
 
 
 def _study(**changes):
-    settings = {"data": "data", "seeds": 3, "budgets": [0.1, 0.3, 1.0], "arms": ARMS}
-    return Study(**settings | {"worthwhile": 0.02} | changes)
+    settings = {"data": "data", "seeds": 3, "label_fractions": [0.1, 0.3, 1.0], "arms": ARMS}
+    return Study(**settings | {"min_effect": 0.02} | changes)
 
 
 def _collect(folder, study, **options):
@@ -35,8 +35,8 @@ def results(tmp_path_factory):
     return _collect(tmp_path_factory.mktemp("study"), _study())
 
 
-def _values(results, arm, budget="1", metric="balanced_accuracy"):
-    return results["arms"][arm][budget][metric]["values"]
+def _values(results, arm, label_fraction="1", metric="balanced_accuracy"):
+    return results["arms"][arm][label_fraction][metric]["values"]
 
 
 def test_another_tools_predictions_count_as_a_training(results):
@@ -44,14 +44,14 @@ def test_another_tools_predictions_count_as_a_training(results):
     assert results["differences"]["other tool"]["1"]["accuracy"]["n"] == 3
 
 
-def test_holms_family_is_every_arm_on_the_primary_metric_at_the_largest_budget(results):
+def test_holms_family_is_every_arm_on_the_primary_metric_at_the_largest_label_fraction(results):
     others = [arm for arm in ARMS if arm != "plain"]
     p = [stats.ttest_rel(_values(results, a), _values(results, "plain")).pvalue for a in others]
     corrected = multipletests(p, method="holm")[1]
     found = {
-        (arm, budget, metric): each["p_holm"]
-        for arm, by_budget in results["differences"].items()
-        for budget, by_metric in by_budget.items()
+        (arm, label_fraction, metric): each["p_holm"]
+        for arm, by_label_fraction in results["differences"].items()
+        for label_fraction, by_metric in by_label_fraction.items()
         for metric, each in by_metric.items()
     }
     family = {(arm, "1", "balanced_accuracy"): q for arm, q in zip(others, corrected, strict=True)}
@@ -106,7 +106,7 @@ def test_arms_that_lack_seeds_are_compared_over_those_that_both_have(tmp_path):
 
 
 def test_one_seed_is_compared_by_resampling_the_test_groups(tmp_path):
-    found = _collect(tmp_path, _study(seeds=1, budgets=[1.0]))
+    found = _collect(tmp_path, _study(seeds=1, label_fractions=[1.0]))
     difference = found["differences"]["twins"]["1"]["macro_f1"]
     low, high = difference["bootstrap"]["interval"]
     assert low < difference["mean"] < high
@@ -117,7 +117,7 @@ def test_one_seed_is_compared_by_resampling_the_test_groups(tmp_path):
 
 def test_from_ten_seeds_on_seeds_and_test_groups_are_resampled_together(tmp_path):
     arms = {name: ARMS[name] for name in ("plain", "twins")}
-    found = _collect(tmp_path, _study(seeds=10, budgets=[1.0], arms=arms))
+    found = _collect(tmp_path, _study(seeds=10, label_fractions=[1.0], arms=arms))
     difference = found["differences"]["twins"]["1"]["balanced_accuracy"]
     low, high = difference["resampled_interval"]
     assert low < difference["interval"][0] < difference["interval"][1] < high

@@ -13,9 +13,9 @@ def _results(values, reference=0.5, interval=(0.01, 0.05), arms=1, **others):
     by = {"1": {"balanced_accuracy": difference | others}}
     means = {"1": {"balanced_accuracy": {"mean": reference + mean}}}
     return {
-        "budgets": [0.1, 1.0],
+        "label_fractions": [0.1, 1.0],
         "primary_metric": "balanced_accuracy",
-        "worthwhile": None,
+        "min_effect": None,
         "reference": "plain",
         "arms": {"plain": {"1": {"balanced_accuracy": {"mean": reference}}}}
         | dict.fromkeys(names, means),
@@ -85,7 +85,7 @@ def test_several_comparisons_are_corrected_for():
 )
 def test_the_worthwhile_difference_is_held_against_the_interval(interval, side, words):
     assert settled(interval, 0.02) == side
-    results = _results([0.02, 0.03], interval=interval) | {"worthwhile": 0.02}
+    results = _results([0.02, 0.03], interval=interval) | {"min_effect": 0.02}
     assert verdict(results)[1].endswith(words)
 
 

@@ -17,7 +17,7 @@ STUDY = {
     "encoder": "resnet18",
     "precision": "fp32",
     "seeds": 2,
-    "budgets": [0.5, 1.0],
+    "label_fractions": [0.5, 1.0],
     "pretrain": {"epochs": 1, "batch_size": 32, "projector": [8], "lr": 1e-3, "moments": 1},
     "train": {"epochs": 1, "batch_size": 8, "lr": 1e-3, "tta": 1},
     "arms": {
@@ -38,7 +38,7 @@ def _estimate(phantoms, arms=STUDY["arms"]):
 
 @pytest.fixture
 def told(monkeypatch):
-    """The tasks that would be measured; each takes 100 s, or 40 s with the smaller budget."""
+    """The tasks that would be measured; each takes 100 s, or 40 s with fewer labels."""
     tasks = []
 
     def costs(wanted, _free):
@@ -49,12 +49,14 @@ def told(monkeypatch):
     return tasks
 
 
-def test_what_differs_in_seed_budget_or_weights_alone_is_measured_once(phantoms, told, tmp_path):
+def test_what_differs_in_seed_label_fraction_or_weights_alone_is_measured_once(
+    phantoms, told, tmp_path
+):
     plan, found = _estimate(phantoms)
     assert [task.kind for task in told] == ["train", "pretrain", "train"]
-    assert [task.budgets for task in told] == [[0.5, 1.0], [], [0.5, 1.0]]
+    assert [task.label_fractions for task in told] == [[0.5, 1.0], [], [0.5, 1.0]]
     for run in plan:
-        expected = 300 if run.kind == "pretrain" else {0.5: 40, 1.0: 100}[run.budget]
+        expected = 300 if run.kind == "pretrain" else {0.5: 40, 1.0: 100}[run.label_fraction]
         assert found.seconds_of(run) == expected
     assert found.total() == 2 * 300 + 6 * 140
 
@@ -64,7 +66,7 @@ def test_the_table_says_what_is_shared(phantoms, told):
     pretraining = next(line for line in found.table().splitlines() if "pretraining" in line)
     assert pretraining.split()[:6] == ["2", "5", "min", "10", "min", "1.0"]
     assert "each for 4 trainings: twins, twins, probed" in pretraining
-    training = next(line for line in found.table().splitlines() if "fine_tune" in line)
+    training = next(line for line in found.table().splitlines() if "head_then_full" in line)
     assert training.split()[:6] == ["4", "40", "s", "3", "min", "1.0"]
     assert "labels 0.5: plain, twins" in training
     assert "In all about 24 min, with at most 1.0 of " in found.table()
@@ -124,7 +126,7 @@ def test_a_real_study_is_measured_in_a_process_of_its_own(phantoms):
     assert all(found.seconds_of(run) > 0 for run in plan)
     assert all(2**27 < found.memory[run.id] < found.available for run in plan)
     half, whole = (
-        next(r for r in plan if (r.arm, r.seed, r.budget) == ("twins", 0, share))
+        next(r for r in plan if (r.arm, r.seed, r.label_fraction) == ("twins", 0, share))
         for share in (0.5, 1.0)
     )
     assert found.seconds_of(half) < found.seconds_of(whole)

@@ -21,15 +21,15 @@ TRAIN = {"epochs": 2, "batch_size": 8, "lr": 1e-3, "tta": 1, "precision": "fp32"
 PRETRAIN = {"epochs": 2, "batch_size": 32, "projector": [8], "lr": 1e-3, "precision": "fp32"}
 
 
-def _task(data, kind="train", budgets=(0.5, 1.0), **changes):
+def _task(data, kind="train", label_fractions=(0.5, 1.0), **changes):
     if kind == "train":
         settings = FineTuning(**TRAIN | changes).model_dump(mode="json")
     else:
-        settings = configure("robust", PRETRAIN | changes, where="test")
+        settings = configure("recommended", PRETRAIN | changes, where="test")
         settings = settings.model_dump(by_alias=True, mode="json")
-    arguments = {"encoder": "resnet18", "preset": "robust", "settings": settings, "seed": 0}
+    arguments = {"encoder": "resnet18", "preset": "recommended", "settings": settings, "seed": 0}
     arguments |= {"images": "unlabelled"} if kind == "pretrain" else {}
-    return Task(kind, arguments, list(budgets), str(data), "imported", "cpu")
+    return Task(kind, arguments, list(label_fractions), str(data), "imported", "cpu")
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +41,7 @@ def _short(monkeypatch):
 def test_a_rehearsal_has_the_phases_and_numbers_of_steps_of_the_run(phantoms, tmp_path):
     data = open_dataset(phantoms)
     split, fabric = open_split(data), make_fabric("fp32", "cpu")
-    config = configure("robust", PRETRAIN | {"moments": 0}, where="test")
+    config = configure("recommended", PRETRAIN | {"moments": 0}, where="test")
 
     def of_pretraining(through):
         encoder, rows = build_encoder("resnet18", 0), IMAGES["unlabelled"](split)
@@ -74,7 +74,9 @@ def test_images_of_val_and_test_stay_unopened(phantoms, tmp_path, monkeypatch):
     assert set(np.concatenate(seen)) <= set(split.rows["train"])
 
 
-def test_time_grows_with_the_steps_that_a_label_budget_gives(phantoms, tmp_path, monkeypatch):
+def test_time_grows_with_the_steps_that_a_label_label_fraction_gives(
+    phantoms, tmp_path, monkeypatch
+):
     phases = pd.DataFrame([("head", 4, 10.0, 1.0), ("one_cycle", 8, 20.0, 2.0)])
     phases.columns = ["phase", "steps", "seconds", "checkpoint"]
     head = torch.nn.Linear(512, 8)
@@ -93,7 +95,7 @@ def test_time_grows_with_the_steps_that_a_label_budget_gives(phantoms, tmp_path,
 
 
 def test_probes_and_pretrainings_are_measured_too(phantoms, tmp_path):
-    (probing,) = training_seconds(_task(phantoms, budgets=(1.0,), tuning="probe"), tmp_path)
+    (probing,) = training_seconds(_task(phantoms, label_fractions=(1.0,), tuning="probe"), tmp_path)
     (pretraining_,) = pretraining_seconds(_task(phantoms, "pretrain", ()), tmp_path)
     assert 0 < probing < 1000
     assert 0 < pretraining_ < 1000

@@ -24,7 +24,7 @@ def study(tmp_path):
 def test_defaults(study):
     found = study(GOOD)
     assert (found.reference, found.primary_metric) == ("plain", "balanced_accuracy")
-    assert (found.seeds, found.budgets) == ([0, 1, 2], [1.0])
+    assert (found.seeds, found.label_fractions) == ([0, 1, 2], [1.0])
     assert found.pretraining("plain") is None
     assert found.pretraining("twins").epochs == 3
 
@@ -91,13 +91,13 @@ def test_the_resolved_study_is_a_study_file_with_the_same_meaning(study):
         ("primary_metric: auc\n" + GOOD, "Unknown primary_metric 'auc'.*balanced_accuracy"),
         ("preset: fast\n" + GOOD, "'preset' is wrong.*unknown preset 'fast'.*robust"),
         ("seeds: [1, 1]\n" + GOOD, "'seeds' is wrong.*no value may come twice"),
-        ("budgets: [0.0]\n" + GOOD, "'budgets.0' is wrong"),
+        ("label_fractions: [0.0]\n" + GOOD, "'label fractions.0' is wrong"),
         ("precision: fp16\n" + GOOD, "'precision' is wrong.*'auto', 'fp32' or 'bf16'"),
         ("train: {precision: fp32}\n" + GOOD, "'train' is wrong.*set 'precision' once"),
         (GOOD.replace("epochs: 3", "precision: fp32"), "pretrain' is wrong.*'precision' once"),
         ("classes: [a]\n" + GOOD, "'classes' is wrong"),
         ("train: {classes: [a, b]}\n" + GOOD, "'train' is wrong.*set 'classes' once"),
-        ("worthwhile: 0\n" + GOOD, "'worthwhile' is wrong"),
+        ("min_effect: 0\n" + GOOD, "'worthwhile' is wrong"),
         ("ensemble: all\n" + GOOD, "'ensemble' is wrong.*'none', 'seeds' or 'arms'"),
         (
             GOOD.replace("plain: {}", "plain: {predictions: x.csv, weights: supervised}"),
@@ -105,7 +105,10 @@ def test_the_resolved_study_is_a_study_file_with_the_same_meaning(study):
         ),
         ("seeds: 0\n" + GOOD, r"'seeds' is wrong \(given: 0\): write how many, such as 3, or a li"),
         ("seeds: 2.5\n" + GOOD, "'seeds' is wrong.*write how many"),
-        ("budgets: 0.5\n" + GOOD, r"'budgets' is wrong.*a list is needed, such as \[0.5\]"),
+        (
+            "label_fractions: 0.5\n" + GOOD,
+            r"'label fractions' is wrong.*a list is needed, such as \[0.5\]",
+        ),
         ("data: x\narms: {a: }\n", r"'arms.a' is wrong.*or \{\} for none"),
         ("data: x\narms: {1: {}}\n", r"'arms.1' is wrong \(given: 1\): text.*in quotes"),
         ("data: x\narms:\n  a: {}\n  a: {seeds: 1}\n", "'a' comes twice, again in line 4"),

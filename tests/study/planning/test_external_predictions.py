@@ -5,7 +5,7 @@ from sklearn.metrics import balanced_accuracy_score
 
 from twinlens.data.class_subset import open_task
 from twinlens.errors import UserError
-from twinlens.evaluation.test_access import read_openings
+from twinlens.evaluation.test_access import read_test_access
 from twinlens.files import read_json
 from twinlens.study.planning.external_predictions import read_predictions, score
 
@@ -24,8 +24,8 @@ def _score(phantoms, tmp_path, table, name="theirs.csv"):
     table.to_csv(file, index=False) if name.endswith("csv") else table.to_parquet(file)
     log = tmp_path / "log"
     return score(
-        phantoms, tmp_path / "run", file=str(file), split=None, classes=None, budget=1.0, seed=0,
-        openings=log,
+        phantoms, tmp_path / "run", file=str(file), split=None, classes=None, label_fraction=1.0,
+        seed=0, test_access=log,
     ), log  # fmt: skip
 
 
@@ -43,7 +43,7 @@ def test_a_file_is_scored_like_a_training(phantoms, tmp_path, theirs):
     record = read_json(run / "run.json")
     assert record["kind"] == "predictions"
     assert "not known here" in record["data"]["notice"]
-    assert [entry["by"] for entry in read_openings(log)] == ["run"]
+    assert [entry["by"] for entry in read_test_access(log)] == ["run"]
 
 
 def test_validation_images_may_be_lacking_and_parquet_serves(phantoms, tmp_path, theirs):

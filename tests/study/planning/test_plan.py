@@ -11,7 +11,7 @@ def _plan(data_hash="d", **changes):
         "data": "x",
         "encoder": "resnet18",
         "seeds": 2,
-        "budgets": [0.5, 1.0],
+        "label_fractions": [0.5, 1.0],
         "arms": {
             "plain": {},
             "twins": {"pretrain": {}},
@@ -23,7 +23,7 @@ def _plan(data_hash="d", **changes):
     return make_plan(study, data_hash=data_hash, split_hash="s")
 
 
-def test_there_is_one_pretraining_a_seed_shared_by_budgets_and_tunings():
+def test_there_is_one_pretraining_a_seed_shared_by_label_fractions_and_tunings():
     plan = _plan()
     pretrainings = [run for run in plan if run.kind == "pretrain"]
     assert len(pretrainings) == 4  # two seeds, two different pretrainings
@@ -50,8 +50,10 @@ def test_names_depend_on_all_that_determines_a_run_and_on_nothing_else():
     assert kept == {r.id for r in changed if r.kind == "pretrain"}
 
 
-def test_arms_of_one_seed_share_seed_budget_and_settings():
-    trainings = [r for r in _plan() if r.kind == "train" and r.seed == 1 and r.budget == 0.5]
+def test_arms_of_one_seed_share_seed_label_fraction_and_settings():
+    trainings = [
+        r for r in _plan() if r.kind == "train" and r.seed == 1 and r.label_fraction == 0.5
+    ]
     plain, twins = trainings[0], trainings[1]
     assert plain.arguments == twins.arguments
     assert plain.id != twins.id
@@ -60,13 +62,13 @@ def test_arms_of_one_seed_share_seed_budget_and_settings():
 def test_predictions_of_another_tool_stand_for_trainings(tmp_path):
     arms = {
         "plain": {},
-        "theirs": {"predictions": f"{tmp_path}/s{{seed}}-b{{budget}}.csv"},
+        "theirs": {"predictions": f"{tmp_path}/s{{seed}}-b{{label_fraction}}.csv"},
         "one model of theirs": {"predictions": f"{tmp_path}/one.csv"},
     }
     runs = [run for run in _plan(arms=arms) if run.kind == "predictions"]
-    theirs = {(r.seed, r.budget): r.arguments["file"] for r in runs if r.arm == "theirs"}
+    theirs = {(r.seed, r.label_fraction): r.arguments["file"] for r in runs if r.arm == "theirs"}
     assert theirs == {(s, b): f"{tmp_path}/s{s}-b{b:g}.csv" for s in (0, 1) for b in (0.5, 1.0)}
-    assert [(r.seed, r.budget) for r in runs if r.arm != "theirs"] == [(0, 1.0)]
+    assert [(r.seed, r.label_fraction) for r in runs if r.arm != "theirs"] == [(0, 1.0)]
     (tmp_path / "one.csv").write_text("other content", encoding="utf-8")
     changed = {r.id for r in runs} - {r.id for r in _plan(arms=arms)}
     assert changed == {r.id for r in runs if r.arm == "one model of theirs"}

@@ -43,7 +43,7 @@ def test_a_resolved_study_fits(check, tmp_path):
     [
         {"sed": 3},
         {"seeds": 0},
-        {"budgets": [2]},
+        {"label_fractions": [2]},
         {"train": {"epoch": 3}},
         {"train": {"precision": "fp32"}},
         {"pretrain": {"method": "dino"}},
@@ -64,6 +64,6 @@ def test_every_key_is_described():
     assert set(described) == {*Study.model_fields, *Arm.model_fields}
     for model, key in ((FineTuning, "train"), *((m, "pretrain") for m in SETTINGS.values())):
         names = {field.alias or name for name, field in model.model_fields.items()}
-        assert names - {"precision", "classes", "probe_budget"} <= set(
+        assert names - {"precision", "classes", "probe_label_fraction"} <= set(
             found["properties"][key]["properties"]
         )

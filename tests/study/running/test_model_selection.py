@@ -10,7 +10,7 @@ from twinlens.data.splits import open_split
 from twinlens.engine.device import make_fabric
 from twinlens.evaluation.evaluate import evaluate, score
 from twinlens.evaluation.metrics import METRICS
-from twinlens.evaluation.test_access import read_openings
+from twinlens.evaluation.test_access import read_test_access
 from twinlens.files import read_json, write_json
 from twinlens.inference.predict_files import predict
 from twinlens.models.bundle import load_bundle, save_bundle
@@ -32,7 +32,7 @@ ARMS = {"plain": {}, "twins": {"train": {"lr": 0.1}}}
 
 
 def _study(**changes):
-    options = {"data": "data", "seeds": 2, "budgets": [0.5, 1.0], "arms": ARMS}
+    options = {"data": "data", "seeds": 2, "label_fractions": [0.5, 1.0], "arms": ARMS}
     return Study.model_validate(options | changes)
 
 
@@ -42,7 +42,7 @@ def _finish(folder, run, val, data, split):
     encoder, head = build_encoder("tiny", run.seed), classifier(4, len(data.classes), run.seed)
     with torch.no_grad():
         head.weight.mul_(30 if run.arm == "plain" else -30)
-    recipe = RECIPES["robust"].model_dump(mode="json")
+    recipe = RECIPES["recommended"].model_dump(mode="json")
     tta = {"views": 2, "clean": True, "recipe": recipe, "seed": run.seed}
     scores, tables = {}, []
     for part in ("val", "test"):
@@ -70,13 +70,13 @@ def finished(tmp_path, phantoms, monkeypatch):
     split = open_split(data)
     plan = make_plan(_study(), data_hash=data.hash, split_hash=split.hash)
     for run in plan:
-        val = VAL[run.arm, run.seed] if run.budget == 1 else 1.0
+        val = VAL[run.arm, run.seed] if run.label_fraction == 1 else 1.0
         _finish(tmp_path, run, val, data, split)
     return tmp_path, plan
 
 
 def _run(plan, arm, seed):
-    return next(r for r in plan if (r.arm, r.seed, r.budget) == (arm, seed, 1.0))
+    return next(r for r in plan if (r.arm, r.seed, r.label_fraction) == (arm, seed, 1.0))
 
 
 def _change(folder, run, part, value):
@@ -94,7 +94,7 @@ def test_the_best_on_validation_is_kept_though_another_is_best_on_test(finished)
     best = keep_best(folder, _study(), plan)
     test = best.pop("test")
     assert best == {
-        "ensemble": "none", "run": winner.id, "arm": "twins", "seed": 0, "budget": 1.0,
+        "ensemble": "none", "run": winner.id, "arm": "twins", "seed": 0, "label_fraction": 1.0,
         "metric": "balanced_accuracy", "val": 0.9, "members": [winner.id], "folder": "best",
     }  # fmt: skip
     assert set(test) == set(METRICS)
@@ -106,7 +106,7 @@ def test_the_best_on_validation_is_kept_though_another_is_best_on_test(finished)
     assert kept.info == original.info
     assert torch.equal(kept.head.weight, original.head.weight)
     assert {**chosen, "folder": "best"} == best
-    assert read_openings(folder / "test_openings.jsonl") == []
+    assert read_test_access(folder / "test_access.jsonl") == []
 
 
 def test_of_equal_runs_the_first_by_name_is_kept(finished):
@@ -174,10 +174,10 @@ def test_an_ensemble_is_the_mean_of_its_members(finished, phantoms, tmp_path, en
     table = pd.read_parquet(tmp_path / "out" / "predictions.parquet").filter(like="p_")
     np.testing.assert_allclose(table.to_numpy(), expected, atol=1e-6)
     assert np.ptp([_mean_of_stored(folder, [run], "test") for run in members], axis=0).max() > 0.1
-    (opening,) = read_openings(folder / "test_openings.jsonl")
+    (opening,) = read_test_access(folder / "test_access.jsonl")
     assert opening["by"] == f"best (ensemble of {len(members)})"
     assert keep_best(folder, study, plan) == best
-    assert len(read_openings(folder / "test_openings.jsonl")) == 1
+    assert len(read_test_access(folder / "test_access.jsonl")) == 1
     data = open_dataset(phantoms)
     row = open_split(data).rows["test"][0]
     Image.fromarray(data.images[row]).save(tmp_path / "image.png")

@@ -8,12 +8,20 @@ from twinlens.study.running.failures import note_failure
 from twinlens.study.running.paths import run_folder
 from twinlens.study.running.progress import Progress
 
-STUDY = Study(data="data", budgets=[0.1, 1], arms={"random": {}, "random + twins": {}})
+STUDY = Study(data="data", label_fractions=[0.1, 1], arms={"random": {}, "random + twins": {}})
 PLAN = [
-    Run(f"{arm}-{seed}-{budget:g}", "train", arm, seed, budget, None, {"seed": seed, "arm": arm})
+    Run(
+        f"{arm}-{seed}-{label_fraction:g}",
+        "train",
+        arm,
+        seed,
+        label_fraction,
+        None,
+        {"seed": seed, "arm": arm},
+    )
     for seed in range(3)
     for arm in STUDY.arms
-    for budget in (0.1, 1.0)
+    for label_fraction in (0.1, 1.0)
 ]
 
 
@@ -48,7 +56,9 @@ def test_it_tells_what_is_new_and_how_much_is_left(tmp_path, finish, capsys):
 
 
 def test_runs_that_were_never_done_are_estimated(tmp_path, finish, capsys):
-    progress = Progress(STUDY, PLAN, tmp_path, seconds_of=lambda run: 3600 * (run.budget or 1))
+    progress = Progress(
+        STUDY, PLAN, tmp_path, seconds_of=lambda run: 3600 * (run.label_fraction or 1)
+    )
     finish(0, seconds=60)
     progress.tell(1)
     # 5 measured; of the other arm 3 at six minutes and 3 at an hour.

@@ -49,7 +49,7 @@ def test_a_study_runs_on_a_cluster(phantoms, two_arms, tmp_path, monkeypatch, ca
     out = compare(study, tmp_path / "out", device="cpu", ray="local", workers=2)
     results = read_json(out / "results.json")
     assert results["failures"] == []
-    assert len(results["test_openings"]) == 4
+    assert len(results["test_access"]) == 4
     assert [len(arm["1"]["accuracy"]["values"]) for arm in results["arms"].values()] == [2, 2]
     assert "Runs done: 6 of 6." in capsys.readouterr().err
     assert not ray.is_initialized()

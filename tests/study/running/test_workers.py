@@ -10,7 +10,7 @@ import pytest
 import torch
 import yaml
 
-from twinlens.evaluation.test_access import OPENINGS, read_openings
+from twinlens.evaluation.test_access import TEST_ACCESS, read_test_access
 from twinlens.files import read_json
 from twinlens.study import compare as module
 from twinlens.study.compare import compare
@@ -124,7 +124,7 @@ def test_two_processes_on_one_study_share_its_runs(start, out, finished):
         _, told = process.communicate()
         assert process.returncode == 0, told
         assert "Runs done: 9 of 9." in told
-    assert len(read_openings(out / OPENINGS)) == 6  # each training was done once
+    assert len(read_test_access(out / TEST_ACCESS)) == 6  # each training was done once
     _same(out, finished)
 
 

@@ -35,7 +35,7 @@ def find_csv(folder: Path) -> Path | None:
     return found[0] if found else None
 
 
-def recognises(source: str) -> bool:
+def detect(source: str) -> bool:
     """Tell whether this is a CSV file, or a folder with one."""
     path = Path(source)
     if path.is_dir():

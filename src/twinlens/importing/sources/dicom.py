@@ -48,7 +48,7 @@ _FIRST_LOOK = 48  # files
 _COLUMNS = ["id", "label", "group", "split"]
 
 
-def recognises(source: str) -> bool:
+def detect(source: str) -> bool:
     """Tell whether a folder, or that of a CSV file, begins with DICOM files and no other images."""
     path = Path(source)
     files = list(islice(_files(path.parent if _is_table(path) else path), _FIRST_LOOK))

@@ -22,7 +22,7 @@ _PLAIN = {"images", "image", "imgs", "img"}
 Parts = list[tuple[str, ...]]
 
 
-def recognises(source: str) -> bool:
+def detect(source: str) -> bool:
     """Tell whether the images of this folder lie in folders of classes."""
     root = Path(source)
     labels = set(_labels(_folders(root, image_files(root)), Options())[0]) - {None}

@@ -19,7 +19,7 @@ from twinlens.importing.source import Options, Source
 NAMES = ("HAM10000_metadata.csv", "HAM10000_metadata.tab", "HAM10000_metadata")
 
 
-def recognises(source: str) -> bool:
+def detect(source: str) -> bool:
     """Tell whether this is a folder with HAM10000's metadata."""
     return find_table(source, *NAMES) is not None
 

@@ -18,7 +18,7 @@ CHALLENGE = Challenge(
 )
 
 
-def recognises(source: str) -> bool:
+def detect(source: str) -> bool:
     """Tell whether this is a folder with ground truth of ISIC 2018, task 3."""
     return bool(find_truths(source, CHALLENGE))
 

@@ -22,7 +22,7 @@ CHALLENGE = Challenge(
 )
 
 
-def recognises(source: str) -> bool:
+def detect(source: str) -> bool:
     """Tell whether this is a folder with ground truth of ISIC 2019."""
     return bool(find_truths(source, CHALLENGE))
 

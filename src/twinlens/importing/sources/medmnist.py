@@ -42,7 +42,7 @@ class _Part:
     labels: np.ndarray
 
 
-def recognises(source: str) -> bool:
+def detect(source: str) -> bool:
     """Tell whether this is an .npz file; if its arrays are others, `read` says so."""
     return Path(source).suffix.lower() == ".npz" and Path(source).is_file()
 

@@ -35,7 +35,7 @@ ROLES = ("label", "group", "split")
 _SPLITS = {"validation": "val"}  # from Hugging Face's name to ours
 
 
-def recognises(source: str) -> bool:
+def detect(source: str) -> bool:
     """Tell whether this is a Parquet file, or a folder of them with a column of images."""
     paths = _shards(Path(source))
     if not paths or Path(source).is_file():

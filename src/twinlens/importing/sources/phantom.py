@@ -49,7 +49,7 @@ _TURNS = "teuvuteuuteuvuteuteu"
 _FINEST = 128  # smaller images are drawn at this size or more, and averaged
 
 
-def recognises(source: str) -> bool:
+def detect(source: str) -> bool:
     """Tell whether phantom images are asked for."""
     return source.partition(":")[0] == "phantom"
 

@@ -7,7 +7,7 @@ from twinlens.importing.source import Options, Source
 from twinlens.importing.sources.folder import source_of
 
 
-def recognises(source: str) -> bool:
+def detect(source: str) -> bool:
     """Tell whether this is a folder with images."""
     return Path(source).is_dir() and bool(image_files(Path(source)))
 

@@ -130,7 +130,7 @@ def _of_split(
 ) -> dict[str, Any]:
     parts, leaks = (findings["splits"][name][key] for key in ("composition", "leaks"))
     counts = {part: about["classes"] for part, about in parts.items()}
-    torn = [
+    straddling = [
         {"group": group["group"]} | {part: _first(group["images"].get(part, [])) for part in SPLITS}
         for group in leaks["groups"][:_RECORDS]
     ]
@@ -139,7 +139,7 @@ def _of_split(
         "leaking": leaks["leaking"],
         "repair": findings["repaired"].get(name, {}).get("split"),
         "known": tables.known_table(leaks["known"]),
-        "torn": tables.records_table(torn),
+        "torn": tables.records_table(straddling),
         "torn_count": len(leaks["groups"]),
         "counts": tables.class_counts(counts, dataset.classes, dataset.class_info),
         "panel": composition.class_panel(parts, colours, f"composition-{name}"),

@@ -133,13 +133,13 @@ def _spread(numbers: list[int], links: list[Link], most: int) -> list[int]:
 def _pair(number: int, findings: dict[str, Any], show: Callable[..., Picture]) -> Group:
     link, splits = findings["links"][number], findings["splits"]
     conflict, sides = number in findings["conflicts"], []
-    torn = [name for name, split in splits.items() if number in split["leaks"]["links"]]
+    straddling = [name for name, split in splits.items() if number in split["leaks"]["links"]]
     for end in ("a", "b"):
         name, group = link[end], link[f"group_{end}"]
         facts = [(link[f"label_{end}"] or "no label", conflict)]
-        for split in torn or ([*splits] if len(splits) == 1 else []):
+        for split in straddling or ([*splits] if len(splits) == 1 else []):
             part = splits[split]["part_of_linked"][name] or "left out"
-            facts.append((f"{split}: {part}" if len(torn) > 1 else part, split in torn))
+            facts.append((f"{split}: {part}" if len(straddling) > 1 else part, split in straddling))
         sides.append(show(name, facts + [(f"group {group}", False)] * (group != name)))
     return Group(sides, _how(link))
 

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from PIL import Image
 
-from twinlens.files import replacing
+from twinlens.files import atomic_file
 from twinlens.reporting.figures.svg import (
     INK,
     LETTER,
@@ -51,7 +51,7 @@ def save_figure(path: Path, panels: Sequence[Panel], legend: Legend = ()) -> lis
         figure = _composed(panels, legend)
         for kind, dates in _NO_DATES.items():
             files.append(path.with_name(f"{path.name}.{kind}"))
-            with replacing(files[-1]) as temporary:
+            with atomic_file(files[-1]) as temporary:
                 figure.savefig(temporary, format=kind, metadata=dates, facecolor="white")
     return files
 

@@ -102,8 +102,8 @@ def output(study: StoredStudy) -> str:
 def metrics(study: StoredStudy) -> str:
     """Name the metrics, the primary one first."""
     others = listing([metric_words(name) for name in study.metrics[1:]])
-    least = f" (smallest difference worth having {decimal(study.worthwhile)})"
-    primary = f"{metric_title(study.primary)}{least if study.worthwhile else ''}"
+    least = f" (smallest difference worth having {decimal(study.min_effect)})"
+    primary = f"{metric_title(study.primary)}{least if study.min_effect else ''}"
     return f"{primary}, declared primary before the runs; beside it {others}, and F1 by class."
 
 
@@ -124,17 +124,17 @@ def uncertainty(study: StoredStudy) -> str:
 
 def robustness(study: StoredStudy) -> str:
     """Say what was varied."""
-    seeds, budgets = len(study.results.get("seeds") or []), len(study.budgets)
+    seeds, label_fractions = len(study.results.get("seeds") or []), len(study.label_fractions)
     varied = [plural(seeds, "seed")] if seeds > 1 else []
-    varied += [plural(budgets, "label budget")] if budgets > 1 else []
+    varied += [plural(label_fractions, "label fraction")] if label_fractions > 1 else []
     return f"Repeated over {listing(varied)}." if varied else ""
 
 
 def performance(study: StoredStudy) -> str:
     """Give the primary metric of each arm."""
-    if not study.budgets:
+    if not study.label_fractions:
         return ""
-    found = [(a, study.summary(a, study.budgets[0], study.primary)) for a in study.arms]
+    found = [(a, study.summary(a, study.label_fractions[0], study.primary)) for a in study.arms]
     said = [
         f"{study.arm_title(arm)} {decimal(s['mean'])}"
         + (f" {spread(s)} {interval(s.get('interval'))}" if s["n"] > 1 else "")
@@ -162,8 +162,8 @@ def limitations(study: StoredStudy) -> str:
     alone = [
         arm
         for arm in study.arms
-        if study.budgets
-        and (found := study.summary(arm, study.budgets[0], study.primary))
+        if study.label_fractions
+        and (found := study.summary(arm, study.label_fractions[0], study.primary))
         and found["n"] == 1
     ]
     if alone:
@@ -187,7 +187,9 @@ def availability(study: StoredStudy) -> str:
 
 
 def _primary_differences(study: StoredStudy) -> list[dict[str, Any]]:
-    found = (study.difference(a, b, study.primary) for b in study.budgets for a in study.arms)
+    found = (
+        study.difference(a, b, study.primary) for b in study.label_fractions for a in study.arms
+    )
     return [entry for entry in found if entry]
 
 

@@ -25,14 +25,18 @@ class Confusion:
 
 
 def confusions(study: StoredStudy) -> list[Confusion]:
-    """Return each arm's confusion matrix at the largest budget, classes ordered by group."""
+    """Return each arm's confusion matrix with all labels, classes ordered by group."""
     names = study.classes
     order = [names.index(name) for name in study.ordered_classes]
     sizes = [len(classes) for classes in study.class_groups.values()]
     breaks = np.cumsum(sizes)[:-1].tolist()
     matrices = []
     for index, arm in enumerate(study.arms):
-        runs = study.runs_of("train", arm=arm, budget=study.budgets[0]) if study.budgets else []
+        runs = (
+            study.runs_of("train", arm=arm, label_fraction=study.label_fractions[0])
+            if study.label_fractions
+            else []
+        )
         found = [np.array(run.test["confusion"]) for run in runs if run.test]
         if not found:
             continue

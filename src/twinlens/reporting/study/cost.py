@@ -6,10 +6,10 @@ import numpy as np
 
 from twinlens.reporting.formatting import (
     MISSING,
-    budget_title,
     count,
     decimal,
     duration,
+    label_fraction_title,
     listing,
     method_title,
     metric_title,
@@ -109,7 +109,7 @@ def _run_row(study: StoredStudy, run: StoredRun) -> list[Cell]:
         Cell(run.name),
         arm_cell(study, run.arms, "another tool's predictions" if run.external else detail),
         number(str(run.seed)),
-        number(budget_title(run.budget) if fine_tuned else "none"),
+        number(label_fraction_title(run.label_fraction) if fine_tuned else "none"),
         number(scientific(finder.get("suggestion")), finder.get("how", "")),
         number(decimal((run.test or {}).get(study.primary))),
         number(
@@ -126,7 +126,7 @@ def _run_record(study: StoredStudy, run: StoredRun) -> Record:
         "kind": run.info["kind"],
         "arms": "; ".join(run.arms),
         "seed": run.seed,
-        "budget": run.budget if run.kind == "train" else None,
+        "label_fraction": run.label_fraction if run.kind == "train" else None,
         "lr": finder.get("suggestion"),
         "lr_from": finder.get("how"),
         **{metric: (run.test or {}).get(metric) for metric in study.stored_metrics},

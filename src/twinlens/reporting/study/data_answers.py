@@ -1,6 +1,13 @@
 """What stored runs answer to a checklist about the data; nothing where they do not show it."""
 
-from twinlens.reporting.formatting import budget_title, count, listing, plural, sentence, share
+from twinlens.reporting.formatting import (
+    count,
+    label_fraction_title,
+    listing,
+    plural,
+    sentence,
+    share,
+)
 from twinlens.reporting.study.load_study import StoredStudy
 from twinlens.reporting.tables.tables import arm_titles
 
@@ -30,8 +37,11 @@ def subsets(study: StoredStudy) -> str:
         return ""
     chosen = study.settings.get("classes")
     said = [f"Only images of {listing(chosen)}" if chosen else "All classes of the data set"]
-    if len(study.budgets) > 1:
-        said.append(f"label budgets, nested: {listing([*map(budget_title, study.budgets)])}")
+    if len(study.label_fractions) > 1:
+        said.append(
+            "label fractions, nested: "
+            f"{listing([*map(label_fraction_title, study.label_fractions)])}"
+        )
     return sentence(said)
 
 
@@ -91,9 +101,9 @@ def sample_size(study: StoredStudy) -> str:
     said = [f"{count(test)} test images"] if test else []
     seeds = study.results.get("seeds") or []
     said += [plural(len(seeds), "seed")] if seeds else []
-    budget = study.budgets[0] if study.budgets else 1.0
+    label_fraction = study.label_fractions[0] if study.label_fractions else 1.0
     for arm in study.arms:
-        found = study.difference(arm, budget, study.primary) or {}
+        found = study.difference(arm, label_fraction, study.primary) or {}
         if found.get("seeds_needed"):
             said.append(f"{found['seeds_needed']} seeds needed for {study.arm_title(arm)}")
     return sentence(said)
@@ -106,8 +116,8 @@ def numbers(study: StoredStudy) -> str:
 
 def internal(study: StoredStudy) -> str:
     """Say on which images the results were computed, and how often they were opened."""
-    openings = len(study.results.get("test_openings") or [])
-    opened = f", opened {plural(openings, 'time')} (all logged)" if openings else ""
+    test_access = len(study.results.get("test_access") or [])
+    opened = f", opened {plural(test_access, 'time')} (all logged)" if test_access else ""
     return f"Test images of the same data set’s split{opened}." if study.data.get("split") else ""
 
 

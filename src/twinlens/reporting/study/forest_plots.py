@@ -25,10 +25,10 @@ from twinlens.reporting.figures.svg import (
     marker,
 )
 from twinlens.reporting.formatting import (
-    budget_title,
     decimal,
     interval,
     is_number,
+    label_fraction_title,
     metric_title,
     p_value,
 )
@@ -41,9 +41,9 @@ _TAIL = 24  # letters at the end of a label that are never cut: " (transductive)
 
 
 Row = tuple[str, float]
-"""An arm and a label budget."""
+"""An arm and a label fraction."""
 
-_ROWS = 12  # more of them, of several budgets, become a figure a budget
+_ROWS = 12  # more of them, of several label fractions, become a figure a label fraction
 
 
 def difference_figures(study: StoredStudy) -> list[tuple[float, list[Panel]]]:
@@ -53,11 +53,15 @@ def difference_figures(study: StoredStudy) -> list[tuple[float, list[Panel]]]:
     is cut at the frame and ends in an arrow.
 
     Returns:
-        The largest budget and panels of all; or, where those would be long, every budget and its
-        panels.
+        The largest label fraction and panels of all; or, where those would be long, every label
+        fraction and its panels.
     """
     rows = difference_rows(study)
-    together = [rows] if len(rows) <= _ROWS else [_at(rows, budget) for budget in study.budgets]
+    together = (
+        [rows]
+        if len(rows) <= _ROWS
+        else [_at(rows, label_fraction) for label_fraction in study.label_fractions]
+    )
     limits = _limits(study, rows)
     return [
         (
@@ -69,17 +73,17 @@ def difference_figures(study: StoredStudy) -> list[tuple[float, list[Panel]]]:
     ]
 
 
-def _at(rows: Sequence[Row], budget: float) -> list[Row]:
-    return [row for row in rows if row[1] == budget]
+def _at(rows: Sequence[Row], label_fraction: float) -> list[Row]:
+    return [row for row in rows if row[1] == label_fraction]
 
 
 def difference_rows(study: StoredStudy) -> list[Row]:
-    """Return each arm and budget with a difference from the reference, largest budget first."""
+    """Return each arm and label fraction with a difference, the largest fraction first."""
     return [
-        (arm, budget)
-        for budget in study.budgets
+        (arm, label_fraction)
+        for label_fraction in study.label_fractions
         for arm in study.arms
-        if arm != study.reference and study.difference(arm, budget, study.primary)
+        if arm != study.reference and study.difference(arm, label_fraction, study.primary)
     ]
 
 
@@ -90,7 +94,7 @@ def _limits(study: StoredStudy, rows: Sequence[Row]) -> tuple[float, float]:
     """
     entries = [study.difference(*row, metric) or {} for row in rows for metric in study.metrics]
     values = [v for entry in entries for v in _numbers(entry.get("values"))]
-    values += [study.worthwhile] if study.worthwhile else []
+    values += [study.min_effect] if study.min_effect else []
     ends = [v for entry in entries for v in _numbers(entry.get("interval"))]
     widest = max(map(abs, values), default=0.0) or 0.01
     low, high = np.clip(
@@ -112,13 +116,17 @@ def _forest(
         lanes(axes, height=lane * len(rows))
         axes.axvline(0, color=MUTED, linewidth=1)
         axes.set_xlim(limits)
-        if study.worthwhile and metric == study.primary:
-            axes.axvspan(-study.worthwhile, study.worthwhile, color=RULE, alpha=0.5, linewidth=0)
+        if study.min_effect and metric == study.primary:
+            axes.axvspan(-study.min_effect, study.min_effect, color=RULE, alpha=0.5, linewidth=0)
         axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
         axes.set_xlabel("difference from the reference")
-        for position, (arm, budget) in enumerate(rows):
-            extent = f", {budget_title(budget)}" if len({at for _, at in rows}) > 1 else ""
-            entry = study.difference(arm, budget, metric) or {}
+        for position, (arm, label_fraction) in enumerate(rows):
+            extent = (
+                f", {label_fraction_title(label_fraction)}"
+                if len({at for _, at in rows}) > 1
+                else ""
+            )
+            entry = study.difference(arm, label_fraction, metric) or {}
             corrected = p_value(entry.get("p_holm"))
             lane_label(axes, lane * position, study.arm_title(arm) + extent, remark=corrected)
             _interval_and_seeds(axes, entry, lane * position + LABEL_PX + 9, study.arms.index(arm))
@@ -158,21 +166,23 @@ def _interval_and_seeds(axes: Axes, entry: dict[str, Any], y: float, index: int)
 
 def _difference_words(study: StoredStudy, rows: Sequence[Row], metric: str) -> str:
     parts = []
-    for arm, budget in rows:
-        entry = study.difference(arm, budget, metric) or {}
+    for arm, label_fraction in rows:
+        entry = study.difference(arm, label_fraction, metric) or {}
         bounds = interval(entry.get("interval"), signed=True) or "no interval"
         mean = decimal(entry.get("mean"), signed=True)
         corrected = f" ({p_value(entry['p_holm'])})" if is_number(entry.get("p_holm")) else ""
         title = study.arm_title(arm)
-        parts.append(f"{title} at {budget_title(budget)}: {mean} {bounds}{corrected}")
+        parts.append(
+            f"{title} at {label_fraction_title(label_fraction)}: {mean} {bounds}{corrected}"
+        )
     reference = study.arm_title(study.reference)
     return f"{metric_title(metric)}, difference from {reference}. " + "; ".join(parts)
 
 
 def class_panels(study: StoredStudy) -> list[Panel]:
-    """Draw F1 by class at the largest budget, a panel a group of classes."""
-    if not study.budgets or not any(
-        run.test for run in study.runs_of("train", budget=study.budgets[0])
+    """Draw F1 by class at the largest label fraction, a panel a group of classes."""
+    if not study.label_fractions or not any(
+        run.test for run in study.runs_of("train", label_fraction=study.label_fractions[0])
     ):
         return []
     return [
@@ -212,13 +222,13 @@ def _class_dots(study: StoredStudy, group: str, classes: list[str]) -> Drawing:
 
 def class_f1(study: StoredStudy, arm: str, name: str) -> list[float]:
     """Return a class's test F1 in each run of an arm; none where it has no test image."""
-    runs = study.runs_of("train", arm=arm, budget=study.budgets[0])
+    runs = study.runs_of("train", arm=arm, label_fraction=study.label_fractions[0])
     scores = [run.test["per_class"].get(name, {}) for run in runs if run.test]
     return [s["f1"] for s in scores if s.get("support") and is_number(s.get("f1"))]
 
 
 def _support(study: StoredStudy, name: str) -> int:
-    runs = study.runs_of("train", budget=study.budgets[0])
+    runs = study.runs_of("train", label_fraction=study.label_fractions[0])
     counts = [run.test["per_class"].get(name, {}).get("support", 0) for run in runs if run.test]
     return int(max(counts, default=0))
 

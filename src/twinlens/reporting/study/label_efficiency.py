@@ -22,7 +22,13 @@ from twinlens.reporting.figures.svg import (
     marker,
     swatch,
 )
-from twinlens.reporting.formatting import budget_title, count, decimal, is_number, metric_title
+from twinlens.reporting.formatting import (
+    count,
+    decimal,
+    is_number,
+    label_fraction_title,
+    metric_title,
+)
 from twinlens.reporting.study.load_study import StoredStudy
 
 TOGETHER = 3
@@ -40,7 +46,7 @@ class _Point:
 
 
 def label_panels(study: StoredStudy) -> list[Panel]:
-    """Draw score against labels, if there are two budgets or more.
+    """Draw score against labels, if there are two label fractions or more.
 
     Up to `TOGETHER` arms share a panel, and the best arm's worth in labels is marked; otherwise
     each has a panel with the reference.
@@ -64,16 +70,16 @@ def label_legend(study: StoredStudy) -> list[tuple[Markup, str]]:
 
 
 def _labels(study: StoredStudy) -> dict[float, int]:
-    """Return the number of labelled training images by budget, as far as it is stored."""
+    """Return the number of labelled training images by label fraction, as far as it is stored."""
     stored = (study.results.get("label_efficiency") or {}).get("labels") or {}
-    return {float(budget): int(n) for budget, n in stored.items() if n}
+    return {float(label_fraction): int(n) for label_fraction, n in stored.items() if n}
 
 
 def _points(study: StoredStudy, arm: str) -> list[_Point]:
-    """Return an arm's scores by budget, the smallest first."""
+    """Return an arm's scores by label fraction, the smallest first."""
     found = []
-    for budget, labels in sorted(_labels(study).items()):
-        score = study.summary(arm, budget, study.primary)
+    for label_fraction, labels in sorted(_labels(study).items()):
+        score = study.summary(arm, label_fraction, study.primary)
         if score:
             bounds = score.get("interval")
             found.append(
@@ -109,12 +115,12 @@ def _draw(
         axes.set_xscale("log")
         for arm in arms:
             _curve(axes, _points(study, arm), study.arms.index(arm))
-        ticks = {labels: budget for budget, labels in _labels(study).items()}
+        ticks = {labels: label_fraction for label_fraction, labels in _labels(study).items()}
         axes.set_xlim(min(ticks) / 1.15, max(ticks) * 1.15)
         if worth:
             _mark_worth(axes, worth)
         axes.xaxis.set_major_locator(FixedLocator(list(ticks)))
-        names = [f"{count(labels)}\n{budget_title(ticks[labels])}" for labels in ticks]
+        names = [f"{count(labels)}\n{label_fraction_title(ticks[labels])}" for labels in ticks]
         axes.xaxis.set_major_formatter(FixedFormatter(names))
         axes.xaxis.set_minor_locator(NullLocator())
         axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
@@ -150,14 +156,19 @@ def _curve(axes: Axes, points: list[_Point], index: int) -> None:
 
 
 def _worth(study: StoredStudy, arm: str) -> dict[str, Any] | None:
-    """Return what the arm is worth in labels at the largest budget where that is known."""
+    """Return what the arm is worth in labels at the largest label fraction where that is known."""
     stored = (study.results.get("label_efficiency") or {}).get("worth", {}).get(arm, {})
     labels = _labels(study)
-    for budget in sorted(map(float, stored), reverse=True):
-        entry = next(stored[key] for key in stored if float(key) == budget)
-        score = study.summary(arm, budget, study.primary)
-        if is_number(entry.get("labels")) and score and budget in labels:
-            return {**entry, "own": labels[budget], "mean": score["mean"], "seeds": score["n"]}
+    for label_fraction in sorted(map(float, stored), reverse=True):
+        entry = next(stored[key] for key in stored if float(key) == label_fraction)
+        score = study.summary(arm, label_fraction, study.primary)
+        if is_number(entry.get("labels")) and score and label_fraction in labels:
+            return {
+                **entry,
+                "own": labels[label_fraction],
+                "mean": score["mean"],
+                "seeds": score["n"],
+            }
     return None
 
 

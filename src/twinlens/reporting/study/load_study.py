@@ -56,9 +56,9 @@ class StoredStudy:
         return list(dict.fromkeys(metric for entry in entries for metric in entry))
 
     @property
-    def worthwhile(self) -> float | None:
+    def min_effect(self) -> float | None:
         """The smallest difference worth having, where one was declared."""
-        return self.results.get("worthwhile")
+        return self.results.get("min_effect")
 
     @cached_property
     def arms(self) -> list[str]:
@@ -66,15 +66,15 @@ class StoredStudy:
         return sorted(self.results["arms"], key=lambda arm: arm != self.reference)
 
     @cached_property
-    def budgets(self) -> list[float]:
-        """The label budgets with a result, the largest first."""
+    def label_fractions(self) -> list[float]:
+        """The label fractions with a result, the largest first."""
         found = {float(key) for summary in self.results["arms"].values() for key in summary}
         return sorted(found, reverse=True)
 
     @property
-    def tested_budget(self) -> float:
-        """The label budget of the declared test: the study's largest, finished or not."""
-        return max(map(float, self.results.get("budgets") or self.budgets))
+    def tested_label_fraction(self) -> float:
+        """The label fraction of the declared test: the study's largest, finished or not."""
+        return max(map(float, self.results.get("label_fractions") or self.label_fractions))
 
     @cached_property
     def data(self) -> dict[str, Any]:
@@ -112,20 +112,20 @@ class StoredStudy:
         """Return an arm's name as every table and figure shows it."""
         return f"{arm} (transductive)" if arm in self.transductive else arm
 
-    def summary(self, arm: str, budget: float, metric: str) -> dict[str, Any] | None:
+    def summary(self, arm: str, label_fraction: float, metric: str) -> dict[str, Any] | None:
         """Return an arm's mean, spread and values over seeds, if it has a result."""
-        return _at(self.results["arms"], arm, budget).get(metric)
+        return _at(self.results["arms"], arm, label_fraction).get(metric)
 
-    def difference(self, arm: str, budget: float, metric: str) -> dict[str, Any] | None:
+    def difference(self, arm: str, label_fraction: float, metric: str) -> dict[str, Any] | None:
         """Return an arm's paired difference from the reference, if there is one."""
-        return _at(self.results["differences"], arm, budget).get(metric)
+        return _at(self.results["differences"], arm, label_fraction).get(metric)
 
     @cached_property
     def best_other(self) -> str | None:
-        """The other arm that did best at the largest budget: the one of the verdict."""
-        others = [arm for arm in self.arms if arm != self.reference] if self.budgets else []
+        """The other arm that did best at the largest label fraction: the one of the verdict."""
+        others = [arm for arm in self.arms if arm != self.reference] if self.label_fractions else []
         for of in (self.difference, self.summary):  # without the reference there is no difference
-            found = {a: d for a in others if (d := of(a, self.budgets[0], self.primary))}
+            found = {a: d for a in others if (d := of(a, self.label_fractions[0], self.primary))}
             if found:
                 return best_arm(found)
         return None
@@ -137,20 +137,24 @@ class StoredStudy:
         return any(entry.get(key) is not None for entry in found)
 
     def runs_of(
-        self, kind: str, *, arm: str | None = None, budget: float | None = None
+        self, kind: str, *, arm: str | None = None, label_fraction: float | None = None
     ) -> list[StoredRun]:
-        """Return the runs of a kind, of one arm and one budget if asked, by seed."""
+        """Return the runs of a kind, of one arm and one label fraction if asked, by seed."""
         return [
             run
             for run in sorted(self.runs, key=lambda run: run.seed)
             if run.kind == kind
             and (arm is None or arm in run.arms)
-            and budget in (None, run.budget)
+            and label_fraction in (None, run.label_fraction)
         ]
 
     def representative(self, arm: str) -> StoredRun | None:
-        """Return the run at the largest budget whose test accuracy is nearest the arm's mean."""
-        runs = self.runs_of("train", arm=arm, budget=self.budgets[0]) if self.budgets else []
+        """Return the run, with most labels, whose test accuracy is nearest the arm's mean."""
+        runs = (
+            self.runs_of("train", arm=arm, label_fraction=self.label_fractions[0])
+            if self.label_fractions
+            else []
+        )
         scored = [(run, float(run.test["accuracy"])) for run in runs if run.test]
         mean = sum(accuracy for _, accuracy in scored) / max(len(scored), 1)
         return min(scored, key=lambda pair: abs(pair[1] - mean), default=(None, 0.0))[0]
@@ -223,7 +227,7 @@ def _planned(folder: Path) -> dict[str, tuple[str, ...]]:
     return {name: tuple(arms) for name, arms in serves.items()}
 
 
-def _at(table: dict[str, Any], arm: str, budget: float) -> dict[str, Any]:
-    """Return the entry of an arm at a budget, whose keys are numbers written as text."""
+def _at(table: dict[str, Any], arm: str, label_fraction: float) -> dict[str, Any]:
+    """Return the entry of an arm at a label fraction, whose keys are numbers written as text."""
     entries = table.get(arm) or {}
-    return next((entry for key, entry in entries.items() if float(key) == budget), {})
+    return next((entry for key, entry in entries.items() if float(key) == label_fraction), {})

@@ -11,9 +11,9 @@ from twinlens.pretraining.titles import SEEN
 from twinlens.reporting.figures.svg import swatch
 from twinlens.reporting.formatting import (
     MISSING,
-    budget_title,
     count,
     decimal,
+    label_fraction_title,
     listing,
     method_title,
     metric_title,
@@ -30,9 +30,9 @@ Settings = dict[str, Any]
 _OF_A_METHOD = ("lambda", "invariance", "variance", "covariance", "temperature", "predictor",
                 "teacher_momentum")  # fmt: skip
 _SYMBOLS = {"lambda": "λ"}
-_IDENTITY = {"kind", "seed", "budget", "data_hash", "split_hash", "sha256", "matched", "dropped",
-             "origin", "pretrained", "classes", "precision"}  # fmt: skip
-_LOOKING = {"moments", "probe_budget"}  # decide nothing unless `keep` or `patience` say so
+_IDENTITY = {"kind", "seed", "label_fraction", "data_hash", "split_hash", "sha256", "matched",
+             "dropped", "origin", "pretrained", "classes", "precision"}  # fmt: skip
+_LOOKING = {"moments", "probe_label_fraction"}  # decide nothing unless `keep` or `patience` say so
 _LISTED = 12  # classes that a sentence names
 _BALANCED = {
     "none": "every image counts alike",
@@ -54,8 +54,10 @@ def design(study: StoredStudy) -> list[str]:
     """Return sentences on the study: what was compared, on which data, by what."""
     parts = [plural(len(study.arms), "arm")]
     parts += [plural(len(seeds), "seed")] if (seeds := study.results.get("seeds")) else []
-    if len(study.budgets) > 1:
-        parts.append(f"label budgets of {listing([*map(budget_title, study.budgets)])}")
+    if len(study.label_fractions) > 1:
+        parts.append(
+            f"label fractions of {listing([*map(label_fraction_title, study.label_fractions)])}"
+        )
     trained = [run for run in study.runs_of("train") if not run.external]
     counts = {"pretraining": len(study.runs_of("pretrain")), "training": len(trained)}
     finished = listing([plural(n, kind) for kind, n in counts.items() if n]) or "no training"
@@ -76,8 +78,8 @@ def design(study: StoredStudy) -> list[str]:
             "taken seed by seed."
         )
     declared = f"{metric_title(study.primary)} was declared the primary metric beforehand"
-    least = f", and {decimal(study.worthwhile)} the smallest difference worth having"
-    said.append(f"{declared}{least if study.worthwhile else ''}.")
+    least = f", and {decimal(study.min_effect)} the smallest difference worth having"
+    said.append(f"{declared}{least if study.min_effect else ''}.")
     device, precision = (study.environment.get(key) for key in ("device", "precision"))
     said += [f"All was computed on {device} in {precision}."] if device and precision else []
     return said
@@ -138,7 +140,7 @@ def _training_words(run: StoredRun) -> str:
         on = "logistic regression on the features of the frozen encoder"
         parts.append(f"{on}, C = {config.get('probe_c')}")
     elif "epochs" in config:
-        if config.get("tuning") == "fine_tune" and config.get("head_epochs"):
+        if config.get("tuning") == "head_then_full" and config.get("head_epochs"):
             head = f"{config.get('head', 'linear')} head alone at a rate of {config['head_lr']:g}"
             parts.append(f"{plural(config['head_epochs'], 'epoch')} of the {head}")
         parts.append(_one_cycle(config))

@@ -23,8 +23,8 @@ from twinlens.reporting.study.load_study import StoredStudy, read_study
 from twinlens.reporting.study.method_diagram import embedding_panels
 from twinlens.reporting.study.operating_curves import operating_curves
 from twinlens.reporting.study.pipeline_diagram import framework_panel
-from twinlens.reporting.tables.exports import export
 from twinlens.reporting.tables import tables
+from twinlens.reporting.tables.exports import export
 from twinlens.study.running.locks import alone
 
 
@@ -104,11 +104,11 @@ def _results(study: StoredStudy) -> dict[str, Any]:
 
 
 def _data(study: StoredStudy) -> dict[str, Any]:
-    openings = study.results.get("test_openings") or []
+    test_access = study.results.get("test_access") or []
     return {
         "counts": tables.counts_table(study),
         "known": tables.known_table(study.audit["leaks"]["known"]) if study.audit else None,
-        "openings": tables.records_table(openings, "test_openings"),
+        "openings": tables.records_table(test_access, "test_access"),
     }
 
 

@@ -31,7 +31,7 @@ class Classification:
 
 
 def f1_table(study: StoredStudy) -> Table | None:
-    """Return mean and deviation over seeds of F1 by class and arm, at the largest budget.
+    """Return mean and deviation over seeds of F1 by class and arm, at the largest label fraction.
 
     A line is a class, as in the paper's Table 4, or an arm where there are many.
     """
@@ -63,8 +63,12 @@ def f1_table(study: StoredStudy) -> Table | None:
 
 
 def _f1(study: StoredStudy, arm: str) -> Scores:
-    """Return F1 by class, and overall scores, of each run at the largest budget."""
-    runs = study.runs_of("train", arm=arm, budget=study.budgets[0]) if study.budgets else []
+    """Return F1 by class, and overall scores, of each run at the largest label fraction."""
+    runs = (
+        study.runs_of("train", arm=arm, label_fraction=study.label_fractions[0])
+        if study.label_fractions
+        else []
+    )
     found = {name: class_f1(study, arm, name) if runs else [] for name in study.classes}
     overall = {m: [float(r.test[m]) for r in runs if r.test and m in r.test] for m in _OVERALL}
     return found | overall
@@ -99,7 +103,9 @@ def _line(study: StoredStudy, name: str) -> Cell:
 
 def _support(study: StoredStudy) -> list[int]:
     """Return the test images of each class in order, and twice their sum."""
-    runs = [run for run in study.runs_of("train", budget=study.budgets[0]) if run.test]
+    runs = [
+        run for run in study.runs_of("train", label_fraction=study.label_fractions[0]) if run.test
+    ]
     of = runs[0].test["per_class"] if runs and runs[0].test else {}
     each = [int(of.get(name, {}).get("support", 0)) for name in study.ordered_classes]
     return [*each, sum(each), sum(each)]

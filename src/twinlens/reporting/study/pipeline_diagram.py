@@ -124,9 +124,9 @@ def _shared(lanes: Sequence[Lane], column: str) -> list[tuple[int, int, Box]]:
 
 
 def _lane(study: StoredStudy, arm: str) -> Lane | None:
-    """Return what an arm went through at the largest budget, in the words of its stored runs."""
-    budget = study.budgets[0] if study.budgets else None
-    runs = study.runs_of("train", arm=arm, budget=budget)
+    """Return an arm's steps at the largest label fraction, in the words of its stored runs."""
+    label_fraction = study.label_fractions[0] if study.label_fractions else None
+    runs = study.runs_of("train", arm=arm, label_fraction=label_fraction)
     if not runs:
         return None
     config = runs[0].config
@@ -164,7 +164,7 @@ def _pretraining(runs: Sequence[StoredRun], config: Settings) -> Box | None:
 def _head(config: Settings) -> Box | None:
     if config.get("tuning") == "probe":
         return Box("logistic regression", ("encoder frozen",))
-    if config.get("tuning") != "fine_tune" or not config.get("head_epochs"):
+    if config.get("tuning") != "head_then_full" or not config.get("head_epochs"):
         return None
     name = {"mlp": "MLP"}.get(config.get("head", ""), "linear")
     rate = scientific(config.get("head_lr"))

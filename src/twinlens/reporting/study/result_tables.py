@@ -4,9 +4,9 @@ from typing import Any
 
 from twinlens.reporting.formatting import (
     MISSING,
-    budget_title,
     decimal,
     interval,
+    label_fraction_title,
     metric_title,
     p_value,
     spread,
@@ -20,18 +20,20 @@ Entry = dict[str, Any]
 
 
 def arms_table(study: StoredStudy) -> Table:
-    """Return mean, spread and interval of every arm at every label budget."""
+    """Return mean, spread and interval of every arm at every label fraction."""
     head = [Cell("Arm"), number("Seeds"), *_metric_heads(study)]
     rows = []
-    for budget in study.budgets:
+    for label_fraction in study.label_fractions:
         for arm in study.arms:
-            found = study.summary(arm, budget, study.primary) or {}
-            if not found and budget != study.budgets[0]:
-                continue  # an arm of other budgets; what failed is in the record
+            found = study.summary(arm, label_fraction, study.primary) or {}
+            if not found and label_fraction != study.label_fractions[0]:
+                continue  # an arm of other label fractions; what failed is in the record
             detail = "reference" if arm == study.reference else ""
             row = [arm_cell(study, [arm], detail), number(str(found.get("n", 0)))]
-            row += [_summary_cell(study.summary(arm, budget, name)) for name in study.metrics]
-            rows.append(_with_budget(study, budget, row))
+            row += [
+                _summary_cell(study.summary(arm, label_fraction, name)) for name in study.metrics
+            ]
+            rows.append(_with_label_fraction(study, label_fraction, row))
     return _grouped(study, head, rows, "arms", _arm_records(study))
 
 
@@ -39,18 +41,18 @@ def differences_table(study: StoredStudy) -> Table | None:
     """Return every arm's paired difference from the reference, or None for a single arm."""
     head = [Cell("Arm"), number("Pairs"), *_metric_heads(study)]
     rows = []
-    for budget, arm in _compared(study):
-        found = study.difference(arm, budget, study.primary) or {}
+    for label_fraction, arm in _compared(study):
+        found = study.difference(arm, label_fraction, study.primary) or {}
         row = [arm_cell(study, [arm]), number(str(found.get("n", MISSING)))]
         row += [
             _difference_cell(
-                study.difference(arm, budget, metric),
-                is_test=metric == study.primary and budget == study.tested_budget,
+                study.difference(arm, label_fraction, metric),
+                is_test=metric == study.primary and label_fraction == study.tested_label_fraction,
                 several=len(study.arms) > 2,
             )
             for metric in study.metrics
         ]
-        rows.append(_with_budget(study, budget, row))
+        rows.append(_with_label_fraction(study, label_fraction, row))
     if not rows:
         return None
     return _grouped(study, head, rows, "differences", _difference_records(study))
@@ -65,20 +67,22 @@ def size_table(study: StoredStudy) -> Table | None:
         "effect_size": number("Effect size"),
         "sd_ratio": number("Ratio of sd", "arm / reference"),
         "resampled_interval": number("Interval", "seeds and test groups resampled"),
-        "seeds_needed": number("Seeds needed", f"for {decimal(study.worthwhile)}"),
+        "seeds_needed": number("Seeds needed", f"for {decimal(study.min_effect)}"),
     }
     lines = [
-        (budget, arm, study.difference(arm, budget, study.primary) or {})
-        for budget, arm in _compared(study)
+        (label_fraction, arm, study.difference(arm, label_fraction, study.primary) or {})
+        for label_fraction, arm in _compared(study)
     ]
     shown = [key for key in columns if any(_size_cell(key, found).text for *_, found in lines)]
     if not shown:
         return None
     rows = [
-        _with_budget(
-            study, budget, [arm_cell(study, [arm]), *(_size_cell(key, found) for key in shown)]
+        _with_label_fraction(
+            study,
+            label_fraction,
+            [arm_cell(study, [arm]), *(_size_cell(key, found) for key in shown)],
         )
-        for budget, arm, found in lines
+        for label_fraction, arm, found in lines
     ]
     records = [r for r in _difference_records(study) if r["metric"] == study.primary]
     head = [Cell("Arm"), *(columns[key] for key in shown)]
@@ -87,10 +91,10 @@ def size_table(study: StoredStudy) -> Table | None:
 
 def _compared(study: StoredStudy) -> list[tuple[float, str]]:
     return [
-        (budget, arm)
-        for budget in study.budgets
+        (label_fraction, arm)
+        for label_fraction in study.label_fractions
         for arm in study.arms
-        if arm != study.reference and study.difference(arm, budget, study.primary)
+        if arm != study.reference and study.difference(arm, label_fraction, study.primary)
     ]
 
 
@@ -104,15 +108,19 @@ def _metric_heads(study: StoredStudy) -> list[Cell]:
 def _grouped(
     study: StoredStudy, head: list[Cell], rows: list[list[Cell]], name: str, records: list[Record]
 ) -> Table:
-    """Return a table in groups of a label budget, of which the first leads."""
-    if len(study.budgets) > 1:
+    """Return a table in groups of a label fraction, of which the first leads."""
+    if len(study.label_fractions) > 1:
         head = [Cell("Labels"), *head]
-    lead = sum(row[0] == rows[0][0] for row in rows) if len(study.budgets) > 1 else 0
+    lead = sum(row[0] == rows[0][0] for row in rows) if len(study.label_fractions) > 1 else 0
     return Table(head, without_repeats(rows), name, records, lead)
 
 
-def _with_budget(study: StoredStudy, budget: float, row: list[Cell]) -> list[Cell]:
-    return [Cell(budget_title(budget)), *row] if len(study.budgets) > 1 else row
+def _with_label_fraction(study: StoredStudy, label_fraction: float, row: list[Cell]) -> list[Cell]:
+    return (
+        [Cell(label_fraction_title(label_fraction)), *row]
+        if len(study.label_fractions) > 1
+        else row
+    )
 
 
 def _summary_cell(found: Entry | None) -> Cell:
@@ -124,7 +132,7 @@ def _summary_cell(found: Entry | None) -> Cell:
 
 
 def _difference_cell(found: Entry | None, *, is_test: bool, several: bool) -> Cell:
-    """Only the primary metric at the study's largest budget is a test; the rest describes.
+    """Only the primary metric at the study's largest label fraction is a test; the rest describes.
 
     Of a single comparison, Holm's p value is the other one.
     """
@@ -155,14 +163,14 @@ def _size_cell(key: str, found: Entry) -> Cell:
 
 def _arm_records(study: StoredStudy) -> list[Record]:
     records = []
-    for budget in study.budgets:
+    for label_fraction in study.label_fractions:
         for arm in study.arms:
-            found = study.summary(arm, budget, study.primary)
+            found = study.summary(arm, label_fraction, study.primary)
             if not found:
                 continue
-            record: Entry = {"arm": arm, "budget": budget, "seeds": found["n"]}
+            record: Entry = {"arm": arm, "label_fraction": label_fraction, "seeds": found["n"]}
             for metric in study.stored_metrics:
-                summary = study.summary(arm, budget, metric) or {}
+                summary = study.summary(arm, label_fraction, metric) or {}
                 low, high = summary.get("interval") or (None, None)
                 values = (summary.get("mean"), summary.get("sd"), low, high)
                 names = (metric, f"{metric}_sd", f"{metric}_low", f"{metric}_high")
@@ -173,9 +181,9 @@ def _arm_records(study: StoredStudy) -> list[Record]:
 
 def _difference_records(study: StoredStudy) -> list[Record]:
     records: list[Record] = []
-    for budget, arm in _compared(study):
+    for label_fraction, arm in _compared(study):
         for metric in study.stored_metrics:
-            found = study.difference(arm, budget, metric) or {}
+            found = study.difference(arm, label_fraction, metric) or {}
             ratio = found.get("sd_ratio") or {}
             low, high = found.get("interval") or (None, None)
             ratio_low, ratio_high = ratio.get("interval") or (None, None)
@@ -183,7 +191,7 @@ def _difference_records(study: StoredStudy) -> list[Record]:
                 {
                     "arm": arm,
                     "reference": study.reference,
-                    "budget": budget,
+                    "label_fraction": label_fraction,
                     "metric": metric,
                     "n": found.get("n"),
                     "difference": found.get("mean"),

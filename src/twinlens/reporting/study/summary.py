@@ -11,25 +11,25 @@ from twinlens.reporting.study.result_tables import ONE_SEED
 
 def key_numbers(study: StoredStudy) -> list[tuple[str, str, str]]:
     """Return (value, name, detail) of the few numbers that a reader looks for first."""
-    if not study.budgets:
+    if not study.label_fractions:
         return []
-    budget, metric = study.budgets[0], wording.metric_title(study.primary)
-    if budget != study.tested_budget:
-        metric = f"{metric}, {wording.budget_title(budget)} of the labels"
+    label_fraction, metric = study.label_fractions[0], wording.metric_title(study.primary)
+    if label_fraction != study.tested_label_fraction:
+        metric = f"{metric}, {wording.label_fraction_title(label_fraction)} of the labels"
     numbers = []
     for arm in dict.fromkeys([study.reference, study.best_other]):
-        found = study.summary(arm, budget, study.primary) if arm else None
+        found = study.summary(arm, label_fraction, study.primary) if arm else None
         if arm and found:
             spread = wording.spread(found) if found["n"] > 1 else ONE_SEED
             detail = f"{study.arm_title(arm)}, {spread}"
             numbers.append((wording.decimal(found["mean"]), metric, detail))
-    found = study.difference(study.best_other or "", budget, study.primary)
+    found = study.difference(study.best_other or "", label_fraction, study.primary)
     if found:
         detail = wording.interval(found.get("interval"), signed=True) or ONE_SEED
         numbers.append((wording.decimal(found["mean"], signed=True), "Paired difference", detail))
     arms, counts = len(study.arms), study.data.get("counts") or {}
     images = {split: sum(counts.get(split, {}).values()) for split in ("train", "val", "test")}
-    most = max(s["n"] for a in study.arms if (s := study.summary(a, budget, study.primary)))
+    most = max(s["n"] for a in study.arms if (s := study.summary(a, label_fraction, study.primary)))
     numbers.append((str(most), "Seeds" if most != 1 else "Seed", wording.plural(arms, "arm")))
     if images["train"]:
         detail = f"{wording.count(images['train'])} train, {wording.count(images['val'])} val"
@@ -60,14 +60,18 @@ def notices(study: StoredStudy) -> list[str]:
 
 
 def worth(study: StoredStudy) -> list[str]:
-    """Return sentences on what the arms are worth in labels, the largest budget first."""
+    """Return sentences on what the arms are worth in labels, the largest label fraction first."""
     found = (study.results.get("label_efficiency") or {}).get("worth") or {}
-    budgets = {budget for by_budget in found.values() for budget in by_budget}
+    label_fractions = {
+        label_fraction
+        for by_label_fraction in found.values()
+        for label_fraction in by_label_fraction
+    }
     return [
-        str(found[arm][budget]["sentence"])
-        for budget in sorted(budgets, key=float, reverse=True)
+        str(found[arm][label_fraction]["sentence"])
+        for label_fraction in sorted(label_fractions, key=float, reverse=True)
         for arm in study.arms
-        if budget in found.get(arm, {})
+        if label_fraction in found.get(arm, {})
     ]
 
 

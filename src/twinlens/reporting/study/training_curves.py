@@ -59,9 +59,9 @@ class ArmRuns:
 
 
 def by_arm(study: StoredStudy, kind: str) -> list[ArmRuns]:
-    """Return the runs that the curves show: the largest budget's, and all of the pretraining."""
-    budget = study.budgets[0] if kind == "train" and study.budgets else None
-    runs = study.runs_of(kind, budget=budget)
+    """Return the runs that the curves show: those with most labels, and all pretrainings."""
+    label_fraction = study.label_fractions[0] if kind == "train" and study.label_fractions else None
+    runs = study.runs_of(kind, label_fraction=label_fraction)
     found = [
         ArmRuns(
             listing([study.arm_title(arm) for arm in arms]),

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from twinlens.console import progress
-from twinlens.files import building, write_text
+from twinlens.files import atomic_folder, write_text
 from twinlens.reporting.figures.figure_files import save_figure
 from twinlens.reporting.rendering import Numbered
 from twinlens.reporting.tables.latex import tabular
@@ -33,7 +33,7 @@ def export(folder: Path, numbered: Sequence[Numbered]) -> None:
     with ExitStack() as stack:  # nothing is replaced before all of it is there
         show = stack.enter_context(progress("Writing tables and figures", len(named)))
         for kind, name in (("Table", TABLES), ("Figure", FIGURES)):
-            work = stack.enter_context(building(folder / name, marker=NOTE, overwrite=True))
+            work = stack.enter_context(atomic_folder(folder / name, marker=NOTE, overwrite=True))
             own = [entry for entry in named if entry.kind == kind]
             write_text(work / NOTE, _note(own))
             for entry in own:

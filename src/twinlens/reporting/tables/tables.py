@@ -118,7 +118,7 @@ def known_table(known: Mapping[str, Mapping[str, float]]) -> Table:
 
 
 def records_table(records: Iterable[object], name: str = "") -> Table | None:
-    """Return records, such as the log of test openings, with a column a key.
+    """Return records, such as the test access log, with a column a key.
 
     A record that is no mapping is written as one sentence.
     """

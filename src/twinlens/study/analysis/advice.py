@@ -11,7 +11,7 @@ from twinlens.study.analysis.verdict import best_arm, main_differences, settled
 from twinlens.study.planning.config import Study
 
 Curve = dict[float, dict[int, float]]
-"""The primary metric on the test set by label budget and seed."""
+"""The primary metric on the test set by label fraction and seed."""
 
 
 def advise(
@@ -31,13 +31,19 @@ def advise(
     labels = results["label_efficiency"].get("labels", {})
     return [
         _seeds(results),
-        _labels(curves, {budget: labels.get(f"{budget:g}") for budget in study.budgets}),
+        _labels(
+            curves,
+            {
+                label_fraction: labels.get(f"{label_fraction:g}")
+                for label_fraction in study.label_fractions
+            },
+        ),
         *_unlabelled(study, curves, images),
     ]
 
 
 def _seeds(results: dict[str, Any]) -> str:
-    found, worthwhile = main_differences(results), results["worthwhile"]
+    found, min_effect = main_differences(results), results["min_effect"]
     if not found:
         return "More seeds: the study cannot say, as there are no two arms to compare yet."
     arm = best_arm(found)
@@ -48,31 +54,31 @@ def _seeds(results: dict[str, Any]) -> str:
         return f"More seeds: the study cannot say. {found[arm]['note']}"
     half = (interval[1] - interval[0]) / 2
     rests = f"the interval of '{arm}' is ±{half:.3f} over {n} seeds"
-    if worthwhile is None:
+    if min_effect is None:
         return (
             f"More seeds: {rests}, and four times as many would about halve it; declare "
             "'worthwhile' before the runs to learn how many are enough."
         )
-    side = settled(interval, worthwhile)
+    side = settled(interval, min_effect)
     if side:
-        return f"More seeds: no, {rests} and lies wholly {side} the worthwhile {worthwhile:g}."
+        return f"More seeds: no, {rests} and lies wholly {side} the worthwhile {min_effect:g}."
     needed = found[arm]["seeds_needed"]
     if needed > n:
         return (
-            f"More seeds: yes, {rests} and does not settle the worthwhile {worthwhile:g}; about "
+            f"More seeds: yes, {rests} and does not settle the worthwhile {min_effect:g}; about "
             f"{needed} seeds in all find such a difference with 80 % probability, as far as the "
             f"spread over {n} seeds tells."
         )
     return (
-        f"More seeds: perhaps; {rests} and does not settle the worthwhile {worthwhile:g}, although "
+        f"More seeds: perhaps; {rests} and does not settle the worthwhile {min_effect:g}, although "
         f"{needed} seeds would find such a difference with 80 % probability: it is a close call."
     )
 
 
 def _labels(curves: dict[str, Curve], labels: dict[float, int | None]) -> str:
-    """Judge by the arm that is best with all labels: its gain between the two largest budgets."""
+    """Judge by the arm that is best with all labels: its gain between the two largest fractions."""
     if len(labels) < 2:
-        return "More labels: the study cannot say, with one label budget; run a smaller one too."
+        return "More labels: the study cannot say, with one label fraction; run a smaller one too."
     less, most = sorted(labels)[-2:]
     fewer, more = labels[less], labels[most]
     both = {arm: [s for s in of[most] if s in of[less]] for arm, of in curves.items()}
@@ -80,7 +86,10 @@ def _labels(curves: dict[str, Curve], labels: dict[float, int | None]) -> str:
         arm: fmean(curves[arm][most][s] for s in seeds) for arm, seeds in both.items() if seeds
     }
     if not means or not fewer or not more or fewer == more:
-        return "More labels: the study cannot say, as runs of the two largest budgets are lacking."
+        return (
+            "More labels: the study cannot say, as runs of the two largest label fractions are "
+            "lacking."
+        )
     arm = max(means, key=lambda each: means[each])
     seeds = both[arm]
     gain = paired_difference(*([curves[arm][b][seed] for seed in seeds] for b in (most, less)))
@@ -97,7 +106,7 @@ def _unlabelled(study: Study, curves: dict[str, Curve], images: dict[str, int]) 
     alike: dict[str, list[str]] = {}
     for arm in images:
         alike.setdefault(_without_images(study, arm), []).append(arm)
-    most, said = max(study.budgets), []
+    most, said = max(study.label_fractions), []
     for arms in alike.values():
         for few, many in pairwise(sorted(arms, key=lambda arm: images[arm])):
             ours, theirs = curves[many][most], curves[few][most]

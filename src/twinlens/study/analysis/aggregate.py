@@ -17,7 +17,7 @@ from twinlens.evaluation.statistics import (
     seeds_needed,
     summary,
 )
-from twinlens.evaluation.test_access import OPENINGS, read_openings
+from twinlens.evaluation.test_access import TEST_ACCESS, read_test_access
 from twinlens.study.analysis.advice import Curve, advise
 from twinlens.study.analysis.paired_bootstrap import resample
 from twinlens.study.analysis.verdict import main_differences, verdict
@@ -26,7 +26,7 @@ from twinlens.study.planning.plan import Run
 from twinlens.study.running.paths import is_finished, read_metrics, read_record
 
 Scores = dict[float, dict[int, dict[str, float]]]
-"""An arm's metrics on the test set by label budget and seed."""
+"""An arm's metrics on the test set by label fraction and seed."""
 
 
 def collect(
@@ -49,25 +49,32 @@ def collect(
     records = {run.id: read_record(folder, run) for run in plan if is_finished(folder, run)}
     trainings = [run for run in plan if run.kind != "pretrain" and run.id in records]
     _refuse_mixed(folder, [records[run.id] for run in trainings])
-    scores: dict[str, Scores] = {a: {budget: {} for budget in study.budgets} for a in study.arms}
+    scores: dict[str, Scores] = {
+        a: {label_fraction: {} for label_fraction in study.label_fractions} for a in study.arms
+    }
     for run in trainings:
         test = read_metrics(folder, run)["test"]
-        scores[str(run.arm)][float(run.budget or 1)][run.seed] = {m: test[m] for m in METRICS}
+        scores[str(run.arm)][float(run.label_fraction or 1)][run.seed] = {
+            m: test[m] for m in METRICS
+        }
     seen = {run.arm for run in trainings if transductive(records[run.id]["config"])}
     results = {
         "title": study.title,
         "primary_metric": study.primary_metric,
-        "worthwhile": study.worthwhile,
+        "min_effect": study.min_effect,
         "reference": study.reference,
         "seeds": study.seeds,
-        "budgets": study.budgets,
-        "arms": {arm: _summaries(by_budget) for arm, by_budget in scores.items()},
+        "label_fractions": study.label_fractions,
+        "arms": {arm: _summaries(by_label_fraction) for arm, by_label_fraction in scores.items()},
         "differences": _differences(folder, study, trainings, scores),
         "transductive": [arm for arm in study.arms if arm in seen],
-        "test_openings": read_openings(folder / OPENINGS),
+        "test_access": read_test_access(folder / TEST_ACCESS),
         "failures": [{"run": run, "reason": reason} for run, reason in failures.items()],
     }
-    curves = {arm: _curve(by_budget, study.primary_metric) for arm, by_budget in scores.items()}
+    curves = {
+        arm: _curve(by_label_fraction, study.primary_metric)
+        for arm, by_label_fraction in scores.items()
+    }
     results["label_efficiency"] = _label_efficiency(study, curves, trainings, records)
     images = {str(r.arm): records[r.needs]["images"] for r in trainings if r.needs in records}
     results["advice"] = advise(results, study, curves, images)
@@ -84,16 +91,16 @@ def _refuse_mixed(folder: Path, records: list[dict[str, Any]]) -> None:
         )
 
 
-def _summaries(by_budget: Scores) -> dict[str, Any]:
+def _summaries(by_label_fraction: Scores) -> dict[str, Any]:
     return {
-        f"{budget:g}": {
+        f"{label_fraction:g}": {
             metric: {
                 **summary([score[metric] for score in by_seed.values()]),
                 "seeds": list(by_seed),
             }
             for metric in METRICS
         }
-        for budget, by_seed in by_budget.items()
+        for label_fraction, by_seed in by_label_fraction.items()
         if by_seed
     }
 
@@ -101,24 +108,24 @@ def _summaries(by_budget: Scores) -> dict[str, Any]:
 def _differences(
     folder: Path, study: Study, trainings: list[Run], scores: dict[str, Scores]
 ) -> dict[str, Any]:
-    """Compare every arm with the reference, at each budget over the seeds that both have."""
+    """Compare every arm with the reference at each label fraction, over the seeds of both."""
     result: dict[str, Any] = {arm: {} for arm in study.arms if arm != study.reference}
     runs: dict[tuple[str, float], dict[int, Run]] = {}
     for run in trainings:
-        runs.setdefault((str(run.arm), float(run.budget or 1)), {})[run.seed] = run
-    for budget in study.budgets:
-        others = {arm: runs.get((arm, budget), {}) for arm in result}
-        resampled = resample(folder, others, runs.get((study.reference, budget), {}))
-        theirs = scores[study.reference][budget]
-        for arm, by_budget in result.items():
-            ours = scores[arm][budget]
+        runs.setdefault((str(run.arm), float(run.label_fraction or 1)), {})[run.seed] = run
+    for label_fraction in study.label_fractions:
+        others = {arm: runs.get((arm, label_fraction), {}) for arm in result}
+        resampled = resample(folder, others, runs.get((study.reference, label_fraction), {}))
+        theirs = scores[study.reference][label_fraction]
+        for arm, by_label_fraction in result.items():
+            ours = scores[arm][label_fraction]
             shared = [seed for seed in ours if seed in theirs]
             if shared:
-                by_budget[f"{budget:g}"] = {
+                by_label_fraction[f"{label_fraction:g}"] = {
                     metric: _difference(
                         [ours[s][metric] for s in shared],
                         [theirs[s][metric] for s in shared],
-                        study.worthwhile if metric == study.primary_metric else None,
+                        study.min_effect if metric == study.primary_metric else None,
                     )
                     | {"seeds": shared, "p_holm": None, "resampled_interval": None}
                     | resampled.get(arm, {}).get(metric, {})
@@ -131,7 +138,7 @@ def _differences(
     return result
 
 
-def _difference(ours: list[float], theirs: list[float], worthwhile: float | None) -> dict[str, Any]:
+def _difference(ours: list[float], theirs: list[float], min_effect: float | None) -> dict[str, Any]:
     """Compare one metric of two arms over the same seeds."""
     found = paired_difference(ours, theirs)
     values = found["values"]
@@ -140,12 +147,15 @@ def _difference(ours: list[float], theirs: list[float], worthwhile: float | None
         "means": [sum(ours) / len(ours), sum(theirs) / len(theirs)],
         "effect_size": effect_size(values),
         "sd_ratio": sd_ratio(ours, theirs),
-        "seeds_needed": seeds_needed(values, worthwhile) if worthwhile else None,
+        "seeds_needed": seeds_needed(values, min_effect) if min_effect else None,
     }
 
 
-def _curve(by_budget: Scores, metric: str) -> Curve:
-    return {b: {seed: score[metric] for seed, score in by.items()} for b, by in by_budget.items()}
+def _curve(by_label_fraction: Scores, metric: str) -> Curve:
+    return {
+        b: {seed: score[metric] for seed, score in by.items()}
+        for b, by in by_label_fraction.items()
+    }
 
 
 def _label_efficiency(
@@ -154,26 +164,32 @@ def _label_efficiency(
     trainings: list[Run],
     records: dict[str, dict[str, Any]],
 ) -> dict[str, Any]:
-    """Say how many labels the reference needs for what each arm reached; {} with one budget."""
-    counts: dict[float, list[int]] = {budget: [] for budget in study.budgets}
+    """Say how many labels the reference needs for what each arm reached; {} for one fraction."""
+    counts: dict[float, list[int]] = {
+        label_fraction: [] for label_fraction in study.label_fractions
+    }
     for run in trainings:
         if run.kind == "train":
-            counts[float(run.budget or 1)].append(records[run.id]["images"])
+            counts[float(run.label_fraction or 1)].append(records[run.id]["images"])
     labels = {b: round(float(np.mean(images))) for b, images in counts.items() if images}
     reference = {float(n): by for b, n in labels.items() if (by := curves[study.reference][b])}
     if len(reference) < 2:
         return {}
     data = records[trainings[0].id]["data"]
     return {
-        "labels": {f"{budget:g}": number for budget, number in labels.items()},
+        "labels": {f"{label_fraction:g}": number for label_fraction, number in labels.items()},
         "val_labels": sum(data["counts"]["val"].get(name, 0) for name in data["classes"]),
         "worth": {
             arm: {
-                f"{budget:g}": worth(
-                    curve[budget], labels[budget], reference, arm=arm, to=study.reference
+                f"{label_fraction:g}": worth(
+                    curve[label_fraction],
+                    labels[label_fraction],
+                    reference,
+                    arm=arm,
+                    to=study.reference,
                 )
-                for budget in study.budgets
-                if curve[budget] and budget in labels
+                for label_fraction in study.label_fractions
+                if curve[label_fraction] and label_fraction in labels
             }
             for arm, curve in curves.items()
             if arm != study.reference

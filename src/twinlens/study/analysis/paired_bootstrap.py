@@ -39,7 +39,7 @@ class Drawn:
 def resample(
     folder: Path, arms: Mapping[str, Mapping[int, Run]], reference: Mapping[int, Run]
 ) -> dict[str, dict[str, dict[str, Any]]]:
-    """Resample the test groups of finished runs at one label budget, the same ones for all runs.
+    """Resample the test groups of finished runs at one label fraction, the same ones for all runs.
 
     Args:
         folder: Folder of the study.

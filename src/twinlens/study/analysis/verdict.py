@@ -16,7 +16,8 @@ LEVEL = 0.05
 def verdict(results: dict[str, Any]) -> list[str]:
     """Say which arm was best against the reference, by how much and how sure.
 
-    At the largest label budget, on the primary metric. Other budgets and metrics are descriptive.
+    At the largest label fraction, on the primary metric. Other label fractions and metrics are
+    descriptive.
 
     Args:
         results: results.json without its verdict.
@@ -28,9 +29,13 @@ def verdict(results: dict[str, Any]) -> list[str]:
 
 
 def main_differences(results: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return each arm's difference from the reference at the largest budget, primary metric."""
-    budget, metric = f"{max(results['budgets']):g}", results["primary_metric"]
-    return {a: by[budget][metric] for a, by in results["differences"].items() if budget in by}
+    """Return each arm's primary difference from the reference at the largest label fraction."""
+    label_fraction, metric = f"{max(results['label_fractions']):g}", results["primary_metric"]
+    return {
+        a: by[label_fraction][metric]
+        for a, by in results["differences"].items()
+        if label_fraction in by
+    }
 
 
 def best_arm(differences: dict[str, dict[str, Any]]) -> str:
@@ -39,19 +44,23 @@ def best_arm(differences: dict[str, dict[str, Any]]) -> str:
     return max(several or differences, key=lambda arm: float(differences[arm]["mean"]))
 
 
-def settled(interval: Sequence[float], worthwhile: float) -> Literal["above", "below"] | None:
+def settled(interval: Sequence[float], min_effect: float) -> Literal["above", "below"] | None:
     """Say whether an interval lies wholly on one side of the smallest worthwhile gain."""
     low, high = interval
-    if low >= worthwhile:
+    if low >= min_effect:
         return "above"
-    return "below" if high < worthwhile else None
+    return "below" if high < min_effect else None
 
 
 def _finding(results: dict[str, Any]) -> list[str]:
-    budget = f"{max(results['budgets']):g}"
+    label_fraction = f"{max(results['label_fractions']):g}"
     metric, reference = results["primary_metric"], results["reference"]
     name = NAMES.get(metric, metric)
-    means = {a: by[budget][metric]["mean"] for a, by in results["arms"].items() if budget in by}
+    means = {
+        a: by[label_fraction][metric]["mean"]
+        for a, by in results["arms"].items()
+        if label_fraction in by
+    }
     found = main_differences(results)
     if reference not in means:
         return [
@@ -73,10 +82,10 @@ def _finding(results: dict[str, Any]) -> list[str]:
         f"{abs(difference['mean']):.3f} {moved} than '{reference}' ({theirs:.3f})."
     )
     comparisons = sum(each["p_holm"] is not None for each in found.values())
-    return [first, _certainty(difference, comparisons, results["worthwhile"])]
+    return [first, _certainty(difference, comparisons, results["min_effect"])]
 
 
-def _certainty(difference: dict[str, Any], comparisons: int, worthwhile: float | None) -> str:
+def _certainty(difference: dict[str, Any], comparisons: int, min_effect: float | None) -> str:
     n, interval = difference["n"], difference["interval"]
     if n < 2:
         return (
@@ -97,16 +106,16 @@ def _certainty(difference: dict[str, Any], comparisons: int, worthwhile: float |
         sure = f"That could be chance, as the best of {comparisons} comparisons"
     else:
         sure = "That is more than the choice of seed explains"
-    return f"{sure} ({span}){_worth(interval, worthwhile)}."
+    return f"{sure} ({span}){_worth(interval, min_effect)}."
 
 
-def _worth(interval: Sequence[float], worthwhile: float | None) -> str:
-    if worthwhile is None:
+def _worth(interval: Sequence[float], min_effect: float | None) -> str:
+    if min_effect is None:
         return ""
-    side = settled(interval, worthwhile)
+    side = settled(interval, min_effect)
     if side is None:
-        return f"; whether it reaches the worthwhile {worthwhile:g} is open"
-    return f"; the interval lies wholly {side} the worthwhile {worthwhile:g}"
+        return f"; whether it reaches the worthwhile {min_effect:g} is open"
+    return f"; the interval lies wholly {side} the worthwhile {min_effect:g}"
 
 
 def _other_images(difference: dict[str, Any]) -> str:

@@ -1,6 +1,6 @@
 """What a study will take, told before it starts: time and memory, measured by a few steps.
 
-Runs that differ in seed, label budget or weights alone are measured once.
+Runs that differ in seed, label fraction or weights alone are measured once.
 """
 
 import json
@@ -143,7 +143,7 @@ def estimate(
         Task(
             kind=runs[0].kind,
             arguments=runs[0].arguments,
-            budgets=sorted({run.budget for run in runs if run.budget}),
+            label_fractions=sorted({run.label_fraction for run in runs if run.label_fraction}),
             data=str(data.path),
             split=split.name,
             device=device,
@@ -155,7 +155,7 @@ def estimate(
         if cost.fits is not None:
             raise _too_large(runs[0], plan, cost.fits, device, available)
         for run in runs:
-            place = task.budgets.index(run.budget) if run.budget else 0
+            place = task.label_fractions.index(run.label_fraction) if run.label_fraction else 0
             seconds[run.id], memory[run.id] = cost.seconds[place], cost.memory
     processors = torch.cuda.device_count() if device == "cuda" else 1
     return Estimate(list(plan), seconds, memory, device, study.precision, available, processors)
@@ -163,7 +163,9 @@ def estimate(
 
 def _kind(run: Run) -> str:
     """Return what identifies the work of a run, whatever its random numbers and weights."""
-    same = {k: v for k, v in run.arguments.items() if k not in ("seed", "budget", "weights")}
+    same = {
+        k: v for k, v in run.arguments.items() if k not in ("seed", "label_fraction", "weights")
+    }
     return digest({"kind": run.kind, **same})
 
 
@@ -218,4 +220,4 @@ def _what(run: Run) -> str:
     if run.kind == "pretrain":
         images = run.arguments["images"]
         return f"pretraining, {settings['method']}, {encoder}, {images} images"
-    return f"training, {settings['tuning']}, {encoder}, labels {run.budget:g}"
+    return f"training, {settings['tuning']}, {encoder}, labels {run.label_fraction:g}"

@@ -37,19 +37,19 @@ from twinlens.pretraining.monitor import SAMPLE, Monitor
 from twinlens.pretraining.preview import write_views as write_pairs
 from twinlens.pretraining.probing import choose
 from twinlens.seeds import derive, generator
-from twinlens.splitting.label_fraction import budget
+from twinlens.splitting.label_fraction import label_fraction
 from twinlens.types import Rows
 from twinlens.views.recipes import named_recipe
 
 
 @dataclass(frozen=True)
 class Task:
-    """The runs that are to be measured: they differ in seed, weights and label budget alone.
+    """The runs that are to be measured: they differ in seed, weights and label fraction alone.
 
     Attributes:
         kind: "pretrain" or "train".
         arguments: Of one of them.
-        budgets: For trainings, the label budgets, the largest last; it is measured.
+        label_fractions: For trainings, the label fractions, the largest last; it is measured.
         data: Folder of the data set.
         split: Name of the split.
         device: "cpu", "cuda" or "mps".
@@ -57,14 +57,14 @@ class Task:
 
     kind: str
     arguments: dict[str, Any]
-    budgets: list[float]
+    label_fractions: list[float]
     data: str
     split: str
     device: str
 
 
 def training_seconds(task: Task, folder: Path) -> list[float]:
-    """Estimate the seconds of a training with each of the label budgets.
+    """Estimate the seconds of a training with each of the label fractions.
 
     Images of train stand for those of val and test, which stay unopened.
 
@@ -75,8 +75,11 @@ def training_seconds(task: Task, folder: Path) -> list[float]:
     began, seed = time.monotonic(), task.arguments["seed"]
     config = FineTuning.model_validate(task.arguments["settings"])
     data, split = open_task(task.data, task.split, config.classes)
-    by_budget = [budget(data, split, share, derive(seed, "budget")) for share in task.budgets]
-    rows = by_budget[-1]
+    by_label_fraction = [
+        label_fraction(data, split, share, derive(seed, "label_fraction"))
+        for share in task.label_fractions
+    ]
+    rows = by_label_fraction[-1]
     fabric, encoder = _begin(task, config)
     otherwise = time.monotonic() - began
     fit = partial(finetuning.fit, encoder, data, fabric=fabric, folder=folder, seed=seed)
@@ -97,7 +100,7 @@ def training_seconds(task: Task, folder: Path) -> list[float]:
     recipe = named_recipe(config.views, config.view_changes)
     otherwise += _once(lambda: write_views(folder / "views.png", data, rows, recipe, seed))
     otherwise += _once(lambda: save_tensors(folder / "model", encoder.state_dict()))
-    epochs = [len(some) // unit for some in by_budget]
+    epochs = [len(some) // unit for some in by_label_fraction]
     return [stepping * epoch / epochs[-1] + otherwise for epoch in epochs]
 
 
@@ -160,7 +163,7 @@ def _look(
 ) -> float:
     """Estimate the seconds of one of the monitor's looks."""
     network = METHODS[config.method].network(encoder, config, seed).to(fabric.device)
-    probed = choose(data, split, config.probe_budget, seed)
+    probed = choose(data, split, config.probe_label_fraction, seed)
     sampled = min(SAMPLE, len(rows))
     whole = sampled + (len(probed.rows) if probed else 0)
 
@@ -171,7 +174,7 @@ def _look(
             data,
             split,
             rows[: math.ceil(sampled * share)],
-            config.model_copy(update={"probe_budget": config.probe_budget * share}),
+            config.model_copy(update={"probe_label_fraction": config.probe_label_fraction * share}),
             phases={},
             fabric=fabric,
             folder=folder,

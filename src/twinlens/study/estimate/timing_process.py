@@ -29,7 +29,7 @@ class Cost:
     """What was found.
 
     Attributes:
-        seconds: Of a training with each of the task's label budgets; of a pretraining.
+        seconds: Of a training with each of the task's label fractions; of a pretraining.
         memory: Largest number of bytes in memory.
         fits: Where the batch needs more memory than there is: the largest power of two that does
             not, or 0.

@@ -1,4 +1,4 @@
-"""The study file: data, arms, seeds and label budgets."""
+"""The study file: data, arms, seeds and label fractions."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -23,8 +23,10 @@ def _without_common(settings: dict[str, Any]) -> dict[str, Any]:
         raise ValueError("set 'precision' once, at the top: it is never mixed within a study")
     if "classes" in settings:
         raise ValueError("set 'classes' once, at the top: all arms have the same task")
-    if "probe_budget" in settings:
-        raise ValueError("leave out 'probe_budget': a study's probes get its smallest budget")
+    if "probe_label_fraction" in settings:
+        raise ValueError(
+            "leave out 'probe_budget': a study's probes get its smallest label fraction"
+        )
     return settings
 
 
@@ -40,7 +42,7 @@ class Arm(Config):
         train: Settings of the training, over the study's own `train`.
         seeds: Number of the study's seeds that the arm runs with, from the first; null for all.
         predictions: Stands instead of all of these: a CSV file of another tool's predictions, as
-            in ``others/seed{seed}-labels{budget}.csv``; see `study.external`.
+            in ``others/seed{seed}-labels{label_fraction}.csv``; see `study.external`.
     """
 
     encoder: str | None = None
@@ -90,13 +92,13 @@ class Study(Config):
         encoder: A name in `ENCODERS`, or ``timm/NAME``.
         precision: "fp32", "bf16" or "auto", the same for all runs; null for the preset's.
         seeds: The seeds, or their number.
-        budgets: Shares of the labelled training images; nested.
+        label_fractions: Shares of the labelled training images; nested.
         pretrain: Settings of `Pretraining` for every arm that pretrains.
         train: Settings of `FineTuning` for every arm.
         arms: The arms by name.
         reference: The arm that others are compared with; null for the first.
         primary_metric: Declared beforehand; null for balanced accuracy (robust) or accuracy.
-        worthwhile: The smallest difference in it that would be worth having, for the verdict and
+        min_effect: The smallest difference in it that would be worth having, for the verdict and
             the number of seeds needed; null where none is declared.
         classes: Only these classes, as a task of their own, such as [MEL, NV]; null for all.
             Others' images are neither trained nor tested on; those of `train` go unlabelled.
@@ -107,17 +109,17 @@ class Study(Config):
     title: str = "Does self-supervised pretraining help here?"
     data: str
     split: str | None = None
-    preset: str = "robust"
+    preset: str = "recommended"
     encoder: str = "resnet50"
     precision: Precision | None = None
     seeds: list[int] = Field(default=[0, 1, 2], min_length=1)
-    budgets: list[Budget] = Field(default=[1.0], min_length=1)
+    label_fractions: list[Budget] = Field(default=[1.0], min_length=1)
     pretrain: dict[str, Any] = Field(default={})
     train: dict[str, Any] = Field(default={})
     arms: dict[str, Arm] = Field(min_length=1)
     reference: str = ""
     primary_metric: str = ""
-    worthwhile: PositiveFloat | None = None
+    min_effect: PositiveFloat | None = None
     classes: list[str] | None = Field(default=None, min_length=2)
     ensemble: Literal["none", "seeds", "arms"] = "none"
 
@@ -130,7 +132,7 @@ class Study(Config):
             raise ValueError("write how many, such as 3, or a list of them, such as [0, 1, 2]")
         return list(range(seeds))
 
-    @field_validator("seeds", "budgets", "classes")
+    @field_validator("seeds", "label_fractions", "classes")
     @classmethod
     def _distinct(cls, values: list[Any] | None) -> list[Any] | None:
         if values and len(set(values)) < len(values):
@@ -177,19 +179,21 @@ class Study(Config):
             return self.seeds[:1]
         return self.seeds[: chosen.seeds]
 
-    def budgets_of(self, arm: str) -> list[float]:
-        """Return the label budgets that an arm runs with."""
+    def label_fractions_of(self, arm: str) -> list[float]:
+        """Return the label fractions that an arm runs with."""
         predictions = self.arms[arm].predictions
-        if predictions and "{budget}" not in predictions:
-            return [max(self.budgets)]
-        return self.budgets
+        if predictions and "{label_fraction}" not in predictions:
+            return [max(self.label_fractions)]
+        return self.label_fractions
 
     def pretraining(self, arm: str) -> Pretraining | None:
         """Return the resolved pretraining of an arm, or None where it has none."""
         own = self.arms[arm].pretrain
         if own is None:
             return None
-        smallest = {"probe_budget": min(self.budgets)}  # no more labels than any training has
+        smallest = {
+            "probe_label_fraction": min(self.label_fractions)
+        }  # no more labels than any training has
         settings = {**self.pretrain, **own, **smallest, **self._common()}
         return configure(self.preset, settings, where=f"Pretraining of the arm '{arm}'")
 

@@ -13,8 +13,8 @@ from twinlens.data.splits import Split
 from twinlens.engine.run_folder import RUN, describe_data
 from twinlens.errors import UserError
 from twinlens.evaluation.metrics import metrics
-from twinlens.evaluation.test_access import log_opening
-from twinlens.files import building, replacing, sha256, write_json
+from twinlens.evaluation.test_access import log_test_access
+from twinlens.files import atomic_file, atomic_folder, sha256, write_json
 from twinlens.inference.predict import predictions_table
 
 _SUM_WITHIN = 1e-3  # of 1, for tools that write few digits
@@ -27,9 +27,9 @@ def score(
     file: str,
     split: str | None,
     classes: list[str] | None,
-    budget: float,
+    label_fraction: float,
     seed: int,
-    openings: Path,
+    test_access: Path,
 ) -> Path:
     """Score a file of predictions on the validation and test images.
 
@@ -41,9 +41,9 @@ def score(
             images all or none; others are left out.
         split: Name of the split.
         classes: A task of these classes alone; None for all.
-        budget: Share of the labels that its model was trained with, as its owner says.
+        label_fraction: Share of the labels that its model was trained with, as its owner says.
         seed: Number of its model.
-        openings: The log of test openings to add to.
+        test_access: The log of who looked at test images to add to.
 
     Returns:
         The folder `out`.
@@ -53,15 +53,15 @@ def score(
     """
     data, chosen = open_task(dataset, split, classes)
     probabilities = read_predictions(Path(file), data, chosen)
-    with building(Path(out), marker=RUN, resume=True) as folder:
-        log_opening(openings, images=len(chosen.rows["test"]), by=Path(out).name)
+    with atomic_folder(Path(out), marker=RUN, resume=True) as folder:
+        log_test_access(test_access, images=len(chosen.rows["test"]), by=Path(out).name)
         scores, tables = {}, []
         for part, p in probabilities.items():
             rows = chosen.rows[part]
             scores[part] = metrics(data.labels[rows], p, data.classes)
             tables.append(predictions_table(data, rows, part, p))
         write_json(folder / "metrics.json", scores)
-        with replacing(folder / "predictions.parquet") as temporary:
+        with atomic_file(folder / "predictions.parquet") as temporary:
             pd.concat(tables).to_parquet(temporary, index=False)
         notice = (
             f"{Path(file).name} holds the predictions of another tool: what that was trained on, "
@@ -70,7 +70,7 @@ def score(
         described = describe_data(data, chosen)
         record = {
             "kind": "predictions",
-            "budget": budget,
+            "label_fraction": label_fraction,
             "seed": seed,
             "source": {"file": file, "sha256": sha256(Path(file))},
             "config": {"predictions": file},

@@ -19,7 +19,7 @@ class Run:
         kind: "pretrain", "train", or "predictions" where another tool's stand for a training.
         arm: For a training, its arm. A pretraining belongs to all arms that ask for the same.
         seed: Its seed.
-        budget: For a training, its label budget.
+        label_fraction: For a training, its label fraction.
         needs: For a training, the pretraining that it starts from.
         arguments: What `pretrain`, `train` or `external.score` is called with.
     """
@@ -28,7 +28,7 @@ class Run:
     kind: str
     arm: str | None
     seed: int
-    budget: float | None
+    label_fraction: float | None
     needs: str | None
     arguments: dict[str, Any]
 
@@ -40,8 +40,8 @@ class Run:
 def make_plan(study: Study, *, data_hash: str, split_hash: str) -> list[Run]:
     """List the runs of a study, seed by seed, each after what it needs.
 
-    There is one pretraining a seed, shared by that seed's budgets and by arms whose pretraining
-    is the same. Seeds leave the arm out of what they determine, so arms are paired.
+    There is one pretraining a seed, shared by that seed's label fractions and by arms whose
+    pretraining is the same. Seeds leave the arm out of what they determine, so arms are paired.
 
     Args:
         study: The study.
@@ -75,23 +75,30 @@ def _runs(study: Study, arm: str, seed: int, identity: dict[str, str]) -> list[R
 
 
 def prediction_files(study: Study, arm: str) -> dict[tuple[int, float], str]:
-    """Return the files that stand for an arm's runs, by seed and label budget."""
+    """Return the files that stand for an arm's runs, by seed and label fraction."""
     template = str(study.arms[arm].predictions)
     return {
-        (seed, budget): template.replace("{seed}", str(seed)).replace("{budget}", f"{budget:g}")
+        (seed, label_fraction): template.replace("{seed}", str(seed)).replace(
+            "{label_fraction}", f"{label_fraction:g}"
+        )
         for seed in study.seeds_of(arm)
-        for budget in study.budgets_of(arm)
+        for label_fraction in study.label_fractions_of(arm)
     }
 
 
 def _predictions(study: Study, arm: str, seed: int, identity: dict[str, str]) -> list[Run]:
     runs = []
-    for (its_seed, budget), file in prediction_files(study, arm).items():
+    for (its_seed, label_fraction), file in prediction_files(study, arm).items():
         if its_seed == seed:
-            arguments = {"file": file, "classes": study.classes, "budget": budget, "seed": seed}
-            name = f"predictions-{_slug(arm)}-seed{seed}-labels{budget:g}"
+            arguments = {
+                "file": file,
+                "classes": study.classes,
+                "label_fraction": label_fraction,
+                "seed": seed,
+            }
+            name = f"predictions-{_slug(arm)}-seed{seed}-labels{label_fraction:g}"
             run_id = _id(name, arguments | identity | {"content": _content(file)})
-            runs.append(Run(run_id, "predictions", arm, seed, budget, None, arguments))
+            runs.append(Run(run_id, "predictions", arm, seed, label_fraction, None, arguments))
     return runs
 
 
@@ -119,19 +126,19 @@ def _trainings(
     needs = pretraining.id if pretraining else None
     identity = identity | {"weights": _content(study.arms[arm].weights)}
     config, runs = study.training(arm), []
-    for budget in study.budgets:
+    for label_fraction in study.label_fractions:
         arguments = {
             "encoder": study.arms[arm].encoder or study.encoder,
             "weights": "random" if pretraining else study.arms[arm].weights,
             "preset": study.preset,
             "settings": config.model_dump(mode="json"),
-            "budget": budget,
+            "label_fraction": label_fraction,
             "seed": seed,
         }
-        name = f"train-{_slug(arm)}-seed{seed}-labels{budget:g}"
+        name = f"train-{_slug(arm)}-seed{seed}-labels{label_fraction:g}"
         settings = {"settings": config.determining()}
         run_id = _id(name, arguments | identity | settings | {"needs": needs})
-        runs.append(Run(run_id, "train", arm, seed, budget, needs, arguments))
+        runs.append(Run(run_id, "train", arm, seed, label_fraction, needs, arguments))
     return runs
 
 

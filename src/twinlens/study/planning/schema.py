@@ -10,7 +10,7 @@ from twinlens.finetuning.config import FineTuning
 from twinlens.pretraining.config import SETTINGS
 from twinlens.study.planning.config import Arm, Study
 
-_COMMON = ("precision", "classes", "probe_budget")  # the same for all arms
+_COMMON = ("precision", "classes", "probe_label_fraction")  # the same for all arms
 
 
 def schema() -> dict[str, Any]:

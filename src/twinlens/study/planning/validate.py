@@ -11,7 +11,7 @@ from twinlens.models.weights import load_weights
 from twinlens.pretraining.images import IMAGES
 from twinlens.pretraining.probing import check_probe, choose
 from twinlens.seeds import derive
-from twinlens.splitting.label_fraction import budget
+from twinlens.splitting.label_fraction import label_fraction
 from twinlens.study.planning.config import Study
 from twinlens.study.planning.external_predictions import read_predictions
 from twinlens.study.planning.plan import prediction_files
@@ -52,8 +52,10 @@ def _check_arm(study: Study, arm: str, data: Dataset, split: Split) -> None:
         rows = IMAGES[study.arms[arm].images](split)
         Batches(rows, batch_size=pretraining.batch_size, seed=0)
         for seed in study.seeds_of(arm):
-            check_probe(pretraining, choose(data, split, pretraining.probe_budget, seed))
+            check_probe(pretraining, choose(data, split, pretraining.probe_label_fraction, seed))
     if training.tuning != "probe":
         for seed in study.seeds_of(arm):
-            rows = budget(data, split, min(study.budgets), derive(seed, "budget"))
+            rows = label_fraction(
+                data, split, min(study.label_fractions), derive(seed, "label_fraction")
+            )
             Batches(rows, batch_size=training.batch_size, seed=0)

@@ -11,7 +11,7 @@ from typing import Any
 from twinlens.console import say
 from twinlens.engine.loop import Stopped, must_stop
 from twinlens.errors import UserError
-from twinlens.evaluation.test_access import OPENINGS
+from twinlens.evaluation.test_access import TEST_ACCESS
 from twinlens.finetuning.train import train
 from twinlens.pretraining.pretrain import pretrain
 from twinlens.study.planning.external_predictions import score
@@ -146,14 +146,14 @@ def _needed(run: Run, job: Job) -> Run:
 
 
 def _do(run: Run, job: Job) -> None:
-    out, log = run_folder(job.study, run), job.study / OPENINGS
+    out, log = run_folder(job.study, run), job.study / TEST_ACCESS
     common: dict[str, Any] = run.arguments | {"split": job.split}
     if run.kind == "predictions":
-        score(job.data, out, openings=log, **common)
+        score(job.data, out, test_access=log, **common)
         return
     common |= {"device": job.device, "loggers": job.loggers, "resume": True}
     if run.kind == "pretrain":
         pretrain(job.data, out, **common)
         return
     pretrained = run_folder(job.study, _needed(run, job)) if run.needs else None
-    train(job.data, out, pretrained=pretrained, openings=log, **common)
+    train(job.data, out, pretrained=pretrained, test_access=log, **common)

@@ -9,8 +9,8 @@ import pandas as pd
 
 from twinlens.console import say
 from twinlens.evaluation.metrics import METRICS, metrics
-from twinlens.evaluation.test_access import OPENINGS, log_opening
-from twinlens.files import building, read_json, write_json
+from twinlens.evaluation.test_access import TEST_ACCESS, log_test_access
+from twinlens.files import atomic_folder, read_json, write_json
 from twinlens.finetuning.train import MODEL
 from twinlens.models.bundle import INFO
 from twinlens.models.ensemble import ENSEMBLE, write_ensemble
@@ -22,7 +22,7 @@ BEST = "best"
 
 
 def keep_best(folder: Path, study: Study, plan: list[Run]) -> dict[str, Any] | None:
-    """Keep the best training of the largest label budget, or an ensemble, in the folder `BEST`.
+    """Keep the best training of the largest label fraction, or an ensemble, in the folder `BEST`.
 
     Validation images decide, by the primary metric; of equal runs the first by name. What an
     earlier choice left there is replaced. One process at a time may do this.
@@ -34,12 +34,14 @@ def keep_best(folder: Path, study: Study, plan: list[Run]) -> dict[str, Any] | N
         plan: Its runs. Those that are not finished, and other tools' predictions, are left out.
 
     Returns:
-        What was chosen: ensemble, run, arm and seed (None where there are several), budget, metric,
-        val (its value on validation images), members (their runs), folder, and test: its
+        What was chosen: ensemble, run, arm and seed (None where there are several), label fraction,
+        metric, val (its value on validation images), members (their runs), folder, and test: its
         `METRICS` on the test images, which did not choose it. None where nothing can be chosen.
     """
-    budget = max(study.budgets)
-    trainings = [run for run in plan if run.kind == "train" and run.budget == budget]
+    label_fraction = max(study.label_fractions)
+    trainings = [
+        run for run in plan if run.kind == "train" and run.label_fraction == label_fraction
+    ]
     finished = sorted((r for r in trainings if is_finished(folder, r)), key=lambda run: run.id)
     scores = [read_metrics(folder, run) for run in finished]
     if not finished or "val" not in scores[0]:
@@ -52,7 +54,7 @@ def keep_best(folder: Path, study: Study, plan: list[Run]) -> dict[str, Any] | N
     if _kept(folder / BEST) != choice:
         if len(members) > 1:
             by = f"{BEST} (ensemble of {len(members)})"
-            log_opening(folder / OPENINGS, images=scores[0]["test"]["n"], by=by)
+            log_test_access(folder / TEST_ACCESS, images=scores[0]["test"]["n"], by=by)
         _keep(folder, members, choice)
     test = _score(folder, members, "test")
     return {**choice, "folder": BEST, "test": {name: test[name] for name in METRICS}}
@@ -76,7 +78,7 @@ def _describe(members: list[Run], study: Study) -> dict[str, Any]:
         "run": members[0].id if alone else None,
         "arm": members[0].arm if one_arm else None,
         "seed": members[0].seed if alone else None,
-        "budget": members[0].budget,
+        "label_fraction": members[0].label_fraction,
         "metric": study.primary_metric,
         "members": [run.id for run in members],
     }
@@ -107,7 +109,7 @@ def _keep(folder: Path, members: list[Run], choice: dict[str, Any]) -> None:
     bundles = {run.id: run_folder(folder, run) / MODEL for run in members}
     best, chosen = folder / BEST, {"chosen": choice}
     marker = INFO if (best / INFO).is_file() else ENSEMBLE
-    with building(best, marker=marker, overwrite=True) as work:
+    with atomic_folder(best, marker=marker, overwrite=True) as work:
         if len(members) > 1:
             write_ensemble(work, bundles, chosen)
             return

@@ -99,18 +99,21 @@ class Progress:
         return total / max(1, min(workers, len(left)))
 
     def table(self) -> str:
-        """Return means of the primary metric over the seeds done, by arm and label budget."""
+        """Return means of the primary metric over the seeds done, by arm and label fraction."""
         metric = self.study.primary_metric
         cells: dict[tuple[str, float], list[float]] = {}
         for run in self.plan:
             if run.kind != "pretrain" and run.id in self.seconds:
                 score = read_metrics(self.folder, run)["test"][metric]
-                cells.setdefault((str(run.arm), run.budget or 1), []).append(score)
+                cells.setdefault((str(run.arm), run.label_fraction or 1), []).append(score)
         width = max(map(len, self.study.arms))
         lines = [f"{metric.replace('_', ' ').capitalize()} on test so far: mean (seeds)"]
-        lines.append(" " * width + "".join(f"  labels {b:<6g}" for b in self.study.budgets))
+        lines.append(" " * width + "".join(f"  labels {b:<6g}" for b in self.study.label_fractions))
         for arm in self.study.arms:
-            found = (cells.get((arm, budget), []) for budget in self.study.budgets)
+            found = (
+                cells.get((arm, label_fraction), [])
+                for label_fraction in self.study.label_fractions
+            )
             lines.append(arm.ljust(width) + "".join(f"  {_cell(values):<13}" for values in found))
         return "\n".join(line.rstrip() for line in lines)
 

@@ -35,14 +35,14 @@ def in_processes(task: Task, count: int, device: str, tell: Callable[[int], None
     workers, leashes = list[SpawnProcess](), list[Connection]()
     try:
         for number, environment in enumerate(environments, start=1):
-            worker, leash = _start(task, f"Worker {number}", environment)
+            worker, stop_pipe = _start(task, f"Worker {number}", environment)
             workers.append(worker)
-            leashes.append(leash)
+            leashes.append(stop_pipe)
         _wait(workers, tell)
     except KeyboardInterrupt:
         say("Stopping: every worker ends its step and keeps a checkpoint. At once: Ctrl-C again.")
-        for leash in leashes:
-            leash.close()
+        for stop_pipe in leashes:
+            stop_pipe.close()
         for worker in workers:
             worker.join()
         raise
@@ -74,10 +74,10 @@ def _start(task: Task, name: str, environment: dict[str, str]) -> tuple[SpawnPro
     return worker, ours
 
 
-def _work(task: Task, leash: Connection) -> None:
+def _work(task: Task, stop_pipe: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches us too; the other end decides
     console.quiet = True
-    task(leash.poll)  # true once the other end is closed, or its process is gone
+    task(stop_pipe.poll)  # true once the other end is closed, or its process is gone
 
 
 @contextmanager
