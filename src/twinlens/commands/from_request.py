@@ -1,0 +1,95 @@
+"""From a request to the options of a command: names, types, defaults and help are the request's."""
+
+import functools
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Annotated, Any, get_args, get_type_hints
+
+import typer
+
+from twinlens.docstrings import describe_attributes
+from twinlens.requests.base import Request, option
+
+
+def from_request(act: Callable[..., None]) -> Callable[..., None]:
+    """Turn a function of a request into a function that typer makes a command of.
+
+    Args:
+        act: What the command does. Its first argument is the request, whose fields become
+            options. Further arguments, annotated as typer wants them, are options that the
+            command line alone has.
+    """
+    first, *others = inspect.signature(act, eval_str=True).parameters.values()
+    request: type[Request] = first.annotation
+    keyword_only = inspect.Parameter.KEYWORD_ONLY
+    parameters = [*_parameters(request), *(p.replace(kind=keyword_only) for p in others)]
+    names = {field.name for field in fields(request)}
+
+    @functools.wraps(act)
+    def command(**values: Any) -> None:
+        given = {name: _value(values[name], hint) for name, hint in hints.items()}
+        act(request(**given), **{k: v for k, v in values.items() if k not in names})
+
+    hints = {name: hint for name, hint in get_type_hints(request).items() if name in names}
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    del command.__wrapped__
+    command.__annotations__ = {p.name: p.annotation for p in parameters}
+    command.__doc__ = inspect.cleandoc(request.__doc__ or "").partition("\n\nAttributes:")[0]
+    return command
+
+
+def _parameters(request: type[Request]) -> Iterator[inspect.Parameter]:
+    hints, described = get_type_hints(request), describe_attributes(request)
+    for field in fields(request):
+        hint = hints[field.name]
+        text = described[field.name].replace("`", "")
+        default = inspect.Parameter.empty if field.default is MISSING else field.default
+        if isinstance(default, tuple) or field.default_factory is not MISSING:
+            default = []
+        name = option(request, field.name)
+        metavar = "KEY=VALUE" if _is_mapping(hint) else None
+        how: Any = typer.Option(name, help=text, metavar=metavar)
+        if field.name in request.POSITIONAL:
+            how = typer.Argument(help=text)
+        yield inspect.Parameter(
+            field.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=default,
+            annotation=Annotated[_cli_type(hint), how],
+        )
+
+
+def _cli_type(hint: Any) -> Any:
+    """Return the type with which typer reads a field, of the one that the request declares."""
+    parts = get_args(hint)
+    if _is_mapping(hint):
+        return list[str]
+    if getattr(hint, "__origin__", None) is tuple:
+        return list[_cli_type(parts[0])]  # type: ignore[misc]
+    if Path in parts:
+        return Path | None if type(None) in parts else Path
+    if float in parts and str in parts:
+        return str | None
+    return hint
+
+
+def _value(value: Any, hint: Any) -> Any:
+    """Return an option's value as the request takes it."""
+    if _is_mapping(hint):
+        from twinlens.config import override
+
+        return override({}, value)
+    if isinstance(value, list):
+        return tuple(value)
+    if isinstance(value, str) and float in get_args(hint):
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
+
+
+def _is_mapping(hint: Any) -> bool:
+    return getattr(hint, "__origin__", None) is Mapping

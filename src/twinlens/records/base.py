@@ -1,0 +1,41 @@
+"""The base of all records: read from a JSON file or refused in one sentence, written whole."""
+
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from twinlens.errors import UserError
+from twinlens.files import read_json, write_text
+
+
+class Record(BaseModel):
+    """Base of every record. Values do not change, and unknown fields are errors.
+
+    Fields that are not finite numbers are stored as null where a field allows None, and refused
+    otherwise, so that the files are JSON for every reader.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a record from its file.
+
+        Raises:
+            UserError: The file is missing, is not JSON, or does not hold such a record.
+        """
+        content = read_json(path)
+        try:
+            return cls.model_validate(content)
+        except ValidationError as error:
+            problem = error.errors()[0]
+            place = ".".join(map(str, problem["loc"])) or "its content"
+            raise UserError(
+                f"{path} is damaged, or written by another version of Twinlens: '{place}' "
+                f"({problem['msg'].lower()}). Make it again with the command that made it."
+            ) from error
+
+    def write(self, path: Path) -> None:
+        """Write the record as JSON, whole or not at all."""
+        write_text(path, self.model_dump_json(by_alias=True, indent=2) + "\n")
