@@ -207,8 +207,11 @@ def test_the_papers_presets_run(phantoms, tmp_path, preset):
     ("wrong", "sentence"),
     [
         ({"label_fraction": 0.0}, "label fraction 0.0 must be above 0"),
-        ({"settings": {"tuning": "half"}}, "'tuning' is wrong.*'probe', 'fine_tune' or 'full'"),
-        ({"settings": {"views": "strange"}}, "Unknown recipe of views 'strange'.*robust"),
+        (
+            {"settings": {"tuning": "half"}},
+            "'tuning' is wrong.*'probe', 'head_then_full' or 'full'",
+        ),
+        ({"settings": {"views": "strange"}}, "Unknown recipe of views 'strange'.*recommended"),
         ({"settings": {"batch_size": 512}}, "batch size 512 is larger than"),
         (
             {"settings": {"tuning": "probe", "head": "mlp"}},

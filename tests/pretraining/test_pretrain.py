@@ -132,7 +132,7 @@ def test_an_attempt_is_resumed_with_another_way_to_look_unless_that_decides(
         patch.setattr(module, "write_evidence", killed)
         with pytest.raises(KeyboardInterrupt):
             _pretrain(phantoms, tmp_path / "run")
-    with pytest.raises(UserError, match=r"other settings \(keep, moments, probe_budget\)"):
+    with pytest.raises(UserError, match=r"other settings \(keep, moments, probe_label_fraction\)"):
         _pretrain(phantoms, tmp_path / "run", settings={"keep": "best_probe"}, resume=True)
     looking = {"moments": 1, "probe_label_fraction": 0.5}
     run = _pretrain(phantoms, tmp_path / "run", settings=looking, resume=True)
@@ -260,7 +260,7 @@ def test_the_papers_presets_run(phantoms, tmp_path, preset):
         ({"weights": "none.pth"}, "'none.pth' are neither 'random' nor a file"),
         ({"split": "mine"}, "Unknown split 'mine'.*imported"),
         ({"settings": {"method": "barlow"}}, "Unknown method 'barlow'.*barlow_twins"),
-        ({"settings": {"views": "strange"}}, "Unknown recipe of views 'strange'.*robust"),
+        ({"settings": {"views": "strange"}}, "Unknown recipe of views 'strange'.*recommended"),
         (
             {"settings": {"view_changes": {"crop": 1}}},
             "Settings of the views: Unknown key 'crop'.*crop_scale",

@@ -105,7 +105,7 @@ def test_a_file_is_replaced_on_demand_alone(phantoms, tmp_path):
         ({"images": "test"}, "Unknown choice of images 'test'.*train, unlabelled"),
         ({"preset": "papper"}, "Unknown preset 'papper'. Did you mean 'paper'"),
         ({"split": "mine"}, "Unknown split 'mine'.*imported"),
-        ({"settings": {"views": "strange"}}, "Unknown recipe of views 'strange'.*robust"),
+        ({"settings": {"views": "strange"}}, "Unknown recipe of views 'strange'.*recommended"),
         ({"settings": {"view_changes": {"blur": 0}}}, "Unknown key 'blur'. Did you mean 'blur_p'"),
         ({"settings": {"epoch": 3}}, "Unknown key 'epoch'. Did you mean 'epochs'"),
     ],

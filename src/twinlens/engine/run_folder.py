@@ -111,7 +111,7 @@ def command(
     words = ["twinlens", name, str(dataset), "--out", str(out)]
     for option, value in options.items():
         if value is not None:
-            words += [f"--{option}", str(value)]
+            words += [f"--{option.replace('_', '-')}", str(value)]
     for key, setting in (settings or {}).items():
         words += ["--set", f"{key}={json.dumps(setting)}"]
     return shlex.join(words)

@@ -130,7 +130,7 @@ def test_augmentation_is_that_of_the_recipes(study: Path) -> None:
         shown = found[f"Pretraining, view {number}"]
         assert f"Blur {recipe.blur_p:g}" in shown
         assert f"Flip top and bottom {recipe.vertical_flip_p:g}" in shown
-    assert f"Rotate {RECIPES['robust'].rotate_p:g}" in found["Training and test time"]
+    assert f"Rotate {RECIPES['recommended'].rotate_p:g}" in found["Training and test time"]
     assert "Blur –" in found["Training and test time"]
 
 

@@ -10,14 +10,15 @@ from twinlens.errors import UserError
 from twinlens.files import read_json
 from twinlens.reporting import report
 from twinlens.reporting.figures import figure_files as standalone
+from twinlens.reporting.tables import exports
 from twinlens.reporting.tables.exports import as_csv
-from twinlens.reporting.tables.tables import Cell, Table, exports
+from twinlens.reporting.tables.tables import Cell, Table
 
 Build = Callable[..., Path]
 
 ARMS = ("random", "random + Barlow Twins")
 DIFFERENCES = (
-    "arm,reference,label fraction,metric,n,difference,low,high,p,p_holm,effect_size,"
+    "arm,reference,label_fraction,metric,n,difference,low,high,p,p_holm,effect_size,"
     "sd_ratio,sd_ratio_low,sd_ratio_high,seeds_needed"
 )
 

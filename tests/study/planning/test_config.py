@@ -89,7 +89,7 @@ def test_the_resolved_study_is_a_study_file_with_the_same_meaning(study):
         (GOOD.replace("images: train", "images: test"), "choice of images 'test'.*unlabelled"),
         ("reference: none\n" + GOOD, "Unknown arm 'none'.*plain, twins"),
         ("primary_metric: auc\n" + GOOD, "Unknown primary_metric 'auc'.*balanced_accuracy"),
-        ("preset: fast\n" + GOOD, "'preset' is wrong.*unknown preset 'fast'.*robust"),
+        ("preset: fast\n" + GOOD, "'preset' is wrong.*unknown preset 'fast'.*recommended"),
         ("seeds: [1, 1]\n" + GOOD, "'seeds' is wrong.*no value may come twice"),
         ("label_fractions: [0.0]\n" + GOOD, "'label fractions.0' is wrong"),
         ("precision: fp16\n" + GOOD, "'precision' is wrong.*'auto', 'fp32' or 'bf16'"),

@@ -139,7 +139,7 @@ def _of_split(
         "leaking": leaks["leaking"],
         "repair": findings["repaired"].get(name, {}).get("split"),
         "known": tables.known_table(leaks["known"]),
-        "torn": tables.records_table(straddling),
+        "straddling": tables.records_table(straddling),
         "torn_count": len(leaks["groups"]),
         "counts": tables.class_counts(counts, dataset.classes, dataset.class_info),
         "panel": composition.class_panel(parts, colours, f"composition-{name}"),

@@ -108,7 +108,7 @@ def _data(study: StoredStudy) -> dict[str, Any]:
     return {
         "counts": tables.counts_table(study),
         "known": tables.known_table(study.audit["leaks"]["known"]) if study.audit else None,
-        "openings": tables.records_table(test_access, "test_access"),
+        "test_access": tables.records_table(test_access, "test_access"),
     }
 
 
