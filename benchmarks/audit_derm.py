@@ -23,9 +23,9 @@ from machine import machine
 from PIL import Image
 
 from twinlens import files
-from twinlens.auditing.duplicates import CORRELATION, exact_duplicates, near_duplicates
-from twinlens.auditing.features import features_of
-from twinlens.auditing.neighbours import nearest, similar_images, whiten
+from twinlens.auditing.duplicates import MIN_CORRELATION, exact_duplicates, near_duplicates
+from twinlens.auditing.features import EncoderSource, compute_features
+from twinlens.auditing.neighbours import nearest_neighbours, similar_images, whiten
 from twinlens.data.dataset import open_dataset
 
 OUT = Path(__file__).parent / "results" / "audit_derm.json"
@@ -51,20 +51,23 @@ def main() -> None:
     near = near_duplicates(data.images, np.arange(len(groups)), threshold=0.4)
     result["hash"] = judged_by_threshold(near, groups, "hash", time.perf_counter() - began)
     began = time.perf_counter()
-    features, source = features_of(
-        data, encoder="timm/tf_efficientnet_lite0", weights=EFFICIENTNET, pretrained=(),
-        device="cpu",
-    )  # fmt: skip
-    found = similar_images(nearest(whiten(features)), threshold=0.7)
+    encoder = EncoderSource("timm/tf_efficientnet_lite0", EFFICIENTNET, device="cpu")
+    features, source = compute_features(data, encoder)
+    found = similar_images(nearest_neighbours(whiten(features)), threshold=0.7)
     seconds = time.perf_counter() - began
-    copies = near[near["score"] >= CORRELATION].assign(hash=True)[["a", "b", "hash"]]
+    copies = near[near["score"] >= MIN_CORRELATION].assign(hash=True)[["a", "b", "hash"]]
     found = found.merge(copies, how="left", on=["a", "b"])
     result["embedding"] = judged_by_threshold(found, groups, source, seconds)
-    strangers = near[(near["score"] >= CORRELATION) & (groups[near["a"]] != groups[near["b"]])]
+    strangers = near[(near["score"] >= MIN_CORRELATION) & (groups[near["a"]] != groups[near["b"]])]
     strangers = strangers.sort_values("score", ascending=False)
     ids = data.table["id"].to_numpy()
     result["hash_pairs_of_two_groups"] = [
-        {"a": ids[link.a], "b": ids[link.b], "score": round(link.score, 3), "how": link.how}
+        {
+            "a": ids[link.a],
+            "b": ids[link.b],
+            "score": round(link.score, 3),
+            "how": link.transformation,
+        }
         for link in strangers.itertuples()
     ]
     print(result)

@@ -16,7 +16,12 @@ from machine import machine
 from PIL import Image
 
 from twinlens import files
-from twinlens.auditing.duplicates import CORRELATION, RADIUS, exact_duplicates, near_duplicates
+from twinlens.auditing.duplicates import (
+    HASH_RADIUS,
+    MIN_CORRELATION,
+    exact_duplicates,
+    near_duplicates,
+)
 from twinlens.auditing.hamming import HammingIndex
 from twinlens.auditing.hashing import VIEWS, grey, perceptual_hash
 from twinlens.importing.import_images import import_images
@@ -40,7 +45,7 @@ def main() -> None:
         OUT,
         {
             "command": "python benchmarks/audit_planted.py",
-            "settings": {"hash_radius": RADIUS, "correlation": CORRELATION},
+            "settings": {"hash_radius": HASH_RADIUS, "correlation": MIN_CORRELATION},
             **result,
             "machine": machine("numpy", "scipy", "pillow"),
         },
@@ -95,7 +100,7 @@ def search(images: np.ndarray) -> dict[str, object]:
     for view in VIEWS:
         queries = perceptual_hash(batch, view)
         began = time.perf_counter()
-        found = index.within(queries, RADIUS, most=len(images))
+        found = index.within(queries, HASH_RADIUS, most=len(images))
         took["index"] += time.perf_counter() - began
         began = time.perf_counter()
         wanted = brute_force(queries, hashes)
@@ -115,7 +120,7 @@ def brute_force(queries: np.ndarray, hashes: np.ndarray) -> set[tuple[int, int]]
     found = set()
     for start in range(0, len(queries), 500):
         distance = np.bitwise_count(queries[start : start + 500, None] ^ hashes[None])
-        found |= {(int(a) + start, int(b)) for a, b in np.argwhere(distance <= RADIUS)}
+        found |= {(int(a) + start, int(b)) for a, b in np.argwhere(distance <= HASH_RADIUS)}
     return found
 
 

@@ -81,7 +81,7 @@ def test_the_main_job_step_by_step(tmp_path):
     assert bad["error"] == "not an image in a known format"
 
 
-def test_an_audit_says_what_leaks_and_mends_it(leaking):
+def test_an_audit_prints_what_leaks_and_fixes_it(leaking):
     out = _run("audit", leaking, "--strict", code=1)
     assert "Split 'imported' LEAKS: 1 group and 3 near-duplicate pairs" in out
     assert str(leaking / "audit" / "audit.html") in out

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from twinlens.inference.predict_files import predict
     from twinlens.pretraining.pretrain import pretrain
     from twinlens.pretraining.preview import show_views
-    from twinlens.reporting.audit.page import audit
+    from twinlens.reporting.audit.audit import audit
     from twinlens.reporting.study.page import report
     from twinlens.splitting.split import split
     from twinlens.study.compare import compare
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
-    "audit": "twinlens.reporting.audit.page",
+    "audit": "twinlens.reporting.audit.audit",
     "compare": "twinlens.study.compare",
     "demo": "twinlens.demonstration",
     "evaluate": "twinlens.evaluation.evaluate",

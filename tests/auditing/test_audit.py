@@ -1,4 +1,3 @@
-import json
 import shutil
 
 import numpy as np
@@ -7,12 +6,14 @@ import pytest
 from PIL import Image
 
 import twinlens
-from twinlens.auditing.audit import AUDIT, audit_of, inspect
-from twinlens.auditing.leakage import parts_of
+from twinlens.auditing.audit import AUDIT, inspect, inspect_split, write_findings
+from twinlens.auditing.features import EncoderSource
+from twinlens.auditing.leakage import part_of_each
 from twinlens.data.dataset import open_dataset
-from twinlens.data.groups import LINKS
+from twinlens.data.groups import LINKS, links_of
 from twinlens.data.splits import open_split, split_names
 from twinlens.importing.import_images import import_images
+from twinlens.records.audit import AuditFindings, SuspectedLabelError
 
 
 @pytest.fixture(scope="module")
@@ -57,57 +58,55 @@ def audited(imported, tmp_path_factory):
     path = tmp_path_factory.mktemp("audited") / "data"
     shutil.copytree(imported.path, path)
     dataset = open_dataset(path)
-    return dataset, inspect(dataset, [open_split(dataset)])
+    findings = inspect(dataset, [open_split(dataset)])
+    write_findings(dataset, findings)
+    return dataset, findings
 
 
 @pytest.fixture(scope="module")
-def found(audited):
+def findings(audited):
     return audited[1]
 
 
 def links_in(findings):
     return {
-        (link["a"], link["b"]): (link["found_by"], link["how"], round(link["score"], 2))
-        for link in findings["links"]
+        (link.a, link.b): (link.found_by, link.transformation, round(link.score, 2))
+        for link in findings.links
     }
 
 
-def test_what_is_found_lies_beside_the_data_set_as_json(audited):
-    dataset, found = audited
-    assert json.loads((dataset.path / AUDIT).read_text()) == found
-    assert {
-        "data", "settings", "skipped", "links", "conflicts", "doubtful_labels", "quality",
-        "splits", "pretraining", "leaking", "summary", "seconds",
-    } <= set(found)  # fmt: skip
-    assert found["data"]["images"] == 44
-    assert found["data"]["classes"] == {"x": 20, "y": 23}
-    assert found["data"]["unlabelled"] == 1
-    assert found["data"]["groups_of_several"] == 1
-    assert found["doubtful_labels"] is None
-    assert found["pretraining"] == []
+def test_the_findings_are_stored_with_the_data_set(audited):
+    dataset, findings = audited
+    assert AuditFindings.read(dataset.path / AUDIT) == findings
+    assert findings.data.images == 44
+    assert findings.data.classes == {"x": 20, "y": 23}
+    assert findings.data.unlabelled == 1
+    assert findings.data.multi_image_groups == 1
+    assert findings.suspected_label_errors is None
+    assert findings.pretraining == []
 
 
-def test_files_that_were_skipped_are_listed(found):
-    (skipped,) = found["skipped"]
-    assert skipped["file"] == "broken.png"
-    assert skipped["reason"]
+def test_files_that_were_skipped_are_listed(findings):
+    (skipped,) = findings.skipped
+    assert skipped.file == "broken.png"
+    assert skipped.reason
 
 
-def test_copies_are_linked_with_their_labels_and_groups(found):
-    links = links_in(found)
+def test_copies_are_linked_with_their_labels_and_groups(findings):
+    links = links_in(findings)
     assert links[("05.png", "copy.png")] == ("pixels", "", 1.0)
     assert links[("06.png", "mirror.png")][:2] == ("hash", "mirrored")
     assert links[("07.png", "unlabelled.png")][0] == "pixels"
     assert len(links) == 3
-    by_end = {link["b"]: link for link in found["links"]}
-    assert (by_end["mirror.png"]["label_a"], by_end["mirror.png"]["label_b"]) == ("x", "y")
-    assert by_end["mirror.png"]["group_b"] == "mirror.png"
-    assert by_end["unlabelled.png"]["label_b"] is None
+    by_end = {link.b: link for link in findings.links}
+    assert (by_end["mirror.png"].label_a, by_end["mirror.png"].label_b) == ("x", "y")
+    assert by_end["mirror.png"].group_b == "mirror.png"
+    assert by_end["unlabelled.png"].label_b is None
 
 
 def test_what_is_a_copy_of_many_equal_images_is_linked_to_the_first(photographs, data_of):
     images = np.concatenate([photographs[[0, 0, 0, 0]], photographs[:1, :, ::-1], photographs[1:3]])
-    links = links_in(inspect(data_of(images), [], keep=False))
+    links = links_in(inspect(data_of(images), []))
     assert {pair: found_by for pair, (found_by, *_) in links.items()} == {
         ("i000", "i001"): "pixels",
         ("i000", "i002"): "pixels",
@@ -116,29 +115,30 @@ def test_what_is_a_copy_of_many_equal_images_is_linked_to_the_first(photographs,
     }
 
 
-def test_copies_with_two_labels_are_in_conflict(found):
-    (place,) = found["conflicts"]  # a missing label contradicts nothing
-    assert found["links"][place]["b"] == "mirror.png"
+def test_copies_with_two_labels_are_in_conflict(findings):
+    (position,) = findings.conflicts  # a missing label contradicts nothing
+    assert findings.links[position].b == "mirror.png"
 
 
-def test_what_stands_out_in_quality_is_named(found):
-    assert {"id": "blank.png", "why": "shows nothing"}.items() <= found["quality"][0].items()
+def test_outliers_in_quality_are_listed(findings):
+    worst = findings.outliers[0]
+    assert (worst.id, worst.reason) == ("blank.png", "shows nothing")
 
 
-def test_leaks_and_composition_are_told_for_each_split(found):
-    split = found["splits"]["imported"]
-    assert found["leaking"] is split["leaks"]["leaking"] is True
-    assert [straddling["group"] for straddling in split["leaks"]["groups"]] == ["p"]
-    (across,) = split["leaks"]["links"]
-    assert found["links"][across]["b"] == "copy.png"
-    assert split["leaks"]["known"]["test"]["train"] == pytest.approx(1 / 11)
-    assert split["composition"]["test"]["images"] == 11
-    assert split["composition"]["val"]["attributes"]["age"]["mean"] == 20
-    assert split["part_of_linked"] == {
+def test_leaks_and_composition_are_those_of_the_split(findings):
+    split = findings.splits["imported"]
+    assert findings.leaking is split.leaks.leaking is True
+    assert [straddling.group for straddling in split.leaks.groups] == ["p"]
+    (across,) = split.leaks.links
+    assert findings.links[across].b == "copy.png"
+    assert split.leaks.contamination["test"].train == pytest.approx(1 / 11)
+    assert split.composition["test"].images == 11
+    assert split.composition["val"].attributes["age"].mean == 20
+    assert split.linked_images == {
         "05.png": "train", "copy.png": "test", "06.png": "train", "mirror.png": "train",
         "07.png": "train", "unlabelled.png": "unlabelled",
     }  # fmt: skip
-    assert "LEAKS" in found["summary"][0]
+    assert "LEAKS" in findings.summary[0]
 
 
 def test_later_splits_keep_linked_images_together(dataset):
@@ -146,113 +146,107 @@ def test_later_splits_keep_linked_images_together(dataset):
 
     def straddling(name):
         splits = twinlens.split(dataset.path, val=0.3, test=0.3, repeats=8, name=name)
-        return [parts_of(dataset, split)[ends].nunique() > 1 for split in splits]
+        return [part_of_each(dataset, split)[ends].nunique() > 1 for split in splits]
 
     assert any(straddling("before"))
-    inspect(dataset, [])
+    write_findings(dataset, inspect(dataset, []))
     assert not any(straddling("after"))
     links = pd.read_parquet(dataset.path / LINKS)
     assert links["b"].tolist() == ["copy.png", "unlabelled.png", "mirror.png"]
 
 
-def test_an_audit_can_be_repeated(found, dataset):
+def test_an_audit_can_be_repeated(findings, dataset):
     again = inspect(dataset, [open_split(dataset)])
-    changed = {key for key in found if found[key] != again[key]}
-    assert changed <= {"data", "seconds"}
-    assert again["data"] | {"path": ""} == found["data"] | {"path": ""}
+    update = {"data": findings.data, "seconds": findings.seconds}
+    assert again.data == findings.data.model_copy(update={"path": str(dataset.path)})
+    assert again.model_copy(update=update) == findings
 
 
 def test_with_a_pretraining_labels_are_compared_and_its_images_looked_for(dataset, pretrained):
     run = pretrained[1]
-    findings = inspect(dataset, [open_split(dataset)], pretrained=[run], device="cpu")
-    assert findings["settings"]["features"] == str(run)
-    assert isinstance(findings["doubtful_labels"], list)
+    source = EncoderSource(pretrained=(run,), device="cpu")
+    findings = inspect(dataset, [open_split(dataset)], source)
+    assert findings.settings.encoder == str(run)
+    assert isinstance(findings.suspected_label_errors, list)
     assert links_in(findings)[("06.png", "mirror.png")][0] == "hash"
-    (pretraining,) = findings["pretraining"]
-    assert pretraining["run"] == str(run)
-    assert set(pretraining["seen"]["imported"]) == {"val", "test"}
-    assert json.loads((dataset.path / AUDIT).read_text()) == findings
+    (overlap,) = findings.pretraining
+    assert overlap.run == str(run)
+    assert set(overlap.seen["imported"]) == {"val", "test"}
 
 
 def test_a_label_that_its_neighbours_contradict_is_reported_with_names(dataset, monkeypatch):
     features = np.repeat([[0.0], [1.0]], 22, axis=0)
     table = dataset.table.assign(label=["x"] * 21 + ["y"] * 23)
-    monkeypatch.setattr("twinlens.auditing.audit.features_of", lambda *_, **__: (features, "mine"))
+    monkeypatch.setattr("twinlens.auditing.audit.compute_features", lambda *_: (features, "mine"))
     monkeypatch.setattr(dataset, "table", table)
-    (doubt,) = inspect(dataset, [])["doubtful_labels"]
-    expected = {"id": table["id"][21], "label": "y", "neighbours": "x", "agreement": 1.0}
-    assert doubt == expected
+    assert inspect(dataset, []).suspected_label_errors == [
+        SuspectedLabelError(id=table["id"][21], label="y", suggested="x", agreement=1.0)
+    ]
 
 
 def test_a_table_alone_is_audited_for_its_groups(archive, tmp_path):
     table = import_images(archive, tmp_path / "data", table_only=True)
     findings = inspect(table, [open_split(table)])
-    assert findings["data"]["table_only"] is True
-    assert findings["links"] == findings["conflicts"] == []
-    assert findings["quality"] is findings["doubtful_labels"] is None
-    assert findings["settings"]["features"] is None
-    assert [
-        straddling["group"] for straddling in findings["splits"]["imported"]["leaks"]["groups"]
-    ] == ["p"]
-    assert any("table alone" in sentence for sentence in findings["summary"])
-    assert json.loads((table.path / AUDIT).read_text()) == findings
+    assert findings.data.table_only is True
+    assert findings.links == findings.conflicts == []
+    assert findings.outliers is findings.suspected_label_errors is None
+    assert findings.settings.encoder is None
+    assert [g.group for g in findings.splits["imported"].leaks.groups] == ["p"]
+    assert any("table without images" in sentence for sentence in findings.summary)
+    write_findings(table, findings)
+    assert AuditFindings.read(table.path / AUDIT) == findings
     assert len(twinlens.split(table.path, name="after")[0].rows["test"])
 
 
 def test_one_image_without_split_or_label_can_be_audited(photographs, data_of, pretrained):
-    findings = inspect(data_of(photographs[:1]), [], pretrained=[pretrained[1]], device="cpu")
-    assert findings["links"] == findings["quality"] == findings["doubtful_labels"] == []
-    assert findings["leaking"] is False
+    source = EncoderSource(pretrained=pretrained[1:], device="cpu")
+    dataset = data_of(photographs[:1])
+    findings = inspect(dataset, [], source)
+    assert findings.links == findings.outliers == findings.suspected_label_errors == []
+    assert findings.leaking is False
+    write_findings(dataset, findings)
+    assert links_of(dataset).empty
 
 
 def test_a_leaking_split_is_repaired_once(dataset):
-    split = open_split(dataset)
-    found = inspect(dataset, [split], fix=True)
-    assert found["leaking"] is True  # the old split still does
-    assert found["repaired"]["imported"]["split"] == "imported-fixed"
-    assert not found["splits"]["imported-fixed"]["leaks"]["leaking"]
-    assert any("repairs 'imported'" in sentence for sentence in found["summary"])
+    findings = inspect(dataset, [open_split(dataset)], fix=True)
+    assert findings.leaking is True  # the old split still does
+    assert findings.repairs["imported"].split == "imported-fixed"
+    assert not findings.splits["imported-fixed"].leaks.leaking
+    assert any("repairs 'imported'" in sentence for sentence in findings.summary)
     fixed = open_split(dataset, "imported-fixed")
     again = inspect(dataset, [open_split(dataset, "imported"), fixed], fix=True)
-    assert set(again["splits"]) == {"imported", "imported-fixed"}
-    alone = inspect(dataset, [fixed], fix=True)
-    assert alone["leaking"] is False
-    assert sorted(path.stem for path in (dataset.path / "splits").glob("*.json")) == [
-        "imported",
-        "imported-fixed",
-    ]
+    assert set(again.splits) == {"imported", "imported-fixed"}
+    assert inspect(dataset, [fixed], fix=True).leaking is False
+    assert split_names(dataset) == ["imported", "imported-fixed"]
 
 
-def test_an_audit_need_not_be_kept(dataset):
-    inspect(dataset, [open_split(dataset)], keep=False)
-    assert not (dataset.path / "audit").exists()
-
-
-def test_the_findings_on_one_split_are_those_of_the_whole_audit(dataset, found, monkeypatch):
+def test_the_findings_on_one_split_are_those_of_the_whole_audit(dataset, findings, monkeypatch):
     imported = open_split(dataset)
-    alone = audit_of(dataset, imported)
+    alone = inspect_split(dataset, imported)
     assert not (dataset.path / "audit").exists()
-    assert alone["splits"] == found["splits"]
-    assert alone["links"] == found["links"]
+    assert alone.splits == findings.splits
+    assert alone.links == findings.links
     (other,) = twinlens.split(dataset.path, val=0.2, test=0.2, name="other")
-    expected = inspect(dataset, [other], keep=False)
-    inspect(dataset, [imported])
-    monkeypatch.setattr("twinlens.auditing.audit.near_duplicates", None)  # the links are known
-    for split, whole in ((imported, found), (other, expected)):
-        alone = audit_of(dataset, split)
+    expected = inspect(dataset, [other])
+    write_findings(dataset, inspect(dataset, [imported]))
+    monkeypatch.setattr("twinlens.auditing.audit.find_links", None)  # the links are known
+    for split, whole in ((imported, findings), (other, expected)):
+        alone = inspect_split(dataset, split)
         for key in ("splits", "leaking", "summary", "links"):
-            assert alone[key] == whole[key]
+            assert getattr(alone, key) == getattr(whole, key)
 
 
 def test_a_clean_repair_serves_again_and_what_an_encoder_found_is_kept(dataset, monkeypatch):
     features = np.random.default_rng(0).normal(size=(len(dataset.table), 8)).astype(np.float32)
     features[1] = features[0] * 1.001
-    found_by = "twinlens.auditing.audit.features_of"
-    monkeypatch.setattr(found_by, lambda *_, **__: (features, "mine"))
+    compute = "twinlens.auditing.audit.compute_features"
+    monkeypatch.setattr(compute, lambda *_: (features, "mine"))
     first = inspect(dataset, [open_split(dataset, "imported")], fix=True)
-    monkeypatch.setattr(found_by, lambda *_, **__: (None, None))
+    write_findings(dataset, first)
+    monkeypatch.setattr(compute, lambda *_: (None, None))
     second = inspect(dataset, [open_split(dataset, "imported")], fix=True)
-    assert any(link["found_by"] == "embedding" for link in first["links"])
-    for key in ("links", "doubtful_labels", "settings", "splits", "repaired"):
-        assert second[key] == first[key]
+    assert any(link.found_by == "embedding" for link in first.links)
+    for key in ("links", "suspected_label_errors", "settings", "splits", "repairs"):
+        assert getattr(second, key) == getattr(first, key)
     assert split_names(dataset) == ["imported", "imported-fixed"]

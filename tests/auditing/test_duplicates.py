@@ -3,8 +3,8 @@ import pandas as pd
 import pytest
 
 from twinlens.auditing.duplicates import (
-    CORRELATION,
     LINKS,
+    MIN_CORRELATION,
     exact_duplicates,
     links_table,
     near_duplicates,
@@ -43,10 +43,10 @@ def test_planted_copies_are_found_and_nothing_else(planted):
     links = near_duplicates(planted, everybody(planted))
     assert links.columns.tolist() == LINKS
     assert pairs(links) == [(number, 120 + number) for number in range(60)]
-    assert links["score"].between(CORRELATION, 1.0001).all()
+    assert links["score"].between(MIN_CORRELATION, 1.0001).all()
     assert (links["found_by"] == "hash").all()
     for number, how in enumerate(HOW):
-        assert set(links["how"][10 * number : 10 * number + 10]) == {how}
+        assert set(links["transformation"][10 * number : 10 * number + 10]) == {how}
 
 
 def test_exact_copies_are_linked_to_the_first_of_them(photographs):
@@ -77,7 +77,7 @@ def test_two_packs_of_different_sizes_are_compared(photographs, resized, size):
     mine, rows = photographs[:40], np.arange(10, 70)
     links = near_duplicates(mine, np.arange(0, 40), others=(theirs, rows))
     assert pairs(links) == [(row, row) for row in range(10, 40)]
-    assert links["how"].tolist() == ["", "mirrored"] * 15
+    assert links["transformation"].tolist() == ["", "mirrored"] * 15
     back = near_duplicates(theirs, rows, others=(mine, np.arange(40)))
     assert pairs(back) == pairs(links)
 
@@ -125,7 +125,7 @@ def test_batches_do_not_show(planted, monkeypatch):
 
 
 def test_tables_of_links_can_be_joined_when_empty():
-    tables = [links_table([], [], "pixels", 1.0, ""), links_table([4], [5], "hash", [0.7], ["x"])]
+    tables = [links_table([], [], "pixels", 1.0, ""), links_table([4], [5], "hash", [0.7], "x")]
     gather = pd.concat(tables, ignore_index=True)
     assert pairs(gather) == [(4, 5)]
     assert gather.dtypes.equals(tables[1].dtypes)

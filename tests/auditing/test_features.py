@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from twinlens.auditing.features import features_of
+from twinlens.auditing.features import EncoderSource, compute_features
 from twinlens.data.batches import reader
 from twinlens.errors import UserError
 from twinlens.finetuning.initial_encoder import pretrained_encoder
@@ -11,8 +11,6 @@ from twinlens.inference.predict import embed
 from twinlens.models.encoders import build_encoder
 from twinlens.models.weights import save_tensors
 
-ALONE = {"encoder": None, "weights": "random", "pretrained": (), "device": "cpu"}
-
 
 @pytest.fixture(scope="module")
 def few(tmp_path_factory):
@@ -20,20 +18,20 @@ def few(tmp_path_factory):
 
 
 def test_without_an_encoder_there_are_no_features(few):
-    assert features_of(few, **ALONE) == (None, None)
+    assert compute_features(few, EncoderSource(device="cpu")) == (None, None)
 
 
 def test_a_table_alone_has_no_features(dataset_of, tmp_path, pretrained):
     table = dataset_of(tmp_path / "data", ["x", "y"])
-    assert features_of(table, **ALONE | {"pretrained": [pretrained[1]]}) == (None, None)
-    with pytest.raises(UserError, match="holds no images for --encoder resnet18"):
-        features_of(table, **ALONE | {"encoder": "resnet18", "weights": "mine.pth"})
+    assert compute_features(table, EncoderSource(pretrained=pretrained[1:])) == (None, None)
+    with pytest.raises(UserError, match="has no images to compute features of"):
+        compute_features(table, EncoderSource("resnet18", "mine.pth"))
 
 
 def test_the_first_pretrained_encoder_computes_the_features_of_every_image(few, pretrained):
     _, run = pretrained
-    options = ALONE | {"pretrained": [run, "not looked at"]}
-    features, source = features_of(few, **options, batch_size=4)
+    encoders = EncoderSource(pretrained=(run, "ignored"), device="cpu")
+    features, source = compute_features(few, encoders, batch_size=4)
     assert source == str(run)
     assert features.shape == (6, 512)
     rows = np.arange(6)
@@ -47,18 +45,22 @@ def test_the_first_pretrained_encoder_computes_the_features_of_every_image(few, 
 def test_a_named_encoder_comes_before_that_of_a_pretraining(few, pretrained, tmp_path):
     weights = tmp_path / "mine.safetensors"
     save_tensors(weights, build_encoder("resnet18", seed=1).state_dict())
-    options = ALONE | {"encoder": "resnet18", "weights": str(weights)}
-    features, source = features_of(few, **options | {"pretrained": [pretrained[1]]})
+    named = EncoderSource("resnet18", str(weights), pretrained[1:], "cpu")
+    features, source = compute_features(few, named)
     assert source == f"resnet18, weights {weights}"
-    others, _ = features_of(few, **ALONE | {"pretrained": [pretrained[1]]})
+    others, _ = compute_features(few, EncoderSource(pretrained=pretrained[1:], device="cpu"))
     assert features.shape == (6, 512)
     assert not np.allclose(features, others, rtol=0.1)
 
 
-def test_weights_need_an_encoder_and_an_encoder_weights(few):
-    with pytest.raises(UserError, match=r"--weights mine\.pth needs --encoder"):
-        features_of(few, **ALONE | {"weights": "mine.pth"})
-    with pytest.raises(UserError, match="--encoder resnet18 needs --weights"):
-        features_of(few, **ALONE | {"encoder": "resnet18"})
-    with pytest.raises(UserError, match="Unknown encoder 'resnet19'"):
-        features_of(few, **ALONE | {"encoder": "resnet19", "weights": "mine.pth"})
+@pytest.mark.parametrize(
+    ("encoder", "weights", "message"),
+    [
+        (None, "mine.pth", r"--weights mine\.pth needs --encoder"),
+        ("resnet18", "random", "--encoder resnet18 needs --weights"),
+        ("resnet19", "mine.pth", "Unknown encoder 'resnet19'"),
+    ],
+)
+def test_weights_need_an_encoder_and_an_encoder_weights(few, encoder, weights, message):
+    with pytest.raises(UserError, match=message):
+        compute_features(few, EncoderSource(encoder, weights))

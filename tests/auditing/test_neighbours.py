@@ -4,7 +4,13 @@ import pytest
 
 from twinlens.auditing import neighbours
 from twinlens.auditing.duplicates import LINKS
-from twinlens.auditing.neighbours import doubtful_labels, nearest, similar_images, whiten
+from twinlens.auditing.neighbours import (
+    Neighbours,
+    nearest_neighbours,
+    similar_images,
+    suspected_label_errors,
+    whiten,
+)
 
 
 def features_like(count, dimensions=64, seed=0):
@@ -49,7 +55,8 @@ def test_few_images_have_few_components():
 @pytest.mark.parametrize("count", [2, 11, 300])
 def test_of_few_points_the_nearest_are_exact(count):
     points = whiten(features_like(300))[:count]
-    rows, distances = nearest(points)
+    found = nearest_neighbours(points)
+    rows, distances = found.rows, found.distances
     expected = distances_of(points)
     number = min(10, count - 1)
     assert rows.shape == distances.shape == (count, number)
@@ -59,7 +66,8 @@ def test_of_few_points_the_nearest_are_exact(count):
 
 def test_of_many_points_nearly_all_of_the_nearest_are_found():
     points = clustered_points(5000)
-    rows, distances = nearest(points)
+    found = nearest_neighbours(points)
+    rows, distances = found.rows, found.distances
     similarity = points @ points.T
     np.fill_diagonal(similarity, -np.inf)
     expected = np.argpartition(-similarity, 9, axis=1)[:, :10]
@@ -70,15 +78,14 @@ def test_of_many_points_nearly_all_of_the_nearest_are_found():
     np.testing.assert_allclose(
         np.linalg.norm(points[:, None] - points[rows], axis=2), distances, atol=2e-3
     )
-    again, _ = nearest(points)
-    np.testing.assert_array_equal(again, rows)
+    np.testing.assert_array_equal(nearest_neighbours(points).rows, rows)
 
 
 def test_each_point_has_all_its_neighbours_even_if_its_clusters_are_small(monkeypatch):
     monkeypatch.setattr(neighbours, "_EXACT", 0)
     monkeypatch.setattr(neighbours, "_PROBES", 1)
     points = np.concatenate([clustered_points(100), np.repeat(-clustered_points(25)[:1], 40, 0)])
-    rows, _ = nearest(points, count=20)
+    rows = nearest_neighbours(points, count=20).rows
     assert rows.shape == (140, 20)
     assert all(len(set(row)) == 20 for row in rows.tolist())
     assert (rows != np.arange(140)[:, None]).all()
@@ -88,7 +95,7 @@ def test_each_point_has_all_its_neighbours_even_if_its_clusters_are_small(monkey
 def test_images_far_nearer_to_each_other_than_to_the_rest_are_linked(count):
     features = features_like(count, dimensions=200)
     copies = features[:12] + features_like(12, dimensions=200, seed=1) / 50
-    links = similar_images(nearest(whiten(np.concatenate([features, copies]))))
+    links = similar_images(nearest_neighbours(whiten(np.concatenate([features, copies]))))
     assert links.columns.tolist() == LINKS
     assert links["a"].tolist() == list(range(12))
     assert links["b"].tolist() == list(range(count, count + 12))
@@ -97,11 +104,13 @@ def test_images_far_nearer_to_each_other_than_to_the_rest_are_linked(count):
 
 
 def test_links_do_not_depend_on_the_scale_of_distances():
-    rows, distances = nearest(whiten(features_like(100)))
-    wide = similar_images((rows, distances), threshold=0.95)
+    found = nearest_neighbours(whiten(features_like(100)))
+    rows, distances = found.rows, found.distances
+    wide = similar_images(found, threshold=0.95)
     assert len(wide) > 10
-    pd.testing.assert_frame_equal(similar_images((rows, distances * 50), threshold=0.95), wide)
-    assert similar_images((rows, distances)).empty
+    scaled = Neighbours(rows, distances * 50)
+    pd.testing.assert_frame_equal(similar_images(scaled, threshold=0.95), wide)
+    assert similar_images(found).empty
     assert wide["a"].lt(wide["b"]).all()
     assert not wide.duplicated(["a", "b"]).any()
 
@@ -109,15 +118,16 @@ def test_links_do_not_depend_on_the_scale_of_distances():
 @pytest.mark.parametrize("count", [1, 2, 5, 10])
 def test_without_a_tenth_neighbour_nothing_is_judged(count):
     features = features_like(5)[np.arange(count) // 2]  # pairs of equal ones
-    found = nearest(whiten(features))
+    found = nearest_neighbours(whiten(features))
     assert similar_images(found).empty
     if count < 5:
-        assert doubtful_labels(found, np.zeros(count, int), np.arange(count)).empty
+        assert suspected_label_errors(found, np.zeros(count, int), np.arange(count)).empty
 
 
 def test_equal_features_do_no_harm():
     points = whiten(np.ones((30, 8), dtype=np.float32))
-    rows, distances = nearest(points)
+    found = nearest_neighbours(points)
+    rows, distances = found.rows, found.distances
     assert np.isfinite(points).all()
     assert np.isfinite(distances).all()
     assert rows.shape == (30, 10)
@@ -129,20 +139,20 @@ def two_clusters(count=24, seed=0):
     clusters = np.arange(count) % 2
     points = np.eye(8)[clusters] + 0.1 * random.standard_normal((count, 8))
     points = points / np.linalg.norm(points, axis=1, keepdims=True)
-    return nearest(points.astype(np.float32)), clusters
+    return nearest_neighbours(points.astype(np.float32)), clusters
 
 
 def test_a_label_that_the_neighbours_contradict_is_doubtful():
     found, labels = two_clusters()
     groups = np.arange(24)
-    assert doubtful_labels(found, labels, groups).empty
+    assert suspected_label_errors(found, labels, groups).empty
     labels[5] = 0
-    table = doubtful_labels(found, labels, groups)
-    assert table.iloc[0].to_dict() == {"row": 5, "label": 0, "neighbours": 1, "agreement": 1.0}
+    table = suspected_label_errors(found, labels, groups)
+    assert table.iloc[0].to_dict() == {"row": 5, "label": 0, "suggested": 1, "agreement": 1.0}
     assert len(table) == 1
     labels[[7, 9, 11, 13]] = 0  # now its neighbours disagree among themselves
-    assert doubtful_labels(found, labels, groups).empty
-    table = doubtful_labels(found, labels, groups, threshold=0.6)
+    assert suspected_label_errors(found, labels, groups).empty
+    table = suspected_label_errors(found, labels, groups, threshold=0.6)
     assert sorted(table["row"]) == [5, 7, 9, 11, 13]
 
 
@@ -151,20 +161,20 @@ def test_images_without_label_and_of_the_same_group_have_no_say():
     groups = np.arange(24)
     labels[5] = 0
     siblings = np.where(np.isin(groups, [1, 3, 7, 9]), 5, groups)
-    assert doubtful_labels(found, labels, siblings)["row"].tolist() == [5]
+    assert suspected_label_errors(found, labels, siblings)["row"].tolist() == [5]
     siblings[[11, 13, 15]] = 5  # four others are left, fewer than half of ten
-    assert doubtful_labels(found, labels, siblings).empty
+    assert suspected_label_errors(found, labels, siblings).empty
     bare = np.where(np.isin(groups, [1, 3, 7, 9, 11, 13, 15]), -1, labels)
-    assert doubtful_labels(found, bare, groups).empty
+    assert suspected_label_errors(found, bare, groups).empty
     bare = np.where(groups == 5, -1, labels)  # what has no label has none to doubt
-    assert doubtful_labels(found, bare, groups).empty
-    assert doubtful_labels(found, np.full(24, -1), groups).empty
+    assert suspected_label_errors(found, bare, groups).empty
+    assert suspected_label_errors(found, np.full(24, -1), groups).empty
 
 
 def test_the_most_certain_doubts_come_first():
     labels = np.array([0, *[1] * 10, 0])
     rows = np.array([range(1, 11)] * 12)
     rows[0, 9] = 11
-    table = doubtful_labels((rows, np.ones(rows.shape)), labels, np.arange(12))
+    table = suspected_label_errors(Neighbours(rows, np.ones(rows.shape)), labels, np.arange(12))
     assert table["row"].tolist() == [11, 0]
     assert table["agreement"].tolist() == [1.0, 0.9]

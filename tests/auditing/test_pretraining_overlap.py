@@ -5,20 +5,24 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from twinlens.auditing.pretraining_overlap import seen_in_pretraining
+from twinlens.auditing.pretraining_overlap import find_overlap
 from twinlens.data.dataset import open_dataset
 from twinlens.data.splits import open_split, unlabelled_rows, write_split
 from twinlens.errors import UserError
 from twinlens.importing.import_images import import_images
+from twinlens.records.split_audit import SeenImages
 
 NONE = pd.DataFrame({"a": [], "b": []}, dtype="str")
 
 
-def seen_by(run, dataset, *splits, links=NONE):
-    found = seen_in_pretraining(dataset, splits, run, links)
-    assert json.loads(json.dumps(found)) == found
-    assert found["run"] == str(run)
-    return found
+def overlap_of(run, dataset, *splits, links=NONE):
+    overlap = find_overlap(dataset, splits, run, links)
+    assert overlap.run == str(run)
+    return overlap
+
+
+def seen(images, same=0, copies=0):
+    return SeenImages(images=images, same=same, copies=copies)
 
 
 def split_with(dataset, name="other", **rows_of_part):
@@ -44,15 +48,10 @@ def moved(pretrained, tmp_path):
 def test_on_its_own_split_a_pretraining_saw_no_test_image(moved):
     dataset, run = moved
     split = open_split(dataset)
-    assert seen_by(run, dataset, split) == {
-        "run": str(run),
-        "images": len(unlabelled_rows(split)),
-        "seen": {
-            split.name: {
-                part: {"images": len(split.rows[part]), "same": 0, "copy": 0}
-                for part in ("val", "test")
-            }
-        },
+    overlap = overlap_of(run, dataset, split)
+    assert (overlap.images, overlap.unknown) == (len(unlabelled_rows(split)), None)
+    assert overlap.seen == {
+        split.name: {part: seen(len(split.rows[part])) for part in ("val", "test")}
     }
 
 
@@ -61,32 +60,32 @@ def test_test_images_of_another_split_were_seen_and_so_were_their_siblings(moved
     imported = open_split(dataset)
     known, unknown = unlabelled_rows(imported), imported.rows["test"]
     split = split_with(dataset, test=[*known[:7], *unknown[:5]], val=[*known[7:9], *unknown[5:8]])
-    found = seen_by(run, dataset, imported, split)["seen"]
-    assert found["imported"]["test"]["same"] == 0
+    found = overlap_of(run, dataset, imported, split).seen
+    assert found["imported"]["test"].same == 0
     assert found["other"] == {
-        "test": {"images": 12, "same": 7, "copy": 0},
-        "val": {"images": 5, "same": 2, "copy": 0},
+        "test": seen(12, 7, 0),
+        "val": seen(5, 2, 0),
     }
     ids = dataset.table["id"].to_numpy()
     links = pd.DataFrame({"a": ids[unknown[[0, 6]]], "b": ids[known[[20, 7]]]})
-    found = seen_by(run, dataset, split, links=links)["seen"]["other"]
+    found = overlap_of(run, dataset, split, links=links).seen["other"]
     unknown_groups = dataset.table["group"].iloc[unknown]
     alike = unknown_groups.isin(unknown_groups.iloc[[0, 6]])
-    assert found["test"] == {"images": 12, "same": 7, "copy": int(alike[:5].sum())}
-    assert found["val"] == {"images": 5, "same": 2, "copy": int(alike[5:8].sum())}
-    assert found["test"]["copy"] >= 1 <= found["val"]["copy"]
+    assert found["test"] == seen(12, 7, int(alike[:5].sum()))
+    assert found["val"] == seen(5, 2, int(alike[5:8].sum()))
+    assert found["test"].copies >= 1 <= found["val"].copies
 
 
 def test_a_data_set_that_grew_is_still_known(moved, class_folder):
     dataset, run = moved
-    before = seen_by(run, dataset, open_split(dataset))
+    before = overlap_of(run, dataset, open_split(dataset))
     grown = import_images(class_folder, dataset.path, add=True)
     assert len(grown.table) == len(dataset.table) + 6
-    assert seen_by(run, grown, open_split(grown)) == before
+    assert overlap_of(run, grown, open_split(grown)) == before
     known = unlabelled_rows(open_split(grown))[:4]
     split = split_with(grown, test=[*known, len(grown.table) - 1])
-    found = seen_by(run, grown, split)["seen"]["other"]
-    assert found["test"] == {"images": 5, "same": 4, "copy": 0}
+    found = overlap_of(run, grown, split).seen["other"]
+    assert found["test"] == seen(5, 4, 0)
 
 
 def test_copies_in_another_data_set_are_found(moved, data_of, reencoded):
@@ -104,20 +103,20 @@ def test_copies_in_another_data_set_are_found(moved, data_of, reencoded):
     own_groups = ["p", *"abcdefg", "p", *"hijkl"]  # the first copy has a sibling, image 8
     dataset = data_of(images, ["x"] * 14, own_groups, name="mine")
     own = split_with(dataset, train=range(4), test=range(4, 14))
-    found = seen_by(run, dataset, own)
-    assert found["images"] == len(unlabelled_rows(split))
-    assert found["seen"]["other"]["test"] == {"images": 10, "same": 0, "copy": 5}
+    found = overlap_of(run, dataset, own)
+    assert found.images == len(unlabelled_rows(split))
+    assert found.seen["other"]["test"] == seen(10, 0, 5)
     links = pd.DataFrame({"a": ["i009"], "b": ["i000"]})
-    found = seen_by(run, dataset, own, links=links)
-    assert found["seen"]["other"]["test"]["copy"] == 6
+    found = overlap_of(run, dataset, own, links=links)
+    assert found.seen["other"]["test"].copies == 6
 
 
 def test_of_an_unrelated_table_alone_nothing_can_be_told(moved, dataset_of, tmp_path):
     theirs, run = moved
     known = theirs.table["id"].iloc[unlabelled_rows(open_split(theirs))[:2]]
     dataset = dataset_of(tmp_path / "table", ["x"] * 3, ids=[*known, "new"])
-    found = seen_by(run, dataset, split_with(dataset, test=range(3)))
-    assert found["unknown"] == f"Without images, those that {run} saw cannot be told."
+    found = overlap_of(run, dataset, split_with(dataset, test=range(3)))
+    assert found.unknown == f"Without images, those that {run} saw cannot be identified."
 
 
 def test_a_pretraining_whose_images_are_gone_is_said_to_be_unknown(moved, tmp_path):
@@ -125,21 +124,21 @@ def test_a_pretraining_whose_images_are_gone_is_said_to_be_unknown(moved, tmp_pa
     dataset = import_images("phantom:20", tmp_path / "mine", size=16)
     split = open_split(dataset)
     (theirs.path / "splits" / "imported.json").rename(tmp_path / "kept")
-    assert "has no split yet" in seen_by(run, dataset, split)["unknown"]
+    assert "has no split yet" in overlap_of(run, dataset, split).unknown
     shutil.rmtree(theirs.path)
-    found = seen_by(run, dataset, split)
-    assert found["unknown"].startswith(f"What {run} was trained on cannot be opened: ")
-    assert "seen" not in found
+    found = overlap_of(run, dataset, split)
+    assert found.unknown.startswith(f"The training data of {run} cannot be opened: ")
+    assert found.seen is None
     import_images("phantom:30", theirs.path, size=16)
-    found = seen_by(run, dataset, split)
-    assert found["unknown"] == f"{theirs.path} is no longer what {run} was trained on."
+    found = overlap_of(run, dataset, split)
+    assert found.unknown == f"{theirs.path} has changed since {run} was trained on it."
 
 
 def test_what_is_no_pretraining_is_refused(moved, tmp_path):
     dataset, run = moved
     with pytest.raises(UserError, match="is not a finished run"):
-        seen_by(tmp_path, dataset)
+        overlap_of(tmp_path, dataset)
     record = json.loads((run / "run.json").read_text()) | {"kind": "train"}
     (run / "run.json").write_text(json.dumps(record))
     with pytest.raises(UserError, match="is a 'train' run: name a pretraining run"):
-        seen_by(run, dataset)
+        overlap_of(run, dataset)

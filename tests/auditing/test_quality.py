@@ -5,7 +5,7 @@ from scipy.ndimage import gaussian_filter, laplace
 
 from twinlens.auditing import quality
 from twinlens.auditing.hashing import grey
-from twinlens.auditing.quality import measure, outliers
+from twinlens.auditing.quality import find_outliers, measure
 
 
 def textures(count, size=40, seed=0):
@@ -35,8 +35,8 @@ def test_planted_images_are_found_for_the_right_reason():
     images[25] = images[25] / 2 + 128
     images[40] = 130
     images[52] += 90 * np.random.default_rng(1).standard_normal(images[52].shape)
-    found = outliers(measure(pack(images)))
-    reasons = found.groupby("row")["why"].agg(set).to_dict()
+    found = find_outliers(measure(pack(images)))
+    reasons = found.groupby("row")["reason"].agg(set).to_dict()
     assert reasons[3] == {"blurred"}
     assert "dark" in reasons[11]
     assert "bright" in reasons[25]
@@ -44,25 +44,25 @@ def test_planted_images_are_found_for_the_right_reason():
     assert reasons[52] == {"noisy"}
     assert set(reasons) == {3, 11, 25, 40, 52}
     assert found["row"][0] == 40  # the farthest from what is usual
-    assert found.columns.tolist() == ["exposure", "contrast", "sharpness", "row", "why"]
+    assert found.columns.tolist() == ["exposure", "contrast", "sharpness", "row", "reason"]
     by_row = measure(pack(images)).iloc[found["row"]].reset_index(drop=True)
     pd.testing.assert_frame_equal(found[by_row.columns], by_row)
 
 
 def test_an_even_data_set_has_no_outliers():
-    assert outliers(measure(pack(textures(60)))).empty
-    assert outliers(measure(np.repeat(pack(textures(1)), 30, axis=0))).empty
+    assert find_outliers(measure(pack(textures(60)))).empty
+    assert find_outliers(measure(np.repeat(pack(textures(1)), 30, axis=0))).empty
 
 
 def test_images_that_show_nothing_are_outliers_even_if_all_do():
-    found = outliers(measure(np.full((20, 16, 16, 3), 90, dtype=np.uint8)))
+    found = find_outliers(measure(np.full((20, 16, 16, 3), 90, dtype=np.uint8)))
     assert found["row"].tolist() == list(range(20))
-    assert set(found["why"]) == {"shows nothing"}
+    assert set(found["reason"]) == {"shows nothing"}
 
 
 def test_batches_do_not_show(monkeypatch):
     images = pack(textures(20))
     expected = measure(images)
-    monkeypatch.setattr(quality, "_AT_ONCE", 3)
+    monkeypatch.setattr(quality, "_BATCH", 3)
     pd.testing.assert_frame_equal(measure(images), expected)
     assert measure(images[:0]).shape == (0, 3)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from twinlens.auditing.leakage import leaks, parts_of
-from twinlens.auditing.repair import in_words, repair, repairs
+from twinlens.auditing.leakage import find_leaks, part_of_each
+from twinlens.auditing.repair import repair_sentence, repair_split, repairs
 from twinlens.data.groups import merge_groups
 from twinlens.data.splits import open_split, write_split
 from twinlens.data.table import SPLITS
@@ -37,9 +37,9 @@ def split_of(dataset_of, tmp_path):
 
 
 def fixed_parts(dataset, split, links):
-    fixed, done = repair(dataset, split, links)
-    parts = parts_of(dataset, fixed).set_axis(dataset.table["id"])
-    return parts.astype(object).where(parts.notna(), None).to_dict(), done
+    fixed, made = repair_split(dataset, split, links)
+    parts = part_of_each(dataset, fixed).set_axis(dataset.table["id"])
+    return parts.astype(object).where(parts.notna(), None).to_dict(), made
 
 
 some_images = st.lists(
@@ -64,11 +64,11 @@ some_links = st.lists(st.tuples(st.integers(0, 26), st.integers(0, 26)), max_siz
 def test_a_repaired_split_leaks_no_more_and_is_the_same_elsewhere(split_of, images, pairs):
     dataset, split = split_of(images)
     links = links_between(*((f"i{a}", f"i{b}") for a, b in pairs))
-    before, old_files = parts_of(dataset, split), files_of(dataset.path / "splits")
-    fixed, done = repair(dataset, split, links)
-    after, label = parts_of(dataset, fixed), dataset.table["label"]
+    before, old_files = part_of_each(dataset, split), files_of(dataset.path / "splits")
+    fixed, made = repair_split(dataset, split, links)
+    after, label = part_of_each(dataset, fixed), dataset.table["label"]
 
-    assert not leaks(dataset, fixed, links)["leaking"]
+    assert not find_leaks(dataset, fixed, links).leaking
     together = merge_groups(dataset.table, links)
     sides = before.replace("unlabelled", "train")
     straddling = sides.groupby(together).transform("nunique") > 1
@@ -78,10 +78,10 @@ def test_a_repaired_split_leaks_no_more_and_is_the_same_elsewhere(split_of, imag
     assert after[label.notna() & before.notna()].notna().all()
 
     changed = (before != after) & before.notna() & after.notna()
-    assert done["moved"] == (before + " to " + after)[changed].value_counts().to_dict()
-    assert done["dropped"] == (before.notna() & after.isna()).sum()
-    assert done["groups"] == together[straddling & before.notna()].nunique()
-    assert done["groups"] == 0 or changed.any() or done["dropped"]
+    assert made.moved == (before + " to " + after)[changed].value_counts().to_dict()
+    assert made.dropped == (before.notna() & after.isna()).sum()
+    assert made.groups == together[straddling & before.notna()].nunique()
+    assert made.groups == 0 or changed.any() or made.dropped
 
     assert fixed.name == "imported-fixed"
     assert open_split(dataset, fixed.name).hash == fixed.hash
@@ -90,7 +90,7 @@ def test_a_repaired_split_leaks_no_more_and_is_the_same_elsewhere(split_of, imag
 
 
 def test_a_group_goes_to_the_side_that_has_most_of_it(split_of):
-    parts, done = fixed_parts(
+    parts, made = fixed_parts(
         *split_of([
             ("a", "p", "x", "test"),
             ("b", "p", "x", "test"),
@@ -107,12 +107,9 @@ def test_a_group_goes_to_the_side_that_has_most_of_it(split_of):
     assert list(parts.values()) == [
         "test", "test", "test", "train", "unlabelled", "unlabelled", "train", "unlabelled",
     ]  # fmt: skip
-    assert done == {
-        "groups": 2,
-        "moved": {"train to test": 1, "val to train": 1},
-        "dropped": 0,
-        "lost": {"val": ["x"]},
-    }
+    assert (made.groups, made.dropped) == (2, 0)
+    assert made.moved == {"train to test": 1, "val to train": 1}
+    assert made.lost == {"val": ["x"]}
 
 
 def test_of_equal_sides_train_comes_first_then_val(split_of):
@@ -132,7 +129,7 @@ def test_of_equal_sides_train_comes_first_then_val(split_of):
 
 
 def test_an_image_without_a_label_is_dropped_from_test_and_unlabelled_beside_train(split_of):
-    parts, done = fixed_parts(
+    parts, made = fixed_parts(
         *split_of([
             ("a", "p", "x", "test"),
             ("b", "p", "x", "test"),
@@ -145,22 +142,22 @@ def test_an_image_without_a_label_is_dropped_from_test_and_unlabelled_beside_tra
         links_between(),
     )  # fmt: skip
     assert list(parts.values()) == ["test", "test", None, "train", "train", "unlabelled", "train"]
-    assert done == {"groups": 2, "moved": {"val to train": 1}, "dropped": 1, "lost": {"val": ["x"]}}
-    assert in_words(done).endswith(
-        "moved: 1 from val to train; dropped for want of a label: 1. NONE LEFT in val: x."
+    assert (made.groups, made.moved, made.dropped) == (2, {"val to train": 1}, 1)
+    assert repair_sentence(made).endswith(
+        "moved: 1 from val to train; images without a label dropped: 1. NO IMAGES LEFT in val: x."
     )
 
 
-def test_a_repaired_split_says_what_was_done_under_a_name_of_its_own(split_of):
+def test_a_repaired_split_says_what_was_made_under_a_name_of_its_own(split_of):
     dataset, split = split_of([("a", "p", "x", "train"), ("b", "p", "x", "test")])
-    names = [repair(dataset, split, links_between())[0].name for _ in range(3)]
+    names = [repair_split(dataset, split, links_between())[0].name for _ in range(3)]
     assert names == ["imported-fixed", "imported-fixed-2", "imported-fixed-3"]
     fixed = open_split(dataset, "imported-fixed-3")
     assert fixed.info["how"]["repaired"] == "imported"
     assert fixed.info["how"]["hash"] == split.hash
     assert fixed.info["notes"][0] == (
-        "Groups on two sides that were united: 1; images moved: 1 from test to train; "
-        "dropped for want of a label: 0. NONE LEFT in test: x."
+        "Groups moved to one side: 1; images moved: 1 from test to train; "
+        "images without a label dropped: 0. NO IMAGES LEFT in test: x."
     )
     assert fixed.info["counts"]["train"] == {"x": 2}
 
@@ -168,7 +165,7 @@ def test_a_repaired_split_says_what_was_done_under_a_name_of_its_own(split_of):
 def test_it_is_known_which_split_repairs_which(split_of):
     dataset, split = split_of([("a", "p", "x", "train"), ("b", "p", "x", "test")])
     assert repairs([split]) == {}
-    fixed, done = repair(dataset, split, links_between())
+    fixed, made = repair_split(dataset, split, links_between())
     reopened = open_split(dataset, fixed.name)
-    known = {"split": "imported-fixed", "repaired": "imported", "hash": split.hash, **done}
-    assert repairs([split, reopened]) == {"imported": known}
+    assert (made.split, made.repaired, made.hash) == ("imported-fixed", "imported", split.hash)
+    assert repairs([split, reopened]) == {"imported": made}

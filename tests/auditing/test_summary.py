@@ -1,78 +1,107 @@
 import pytest
 
-from twinlens.auditing.summary import sentences, warnings
+from twinlens.auditing.summary import summary_sentences, warning_sentences
+from twinlens.records.audit import (
+    AuditedData,
+    AuditFindings,
+    AuditSettings,
+    Link,
+    QualityOutlier,
+    SkippedFile,
+    SuspectedLabelError,
+)
+from twinlens.records.split_audit import (
+    Contamination,
+    Leaks,
+    PretrainingOverlap,
+    Repair,
+    SeenImages,
+    SplitAudit,
+    StraddlingGroup,
+)
 
-KNOWN = {"train": 0.25, "unlabelled": 0.1, "any": 0.3125}
+DATA = AuditedData(
+    path="data", hash="h", images=9, table_only=False, size=8, unlabelled=0, groups=5,
+    multi_image_groups=3, classes={},
+)  # fmt: skip
+SETTINGS = AuditSettings(
+    hash_radius=8, min_correlation=0.6, neighbour_ratio=0.5, neighbours=10, min_agreement=0.8,
+    outlier_deviations=4, encoder=None,
+)  # fmt: skip
+ERROR = SuspectedLabelError(id="i", label="x", suggested="y", agreement=1)
+OUTLIER = QualityOutlier(id="i", reason="dark", exposure=1, contrast=1, sharpness=1)
+SKIPPED = SkippedFile(file="f", reason="r")
 
 
-def link(found_by, group_a="p", group_b="q"):
-    return {"found_by": found_by, "group_a": group_a, "group_b": group_b}
+def link(found_by, group_b="q", label_b="x"):
+    return Link(
+        a="i", b="j", found_by=found_by, score=1, transformation="", label_a="x", label_b=label_b,
+        group_a="p", group_b=group_b,
+    )  # fmt: skip
 
 
 def findings(**changes):
-    data = {"table_only": False, "groups_of_several": 3}
-    return {
-        "data": data,
-        "settings": {"features": None},
-        "skipped": [],
-        "links": [],
-        "conflicts": [],
-        "doubtful_labels": None,
-        "quality": [],
-        "splits": {},
-        "repaired": {},
-        "pretraining": [],
-        **changes,
-    }
+    nothing = AuditFindings(
+        data=DATA, settings=SETTINGS, skipped=[], links=[], suspected_label_errors=None,
+        outliers=[], splits={}, repairs={}, pretraining=[], seconds=1,
+    )  # fmt: skip
+    return nothing.model_copy(update=changes)
 
 
 def split(leaking):
-    straddling = {"groups": [{}] * 1200, "links": [3], "known": {"test": KNOWN, "val": KNOWN}}
-    clean = {"groups": [], "links": [], "known": {}}
-    return {"leaks": (straddling if leaking else clean) | {"leaking": leaking}}
+    known = Contamination(train=0.25, unlabelled=0.1, any=0.3125)
+    leaks = Leaks(
+        leaking=leaking,
+        groups=[StraddlingGroup(group="p", images={})] * 1200 * leaking,
+        links=[3] * leaking,
+        contamination={"val": known, "test": known},
+    )
+    return SplitAudit(hash="h", composition={}, leaks=leaks, linked_images={})
 
 
-def pretraining(same, copy):
-    part = {"images": 1500, "same": same, "copy": copy}
-    return {"run": "runs/twins", "images": 9, "seen": {"main": {"val": part, "test": part}}}
+def overlap(same, copies):
+    part = SeenImages(images=1500, same=same, copies=copies)
+    seen = {"main": {"val": part, "test": part}}
+    return PretrainingOverlap(run="runs/twins", images=9, seen=seen)
 
 
-def test_a_clean_data_set_has_little_to_tell():
-    assert sentences(findings(splits={"main": split(False)})) == [
-        "Split 'main': no group and no near-duplicates lie on two sides.",
+def test_a_clean_data_set_has_a_short_summary():
+    assert summary_sentences(findings(splits={"main": split(False)})) == [
+        "No group and no near-duplicates lie on two sides of the split 'main'.",
         "0 exact duplicates, 0 near-duplicate pairs by hash; 0 of them across groups.",
     ]
 
 
 def test_leaks_come_first_with_how_much_of_test_is_known():
-    found = findings(
-        splits={"clean": split(False), "torn": split(True)}, pretraining=[pretraining(1100, 4)]
+    leaking = findings(
+        splits={"clean": split(False), "mixed": split(True)}, pretraining=[overlap(1100, 4)]
     )
-    assert sentences(found)[:3] == [
-        "Split 'torn' LEAKS: 1,200 groups and 1 near-duplicate pair lie on two sides; 25.0 % of "
+    assert summary_sentences(leaking)[:3] == [
+        "Split 'mixed' LEAKS: 1,200 groups and 1 near-duplicate pair lie on two sides; 25.0 % of "
         "the test images have a sibling or copy in train, 31.2 % in train or unlabelled.",
         "TRANSDUCTIVE: the pretraining runs/twins saw 1,100 of the 1,500 test images of split "
         "'main', and siblings or copies of 4 more.",
-        "Split 'clean': no group and no near-duplicates lie on two sides.",
+        "No group and no near-duplicates lie on two sides of the split 'clean'.",
     ]
-    assert warnings(found) == sentences(found)[:2]
+    assert warning_sentences(leaking) == summary_sentences(leaking)[:2]
 
 
 def test_a_pretraining_is_a_warning_unless_it_is_known_to_have_seen_nothing():
-    found = findings(pretraining=[pretraining(0, 0), {"run": "gone", "unknown": "It is gone."}])
+    gone = PretrainingOverlap(run="gone", images=1, unknown="It is gone.")
+    found = findings(pretraining=[overlap(0, 0), gone])
     unknown = "UNKNOWN whether a pretraining saw test images: It is gone."
-    assert warnings(found) == [unknown]
-    assert sentences(found)[:2] == [
+    assert warning_sentences(found) == [unknown]
+    assert summary_sentences(found)[:2] == [
         unknown,
         "The pretraining runs/twins saw no test image, and no copy of one.",
     ]
-    assert len(warnings(findings(pretraining=[pretraining(0, 1)]))) == 1
+    assert len(warning_sentences(findings(pretraining=[overlap(0, 1)]))) == 1
 
 
 def test_links_are_counted_by_what_found_them():
     links = [link("pixels"), link("hash"), link("hash", group_b="p"), link("embedding")]
-    found = findings(links=links, settings={"features": "twins"})
-    assert sentences(found) == [
+    settings = SETTINGS.model_copy(update={"encoder": "twins"})
+    assert summary_sentences(findings(links=links, settings=settings)) == [
         "1 exact duplicate, 2 near-duplicate pairs by hash, 1 similar pair by embedding; "
         "3 of them across groups."
     ]
@@ -81,27 +110,32 @@ def test_links_are_counted_by_what_found_them():
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"conflicts": [0]}, "Within 1 pair the two labels differ."),
-        ({"doubtful_labels": [{}] * 2}, "The nearest images speak against 2 labels."),
-        ({"quality": [{}]}, "Standing out in quality: 1 image."),
-        ({"skipped": [{}] * 3}, "3 files could not be imported."),
+        ({"links": [link("hash", label_b="y")]}, "Pairs with two different labels: 1."),
+        ({"suspected_label_errors": [ERROR] * 2}, "Suspected label errors: 2."),
+        ({"outliers": [OUTLIER]}, "Outliers in image quality: 1."),
+        ({"skipped": [SKIPPED] * 3}, "Files that could not be imported: 3."),
         (
-            {"data": {"table_only": True, "groups_of_several": 1}, "quality": None},
-            "Images were not looked at: the data set is a table alone.",
+            {"data": DATA.model_copy(update={"table_only": True}), "outliers": None},
+            "Images were not examined: the data set is a table without images.",
         ),
         (
-            {"repaired": {"a": {"split": "b", "groups": 2, "moved": {}, "dropped": 1, "lost": {}}}},
-            "Split 'b' repairs 'a': Groups on two sides that were united: 2; images moved: none; "
-            "dropped for want of a label: 1.",
+            {"data": DATA.model_copy(update={"multi_image_groups": 0})},
+            "No group has several images, so siblings of one lesion cannot be identified.",
+        ),
+        (
+            {
+                "repairs": {
+                    "a": Repair(
+                        split="b", repaired="a", hash="h", groups=2, moved={}, dropped=1, lost={}
+                    )
+                }
+            },
+            "Split 'b' repairs 'a': Groups moved to one side: 2; images moved: none; "
+            "images without a label dropped: 1.",
         ),
     ],
 )
 def test_other_findings_have_a_sentence_each(changes, sentence):
-    assert sentence in sentences(findings(**changes))
-    assert sentence not in sentences(findings())
-    assert warnings(findings(**changes)) == []
-
-
-def test_data_without_siblings_is_said_to_be_so():
-    lonely = {"table_only": False, "groups_of_several": 0}
-    assert "siblings of one lesion cannot be told" in sentences(findings(data=lonely))[0]
+    assert sentence in summary_sentences(findings(**changes))
+    assert sentence not in summary_sentences(findings())
+    assert warning_sentences(findings(**changes)) == []

@@ -1,258 +1,184 @@
-"""The audit of a data set: everything that can be known before anybody trains on it."""
+"""The audit of a data set: everything that can be known before a model is trained on it."""
 
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
+from pydantic import TypeAdapter
 
 from twinlens import files
-from twinlens.auditing import quality
-from twinlens.auditing.composition import composition
-from twinlens.auditing.duplicates import (
-    CORRELATION,
-    RADIUS,
-    exact_duplicates,
-    links_table,
-    near_duplicates,
-)
-from twinlens.auditing.features import features_of
-from twinlens.auditing.leakage import leaks, parts_of
-from twinlens.auditing.neighbours import (
-    COUNT,
-    DISAGREEMENT,
-    RATIO,
-    Nearest,
-    doubtful_labels,
-    nearest,
-    similar_images,
-    whiten,
-)
-from twinlens.auditing.pretraining_overlap import seen_in_pretraining
-from twinlens.auditing.repair import repair, repairs
-from twinlens.auditing.summary import sentences, warnings
+from twinlens.auditing import duplicates, quality
+from twinlens.auditing import neighbours as embedding
+from twinlens.auditing.features import EncoderSource, compute_features
+from twinlens.auditing.links import find_links, links_frame
+from twinlens.auditing.pretraining_overlap import find_overlap
+from twinlens.auditing.repair import repair_leaking, repairs
+from twinlens.auditing.split_audit import audit_split
+from twinlens.auditing.summary import summary_sentences, warning_sentences
 from twinlens.data.dataset import SKIPPED, Dataset
 from twinlens.data.groups import LINKS
-from twinlens.data.splits import Split, open_split, split_names
+from twinlens.data.splits import Split
+from twinlens.records.audit import (
+    AuditedData,
+    AuditFindings,
+    AuditSettings,
+    QualityOutlier,
+    SkippedFile,
+    SuspectedLabelError,
+)
 
 AUDIT = Path("audit") / "audit.json"
-"""Where the audit of a data set lies in its folder."""
-
-SETTINGS = {
-    "hash_radius": RADIUS,
-    "correlation": CORRELATION,
-    "neighbour_ratio": RATIO,
-    "neighbours": COUNT,
-    "disagreement": DISAGREEMENT,
-    "outlier_deviations": quality.DEVIATIONS,
-}
+"""Where the audit of a data set is stored in its folder."""
 
 
 def inspect(
     dataset: Dataset,
     splits: Sequence[Split],
+    source: EncoderSource | None = None,
     *,
-    pretrained: Sequence[Path | str] = (),
-    encoder: str | None = None,
-    weights: str = "random",
-    device: str = "auto",
     fix: bool = False,
-    keep: bool = True,
-) -> dict[str, Any]:
+) -> AuditFindings:
     """Audit a data set and some of its splits.
 
     Args:
-        dataset: What to audit. Of a table without images, splits and counts alone.
+        dataset: What to audit. Of a table without images, only splits and counts are audited.
         splits: Its splits to audit.
-        pretrained: Pretraining runs: their images are looked for in val and test, and the first
-            one's encoder finds neighbours.
-        encoder: Instead of theirs, a name in `ENCODERS` or ``timm/NAME``.
-        weights: Its weights: a file, or a name in `WEIGHTS`.
-        device: "auto", "cpu", "cuda" or "mps".
+        source: The encoder whose features are compared, and the pretraining runs whose images are
+            searched for in val and test. Without an encoder, what an earlier audit of the same
+            images found with one is kept.
         fix: Write a repaired split for each that leaks and has none yet, and audit it too.
-        keep: Write the result beside the data set.
-
-    Returns:
-        What ``audit/audit.json`` holds; docs/audit.md describes it.
     """
-    began = time.monotonic()
-    features, source = features_of(
-        dataset, encoder=encoder, weights=weights, pretrained=pretrained, device=device
-    )
-    neighbours = None if features is None else nearest(whiten(features))
-    links, doubtful = _links(dataset, neighbours), _doubtful(dataset, neighbours)
-    if features is None and keep:  # what an encoder found before is worth keeping
-        links, doubtful, source = _with_earlier(dataset, links)
-    of_splits = {split.name: _of_split(dataset, split, links) for split in splits}
+    start, source = time.monotonic(), source or EncoderSource()
+    features, encoder = compute_features(dataset, source)
+    neighbours = None
+    if features is not None:
+        neighbours = embedding.nearest_neighbours(embedding.whiten(features))
+    links = find_links(dataset, neighbours)
+    errors = _suspected_label_errors(dataset, neighbours)
+    earlier = stored_findings(dataset) if features is None else None
+    if earlier:
+        links += [link for link in earlier.links if link.found_by == "embedding"]
+        errors, encoder = earlier.suspected_label_errors, earlier.settings.encoder
+    pairs = links_frame(links)
+    audits = {split.name: audit_split(dataset, split, pairs) for split in splits}
     if fix:
-        made = _repaired(dataset, splits, of_splits, links)
-        of_splits |= {split.name: _of_split(dataset, split, links) for split in made}
-        splits = [*splits, *made]
-    findings: dict[str, Any] = {
-        "data": _described(dataset),
-        "settings": SETTINGS | {"features": source},
-        "skipped": _records(pd.read_csv(dataset.path / SKIPPED, dtype=str, keep_default_na=False)),
-        "links": _records(links),
-        "conflicts": np.flatnonzero(_conflicting(links)).tolist(),
-        "doubtful_labels": doubtful,
-        "quality": _outliers(dataset),
-        "splits": of_splits,
-        "repaired": repairs(splits),
-        "pretraining": [
-            seen_in_pretraining(dataset, splits, Path(run), links) for run in pretrained
-        ],
-    }
-    findings |= _judged(findings) | {"seconds": time.monotonic() - began}
-    if keep:
-        if not dataset.table_only:
-            with files.atomic_file(dataset.path / LINKS) as temporary:
-                links.to_parquet(temporary, index=False)
-        files.write_json(dataset.path / AUDIT, findings)
-    return findings
+        leaking = [split for split in splits if audits[split.name].leaks.leaking]
+        fixed = repair_leaking(dataset, leaking, pairs)
+        repaired = [split for split in fixed if split.name not in audits]
+        splits = [*splits, *repaired]
+        audits |= {split.name: audit_split(dataset, split, pairs) for split in repaired}
+    findings = AuditFindings(
+        data=_describe(dataset),
+        settings=_settings(encoder),
+        skipped=_skipped(dataset),
+        links=links,
+        suspected_label_errors=errors,
+        outliers=_outliers(dataset),
+        splits=audits,
+        repairs=repairs(splits),
+        pretraining=[find_overlap(dataset, splits, Path(run), pairs) for run in source.pretrained],
+        seconds=time.monotonic() - start,
+    )
+    return summarised(findings)
 
 
-def audit_of(dataset: Dataset, split: Split) -> dict[str, Any]:
+def inspect_split(dataset: Dataset, split: Split) -> AuditFindings:
     """Return the findings on one split alone, and write nothing.
 
-    They come from the audit that lies beside the data set, if it is of the same images. Whether a
-    pretraining saw the test images is left to those who name one.
+    They come from the audit that is stored with the data set, if it is of the same images. The
+    overlap with pretraining runs is left out.
     """
-    findings = _earlier(dataset)
-    if not findings:
-        return inspect(dataset, [split], keep=False)
-    found = findings["splits"].get(split.name, {})
-    if found.get("hash") != split.hash:
-        links = pd.DataFrame(findings["links"], columns=["a", "b"])
-        found = _of_split(dataset, split, links)
-    findings |= {"splits": {split.name: found}, "repaired": repairs([split]), "pretraining": []}
-    return findings | _judged(findings)
+    findings = stored_findings(dataset)
+    if findings is None:
+        return inspect(dataset, [split])
+    audit = findings.splits.get(split.name)
+    if audit is None or audit.hash != split.hash:
+        audit = audit_split(dataset, split, links_frame(findings.links))
+    update = {"splits": {split.name: audit}, "repairs": repairs([split]), "pretraining": []}
+    return summarised(findings.model_copy(update=update))
 
 
-def _earlier(dataset: Dataset) -> dict[str, Any]:
-    """Return what an audit of exactly these images has left, if anything."""
-    path = dataset.path / AUDIT
-    findings: dict[str, Any] = files.read_json(path) if path.exists() else {}
-    return findings if findings.get("data", {}).get("hash") == dataset.hash else {}
+def summarised(findings: AuditFindings) -> AuditFindings:
+    """Return findings with the sentences that sum them up."""
+    update = {
+        "leaking": any(split.leaks.leaking for split in findings.splits.values()),
+        "warnings": tuple(warning_sentences(findings)),
+        "summary": tuple(summary_sentences(findings)),
+    }
+    return findings.model_copy(update=update)
 
 
-def _with_earlier(
-    dataset: Dataset, links: pd.DataFrame
-) -> tuple[pd.DataFrame, list[dict[str, Any]] | None, str | None]:
-    """Add what an earlier audit found by an encoder: links, doubtful labels, and which encoder."""
-    earlier = _earlier(dataset)
-    if not earlier:
-        return links, None, None
-    similar = [link for link in earlier["links"] if link["found_by"] == "embedding"]
-    links = pd.concat([links, pd.DataFrame(similar, columns=links.columns)], ignore_index=True)
-    return links, earlier["doubtful_labels"], earlier["settings"]["features"]
-
-
-def _judged(findings: dict[str, Any]) -> dict[str, Any]:
-    """Say what the findings mean."""
-    leaking = any(split["leaks"]["leaking"] for split in findings["splits"].values())
-    said = {"warnings": warnings(findings), "summary": sentences(findings)}
-    return {"leaking": leaking, **said}
-
-
-def _repaired(
-    dataset: Dataset, splits: Sequence[Split], found: dict[str, Any], links: pd.DataFrame
-) -> list[Split]:
-    """Return a repair of each split that leaks: a new one, if none there is clean."""
-    audited = {split.name for split in splits}
-    done = repairs(open_split(dataset, name) for name in split_names(dataset))
-    repaired = []
-    for split in splits:
-        if not found[split.name]["leaks"]["leaking"]:
-            continue
-        there = done.get(split.name, {})
-        fixed = open_split(dataset, there["split"]) if there.get("hash") == split.hash else None
-        if fixed is None or leaks(dataset, fixed, links)["leaking"]:
-            fixed = repair(dataset, split, links)[0]
-        if fixed.name not in audited:
-            repaired.append(fixed)
-    return repaired
-
-
-def _links(dataset: Dataset, neighbours: Nearest | None) -> pd.DataFrame:
-    """Find exact duplicates, near-duplicates and similar images; of two finds the first counts."""
-    parts = [links_table([], [], "pixels", 1.0, "")]
+def write_findings(dataset: Dataset, findings: AuditFindings) -> None:
+    """Store an audit with its data set: the record, and the links as a table for `split`."""
     if not dataset.table_only:
-        exact = exact_duplicates(dataset.images)
-        others = np.setdiff1d(np.arange(len(dataset.images)), exact["b"])
-        parts = [exact, near_duplicates(dataset.images, others)]
-    if neighbours is not None:
-        parts.append(similar_images(neighbours))
-    links = pd.concat(parts, ignore_index=True).drop_duplicates(["a", "b"])
-    links = links.reset_index(drop=True)
-    for end in ("a", "b"):
-        images = dataset.table.iloc[links[end].to_numpy()]
-        links[f"label_{end}"] = images["label"].to_numpy()
-        links[f"group_{end}"] = images["group"].to_numpy()
-        links[end] = images["id"].to_numpy()
-    return links
+        with files.atomic_file(dataset.path / LINKS) as temporary:
+            links_frame(findings.links).to_parquet(temporary, index=False)
+    findings.write(dataset.path / AUDIT)
 
 
-def _conflicting(links: pd.DataFrame) -> pd.Series:
-    """Tell which links join two labels."""
-    both = links["label_a"].notna() & links["label_b"].notna()
-    return both & (links["label_a"] != links["label_b"])
+def stored_findings(dataset: Dataset) -> AuditFindings | None:
+    """Return the stored audit of exactly these images, if there is one."""
+    path = dataset.path / AUDIT
+    findings = AuditFindings.read(path) if path.exists() else None
+    return findings if findings and findings.data.hash == dataset.hash else None
 
 
-def _doubtful(dataset: Dataset, neighbours: Nearest | None) -> list[dict[str, Any]] | None:
+def _settings(encoder: str | None) -> AuditSettings:
+    return AuditSettings(
+        hash_radius=duplicates.HASH_RADIUS,
+        min_correlation=duplicates.MIN_CORRELATION,
+        neighbour_ratio=embedding.MAX_RATIO,
+        neighbours=embedding.NEIGHBOURS,
+        min_agreement=embedding.MIN_AGREEMENT,
+        outlier_deviations=quality.DEVIATIONS,
+        encoder=encoder,
+    )
+
+
+def _skipped(dataset: Dataset) -> list[SkippedFile]:
+    table = pd.read_csv(dataset.path / SKIPPED, dtype=str, keep_default_na=False)
+    return TypeAdapter(list[SkippedFile]).validate_python(table.to_dict("records"))
+
+
+def _suspected_label_errors(
+    dataset: Dataset, neighbours: embedding.Neighbours | None
+) -> list[SuspectedLabelError] | None:
     if neighbours is None:
         return None
     groups = pd.factorize(dataset.table["group"])[0]
-    table = doubtful_labels(neighbours, dataset.labels, groups)
+    table = embedding.suspected_label_errors(neighbours, dataset.labels, groups)
     names = np.array(dataset.classes, dtype=object)
-    for column in ("label", "neighbours"):
-        table[column] = names[table[column]]
-    return _with_ids(dataset, table)
+    table = table.assign(label=names[table["label"]], suggested=names[table["suggested"]])
+    return TypeAdapter(list[SuspectedLabelError]).validate_python(_with_ids(dataset, table))
 
 
-def _outliers(dataset: Dataset) -> list[dict[str, Any]] | None:
+def _outliers(dataset: Dataset) -> list[QualityOutlier] | None:
     if dataset.table_only:
         return None
-    return _with_ids(dataset, quality.outliers(quality.measure(dataset.images)))
+    table = quality.find_outliers(quality.measure(dataset.images))
+    return TypeAdapter(list[QualityOutlier]).validate_python(_with_ids(dataset, table))
 
 
-def _with_ids(dataset: Dataset, table: pd.DataFrame) -> list[dict[str, Any]]:
+def _with_ids(dataset: Dataset, table: pd.DataFrame) -> list[dict[str, object]]:
     ids = dataset.table["id"].to_numpy()[table["row"]]
-    return _records(table.assign(id=ids).drop(columns="row"))
+    return table.assign(id=ids).drop(columns="row").to_dict("records")  # type: ignore[return-value]
 
 
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    known = table.astype(object).where(table.notna(), None)
-    return [{str(key): value for key, value in row.items()} for row in known.to_dict("records")]
-
-
-def _described(dataset: Dataset) -> dict[str, Any]:
+def _describe(dataset: Dataset) -> AuditedData:
     sizes = dataset.table["group"].value_counts()
-    return {
-        "path": str(dataset.path),
-        "hash": dataset.hash,
-        "images": len(dataset.table),
-        "table_only": dataset.table_only,
-        "size": dataset.size,
-        "unlabelled": int((dataset.labels < 0).sum()),
-        "groups": len(sizes),
-        "groups_of_several": int((sizes > 1).sum()),
-        "classes": {
+    return AuditedData(
+        path=str(dataset.path),
+        hash=dataset.hash,
+        images=len(dataset.table),
+        table_only=dataset.table_only,
+        size=dataset.size,
+        unlabelled=int((dataset.labels < 0).sum()),
+        groups=len(sizes),
+        multi_image_groups=int((sizes > 1).sum()),
+        classes={
             name: int((dataset.labels == number).sum())
             for number, name in enumerate(dataset.classes)
         },
-    }
-
-
-def _of_split(dataset: Dataset, split: Split, links: pd.DataFrame) -> dict[str, Any]:
-    parts = parts_of(dataset, split).set_axis(dataset.table["id"])
-    return {
-        "hash": split.hash,
-        "composition": composition(dataset, split),
-        "leaks": leaks(dataset, split, links),
-        "part_of_linked": {
-            image: None if pd.isna(parts[image]) else str(parts[image])
-            for image in pd.unique(links[["a", "b"]].to_numpy().ravel())
-        },
-    }
+    )

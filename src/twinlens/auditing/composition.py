@@ -1,56 +1,55 @@
-"""What is in each part of a split: classes, groups, site, age, sex, whatever is known."""
-
-from typing import Any
+"""What each part of a split contains: classes, groups, and the other columns of the table."""
 
 import pandas as pd
 
-from twinlens.auditing.leakage import parts_of
+from twinlens.auditing.leakage import part_of_each
 from twinlens.data.dataset import Dataset
 from twinlens.data.splits import Split, counts
 from twinlens.data.table import COLUMNS, SPLITS
+from twinlens.records.split_audit import (
+    CategoricalAttribute,
+    NumericAttribute,
+    PartComposition,
+)
 
-MOST_VALUES = 40
-"""An attribute of text with more values is an identifier or a remark, and is left out."""
+MAX_CATEGORIES = 40
+"""A text column with more values is an identifier or a remark, and is left out."""
 
 
-def composition(dataset: Dataset, split: Split) -> dict[str, Any]:
-    """Describe the parts of a split.
-
-    Returns:
-        For each of `SPLITS`: ``classes`` (images by class), ``images``, ``groups``,
-        ``images_per_group`` (the largest), and ``attributes``: for numbers mean, standard
-        deviation and how many are missing, for text the images by value.
-    """
-    parts = parts_of(dataset, split)
+def describe_parts(dataset: Dataset, split: Split) -> dict[str, PartComposition]:
+    """Describe each part of a split."""
+    parts = part_of_each(dataset, split)
     by_class = counts(dataset, split)
     table = dataset.table
-    shown = [name for name in table.columns if name not in COLUMNS and _telling(table[name])]
+    columns = [name for name in table if name not in COLUMNS and _is_attribute(table[name])]
     result = {}
     for part in SPLITS:
         images = table[parts == part]
         sizes = images["group"].value_counts()
-        result[part] = {
-            "images": len(images),
-            "classes": by_class[part],
-            "groups": len(sizes),
-            "images_per_group": int(sizes.max()) if len(sizes) else 0,
-            "attributes": {name: _describe(images[name]) for name in shown},
-        }
+        result[part] = PartComposition(
+            images=len(images),
+            classes=by_class[part],
+            groups=len(sizes),
+            largest_group=int(sizes.max()) if len(sizes) else 0,
+            attributes={str(name): _describe(images[name]) for name in columns},
+        )
     return result
 
 
-def _telling(column: pd.Series) -> bool:
+def _is_attribute(column: pd.Series) -> bool:
     if pd.api.types.is_numeric_dtype(column):
         return bool(column.notna().any())
-    return 0 < column.nunique() <= MOST_VALUES
+    return 0 < column.nunique() <= MAX_CATEGORIES
 
 
-def _describe(column: pd.Series) -> dict[str, Any]:
-    missing = {"missing": int(column.isna().sum())}
+def _describe(column: pd.Series) -> NumericAttribute | CategoricalAttribute:
+    missing = int(column.isna().sum())
     if not pd.api.types.is_numeric_dtype(column):
-        found = column.value_counts()
-        return {"values": {str(value): int(number) for value, number in found.items()}, **missing}
-    known = column.dropna().astype(float)
-    if known.empty:
-        return {"mean": None, "sd": None, **missing}
-    return {"mean": float(known.mean()), "sd": float(known.std(ddof=0)), **missing}
+        images = {str(value): int(number) for value, number in column.value_counts().items()}
+        return CategoricalAttribute(counts=images, missing=missing)
+    values = column.dropna().astype(float)
+    if values.empty:
+        return NumericAttribute(mean=None, sd=None, missing=missing)
+    return NumericAttribute(
+        mean=float(values.mean()), sd=float(values.std(ddof=0)), missing=missing
+    )

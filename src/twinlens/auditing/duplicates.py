@@ -17,17 +17,17 @@ from twinlens.auditing.correlation import SIDE, structure
 from twinlens.auditing.hamming import Found, HammingIndex
 from twinlens.auditing.hashing import VIEWS, View, grey, perceptual_hash
 from twinlens.console import progress
+from twinlens.records.audit import Detector
 from twinlens.types import PackedImages, Rows
 
-RADIUS = 8
+HASH_RADIUS = 8
 """Bits of 64 in which the hashes of a proposed pair may differ."""
 
-CORRELATION = 0.6
+MIN_CORRELATION = 0.6
 """Correlation of fine structure from which two pictures count as copies of one photograph."""
 
-LINKS = ["a", "b", "found_by", "score", "how"]
-"""Columns of a table of links: two rows of the data set, what found them, how sure, how they
-differ."""
+LINKS = ["a", "b", "found_by", "score", "transformation"]
+"""Columns of a table of links: two row numbers, and as in `records.audit.Link`."""
 
 Images = tuple[PackedImages, Rows]
 """A pack, and the rows of it that are meant."""
@@ -60,8 +60,8 @@ def near_duplicates(
     rows: Rows,
     *,
     others: Images | None = None,
-    radius: int = RADIUS,
-    threshold: float = CORRELATION,
+    radius: int = HASH_RADIUS,
+    threshold: float = MIN_CORRELATION,
 ) -> pd.DataFrame:
     """Link images that show the same photograph, within a data set or between two.
 
@@ -79,7 +79,7 @@ def near_duplicates(
     within, seen = others is None, (images, rows)
     whole = others or seen
     if not len(rows) or not len(whole[1]):
-        return links_table([], [], "hash", [], [])
+        return links_table([], [], "hash", [], "")
     hashes = _hashes(*seen, VIEWS)
     index = HammingIndex(hashes[:, 0] if within else _hashes(*whole, VIEWS[:1])[:, 0])
     parts = []
@@ -100,10 +100,12 @@ def near_duplicates(
     return links.sort_values(["a", "b"]).reset_index(drop=True)
 
 
-def links_table(a: object, b: object, found_by: str, score: object, how: object) -> pd.DataFrame:
+def links_table(
+    a: object, b: object, found_by: Detector, score: object, transformation: str
+) -> pd.DataFrame:
     """Return a table of `LINKS`."""
-    table = pd.DataFrame({"a": a, "b": b, "found_by": found_by, "score": score, "how": how})
-    return table[LINKS].astype({"a": "int64", "b": "int64", "score": "float64"})
+    columns = dict(zip(LINKS, (a, b, found_by, score, transformation), strict=True))
+    return pd.DataFrame(columns).astype({"a": "int64", "b": "int64", "score": "float64"})
 
 
 def _hashes(images: PackedImages, rows: Rows, views: Sequence[View]) -> UInt64[ndarray, "row view"]:

@@ -1,6 +1,6 @@
-"""Features of all images, by the encoder that the user names."""
+"""Features of all images of a data set, by the encoder that the user names."""
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,50 +16,60 @@ from twinlens.models.encoders import build_encoder
 from twinlens.models.weights import load_weights
 
 
-def features_of(
-    dataset: Dataset,
-    *,
-    encoder: str | None,
-    weights: str,
-    pretrained: Sequence[Path | str],
-    device: str,
-    batch_size: int = 256,
+@dataclass(frozen=True)
+class EncoderSource:
+    """The encoder whose features are compared, if any, and where it runs.
+
+    Attributes:
+        encoder: Name of an encoder; None for that of the first pretraining run.
+        weights: Its weights: a file, or the name of published weights.
+        pretrained: Folders of pretraining runs.
+        device: auto, cpu, cuda or mps.
+    """
+
+    encoder: str | None = None
+    weights: str = "random"
+    pretrained: tuple[Path | str, ...] = ()
+    device: str = "auto"
+
+
+def compute_features(
+    dataset: Dataset, source: EncoderSource, batch_size: int = 256
 ) -> tuple[Float[ndarray, "image feature"] | None, str | None]:
     """Compute the features of every image of a data set.
 
     Args:
         dataset: The images.
-        encoder: A name in `ENCODERS`, or ``timm/NAME``; None: that of the first pretraining run.
-        weights: The encoder's weights: a file, or a name in `WEIGHTS`.
-        pretrained: Pretraining runs.
-        device: "auto", "cpu", "cuda" or "mps".
-        batch_size: Images at a time.
+        source: The encoder.
+        batch_size: Images per forward pass.
 
     Returns:
-        Features and what they are from; None and None if there are no images, or no encoder is
-        named.
+        The features and a description of the encoder; None and None if there are no images, or no
+        encoder is named.
 
     Raises:
         UserError: There are weights without an encoder, an encoder without weights, or no images
             to compute features of.
     """
+    encoder, weights = source.encoder, source.weights
     if encoder is None and weights != "random":
         raise UserError(f"--weights {weights} needs --encoder: name the network that they are for.")
     if encoder is not None and weights == "random":
         raise UserError(
-            f"--encoder {encoder} needs --weights: with random weights strangers look alike."
+            f"--encoder {encoder} needs --weights: features of random weights tell nothing about "
+            "similarity."
         )
     if encoder is not None and dataset.table_only:
-        raise UserError(f"{dataset.path} holds no images for --encoder {encoder} to look at.")
-    if dataset.table_only or (encoder is None and not pretrained):
+        raise UserError(f"{dataset.path} has no images to compute features of: omit --encoder.")
+    if dataset.table_only or (encoder is None and not source.pretrained):
         return None, None
     if encoder is not None:
-        network, source = build_encoder(encoder, seed=0), f"{encoder}, weights {weights}"
+        network, description = build_encoder(encoder, seed=0), f"{encoder}, weights {weights}"
         load_weights(network, weights)
     else:
-        network, source = pretrained_encoder(Path(pretrained[0]))[0], str(pretrained[0])
-    fabric = make_fabric("auto", device)
+        run = Path(source.pretrained[0])
+        network, description = pretrained_encoder(run)[0], str(run)
+    fabric = make_fabric("auto", source.device)
     network = network.to(fabric.device)
     rows = np.arange(len(dataset.table))
-    features = embed_rows(network, dataset, rows, fabric, batch_size=batch_size)
-    return features, source
+    return embed_rows(network, dataset, rows, fabric, batch_size=batch_size), description

@@ -1,9 +1,7 @@
-"""Do images of one lesion, or copies of one photograph, lie on two sides of a split?
+"""Do images of one group, or copies of one photograph, lie on several sides of a split?
 
 The sides are val, test, and train with unlabelled.
 """
-
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,11 +10,12 @@ from twinlens.data.dataset import Dataset
 from twinlens.data.groups import merge_groups
 from twinlens.data.splits import Split
 from twinlens.data.table import SPLITS
+from twinlens.records.split_audit import Contamination, Leaks, StraddlingGroup
 
 SIDES = {"train": "train", "unlabelled": "train", "val": "val", "test": "test"}
 
 
-def parts_of(dataset: Dataset, split: Split) -> pd.Series:
+def part_of_each(dataset: Dataset, split: Split) -> pd.Series:
     """Return the part of each image, missing where the split leaves it out."""
     parts = pd.Series(None, index=dataset.table.index, dtype="str")
     for part in SPLITS:
@@ -24,49 +23,56 @@ def parts_of(dataset: Dataset, split: Split) -> pd.Series:
     return parts
 
 
-def leaks(dataset: Dataset, split: Split, links: pd.DataFrame) -> dict[str, Any]:
-    """Find what lies on two sides of a split.
+def find_leaks(dataset: Dataset, split: Split, links: pd.DataFrame) -> Leaks:
+    """Find groups and linked images that lie on several sides of a split.
 
     Args:
         dataset: The images.
         split: Their split.
-        links: Exact and near-duplicates: ids in the columns ``a`` and ``b``, and ``found_by``.
-
-    Returns:
-        ``groups``: each group on two sides, with its images by part. ``links``: each link between
-        two sides, by its place in `links`. ``known``: the share of the val and test images that
-        have a sibling or a copy in ``train``, ``unlabelled`` or either (``any``). ``leaking``:
-        whether there is any.
+        links: Copies and similar images: ids in the columns ``a`` and ``b``. Groups that a link
+            joins count as one group for `Leaks.contamination`.
     """
-    parts = parts_of(dataset, split)
+    parts = part_of_each(dataset, split)
     sides = parts.map(SIDES)
-    part_of_id = parts.set_axis(dataset.table["id"])
-    ends = pd.DataFrame({end: part_of_id.reindex(links[end]).to_numpy() for end in ("a", "b")})
-    there = ends["a"].notna() & ends["b"].notna()
-    across = np.flatnonzero(there & (ends["a"].map(SIDES) != ends["b"].map(SIDES)))
-    together = merge_groups(dataset.table, links)
-    return {
-        "groups": _straddling(dataset.table, parts, sides),
-        "links": across.tolist(),
-        "known": {part: _known(parts, together, part) for part in ("val", "test")},
-        "leaking": bool(len(across) or (sides.groupby(together).nunique() > 1).any()),
-    }
+    side_of_id = sides.set_axis(dataset.table["id"])
+    a, b = (side_of_id.reindex(links[end]).to_numpy(dtype=object) for end in ("a", "b"))
+    across = np.flatnonzero(pd.notna(a) & pd.notna(b) & (a != b))
+    merged = merge_groups(dataset.table, links)
+    return Leaks(
+        leaking=bool(len(across) or (sides.groupby(merged).nunique() > 1).any()),
+        groups=_straddling_groups(dataset.table, parts, sides),
+        links=across.tolist(),
+        contamination={
+            "val": _contamination(parts, merged, "val"),
+            "test": _contamination(parts, merged, "test"),
+        },
+    )
 
 
-def _straddling(table: pd.DataFrame, parts: pd.Series, sides: pd.Series) -> list[dict[str, Any]]:
-    number = sides.groupby(table["group"]).transform("nunique")
-    straddling = table.assign(part=parts)[(number > 1) & parts.notna()]
+def _straddling_groups(
+    table: pd.DataFrame, parts: pd.Series, sides: pd.Series
+) -> list[StraddlingGroup]:
+    number_of_sides = sides.groupby(table["group"]).transform("nunique")
+    straddling = table.assign(part=parts)[(number_of_sides > 1) & parts.notna()]
     return [
-        {"group": name, "images": images.groupby("part")["id"].apply(list).to_dict()}
+        StraddlingGroup(
+            group=str(name),
+            images={str(part): [*ids] for part, ids in images.groupby("part")["id"]},
+        )
         for name, images in straddling.groupby("group")
     ]
 
 
-def _known(parts: pd.Series, groups: pd.Series, part: str) -> dict[str, float]:
-    """Return the share of a part's images whose group is in train, unlabelled or either."""
-    own = groups[parts == part]
-    places = {"train": ["train"], "unlabelled": ["unlabelled"], "any": ["train", "unlabelled"]}
-    return {
-        name: float(own.isin(groups[parts.isin(others)]).mean()) if len(own) else 0.0
-        for name, others in places.items()
-    }
+def _contamination(parts: pd.Series, groups: pd.Series, part: str) -> Contamination:
+    """Return the fractions of a part's images whose group is in train, unlabelled or either."""
+    groups_of_part = groups[parts == part]
+
+    def fraction(training: list[str]) -> float:
+        shared = groups_of_part.isin(groups[parts.isin(training)])
+        return float(shared.mean()) if len(shared) else 0.0
+
+    return Contamination(
+        train=fraction(["train"]),
+        unlabelled=fraction(["unlabelled"]),
+        any=fraction(["train", "unlabelled"]),
+    )

@@ -1,11 +1,13 @@
-"""Neighbours in an encoder's feature space: photographs of one lesion, and doubtful labels.
+"""Nearest neighbours in an encoder's feature space: similar images, and suspected label errors.
 
 Features are whitened by their principal components, since otherwise a few directions that all
-images share decide every distance. Neighbours are found without comparing all with all: features
-are clustered, and a cluster is compared with the clusters around it only (an inverted file:
+images share dominate every distance. Neighbours are found without comparing all pairs: features
+are clustered, and a cluster is compared with the clusters nearest to it only (an inverted file:
 Jégou, Douze & Schmid 2011, "Product quantization for nearest neighbor search", without the
 quantisation).
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -19,155 +21,160 @@ from twinlens.console import progress
 from twinlens.seeds import generator
 from twinlens.types import Rows
 
-RATIO = 0.5
-"""Two images are linked if their distance is below so much of the distance that either has to its
-tenth neighbour: the ratio test of Lowe (2004), which no encoder's scale enters."""
+NEIGHBOURS = 10
+"""Nearest neighbours of each image."""
 
-COUNT = 10
-"""Neighbours that are looked at."""
+MAX_RATIO = 0.5
+"""Two images are linked if the ratio of their distance to the distance of either to its tenth
+neighbour (the geometric mean of the two) is smaller: the ratio test of Lowe (2004), which does
+not depend on the encoder's scale."""
 
-DISAGREEMENT = 0.8
-"""Share of an image's labelled neighbours that must agree on another label to call it doubtful."""
+MIN_AGREEMENT = 0.8
+"""Fraction of an image's labelled neighbours that must agree on another label."""
 
 _DIMENSIONS = 128
-_PROBES = 16  # clusters that a cluster is compared with
+_PROBES = 16  # clusters that a cluster is compared with, itself among them
 _SAMPLE = 50_000  # features that components and clusters are fitted on
-_EXACT = 2_000  # so few images are compared all with all
+_EXACT = 2_000  # up to so many images, all pairs are compared
+_BATCH = 1_000  # images whose similarities are in memory at a time
 
-Nearest = tuple[Int[ndarray, "image neighbour"], Float[ndarray, "image neighbour"]]
+
+@dataclass(frozen=True, eq=False)
+class Neighbours:
+    """The nearest neighbours of each image, nearest first.
+
+    Attributes:
+        rows: Their row numbers.
+        distances: Their Euclidean distances, from 0 to 2.
+    """
+
+    rows: Int[ndarray, "image neighbour"]
+    distances: Float[ndarray, "image neighbour"]
 
 
 def whiten(features: Float[ndarray, "image feature"], seed: int = 0) -> Float[ndarray, "image dim"]:
-    """Return the principal components of features, each with the same variance, on the sphere.
+    """Project features on their principal components, each of unit variance, and to length 1.
 
-    There are half as many as images at most: all of them would put the images at equal distances.
+    There are at most half as many components as images: with all of them, every two images would
+    be equally far apart.
     """
     chosen = generator(seed, "whitening").permutation(len(features))[:_SAMPLE]
     dimensions = min(_DIMENSIONS, features.shape[1], len(chosen) // 2)
-    with np.errstate(invalid="ignore"):  # shares of the variance, where there is none
+    with np.errstate(invalid="ignore"):  # fractions of the variance, where there is none
         pca = PCA(dimensions, whiten=True, random_state=seed).fit(features[chosen])
     points = pca.transform(features).astype(np.float32)
     result: ndarray = points / np.linalg.norm(points, axis=1, keepdims=True).clip(min=1e-6)
     return result
 
 
-def nearest(points: Float[ndarray, "image dim"], count: int = COUNT, seed: int = 0) -> Nearest:
-    """Return the neighbours of each point, nearest first, and their Euclidean distances.
+def nearest_neighbours(
+    points: Float[ndarray, "image dim"], count: int = NEIGHBOURS, seed: int = 0
+) -> Neighbours:
+    """Find the nearest neighbours of each point: approximately, if there are many points.
 
     Args:
         points: Of length 1.
-        count: Neighbours of each point; all others, if there are fewer.
+        count: Neighbours of each point; all other points, if there are fewer.
         seed: Of the clusters.
     """
     count = min(count, len(points) - 1)
     rows = np.empty((len(points), count), dtype=np.int64)
     distances = np.empty((len(points), count), dtype=np.float32)
-    with progress("Looking for neighbours", len(points)) as show:
-        done = 0
+    with progress("Searching for nearest neighbours", len(points)) as show:
+        finished = 0
         for members, candidates in _neighbourhoods(points, count, seed):
-            for some in np.array_split(members, len(members) // 1000 + 1):
-                rows[some], distances[some] = _among(points, some, candidates, count)
-                done += len(some)
-                show(done, "images")
-    return rows, distances
+            for batch in np.array_split(members, len(members) // _BATCH + 1):
+                rows[batch], distances[batch] = _exact(points, batch, candidates, count)
+                finished += len(batch)
+                show(finished, "images")
+    return Neighbours(rows, distances)
 
 
-def similar_images(found: Nearest, threshold: float = RATIO) -> pd.DataFrame:
+def similar_images(neighbours: Neighbours, threshold: float = MAX_RATIO) -> pd.DataFrame:
     """Link images that are far nearer to each other than to their other neighbours.
 
     Args:
-        found: From `nearest`.
-        threshold: See `RATIO`.
+        neighbours: Of each image.
+        threshold: See `MAX_RATIO`.
 
     Returns:
-        A table of `duplicates.LINKS`; the score is 1 minus the ratio. It is empty where there is
-        no tenth neighbour.
+        A table of `duplicates.LINKS`; the score is 1 minus the ratio. It is empty if images have
+        fewer than `NEIGHBOURS` neighbours.
     """
-    rows, distances = found
-    if rows.shape[1] < COUNT:
+    rows, distances = neighbours.rows, neighbours.distances
+    if rows.shape[1] < NEIGHBOURS:
         return links_table([], [], "embedding", [], "similar")
     scale = distances[:, -1].clip(min=1e-6)
     ratio = distances / np.sqrt(scale[:, None] * scale[rows])
-    a, place = np.nonzero(ratio < threshold)
-    b = rows[a, place]
-    links = links_table(
-        np.minimum(a, b), np.maximum(a, b), "embedding", 1 - ratio[a, place], "similar"
-    )
+    a, rank = np.nonzero(ratio < threshold)
+    low, high = np.sort([a, rows[a, rank]], axis=0)
+    links = links_table(low, high, "embedding", 1 - ratio[a, rank], "similar")
     return links.drop_duplicates(["a", "b"]).sort_values(["a", "b"]).reset_index(drop=True)
 
 
-def doubtful_labels(
-    found: Nearest, labels: Rows, groups: Rows, threshold: float = DISAGREEMENT
+def suspected_label_errors(
+    neighbours: Neighbours, labels: Rows, groups: Rows, threshold: float = MIN_AGREEMENT
 ) -> pd.DataFrame:
-    """List images whose neighbours, of other groups, agree on another label.
+    """List images whose neighbours, those of other groups, agree on another label.
 
     Args:
-        found: From `nearest`.
+        neighbours: Of each image.
         labels: Class number of each image, -1 where it has no label.
         groups: Group number of each image.
-        threshold: See `DISAGREEMENT`.
+        threshold: See `MIN_AGREEMENT`.
 
     Returns:
-        Columns ``row``, ``label``, ``neighbours`` (the class that they agree on) and
-        ``agreement`` (their share), most certain first. Images with fewer than half of `COUNT`
-        such neighbours are not judged.
+        Columns ``row``, ``label``, ``suggested`` (the class that most neighbours have) and
+        ``agreement`` (the fraction of labelled neighbours that have it), highest agreement first.
+        Images with fewer than half of `NEIGHBOURS` labelled neighbours are not judged.
     """
-    rows, _ = found
-    counted = (labels[rows] >= 0) & (groups[rows] != groups[:, None])
-    classes = int(labels.max(initial=0)) + 1
-    votes = np.zeros((len(rows), classes))
-    image, place = np.nonzero(counted)
-    np.add.at(votes, (image, labels[rows[image, place]]), 1)
-    voters = votes.sum(axis=1)
+    rows = neighbours.rows
+    votes = np.zeros((len(rows), int(labels.max(initial=0)) + 1))
+    image, rank = np.nonzero((labels[rows] >= 0) & (groups[rows] != groups[:, None]))
+    np.add.at(votes, (image, labels[rows[image, rank]]), 1)
+    voters, suggested = votes.sum(axis=1), votes.argmax(axis=1)
     agreement = votes.max(axis=1) / voters.clip(min=1)
-    winner = votes.argmax(axis=1)
-    doubtful = np.flatnonzero(
-        (labels >= 0) & (winner != labels) & (agreement >= threshold) & (voters >= COUNT // 2)
-    )
-    table = pd.DataFrame(
-        {
-            "row": doubtful,
-            "label": labels[doubtful],
-            "neighbours": winner[doubtful],
-            "agreement": agreement[doubtful],
-        }
-    )
-    return table.sort_values("agreement", ascending=False, kind="stable").reset_index(drop=True)
+    table = pd.DataFrame({"label": labels, "suggested": suggested, "agreement": agreement})
+    table.insert(0, "row", np.arange(len(rows)))
+    suspected = (labels >= 0) & (suggested != labels) & (agreement >= threshold)
+    judged: pd.DataFrame = table[suspected & (voters >= NEIGHBOURS // 2)]
+    return judged.sort_values("agreement", ascending=False, kind="stable").reset_index(drop=True)
 
 
 def _neighbourhoods(
     points: Float[ndarray, "image dim"], count: int, seed: int
 ) -> list[tuple[Rows, Rows]]:
-    """Divide the points; return for each part its members and those to compare them with."""
-    everybody = np.arange(len(points))
+    """Return for each cluster its members, and the candidates to compare them with."""
+    every_row = np.arange(len(points))
     if len(points) <= max(_EXACT, count):
-        return [(everybody, everybody)]
+        return [(every_row, every_row)]
     clusters = int(np.sqrt(len(points)))
     sample = generator(seed, "clusters").permutation(len(points))[:_SAMPLE]
     kmeans = MiniBatchKMeans(clusters, random_state=seed, n_init=1, batch_size=4096)
-    which = kmeans.fit(points[sample]).predict(points)
-    order = np.argsort(which, kind="stable")
-    members = np.split(order, np.searchsorted(which[order], np.arange(1, clusters)))
+    cluster_of_row = kmeans.fit(points[sample]).predict(points)
+    order = np.argsort(cluster_of_row, kind="stable")
+    members = np.split(order, np.searchsorted(cluster_of_row[order], np.arange(1, clusters)))
     centres = kmeans.cluster_centers_
-    near = np.argsort(-(centres @ centres.T) + (centres**2).sum(axis=1) / 2, axis=1)
-    parts = []
-    for cluster, around in enumerate(near):
-        upto = _PROBES
-        while sum(len(members[other]) for other in around[:upto]) <= count:
-            upto *= 2
-        parts.append((members[cluster], np.concatenate([members[c] for c in around[:upto]])))
-    return [part for part in parts if len(part[0])]
+    by_distance = np.argsort(-(centres @ centres.T) + (centres**2).sum(axis=1) / 2, axis=1)
+    neighbourhoods = []
+    for cluster, nearest_clusters in enumerate(by_distance):
+        probes = _PROBES
+        while sum(len(members[other]) for other in nearest_clusters[:probes]) <= count:
+            probes *= 2
+        candidates = np.concatenate([members[other] for other in nearest_clusters[:probes]])
+        neighbourhoods.append((members[cluster], candidates))
+    return [(rows, candidates) for rows, candidates in neighbourhoods if len(rows)]
 
 
-def _among(
-    points: Float[ndarray, "image dim"], some: Rows, candidates: Rows, count: int
-) -> Nearest:
-    """Return the nearest of the candidates to some points, themselves left out."""
-    similarity = points[some] @ points[candidates].T
-    similarity[some[:, None] == candidates] = -np.inf
+def _exact(
+    points: Float[ndarray, "image dim"], rows: Rows, candidates: Rows, count: int
+) -> tuple[Int[ndarray, "row neighbour"], Float[ndarray, "row neighbour"]]:
+    """Return the nearest candidates of some points, and their distances; a point is not its own."""
+    similarity = points[rows] @ points[candidates].T
+    similarity[rows[:, None] == candidates] = -np.inf
     best = np.argpartition(-similarity, count - 1, axis=1)[:, :count]
     values = np.take_along_axis(similarity, best, axis=1)
     order = np.argsort(-values, axis=1, kind="stable")
     values = np.take_along_axis(values, order, axis=1)
-    rows = candidates[np.take_along_axis(best, order, axis=1)]
-    return rows, np.sqrt((2 - 2 * values).clip(min=0))
+    nearest = candidates[np.take_along_axis(best, order, axis=1)]
+    return nearest, np.sqrt((2 - 2 * values).clip(min=0))

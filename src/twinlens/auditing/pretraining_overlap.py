@@ -1,11 +1,12 @@
-"""Did a pretraining see the images that a split keeps for validation and test?"""
+"""Has a pretraining seen the images that a split keeps for validation and test?"""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Bool
+from numpy import ndarray
 
 from twinlens.auditing.duplicates import near_duplicates
 from twinlens.data.dataset import Dataset, open_dataset
@@ -14,63 +15,72 @@ from twinlens.data.splits import Split, open_split
 from twinlens.errors import UserError
 from twinlens.finetuning.initial_encoder import read_pretraining
 from twinlens.pretraining.images import IMAGES
+from twinlens.records.split_audit import HeldOutPart, PretrainingOverlap, SeenImages
 from twinlens.types import Rows
 
 
-def seen_in_pretraining(
-    dataset: Dataset, splits: Sequence[Split], folder: Path, links: pd.DataFrame
-) -> dict[str, Any]:
-    """Look for a pretraining's images among those of val and test.
+def find_overlap(
+    dataset: Dataset, splits: Sequence[Split], run: Path, links: pd.DataFrame
+) -> PretrainingOverlap:
+    """Find the images of a pretraining among those of val and test.
 
     Args:
         dataset: The data set that is audited.
         splits: Its splits.
-        folder: The pretraining run.
-        links: Near-duplicates within the data set: ids in the columns ``a`` and ``b``.
-
-    Returns:
-        ``run``, ``images`` (how many it saw), and by split and part the number of ``same`` images,
-        and of those with a ``copy`` or sibling among what it saw; or ``unknown``, a sentence.
+        run: Folder of the pretraining run.
+        links: Copies and similar images within the data set: ids in the columns ``a`` and ``b``.
 
     Raises:
-        UserError: The folder is no pretraining run.
+        UserError: The folder holds no pretraining run.
     """
-    run = read_pretraining(folder)
-    result: dict[str, Any] = {"run": str(folder), "images": run["images"]}
+    record = read_pretraining(run)
+    overlap = PretrainingOverlap(run=str(run), images=record["images"])
     try:
-        theirs = open_dataset(run["data"]["path"])
-        rows = IMAGES[run["config"]["images"]](open_split(theirs, run["data"]["split"]))
+        source = open_dataset(record["data"]["path"])
+        rows = IMAGES[record["config"]["images"]](open_split(source, record["data"]["split"]))
     except UserError as error:
-        return result | {"unknown": f"What {folder} was trained on cannot be opened: {error}"}
-    if run["data"]["hash"] not in theirs.lineage:
-        return result | {"unknown": f"{theirs.path} is no longer what {folder} was trained on."}
-    akin = {*dataset.lineage} & {*theirs.lineage}
-    if not akin and (dataset.table_only or theirs.table_only):
-        return result | {"unknown": f"Without images, those that {folder} saw cannot be told."}
-    same, copies = _matches(dataset, theirs, rows, links)
-    found = {
-        split.name: {
-            part: {
-                "images": len(split.rows[part]),
-                "same": int(same[split.rows[part]].sum()),
-                "copy": int((copies & ~same)[split.rows[part]].sum()),
-            }
-            for part in ("val", "test")
-        }
-        for split in splits
+        return _unknown(overlap, f"The training data of {run} cannot be opened: {error}")
+    if record["data"]["hash"] not in source.lineage:
+        return _unknown(overlap, f"{source.path} has changed since {run} was trained on it.")
+    related = {*dataset.lineage} & {*source.lineage}
+    if not related and (dataset.table_only or source.table_only):
+        return _unknown(overlap, f"Without images, those that {run} saw cannot be identified.")
+    same, copies = _matches(dataset, source, rows, links)
+
+    def seen(split: Split, part: HeldOutPart) -> SeenImages:
+        members = split.rows[part]
+        return SeenImages(
+            images=len(members),
+            same=int(same[members].sum()),
+            copies=int((copies & ~same)[members].sum()),
+        )
+
+    by_split: dict[str, dict[HeldOutPart, SeenImages]] = {
+        split.name: {"val": seen(split, "val"), "test": seen(split, "test")} for split in splits
     }
-    return result | {"seen": found}
+    return overlap.model_copy(update={"seen": by_split})
+
+
+def _unknown(overlap: PretrainingOverlap, reason: str) -> PretrainingOverlap:
+    return overlap.model_copy(update={"unknown": reason})
 
 
 def _matches(
-    dataset: Dataset, theirs: Dataset, rows: Rows, links: pd.DataFrame
-) -> tuple[np.ndarray, np.ndarray]:
-    """Tell for each image whether the pretraining saw it, and whether it saw a copy or sibling."""
-    if {*dataset.lineage} & {*theirs.lineage}:
-        same = copied = dataset.table["id"].isin(theirs.table["id"].iloc[rows]).to_numpy()
+    dataset: Dataset, source: Dataset, rows: Rows, links: pd.DataFrame
+) -> tuple[Bool[ndarray, " image"], Bool[ndarray, " image"]]:
+    """Return which images the pretraining saw, and of which it saw the image, a copy or a sibling.
+
+    Args:
+        dataset: The images.
+        source: The data set of the pretraining.
+        rows: Rows of `source` that it saw.
+        links: As for `find_overlap`.
+    """
+    if {*dataset.lineage} & {*source.lineage}:
+        same = copied = dataset.table["id"].isin(source.table["id"].iloc[rows]).to_numpy()
     else:
-        mine = np.arange(len(dataset.table))
-        found = near_duplicates(dataset.images, mine, others=(theirs.images, rows))
-        same, copied = np.zeros(len(mine), dtype=bool), np.isin(mine, found["a"])
+        every_row = np.arange(len(dataset.table))
+        pairs = near_duplicates(dataset.images, every_row, others=(source.images, rows))
+        same, copied = np.zeros(len(every_row), dtype=bool), np.isin(every_row, pairs["a"])
     groups = merge_groups(dataset.table, links)
     return same, groups.isin(groups[copied]).to_numpy()

@@ -1,4 +1,4 @@
-"""Images that are blurred, dark, bright or empty, compared with the rest of the data set."""
+"""Images that are blurred, dark, bright, noisy or empty, compared with the rest of the data set."""
 
 import numpy as np
 import pandas as pd
@@ -9,13 +9,13 @@ from twinlens.console import progress
 from twinlens.types import PackedImages
 
 DEVIATIONS = 4.0
-"""Robust standard deviations (1.4826 times the median absolute one) beyond which an image is an
-outlier."""
+"""Robust standard deviations (1.4826 times the median absolute deviation) from the median beyond
+which an image is an outlier."""
 
 EMPTY = 2.0
 """Standard deviation in grey levels below which an image shows nothing."""
 
-_AT_ONCE = 1000
+_BATCH = 1000
 
 
 def measure(images: PackedImages) -> pd.DataFrame:
@@ -25,14 +25,14 @@ def measure(images: PackedImages) -> pd.DataFrame:
         images: The pack, shape (image, size, size, 3).
 
     Returns:
-        A row an image: ``exposure``, its mean grey level from 0 to 255; ``contrast``, the standard
-        deviation; ``sharpness``, the logarithm of the variance of the Laplacian (Pech-Pacheco et
-        al. 2000), to base 10.
+        One row per image: ``exposure``, the mean grey level from 0 to 255; ``contrast``, its
+        standard deviation; ``sharpness``, the logarithm to base 10 of the variance of the
+        Laplacian (Pech-Pacheco et al. 2000).
     """
     values = np.empty((len(images), 3), dtype=np.float32)
     with progress("Measuring sharpness and exposure", len(images)) as show:
-        for start in range(0, len(images), _AT_ONCE):
-            batch = grey(images[start : start + _AT_ONCE])
+        for start in range(0, len(images), _BATCH):
+            batch = grey(images[start : start + _BATCH])
             edges = sum(correlate1d(batch, [1, -2, 1], axis=axis) for axis in (1, 2))
             rows = slice(start, start + len(batch))
             values[rows, 0] = batch.mean(axis=(1, 2))
@@ -42,23 +42,32 @@ def measure(images: PackedImages) -> pd.DataFrame:
     return pd.DataFrame(values, columns=["exposure", "contrast", "sharpness"])
 
 
-def outliers(measures: pd.DataFrame) -> pd.DataFrame:
-    """Return the images that stand out: ``row``, ``why``, and their measures; worst first."""
+def find_outliers(measures: pd.DataFrame) -> pd.DataFrame:
+    """Return the images of unusual quality, the most extreme first.
+
+    Args:
+        measures: From `measure`.
+
+    Returns:
+        One row per outlier and reason: ``row``, ``reason``, and the measures.
+    """
     centre = measures.median()
-    spread = (1.4826 * (measures - centre).abs().median()).clip(lower=1e-3)
-    away = (measures - centre) / spread
+    scale = (1.4826 * (measures - centre).abs().median()).clip(lower=1e-3)
+    deviations = (measures - centre) / scale
     empty = measures["contrast"] < EMPTY
     reasons = {
         "shows nothing": empty,
-        "blurred": (away["sharpness"] < -DEVIATIONS) & ~empty,
-        "dark": (away["exposure"] < -DEVIATIONS) & ~empty,
-        "bright": (away["exposure"] > DEVIATIONS) & ~empty,
-        "noisy": (away["sharpness"] > DEVIATIONS) & ~empty,
+        "blurred": (deviations["sharpness"] < -DEVIATIONS) & ~empty,
+        "dark": (deviations["exposure"] < -DEVIATIONS) & ~empty,
+        "bright": (deviations["exposure"] > DEVIATIONS) & ~empty,
+        "noisy": (deviations["sharpness"] > DEVIATIONS) & ~empty,
     }
-    parts = []
-    for why, found in reasons.items():
-        rows = np.flatnonzero(found)
-        part = measures.iloc[rows].assign(row=rows, why=why)
-        parts.append(part.assign(away=away.iloc[rows].abs().max(axis=1)))
-    table = pd.concat(parts).sort_values("away", ascending=False, kind="stable")
-    return table.drop(columns="away").reset_index(drop=True)
+    largest = deviations.abs().max(axis=1)
+    parts = [
+        measures[outlying].assign(
+            row=np.flatnonzero(outlying), reason=reason, largest=largest[outlying]
+        )
+        for reason, outlying in reasons.items()
+    ]
+    table = pd.concat(parts).sort_values("largest", ascending=False, kind="stable")
+    return table.drop(columns="largest").reset_index(drop=True)

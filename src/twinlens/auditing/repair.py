@@ -1,91 +1,106 @@
-"""A new split in which no group, and no near-duplicates, lie on two sides."""
+"""A new split in which every group, and all copies of a photograph, lie on one side."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from twinlens.auditing.leakage import SIDES, parts_of
+from twinlens.auditing.leakage import SIDES, find_leaks, part_of_each
 from twinlens.data.dataset import Dataset
 from twinlens.data.groups import merge_groups
-from twinlens.data.splits import Split, has_split, write_split
+from twinlens.data.splits import Split, has_split, open_split, split_names, write_split
+from twinlens.records.split_audit import Repair
 
 
-def repair(dataset: Dataset, split: Split, links: pd.DataFrame) -> tuple[Split, dict[str, Any]]:
-    """Write a split in which groups that leak lie whole on one side.
+def repair_leaking(dataset: Dataset, leaking: Sequence[Split], links: pd.DataFrame) -> list[Split]:
+    """Return a repair of each split that leaks: a new one, unless a clean one exists already."""
+    existing = repairs(open_split(dataset, name) for name in split_names(dataset))
+    repaired = []
+    for split in leaking:
+        known = existing.get(split.name)
+        fixed = open_split(dataset, known.split) if known and known.hash == split.hash else None
+        if fixed is None or find_leaks(dataset, fixed, links).leaking:
+            fixed = repair_split(dataset, split, links)[0]
+        repaired.append(fixed)
+    return repaired
 
-    Images of one lesion, and of lesions that links unite, go to the side that has most of them; of
-    equal ones to train, then val. Those that move to the side of train are train if they have a
-    label and unlabelled if not; without a label they leave val and test, and the split.
+
+def repair_split(dataset: Dataset, split: Split, links: pd.DataFrame) -> tuple[Split, Repair]:
+    """Write a split in which each group that leaks lies on one side.
+
+    Groups, merged where links join them, are moved to the side that has most of their images; of
+    equal sides to train, then val. Images moved to the side of train are train if they have a
+    label and unlabelled if not; images without a label leave val, test, and the split.
 
     Args:
         dataset: The images.
         split: The split that leaks. It stays as it is.
-        links: As for `leaks`.
+        links: As for `find_leaks`.
 
     Returns:
-        The new split, named after the old one, and what was done: the number of ``groups``, and of
-        images by ``moved`` ("test to train") and ``dropped``, and by part the classes ``lost``.
+        The new split, named after the old one, and how it was made.
     """
-    parts = parts_of(dataset, split)
-    together = merge_groups(dataset.table, links)
-    straddling = parts.map(SIDES).groupby(together).transform("nunique") > 1
-    moving = pd.DataFrame({"group": together, "part": parts, "side": parts.map(SIDES)})
+    parts = part_of_each(dataset, split)
+    groups = merge_groups(dataset.table, links)
+    straddling = parts.map(SIDES).groupby(groups).transform("nunique") > 1
+    moving = pd.DataFrame({"group": groups, "part": parts, "side": parts.map(SIDES)})
     moving = moving[straddling & parts.notna()]
-    side = moving["group"].map(_most(moving, "side", ["train", "val", "test"]))
-    target = moving["part"].where(moving["side"] == side, side)
-    bare = dataset.table["label"].isna()[moving.index]
-    target = target.mask(bare & (target == "train"), "unlabelled")
-    target = target.mask(bare & target.isin(["val", "test"]))
-    fixed = parts.copy()
-    fixed[target.index] = target
+    target = _targets(moving, dataset.table["label"])
+    fixed_parts = parts.copy()
+    fixed_parts[target.index] = target
     changed = target.notna() & (target != moving["part"])
     moves = (moving["part"] + " to " + target)[changed].value_counts()
-    done = {
-        "groups": int(moving["group"].nunique()),
-        "moved": {str(move): int(number) for move, number in moves.items()},
-        "dropped": int(target.isna().sum()),
-        "lost": _lost(dataset.table["label"], parts, fixed),
-    }
-    how = {"repaired": split.name, "hash": split.hash, **done}
-    info = {"how": how, "notes": [in_words(done)]}
-    name = _free_name(dataset, f"{split.name}-fixed")
-    return write_split(dataset.path, name, fixed.to_numpy(dtype=object), info), done
+    repair = Repair(
+        split=_free_name(dataset, f"{split.name}-fixed"),
+        repaired=split.name,
+        hash=split.hash,
+        groups=int(moving["group"].nunique()),
+        moved={str(move): int(number) for move, number in moves.items()},
+        dropped=int(target.isna().sum()),
+        lost=_lost_classes(dataset.table["label"], parts, fixed_parts),
+    )
+    info = {"how": repair.model_dump(), "notes": [repair_sentence(repair)]}
+    parts_by_row = fixed_parts.to_numpy(dtype=object)
+    return write_split(dataset.path, repair.split, parts_by_row, info), repair
 
 
-def repairs(splits: Iterable[Split]) -> dict[str, dict[str, Any]]:
-    """Return by repaired split which of these repairs it: ``split``, and the rest of ``how``."""
-    made = {split.name: split.info.get("how") for split in splits}
-    return {
-        str(how["repaired"]): {"split": name, **how}
-        for name, how in made.items()
-        if isinstance(how, dict) and "repaired" in how
-    }
+def repairs(splits: Iterable[Split]) -> dict[str, Repair]:
+    """Return the repairs among some splits, by the name of the split that each repairs."""
+    made = [split.info.get("how") for split in splits]
+    records = [Repair(**how) for how in made if isinstance(how, dict) and "repaired" in how]
+    return {repair.repaired: repair for repair in records}
 
 
-def in_words(done: dict[str, Any]) -> str:
-    """Say in a sentence what `repair` did."""
-    moved = ", ".join(f"{number:,} from {move}" for move, number in done["moved"].items())
+def repair_sentence(repair: Repair) -> str:
+    """Describe what `repair_split` changed."""
+    moved = ", ".join(f"{number:,} from {move}" for move, number in repair.moved.items())
     return (
-        f"Groups on two sides that were united: {done['groups']:,}; images moved: "
-        f"{moved or 'none'}; dropped for want of a label: {done['dropped']:,}."
-        + "".join(f" NONE LEFT in {part}: {', '.join(of)}." for part, of in done["lost"].items())
+        f"Groups moved to one side: {repair.groups:,}; images moved: {moved or 'none'}; "
+        f"images without a label dropped: {repair.dropped:,}."
+        + "".join(
+            f" NO IMAGES LEFT in {part}: {', '.join(lost)}." for part, lost in repair.lost.items()
+        )
     )
 
 
-def _lost(labels: pd.Series, before: pd.Series, after: pd.Series) -> dict[str, list[str]]:
-    """Return by part the classes of which it has no image left."""
-    lost = {
-        part: sorted({*labels[before == part].dropna()} - {*labels[after == part].dropna()})
-        for part in ("train", "val", "test")
-    }
-    return {part: classes for part, classes in lost.items() if classes}
+def _targets(moving: pd.DataFrame, labels: pd.Series) -> pd.Series:
+    """Return the new part of each image of a straddling group, missing where it is dropped."""
+    images = pd.crosstab(moving["group"], moving["side"])
+    largest = images.reindex(columns=["train", "val", "test"], fill_value=0).idxmax(axis=1)
+    side = moving["group"].map(largest)
+    target = moving["part"].where(moving["side"] == side, side)
+    unlabelled = labels.isna()[moving.index]
+    target = target.mask(unlabelled & (target == "train"), "unlabelled")
+    return target.mask(unlabelled & target.isin(["val", "test"]))
 
 
-def _most(images: pd.DataFrame, column: str, order: list[str]) -> pd.Series:
-    """Return for each group the value that most of its images have; of equal ones the first."""
-    table = pd.crosstab(images["group"], images[column]).reindex(columns=order, fill_value=0)
-    return table.idxmax(axis=1)
+def _lost_classes(labels: pd.Series, before: pd.Series, after: pd.Series) -> dict[str, list[str]]:
+    """Return by part the classes of which no image is left."""
+    lost = {}
+    for part in ("train", "val", "test"):
+        classes = {*labels[before == part].dropna()} - {*labels[after == part].dropna()}
+        if classes:
+            lost[part] = sorted(classes)
+    return lost
 
 
 def _free_name(dataset: Dataset, name: str) -> str:

@@ -1,98 +1,82 @@
 """The findings of an audit in sentences, the most serious first."""
 
-from typing import Any
+from collections.abc import Iterator
 
-from twinlens.auditing.repair import in_words
-
-
-def warnings(findings: dict[str, Any]) -> list[str]:
-    """Return why results on val and test may look better than they are, a sentence each."""
-    found = [
-        _leaking(name, split["leaks"])
-        for name, split in findings["splits"].items()
-        if split["leaks"]["leaking"]
-    ]
-    return found + [sentence for run in findings["pretraining"] for sentence in _doubts(run)]
+from twinlens.auditing.repair import repair_sentence
+from twinlens.records.audit import AuditFindings
+from twinlens.records.split_audit import Leaks, PretrainingOverlap
 
 
-def sentences(findings: dict[str, Any]) -> list[str]:
-    """Return what a person should know, a sentence each: the `warnings` first."""
-    data = findings["data"]
-    kept_apart = "no group lies" if data["table_only"] else "no group and no near-duplicates lie"
-    found = warnings(findings)
-    found += [
-        f"Split '{name}': {kept_apart} on two sides."
-        for name, split in findings["splits"].items()
-        if not split["leaks"]["leaking"]
-    ]
-    found += [
-        f"Split '{done['split']}' repairs '{name}': {in_words(done)}"
-        for name, done in findings["repaired"].items()
-    ]
-    found += [
-        f"The pretraining {run['run']} saw no test image, and no copy of one."
-        for run in findings["pretraining"]
-        if not _doubts(run)
-    ]
-    if not data["groups_of_several"]:
-        found.append("No group has several images, so siblings of one lesion cannot be told.")
-    if data["table_only"]:
-        found.append("Images were not looked at: the data set is a table alone.")
+def warning_sentences(findings: AuditFindings) -> list[str]:
+    """Return why results on val and test may look better than they are."""
+    leaking = [(n, split.leaks) for n, split in findings.splits.items() if split.leaks.leaking]
+    warnings = [_leak_warning(name, leaks) for name, leaks in leaking]
+    return warnings + [text for run in findings.pretraining for text in _overlap_warnings(run)]
+
+
+def summary_sentences(findings: AuditFindings) -> list[str]:
+    """Return what a user should know: the warnings first."""
+    return [*warning_sentences(findings), *_clean(findings), *_findings(findings)]
+
+
+def _clean(findings: AuditFindings) -> Iterator[str]:
+    """Yield what is in order, and what was repaired."""
+    kind = "No group lies" if findings.data.table_only else "No group and no near-duplicates lie"
+    for name, split in findings.splits.items():
+        if not split.leaks.leaking:
+            yield f"{kind} on two sides of the split '{name}'."
+    for name, repair in findings.repairs.items():
+        yield f"Split '{repair.split}' repairs '{name}': {repair_sentence(repair)}"
+    for run in findings.pretraining:
+        if not _overlap_warnings(run):
+            yield f"The pretraining {run.run} saw no test image, and no copy of one."
+
+
+def _findings(findings: AuditFindings) -> Iterator[str]:
+    """Yield how many findings of each kind there are."""
+    counts = findings.counts()
+    if not findings.data.multi_image_groups:
+        yield "No group has several images, so siblings of one lesion cannot be identified."
+    if findings.data.table_only:
+        yield "Images were not examined: the data set is a table without images."
     else:
-        found.append(_copies(findings))
-    return found + _oddities(findings)
+        kinds = [
+            _number(counts.exact_duplicates, "exact duplicate"),
+            f"{_number(counts.near_duplicates, 'near-duplicate pair')} by hash",
+        ]
+        if findings.settings.encoder:
+            kinds.append(f"{_number(counts.similar_images, 'similar pair')} by embedding")
+        across = sum(link.group_a != link.group_b for link in findings.links)
+        yield f"{', '.join(kinds)}; {across:,} of them across groups."
+    if counts.conflicts:
+        yield f"Pairs with two different labels: {counts.conflicts:,}."
+    if counts.suspected_label_errors:
+        yield f"Suspected label errors: {counts.suspected_label_errors:,}."
+    if counts.outliers:
+        yield f"Outliers in image quality: {counts.outliers:,}."
+    if counts.skipped:
+        yield f"Files that could not be imported: {counts.skipped:,}."
 
 
-def _copies(findings: dict[str, Any]) -> str:
-    links = findings["links"]
-    count = {
-        kind: sum(link["found_by"] == kind for link in links)
-        for kind in ("pixels", "hash", "embedding")
-    }
-    kinds = [
-        _number(count["pixels"], "exact duplicate"),
-        f"{_number(count['hash'], 'near-duplicate pair')} by hash",
-    ]
-    if findings["settings"]["features"]:
-        kinds.append(f"{_number(count['embedding'], 'similar pair')} by embedding")
-    strangers = sum(link["group_a"] != link["group_b"] for link in links)
-    return f"{', '.join(kinds)}; {strangers:,} of them across groups."
-
-
-def _oddities(findings: dict[str, Any]) -> list[str]:
-    found = []
-    if findings["conflicts"]:
-        found.append(f"Within {_number(len(findings['conflicts']), 'pair')} the two labels differ.")
-    if findings["doubtful_labels"]:
-        number = _number(len(findings["doubtful_labels"]), "label")
-        found.append(f"The nearest images speak against {number}.")
-    if findings["quality"]:
-        found.append(f"Standing out in quality: {_number(len(findings['quality']), 'image')}.")
-    if findings["skipped"]:
-        found.append(f"{_number(len(findings['skipped']), 'file')} could not be imported.")
-    return found
-
-
-def _leaking(name: str, leaks: dict[str, Any]) -> str:
-    part = max(("test", "val"), key=lambda part: leaks["known"][part]["any"])
-    known = leaks["known"][part]
+def _leak_warning(name: str, leaks: Leaks) -> str:
+    part, known = max(reversed(leaks.contamination.items()), key=lambda item: item[1].any)
     return (
-        f"Split '{name}' LEAKS: {_number(len(leaks['groups']), 'group')} and "
-        f"{_number(len(leaks['links']), 'near-duplicate pair')} lie on two sides; "
-        f"{100 * known['train']:.1f} % of the {part} images have a sibling or copy in train, "
-        f"{100 * known['any']:.1f} % in train or unlabelled."
+        f"Split '{name}' LEAKS: {_number(len(leaks.groups), 'group')} and "
+        f"{_number(len(leaks.links), 'near-duplicate pair')} lie on two sides; "
+        f"{100 * known.train:.1f} % of the {part} images have a sibling or copy in train, "
+        f"{100 * known.any:.1f} % in train or unlabelled."
     )
 
 
-def _doubts(run: dict[str, Any]) -> list[str]:
-    if "unknown" in run:
-        return [f"UNKNOWN whether a pretraining saw test images: {run['unknown']}"]
+def _overlap_warnings(run: PretrainingOverlap) -> list[str]:
+    if run.unknown:
+        return [f"UNKNOWN whether a pretraining saw test images: {run.unknown}"]
     return [
-        f"TRANSDUCTIVE: the pretraining {run['run']} saw {parts['test']['same']:,} of the "
-        f"{parts['test']['images']:,} test images of split '{split}', and siblings or copies of "
-        f"{parts['test']['copy']:,} more."
-        for split, parts in run["seen"].items()
-        if parts["test"]["same"] or parts["test"]["copy"]
+        f"TRANSDUCTIVE: the pretraining {run.run} saw {parts['test'].same:,} of the "
+        f"{parts['test'].images:,} test images of split '{split}', and siblings or copies of "
+        f"{parts['test'].copies:,} more."
+        for split, parts in (run.seen or {}).items()
+        if parts["test"].same or parts["test"].copies
     ]
 
 

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import twinlens
+from twinlens.commands.from_request import from_request
 from twinlens.commands.options import (
     Dataset,
-    Device,
     Out,
     Overwrite,
     Seed,
-    Weights,
 )
 from twinlens.errors import UserError
+from twinlens.requests.audit import AuditRequest
 
 if TYPE_CHECKING:
     from twinlens.data.splits import Split
@@ -116,43 +116,22 @@ def split(
     _show(dataset, made)
 
 
+@from_request
 def audit(
-    dataset: Dataset,
-    split: Annotated[
-        list[str], typer.Option(help="Split to audit; default: every one. Repeatable.")
-    ] = [],  # noqa: B006
-    pretrained: Annotated[
-        list[Path],
-        typer.Option(help="Pretraining run: did it see test images? Its encoder finds neighbours."),
-    ] = [],  # noqa: B006
-    encoder: Annotated[
-        str | None, typer.Option(help="Finds neighbours instead, such as resnet18 or timm/NAME.")
-    ] = None,
-    weights: Weights = "random",
+    request: AuditRequest,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit code 1 if anything leaks.")
     ] = False,
-    fix: Annotated[
-        bool, typer.Option("--fix", help="Write a split that does not leak for each that does.")
-    ] = False,
-    device: Device = "auto",
 ) -> None:
-    """Look for copies, leakage, doubtful labels and poor images, before anything is trained."""
-    findings = twinlens.audit(
-        dataset,
-        splits=split,
-        pretrained=pretrained,
-        encoder=encoder,
-        weights=weights,
-        fix=fix,
-        device=device,
-    )
-    print("\n".join(findings["summary"]))
-    print(f"Pairs and figures: {dataset / 'audit' / 'audit.html'}")
-    print(f"All findings: {dataset / 'audit' / 'audit.json'}")
-    for done in findings["repaired"].values():
-        print(f"Check the repair: twinlens audit {dataset} --split {done['split']} --strict")
-    if strict and findings["warnings"]:
+    """Audit a data set and print the findings."""
+    findings = twinlens.audit.run(request)
+    print("\n".join(findings.summary))
+    folder = Path(request.dataset) / "audit"
+    print(f"Pairs and figures: {folder / 'audit.html'}")
+    print(f"All findings: {folder / 'audit.json'}")
+    for repair in findings.repairs.values():
+        print(f"Check it: twinlens audit {request.dataset} --split {repair.split} --strict")
+    if strict and findings.warnings:
         raise typer.Exit(1)
 
 

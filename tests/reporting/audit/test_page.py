@@ -4,7 +4,6 @@ import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
@@ -12,25 +11,23 @@ from html_page import Page
 from PIL import Image
 
 import twinlens
-from twinlens.auditing.audit import inspect
-from twinlens.auditing.summary import sentences, warnings
+from twinlens.auditing.audit import inspect, summarised
 from twinlens.data.dataset import SKIPPED, Dataset, open_dataset
 from twinlens.data.splits import open_split, split_names, write_split
-from twinlens.files import read_json
 from twinlens.importing.import_images import import_images
-from twinlens.reporting.audit.page import content
-from twinlens.reporting.rendering import render
+from twinlens.records.audit import AuditFindings, Link, QualityOutlier, SuspectedLabelError
+from twinlens.records.split_audit import PretrainingOverlap, SeenImages
+from twinlens.reporting.audit.page import audit_page
 
 EVIL = '<script>alert("x")</script>'
 
 
-def _findings(dataset: Dataset) -> dict[str, Any]:
-    splits = [open_split(dataset, name) for name in split_names(dataset)]
-    return inspect(dataset, splits, keep=False)
+def _findings(dataset: Dataset) -> AuditFindings:
+    return inspect(dataset, [open_split(dataset, name) for name in split_names(dataset)])
 
 
-def _page(dataset: Dataset, findings: dict[str, Any], path: Path) -> Page:
-    path.write_text(render("audit.html", **content(dataset, findings)), encoding="utf-8")
+def _page(dataset: Dataset, findings: AuditFindings, path: Path) -> Page:
+    path.write_text(audit_page(dataset, findings), encoding="utf-8")
     return Page(path)
 
 
@@ -57,8 +54,7 @@ def test_figures_and_tables_are_numbered_in_order(page: Page, kind: str) -> None
 
 
 def test_what_leaks_is_said_first_and_shown_side_by_side(leaking: Path, page: Page) -> None:
-    findings = read_json(leaking / "audit" / "audit.json")
-    (warning,) = findings["warnings"]
+    (warning,) = AuditFindings.read(leaking / "audit" / "audit.json").warnings
     assert warning in re.findall(r'role="note">([^<]*)<', page.html.replace("&#39;", "'"))
     pairs = re.findall(r'<div class="together">(.*?)<p>([^<]*)</p>', page.html, re.DOTALL)
     shown = {tuple(re.findall(r'alt="Image ([^"]*)"', pair)): how for pair, how in pairs}
@@ -125,10 +121,10 @@ def test_markup_in_names_is_text(leaking: Path, tmp_path: Path) -> None:
     info = known.info | {"classes": [EVIL, "BCC", "MEL"], "notice": EVIL}
     info["class_info"] = {EVIL: {"title": EVIL, "group": EVIL, "colour": f'red" {EVIL}'}}
     dataset = Dataset(leaking, table, known.images, info)
-    findings = inspect(dataset, [split], keep=False)
-    said = {"id": EVIL + "01.png", "label": EVIL, "neighbours": EVIL, "agreement": 0.9}
-    run = {"run": EVIL, "images": 5, "unknown": EVIL}
-    findings |= {"doubtful_labels": [said], "pretraining": [run]}
+    error = SuspectedLabelError(id=EVIL + "01.png", label=EVIL, suggested=EVIL, agreement=0.9)
+    run = PretrainingOverlap(run=EVIL, images=5, unknown=EVIL)
+    update = {"suspected_label_errors": [error], "pretraining": [run]}
+    findings = inspect(dataset, [split]).model_copy(update=update)
     page = _page(dataset, findings, tmp_path / "page.html")
     assert "<script" not in page.html
     assert f"Image {EVIL}00.png" in page.html.replace("&lt;", "<").replace("&gt;", ">").replace(
@@ -144,23 +140,41 @@ def test_markup_in_names_is_text(leaking: Path, tmp_path: Path) -> None:
     assert any(EVIL in label for label in page.labels)
 
 
+def _links(link: Link) -> list[Link]:
+    """Return 500 links of each kind, of which 300 to 799 have two labels."""
+    kinds = ["pixels"] * 500 + ["hash"] * 500 + ["embedding"] * 500
+    return [
+        link.model_copy(
+            update={
+                "found_by": kind,
+                "score": 1 - number / 3000,
+                "label_a": "NV",
+                "label_b": "MEL" if 300 <= number < 800 else "NV",
+            }
+        )
+        for number, kind in enumerate(kinds)
+    ]
+
+
 def test_of_many_pairs_and_images_a_few_are_shown(leaking: Path, tmp_path: Path) -> None:
     dataset = open_dataset(leaking)
     findings = _findings(dataset)
-    (link, *_), ids = findings["links"], dataset.table["id"].tolist()
-    kinds = ["pixels"] * 500 + ["hash"] * 500 + ["embedding"] * 500
-    findings["links"] = [
-        link | {"found_by": kind, "score": 1 - number / 3000} for number, kind in enumerate(kinds)
-    ]
-    findings["conflicts"] = list(range(300, 800))
-    findings["splits"]["imported"]["leaks"]["links"] = list(range(0, 700, 2))
-    findings["doubtful_labels"] = [
-        {"id": name, "label": "NV", "neighbours": "MEL", "agreement": 1.0} for name in ids * 20
-    ]
-    outlier = {"exposure": 1.0, "contrast": 2.0, "sharpness": 0.5}
-    findings["quality"] = [
-        outlier | {"id": name, "why": why} for why in ("dark", "blurred") for name in ids * 20
-    ]
+    ids = dataset.table["id"].tolist() * 20
+    split = findings.splits["imported"]
+    leaks = split.leaks.model_copy(update={"links": [*range(0, 700, 2)]})
+    update = {
+        "links": _links(*findings.links[0:1]),
+        "splits": {"imported": split.model_copy(update={"leaks": leaks})},
+        "suspected_label_errors": [
+            SuspectedLabelError(id=name, label="NV", suggested="MEL", agreement=1.0) for name in ids
+        ],
+        "outliers": [
+            QualityOutlier(id=name, reason=reason, exposure=1.0, contrast=2.0, sharpness=0.5)
+            for reason in ("dark", "blurred")
+            for name in ids
+        ],
+    }
+    findings = findings.model_copy(update=update)
     page = _page(dataset, findings, tmp_path / "page.html")
     galleries = re.findall(r'<div class="gallery(.*?)</figure>', page.html, re.DOTALL)
     assert [gallery.count("together") for gallery in galleries] == [24, 12, 8, 8, 8, 24, 24]
@@ -168,8 +182,8 @@ def test_of_many_pairs_and_images_a_few_are_shown(leaking: Path, tmp_path: Path)
         "Pairs on two sides of a split: 24 of 350; the others are in the JSON file.",
         "Pairs with two labels: 12 of 300;",
         "Near-duplicates by hash: 8 of 200;",
-        "Labels that the nearest images speak against: 24 of 880;",
-        "Images that stand out in sharpness or exposure: 24 of 1,760;",
+        "Suspected label errors: 24 of 880;",
+        "Outliers in sharpness or exposure: 24 of 1,760;",
     ):
         assert sentence in page.text
     assert galleries[-1].count(">dark<") == galleries[-1].count(">blurred<") == 12
@@ -187,51 +201,49 @@ def test_a_table_alone_is_audited_without_a_word_on_images(
     data = dataset_of(tmp_path / "data", ["MEL", "NV", None, None] * 3, groups, site=sites)
     write_split(data.path, "odd", ["train", "test", "unlabelled", None] * 3, {"how": ""})
     findings = twinlens.audit(data.path)
-    assert findings["leaking"]
+    assert findings.leaking
     page = Page(data.path / "audit" / "audit.html")
     assert "img" not in page.tags
     assert not {"pairs", "labels", "quality"} & set(page.ids)
-    assert "Images were not looked at: the data set is a table alone." in page.text
+    assert "Images were not examined: the data set is a table without images." in page.text
     assert "100.0 %" in page.text
     assert "Wien" in page.text
 
 
 def test_fix_writes_a_split_that_is_clean_once(leaking: Path) -> None:
     findings = twinlens.audit(leaking, fix=True)
-    assert findings["splits"]["imported"]["leaks"]["leaking"]
-    assert not findings["splits"]["imported-fixed"]["leaks"]["leaking"]
-    done = findings["repaired"]["imported"]
-    assert done["split"] == "imported-fixed"
-    assert done["groups"] == 4
-    assert done["moved"] == {"test to train": 3, "val to train": 1}
-    assert findings == read_json(leaking / "audit" / "audit.json")
+    assert findings.splits["imported"].leaks.leaking
+    assert not findings.splits["imported-fixed"].leaks.leaking
+    repair = findings.repairs["imported"]
+    assert (repair.split, repair.groups) == ("imported-fixed", 4)
+    assert repair.moved == {"test to train": 3, "val to train": 1}
+    assert findings == AuditFindings.read(leaking / "audit" / "audit.json")
     text = Page(leaking / "audit" / "audit.html").text
     assert "Split imported-fixed repairs it." in text
-    again = twinlens.audit(leaking, fix=True)
-    assert again["repaired"] == findings["repaired"]
+    assert twinlens.audit(leaking, fix=True).repairs == findings.repairs
     assert split_names(open_dataset(leaking)) == ["imported", "imported-fixed"]
-    alone = twinlens.audit(leaking, splits=["imported-fixed"])
-    assert not alone["leaking"]
-    assert not alone["warnings"]
+    alone = twinlens.audit(leaking, splits=("imported-fixed",))
+    assert not alone.leaking
+    assert not alone.warnings
 
 
 def test_a_pretraining_that_saw_test_images_is_a_warning(leaking: Path, tmp_path: Path) -> None:
     dataset = open_dataset(leaking)
-    findings = _findings(dataset)
     seen = {
-        "val": {"images": 11, "same": 0, "copy": 1},
-        "test": {"images": 12, "same": 2, "copy": 0},
+        "val": SeenImages(images=11, same=0, copies=1),
+        "test": SeenImages(images=12, same=2, copies=0),
     }
-    findings["pretraining"] = [
-        {"run": "twins", "images": 21, "seen": {"imported": seen}},
-        {"run": "other", "images": 4, "unknown": "What other was trained on is gone."},
+    gone = "The training data of other are gone."
+    overlaps = [
+        PretrainingOverlap(run="twins", images=21, seen={"imported": seen}),
+        PretrainingOverlap(run="other", images=4, unknown=gone),
     ]
-    findings |= {"warnings": warnings(findings), "summary": sentences(findings)}
+    findings = summarised(_findings(dataset).model_copy(update={"pretraining": overlaps}))
     page = _page(dataset, findings, tmp_path / "page.html")
     assert "twins 21 imported test 12 2 0" in page.text
-    assert "the pretraining twins saw 2 of the 12 test images" in findings["warnings"][1]
-    assert page.text.count(findings["warnings"][1]) == 1
-    assert page.text.count("What other was trained on is gone.") == 1
+    assert "the pretraining twins saw 2 of the 12 test images" in findings.warnings[1]
+    assert page.text.count(findings.warnings[1]) == 1
+    assert page.text.count(gone) == 1
 
 
 def test_one_of_several_splits_is_named_with_the_part(leaking: Path, tmp_path: Path) -> None:

@@ -2,11 +2,12 @@ import pytest
 
 import twinlens
 from twinlens.auditing import audit as auditing
-from twinlens.auditing.repair import repair
+from twinlens.auditing.repair import repair_split
 from twinlens.data.dataset import open_dataset
 from twinlens.data.groups import links_of
 from twinlens.data.splits import open_split
-from twinlens.files import read_json, write_json
+from twinlens.records.audit import AuditFindings, FindingCounts, StudyAudit
+from twinlens.records.split_audit import Contamination
 from twinlens.study.running import audit_summary as module
 from twinlens.study.running.audit_summary import keep_audit
 
@@ -16,20 +17,24 @@ def data(leaking):
     return open_dataset(leaking)
 
 
-def test_leaks_are_said_aloud_and_counted(data, tmp_path, capsys):
+def stored(study):
+    return StudyAudit.read(study / "audit.json")
+
+
+def test_leaks_are_printed_and_counted(data, tmp_path, capsys):
     keep_audit(tmp_path, data, open_split(data))
-    kept = read_json(tmp_path / "audit.json")
-    assert (kept["data_hash"], kept["split"]) == (data.hash, "imported")
-    assert kept["leaking"]
-    assert kept["leaks"]["groups"] == 1
-    assert kept["leaks"]["links"] == 3
-    assert kept["leaks"]["known"]["test"]["any"] == pytest.approx(3 / 12)
-    expected = {"pixels": 1, "hash": 2, "embedding": 0, "conflicts": 1, "skipped": 1}
-    assert expected.items() <= kept["counts"].items()
-    assert kept["counts"]["doubtful_labels"] is None
-    said = capsys.readouterr().err
-    assert f"WARNING: {kept['warnings'][0]}" in said
-    assert f"twinlens audit {data.path} --split imported --fix" in said
+    audit = stored(tmp_path)
+    assert (audit.data_hash, audit.split) == (data.hash, "imported")
+    assert audit.leaking
+    assert (audit.straddling_groups, audit.straddling_links) == (1, 3)
+    assert audit.contamination["test"].any == pytest.approx(3 / 12)
+    assert audit.counts == FindingCounts(
+        exact_duplicates=1, near_duplicates=2, similar_images=0, conflicts=1, skipped=1,
+        suspected_label_errors=None, outliers=audit.counts.outliers,
+    )  # fmt: skip
+    printed = capsys.readouterr().err
+    assert f"WARNING: {audit.warnings[0]}" in printed
+    assert f"twinlens audit {data.path} --split imported --fix" in printed
 
 
 def test_nothing_is_written_beside_the_data(data, tmp_path):
@@ -41,7 +46,7 @@ def test_what_is_audited_already_is_not_audited_again(data, tmp_path, monkeypatc
     keep_audit(tmp_path, data, open_split(data))
     kept = (tmp_path / "audit.json").read_text()
     capsys.readouterr()
-    monkeypatch.setattr(module, "audit_of", lambda *_: pytest.fail("it was audited again"))
+    monkeypatch.setattr(module, "inspect_split", lambda *_: pytest.fail("it was audited again"))
     keep_audit(tmp_path, data, open_split(data))
     assert (tmp_path / "audit.json").read_text() == kept
     assert "WARNING: Split 'imported' LEAKS" in capsys.readouterr().err
@@ -50,23 +55,18 @@ def test_what_is_audited_already_is_not_audited_again(data, tmp_path, monkeypatc
 def test_the_audit_of_the_data_set_serves_each_of_its_splits(data, tmp_path, monkeypatch, capsys):
     twinlens.audit(data.path)
     beside = (data.path / "audit" / "audit.json").read_text()
-    fixed, _ = repair(data, open_split(data), links_of(data))
+    fixed, _ = repair_split(data, open_split(data), links_of(data))
     monkeypatch.setattr(auditing, "inspect", lambda *_, **__: pytest.fail("images were read again"))
     keep_audit(tmp_path, data, open_split(data, "imported"))
-    leaking = read_json(tmp_path / "audit.json")
-    assert leaking["leaks"]["links"] == 3
+    assert stored(tmp_path).straddling_links == 3
     capsys.readouterr()
     keep_audit(tmp_path, data, fixed)
-    clean = read_json(tmp_path / "audit.json")
-    assert clean["split_hash"] == fixed.hash
-    assert not clean["leaking"]
-    assert clean["leaks"] == {
-        "groups": 0,
-        "links": 0,
-        "known": {
-            part: dict.fromkeys(("train", "unlabelled", "any"), 0.0) for part in ("val", "test")
-        },
-    }
+    clean = stored(tmp_path)
+    assert clean.split_hash == fixed.hash
+    assert not clean.leaking
+    assert (clean.straddling_groups, clean.straddling_links) == (0, 0)
+    nothing = Contamination(train=0, unlabelled=0, any=0)
+    assert clean.contamination == {"val": nothing, "test": nothing}
     assert "WARNING" not in capsys.readouterr().err
     assert (data.path / "audit" / "audit.json").read_text() == beside
 
@@ -74,8 +74,8 @@ def test_the_audit_of_the_data_set_serves_each_of_its_splits(data, tmp_path, mon
 def test_an_audit_of_other_images_does_not_count(data, tmp_path):
     twinlens.audit(data.path)
     path = data.path / "audit" / "audit.json"
-    other = read_json(path) | {"links": []}
-    other["data"]["hash"] = "0" * 64
-    write_json(path, other)
+    audit = AuditFindings.read(path)
+    other = audit.data.model_copy(update={"hash": "0" * 64})
+    audit.model_copy(update={"links": [], "data": other}).write(path)
     keep_audit(tmp_path, data, open_split(data))
-    assert read_json(tmp_path / "audit.json")["counts"]["hash"] == 2
+    assert stored(tmp_path).counts.near_duplicates == 2

@@ -1,28 +1,26 @@
-"""Images of a data set as an audit's page shows them: thumbnails with what is known about each."""
+"""Images of a data set as the page of an audit shows them: thumbnails with facts about each."""
 
 import io
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from PIL import Image
 
 from twinlens.data.dataset import Dataset
+from twinlens.records.audit import AuditFindings, Link, QualityOutlier
 from twinlens.reporting.formatting import count, decimal, percent
 
 SIDE = 96
 """Largest side of a thumbnail, in pixels."""
 
-ACROSS, CONFLICTS, OF_A_KIND = 24, 12, 8
-"""Pairs shown: on two sides of a split, of two labels, and of each kind beside them."""
+MAX_ACROSS, MAX_CONFLICTS, MAX_OTHERS = 24, 12, 8
+"""Pairs shown: on two sides of a split, with two labels, and of each kind among the others."""
 
-SINGLES = 24
-"""Images shown of doubtful labels, and of outliers."""
-
-Link = dict[str, Any]
+MAX_IMAGES = 24
+"""Images shown of suspected label errors, and of outliers."""
 
 
 @dataclass(frozen=True)
@@ -51,63 +49,64 @@ class Gallery:
     total: int
 
 
-def pair_galleries(dataset: Dataset, findings: dict[str, Any]) -> list[Gallery]:
-    """Show pairs of images: on two sides of a split first, then of two labels, then by kind."""
-    links, show = findings["links"], _shower(dataset)
-    across = {n for split in findings["splits"].values() for n in split["leaks"]["links"]}
-    conflicts = {*findings["conflicts"]} - across
-    rest = [n for n in range(len(links)) if n not in across | conflicts]
+def pair_galleries(dataset: Dataset, findings: AuditFindings) -> list[Gallery]:
+    """Show pairs of images: on two sides of a split first, then with two labels, then by kind."""
+    links, show = findings.links, _show_image(dataset)
+    across = {n for split in findings.splits.values() for n in split.leaks.links}
+    conflicts = {*findings.conflicts} - across
+    others = [n for n in range(len(links)) if n not in across | conflicts]
     kinds = {
-        "Pairs on two sides of a split": (sorted(across), ACROSS),
-        "Pairs with two labels": (sorted(conflicts), CONFLICTS),
+        "Pairs on two sides of a split": (sorted(across), MAX_ACROSS),
+        "Pairs with two labels": (sorted(conflicts), MAX_CONFLICTS),
     }
     for title, found_by in (
         ("Exact duplicates", "pixels"),
         ("Near-duplicates by hash", "hash"),
         ("Similar images by embedding", "embedding"),
     ):
-        kinds[title] = ([n for n in rest if links[n]["found_by"] == found_by], OF_A_KIND)
+        kinds[title] = ([n for n in others if links[n].found_by == found_by], MAX_OTHERS)
     return [
-        Gallery(title, [_pair(n, findings, show) for n in _spread(ns, links, most)], len(ns))
+        Gallery(title, [_pair(n, findings, show) for n in _sample(ns, links, most)], len(ns))
         for title, (ns, most) in kinds.items()
         if ns
     ]
 
 
-def doubtful_gallery(dataset: Dataset, findings: dict[str, Any]) -> Gallery:
-    """Show the images whose neighbours agree on another label, the most certain ones first."""
-    show, found = _shower(dataset), findings["doubtful_labels"] or []
+def label_error_gallery(dataset: Dataset, findings: AuditFindings) -> Gallery:
+    """Show the images whose neighbours agree on another label, highest agreement first."""
+    show, suspected = _show_image(dataset), findings.suspected_label_errors or []
     groups = [
         Group(
-            [show(image["id"], [(f"labelled {image['label']}", False)])],
-            f"{percent(image['agreement'])} of its neighbours: {image['neighbours']}",
+            [show(image.id, [(f"labelled {image.label}", False)])],
+            f"{percent(image.agreement)} of its neighbours: {image.suggested}",
         )
-        for image in found[:SINGLES]
+        for image in suspected[:MAX_IMAGES]
     ]
-    return Gallery("Labels that the nearest images speak against", groups, len(found))
+    return Gallery("Suspected label errors", groups, len(suspected))
 
 
-def outlier_gallery(dataset: Dataset, findings: dict[str, Any]) -> Gallery:
-    """Show the images that stand out in quality, reason by reason, the worst first."""
-    show, found = _shower(dataset), findings["quality"] or []
-    reasons: dict[str, list[dict[str, Any]]] = {}
-    for image in found:
-        reasons.setdefault(image["why"], []).append(image)
-    each = SINGLES if len(found) <= SINGLES else SINGLES // len(reasons)
-    chosen = [image for images in reasons.values() for image in images[:each]]
-    measures = ("exposure", "contrast", "sharpness")
+def outlier_gallery(dataset: Dataset, findings: AuditFindings) -> Gallery:
+    """Show the images of unusual quality by reason, the most extreme first."""
+    show, outliers = _show_image(dataset), findings.outliers or []
+    by_reason: dict[str, list[QualityOutlier]] = {}
+    for image in outliers:
+        by_reason.setdefault(image.reason, []).append(image)
+    most = MAX_IMAGES if len(outliers) <= MAX_IMAGES else MAX_IMAGES // len(by_reason)
     groups = [
         Group(
-            [show(image["id"], [(image["why"], False)])],
-            ", ".join(f"{name} {decimal(image[name], digits=1)}" for name in measures),
+            [show(image.id, [(image.reason, False)])],
+            f"exposure {decimal(image.exposure, digits=1)}, "
+            f"contrast {decimal(image.contrast, digits=1)}, "
+            f"sharpness {decimal(image.sharpness, digits=1)}",
         )
-        for image in chosen
+        for images in by_reason.values()
+        for image in images[:most]
     ]
-    return Gallery("Images that stand out in sharpness or exposure", groups, len(found))
+    return Gallery("Outliers in sharpness or exposure", groups, len(outliers))
 
 
-def _shower(dataset: Dataset) -> Callable[..., Picture]:
-    """Return a function that shows the image of an id."""
+def _show_image(dataset: Dataset) -> Callable[[str, list[tuple[str, bool]]], Picture]:
+    """Return a function that makes a thumbnail of the image with an id."""
     rows = pd.Index(dataset.table["id"])
 
     def show(name: str, facts: list[tuple[str, bool]]) -> Picture:
@@ -123,33 +122,39 @@ def _thumbnail(pixels: np.ndarray) -> str:
     return "data:image/jpeg;base64," + b64encode(buffer.getvalue()).decode()
 
 
-def _spread(numbers: list[int], links: list[Link], most: int) -> list[int]:
-    """Choose links of all degrees of certainty, the surest first."""
-    ordered = sorted(numbers, key=lambda n: -links[n]["score"])
-    places = np.linspace(0, len(ordered) - 1, min(most, len(ordered))).round().astype(int)
-    return [ordered[place] for place in places]
+def _sample(positions: list[int], links: list[Link], most: int) -> list[int]:
+    """Choose links evenly over the range of scores, the highest first."""
+    ordered = sorted(positions, key=lambda n: -links[n].score)
+    chosen = np.linspace(0, len(ordered) - 1, min(most, len(ordered))).round().astype(int)
+    return [ordered[place] for place in chosen]
 
 
-def _pair(number: int, findings: dict[str, Any], show: Callable[..., Picture]) -> Group:
-    link, splits = findings["links"][number], findings["splits"]
-    conflict, sides = number in findings["conflicts"], []
-    straddling = [name for name, split in splits.items() if number in split["leaks"]["links"]]
-    for end in ("a", "b"):
-        name, group = link[end], link[f"group_{end}"]
-        facts = [(link[f"label_{end}"] or "no label", conflict)]
+def _pair(
+    position: int,
+    findings: AuditFindings,
+    show: Callable[[str, list[tuple[str, bool]]], Picture],
+) -> Group:
+    link, splits = findings.links[position], findings.splits
+    straddling = [name for name, split in splits.items() if position in split.leaks.links]
+    sides = []
+    for image, label, group in (
+        (link.a, link.label_a, link.group_a),
+        (link.b, link.label_b, link.group_b),
+    ):
+        facts = [(label or "no label", link.conflicting)]
         for split in straddling or ([*splits] if len(splits) == 1 else []):
-            part = splits[split]["part_of_linked"][name] or "left out"
+            part = splits[split].linked_images[image] or "left out"
             facts.append((f"{split}: {part}" if len(straddling) > 1 else part, split in straddling))
-        sides.append(show(name, facts + [(f"group {group}", False)] * (group != name)))
-    return Group(sides, _how(link))
+        sides.append(show(image, facts + [(f"group {group}", False)] * (group != image)))
+    return Group(sides, _evidence(link))
 
 
-def _how(link: Link) -> str:
-    if link["found_by"] == "pixels":
+def _evidence(link: Link) -> str:
+    if link.found_by == "pixels":
         return "the same pixels"
-    if link["found_by"] == "hash":
-        return ", ".join(filter(None, [link["how"], f"correlation {link['score']:.2f}"]))
-    return f"{percent(1 - link['score'])} of the distance to other neighbours"
+    if link.found_by == "hash":
+        return ", ".join(filter(None, [link.transformation, f"correlation {link.score:.2f}"]))
+    return f"{percent(1 - link.score)} of the distance to other neighbours"
 
 
 def shown_of(gallery: Gallery) -> str:

@@ -171,7 +171,7 @@ def limitations(study: StoredStudy) -> str:
         said.append(f"one seed{of}")
     if study.transductive:
         said.append("transductive pretraining")
-    if (study.audit or {}).get("leaking"):
+    if study.audit and study.audit.leaking:
         said.append("leaks between the parts of the split")
     if failures(study):
         said.append("runs that did not finish")

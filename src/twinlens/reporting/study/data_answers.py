@@ -47,17 +47,18 @@ def subsets(study: StoredStudy) -> str:
 
 def missing(study: StoredStudy) -> str:
     """Count the files that could not be read."""
-    skipped = _audited(study, "skipped")
-    return "" if skipped is None else f"Files left out at import as unreadable: {count(skipped)}."
+    if not study.audit:
+        return ""
+    return f"Files left out at import as unreadable: {count(study.audit.counts.skipped)}."
 
 
 def labels(study: StoredStudy) -> str:
     """Say that labels are those of the import, and how many are doubtful."""
     if not study.classes:
         return ""
-    doubtful = _audited(study, "doubtful_labels")
-    words = "" if doubtful is None else f" Labels that neighbours speak against: {count(doubtful)}."
-    return f"Labels as imported, not checked by Twinlens.{words}"
+    errors = study.audit.counts.suspected_label_errors if study.audit else None
+    suspected = "" if errors is None else f" Suspected label errors: {count(errors)}."
+    return f"Labels as imported, not checked by Twinlens.{suspected}"
 
 
 def partitions(study: StoredStudy) -> str:
@@ -72,20 +73,22 @@ def partitions(study: StoredStudy) -> str:
 
 def level(study: StoredStudy) -> str:
     """Say whether groups, such as patients, are on one side each."""
-    leaks = (study.audit or {}).get("leaks") or {}
-    if "groups" not in leaks:
+    audit = study.audit
+    if not audit:
         return ""
     return (
-        f"Groups of images (as imported) on two sides of the split: {count(leaks['groups'])}; "
-        f"pairs of near-duplicates: {count(leaks['links'])}."
+        "Groups of images (as imported) on two sides of the split: "
+        f"{count(audit.straddling_groups)}; "
+        f"pairs of near-duplicates: {count(audit.straddling_links)}."
     )
 
 
 def leakage(study: StoredStudy) -> str:
     """Say what test images training may know, and which arms are transductive."""
-    known = ((study.audit or {}).get("leaks") or {}).get("known")
-    said = [f"Test images with a sibling or copy in training data: {share(known['test']['any'])}"
-            if known else "The data were not audited"]  # fmt: skip
+    said = ["The data were not audited"]
+    if study.audit:
+        fraction = study.audit.contamination["test"].any
+        said = [f"Test images with a sibling or copy in training data: {share(fraction)}"]
     seen = arm_titles(study, study.transductive)
     said.append(
         f"pretraining saw validation and test images, without labels: {seen}"
@@ -119,10 +122,6 @@ def internal(study: StoredStudy) -> str:
     test_access = len(study.results.get("test_access") or [])
     opened = f", opened {plural(test_access, 'time')} (all logged)" if test_access else ""
     return f"Test images of the same data set’s split{opened}." if study.data.get("split") else ""
-
-
-def _audited(study: StoredStudy, key: str) -> int | None:
-    return ((study.audit or {}).get("counts") or {}).get(key)
 
 
 def _short(digest: object) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from twinlens.config import read_yaml
 from twinlens.errors import UserError
 from twinlens.files import read_json
+from twinlens.records.audit import StudyAudit
 from twinlens.reporting.load_run import StoredRun, if_there, read_run
 from twinlens.study.analysis.verdict import best_arm
 
@@ -27,7 +28,7 @@ class StoredStudy:
     results: dict[str, Any]
     runs: list[StoredRun]
     unfinished: list[dict[str, str]]
-    audit: dict[str, Any] | None
+    audit: StudyAudit | None
 
     @property
     def title(self) -> str:
@@ -198,7 +199,7 @@ def read_study(folder: Path) -> StoredStudy:
         results=results,
         runs=runs,
         unfinished=unfinished,
-        audit=if_there(folder / "audit.json"),
+        audit=StudyAudit.read(folder / "audit.json") if (folder / "audit.json").exists() else None,
     )
 
 

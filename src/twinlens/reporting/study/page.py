@@ -107,7 +107,9 @@ def _data(study: StoredStudy) -> dict[str, Any]:
     test_access = study.results.get("test_access") or []
     return {
         "counts": tables.counts_table(study),
-        "known": tables.known_table(study.audit["leaks"]["known"]) if study.audit else None,
+        "contamination": tables.contamination_table(study.audit.contamination)
+        if study.audit
+        else None,
         "test_access": tables.records_table(test_access, "test_access"),
     }
 

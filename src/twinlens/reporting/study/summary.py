@@ -42,7 +42,7 @@ def key_numbers(study: StoredStudy) -> list[tuple[str, str, str]]:
 
 def notices(study: StoredStudy) -> list[str]:
     """Return what a reader must know before believing a number."""
-    found = list((study.audit or {}).get("warnings", []))
+    found = list(study.audit.warnings) if study.audit else []
     found += [str(run.data["notice"]) for run in study.runs if run.data.get("notice")]
     if study.transductive:
         found.append(

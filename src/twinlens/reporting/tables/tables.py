@@ -6,6 +6,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from twinlens.records.split_audit import Contamination, HeldOutPart
 from twinlens.reporting.figures.svg import swatch
 from twinlens.reporting.formatting import MISSING, count, listing, plain, share
 from twinlens.reporting.study.load_study import StoredStudy, grouped
@@ -107,14 +108,15 @@ def class_counts(
     return Table([*head, *(number(plain(name)) for name in splits)], rows, "counts", records)
 
 
-def known_table(known: Mapping[str, Mapping[str, float]]) -> Table:
-    """Return the shares of the val and test images that training may know."""
+def contamination_table(contamination: Mapping[HeldOutPart, Contamination]) -> Table:
+    """Return the fractions of the val and test images that the training data contain."""
     head = [Cell("Part"), *(number(place) for place in ("in train", "in unlabelled", "in either"))]
     rows = [
-        [Cell(part), *(number(share(of[place])) for place in ("train", "unlabelled", "any"))]
-        for part, of in known.items()
+        [Cell(part), *(number(share(x)) for x in (of.train, of.unlabelled, of.any))]
+        for part, of in contamination.items()
     ]
-    return Table(head, rows, "known", [{"part": part, **of} for part, of in known.items()])
+    records = [{"part": part, **dict(of)} for part, of in contamination.items()]
+    return Table(head, rows, "contamination", records)
 
 
 def records_table(records: Iterable[object], name: str = "") -> Table | None:

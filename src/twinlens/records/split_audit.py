@@ -1,0 +1,145 @@
+"""What an audit finds in one split, how a split was repaired, and what a pretraining has seen."""
+
+from typing import Literal
+
+from twinlens.records.base import Record
+
+HeldOutPart = Literal["val", "test"]
+
+
+class NumericAttribute(Record):
+    """Mean and standard deviation of a numeric column; null where no image has a value."""
+
+    mean: float | None
+    sd: float | None
+    missing: int
+
+
+class CategoricalAttribute(Record):
+    """Number of images for each value of a text column."""
+
+    counts: dict[str, int]
+    missing: int
+
+
+class PartComposition(Record):
+    """What one part of a split contains.
+
+    Attributes:
+        images: Number of images.
+        classes: Number of images per class.
+        groups: Number of groups.
+        largest_group: Number of images in the largest group.
+        attributes: Each other column of the table.
+    """
+
+    images: int
+    classes: dict[str, int]
+    groups: int
+    largest_group: int
+    attributes: dict[str, NumericAttribute | CategoricalAttribute]
+
+
+class Contamination(Record):
+    """Fractions of a part's images that have a sibling or a copy in the training data.
+
+    Attributes:
+        train: In the part train.
+        unlabelled: In the part unlabelled.
+        any: In either.
+    """
+
+    train: float
+    unlabelled: float
+    any: float
+
+
+class StraddlingGroup(Record):
+    """A group with images on several sides of a split: ids of its images by part."""
+
+    group: str
+    images: dict[str, list[str]]
+
+
+class Leaks(Record):
+    """Groups and copies that lie on several sides of a split.
+
+    Attributes:
+        leaking: Whether any do.
+        groups: Groups on several sides.
+        links: Links between images on two sides, as positions in the audit's `links`.
+        contamination: How much of val and test the training data contain.
+    """
+
+    leaking: bool
+    groups: list[StraddlingGroup]
+    links: list[int]
+    contamination: dict[HeldOutPart, Contamination]
+
+
+class SplitAudit(Record):
+    """Findings on one split.
+
+    Attributes:
+        hash: Hash of the split.
+        composition: Contents of each part.
+        leaks: What lies on several sides.
+        linked_images: Part of each image that has a link; null where the split leaves it out.
+    """
+
+    hash: str
+    composition: dict[str, PartComposition]
+    leaks: Leaks
+    linked_images: dict[str, str | None]
+
+
+class Repair(Record):
+    """How a split was made from one that leaks.
+
+    Attributes:
+        split: Name of the repaired split.
+        repaired: Name of the split that leaks.
+        hash: Hash of the split that leaks.
+        groups: Number of groups that were moved to one side.
+        moved: Number of images by move, such as "test to train".
+        dropped: Number of images without a label that were left out.
+        lost: By part the classes of which no image is left.
+    """
+
+    split: str
+    repaired: str
+    hash: str
+    groups: int
+    moved: dict[str, int]
+    dropped: int
+    lost: dict[str, list[str]]
+
+
+class SeenImages(Record):
+    """How many images of a part a pretraining has seen.
+
+    Attributes:
+        images: Number of images of the part.
+        same: Those that it has seen.
+        copies: Others of which it has seen a copy or a sibling.
+    """
+
+    images: int
+    same: int
+    copies: int
+
+
+class PretrainingOverlap(Record):
+    """Which validation and test images a pretraining has seen.
+
+    Attributes:
+        run: Folder of the pretraining run.
+        images: Number of images that it was trained on.
+        seen: By split and part; null if it could not be determined.
+        unknown: Why it could not be determined.
+    """
+
+    run: str
+    images: int
+    seen: dict[str, dict[HeldOutPart, SeenImages]] | None = None
+    unknown: str | None = None
