@@ -33,9 +33,9 @@ from twinlens.engine.device import make_fabric
 from twinlens.evaluation.evaluate import score
 from twinlens.files import read_json, write_json
 from twinlens.finetuning.config import FineTuning
-from twinlens.finetuning.initial_encoder import pretrained_encoder
 from twinlens.finetuning.phases import fit
 from twinlens.inference.predict import embed_rows
+from twinlens.pretraining.pretrained_encoder import pretrained_encoder
 
 OUT = Path(__file__).parent / "results" / "derm_choices.json"
 RUNS = Path("runs/derm-choices")

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from twinlens.files import read_json
-from twinlens.finetuning.initial_encoder import pretrained_encoder
 from twinlens.pretraining.card import write_card
 from twinlens.pretraining.pretrain import pretrain
+from twinlens.pretraining.pretrained_encoder import pretrained_encoder
 from twinlens.views.recipes import normalise
 
 pytestmark = pytest.mark.peers

@@ -13,8 +13,8 @@ from twinlens.data.dataset import Dataset, open_dataset
 from twinlens.data.groups import merge_groups
 from twinlens.data.splits import Split, open_split
 from twinlens.errors import UserError
-from twinlens.finetuning.initial_encoder import read_pretraining
 from twinlens.pretraining.images import IMAGES
+from twinlens.pretraining.pretrained_encoder import read_pretraining
 from twinlens.records.split_audit import HeldOutPart, PretrainingOverlap, SeenImages
 from twinlens.types import Rows
 
