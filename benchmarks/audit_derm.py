@@ -25,7 +25,8 @@ from PIL import Image
 from twinlens import files
 from twinlens.auditing.duplicates import MIN_CORRELATION, exact_duplicates, near_duplicates
 from twinlens.auditing.features import EncoderSource, compute_features
-from twinlens.auditing.neighbours import nearest_neighbours, similar_images, whiten
+from twinlens.auditing.neighbours import nearest_neighbours, whiten
+from twinlens.auditing.similar_images import similar_images
 from twinlens.data.dataset import open_dataset
 
 OUT = Path(__file__).parent / "results" / "audit_derm.json"

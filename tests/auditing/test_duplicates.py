@@ -119,7 +119,7 @@ def test_images_that_show_nothing_are_no_copies_of_each_other():
 def test_batches_do_not_show(planted, monkeypatch):
     rows = everybody(planted)
     expected = near_duplicates(planted, rows)
-    monkeypatch.setattr("twinlens.auditing.duplicates._AT_ONCE", 7)
+    monkeypatch.setattr("twinlens.auditing.duplicates._BATCH", 7)
     found = near_duplicates(planted, rows)
     pd.testing.assert_frame_equal(found, expected, atol=1e-5)
 

@@ -94,7 +94,7 @@ def test_without_hashes_or_queries_nothing_is_found():
 
 
 def test_many_equal_hashes_do_not_fill_the_memory(monkeypatch):
-    monkeypatch.setattr(hamming, "_AT_ONCE", 10_000)
+    monkeypatch.setattr(hamming, "_BATCH", 10_000)
     members = np.full(1000, 12345, dtype=np.uint64)
     tracemalloc.start()
     found = HammingIndex(members).within(members, 8)

@@ -5,7 +5,7 @@ from scipy.ndimage import gaussian_filter, laplace
 
 from twinlens.auditing import quality
 from twinlens.auditing.hashing import grey
-from twinlens.auditing.quality import find_outliers, measure
+from twinlens.auditing.quality import measure, outliers
 
 
 def textures(count, size=40, seed=0):
@@ -35,7 +35,7 @@ def test_planted_images_are_found_for_the_right_reason():
     images[25] = images[25] / 2 + 128
     images[40] = 130
     images[52] += 90 * np.random.default_rng(1).standard_normal(images[52].shape)
-    found = find_outliers(measure(pack(images)))
+    found = outliers(measure(pack(images)))
     reasons = found.groupby("row")["reason"].agg(set).to_dict()
     assert reasons[3] == {"blurred"}
     assert "dark" in reasons[11]
@@ -50,12 +50,12 @@ def test_planted_images_are_found_for_the_right_reason():
 
 
 def test_an_even_data_set_has_no_outliers():
-    assert find_outliers(measure(pack(textures(60)))).empty
-    assert find_outliers(measure(np.repeat(pack(textures(1)), 30, axis=0))).empty
+    assert outliers(measure(pack(textures(60)))).empty
+    assert outliers(measure(np.repeat(pack(textures(1)), 30, axis=0))).empty
 
 
 def test_images_that_show_nothing_are_outliers_even_if_all_do():
-    found = find_outliers(measure(np.full((20, 16, 16, 3), 90, dtype=np.uint8)))
+    found = outliers(measure(np.full((20, 16, 16, 3), 90, dtype=np.uint8)))
     assert found["row"].tolist() == list(range(20))
     assert set(found["reason"]) == {"shows nothing"}
 

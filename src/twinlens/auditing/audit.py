@@ -4,30 +4,24 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-from pydantic import TypeAdapter
 
 from twinlens import files
-from twinlens.auditing import duplicates, quality
-from twinlens.auditing import neighbours as embedding
+from twinlens.auditing.duplicates import HASH_RADIUS, MIN_CORRELATION
 from twinlens.auditing.features import EncoderSource, compute_features
+from twinlens.auditing.label_errors import MIN_AGREEMENT, find_label_errors
 from twinlens.auditing.links import find_links, links_frame
+from twinlens.auditing.neighbours import NEIGHBOURS, nearest_neighbours, whiten
 from twinlens.auditing.pretraining_overlap import find_overlap
+from twinlens.auditing.quality import DEVIATIONS, find_outliers
 from twinlens.auditing.repair import repair_leaking, repairs
+from twinlens.auditing.similar_images import MAX_RATIO
 from twinlens.auditing.split_audit import audit_split
 from twinlens.auditing.summary import summary_sentences, warning_sentences
 from twinlens.data.dataset import SKIPPED, Dataset
 from twinlens.data.groups import LINKS
 from twinlens.data.splits import Split
-from twinlens.records.audit import (
-    AuditedData,
-    AuditFindings,
-    AuditSettings,
-    QualityOutlier,
-    SkippedFile,
-    SuspectedLabelError,
-)
+from twinlens.records.audit import AuditedData, AuditFindings, AuditSettings, SkippedFile
 
 AUDIT = Path("audit") / "audit.json"
 """Where the audit of a data set is stored in its folder."""
@@ -52,11 +46,9 @@ def inspect(
     """
     start, source = time.monotonic(), source or EncoderSource()
     features, encoder = compute_features(dataset, source)
-    neighbours = None
-    if features is not None:
-        neighbours = embedding.nearest_neighbours(embedding.whiten(features))
+    neighbours = None if features is None else nearest_neighbours(whiten(features))
     links = find_links(dataset, neighbours)
-    errors = _suspected_label_errors(dataset, neighbours)
+    errors = None if neighbours is None else find_label_errors(dataset, neighbours)
     earlier = stored_findings(dataset) if features is None else None
     if earlier:
         links += [link for link in earlier.links if link.found_by == "embedding"]
@@ -69,13 +61,14 @@ def inspect(
         repaired = [split for split in fixed if split.name not in audits]
         splits = [*splits, *repaired]
         audits |= {split.name: audit_split(dataset, split, pairs) for split in repaired}
+    skipped = pd.read_csv(dataset.path / SKIPPED, dtype=str, keep_default_na=False)
     findings = AuditFindings(
         data=_describe(dataset),
         settings=_settings(encoder),
-        skipped=_skipped(dataset),
+        skipped=SkippedFile.from_frame(skipped),
         links=links,
         suspected_label_errors=errors,
-        outliers=_outliers(dataset),
+        outliers=None if dataset.table_only else find_outliers(dataset),
         splits=audits,
         repairs=repairs(splits),
         pretraining=[find_overlap(dataset, splits, Path(run), pairs) for run in source.pretrained],
@@ -127,43 +120,14 @@ def stored_findings(dataset: Dataset) -> AuditFindings | None:
 
 def _settings(encoder: str | None) -> AuditSettings:
     return AuditSettings(
-        hash_radius=duplicates.HASH_RADIUS,
-        min_correlation=duplicates.MIN_CORRELATION,
-        neighbour_ratio=embedding.MAX_RATIO,
-        neighbours=embedding.NEIGHBOURS,
-        min_agreement=embedding.MIN_AGREEMENT,
-        outlier_deviations=quality.DEVIATIONS,
+        hash_radius=HASH_RADIUS,
+        min_correlation=MIN_CORRELATION,
+        neighbour_ratio=MAX_RATIO,
+        neighbours=NEIGHBOURS,
+        min_agreement=MIN_AGREEMENT,
+        outlier_deviations=DEVIATIONS,
         encoder=encoder,
     )
-
-
-def _skipped(dataset: Dataset) -> list[SkippedFile]:
-    table = pd.read_csv(dataset.path / SKIPPED, dtype=str, keep_default_na=False)
-    return TypeAdapter(list[SkippedFile]).validate_python(table.to_dict("records"))
-
-
-def _suspected_label_errors(
-    dataset: Dataset, neighbours: embedding.Neighbours | None
-) -> list[SuspectedLabelError] | None:
-    if neighbours is None:
-        return None
-    groups = pd.factorize(dataset.table["group"])[0]
-    table = embedding.suspected_label_errors(neighbours, dataset.labels, groups)
-    names = np.array(dataset.classes, dtype=object)
-    table = table.assign(label=names[table["label"]], suggested=names[table["suggested"]])
-    return TypeAdapter(list[SuspectedLabelError]).validate_python(_with_ids(dataset, table))
-
-
-def _outliers(dataset: Dataset) -> list[QualityOutlier] | None:
-    if dataset.table_only:
-        return None
-    table = quality.find_outliers(quality.measure(dataset.images))
-    return TypeAdapter(list[QualityOutlier]).validate_python(_with_ids(dataset, table))
-
-
-def _with_ids(dataset: Dataset, table: pd.DataFrame) -> list[dict[str, object]]:
-    ids = dataset.table["id"].to_numpy()[table["row"]]
-    return table.assign(id=ids).drop(columns="row").to_dict("records")  # type: ignore[return-value]
 
 
 def _describe(dataset: Dataset) -> AuditedData:

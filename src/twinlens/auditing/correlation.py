@@ -1,10 +1,10 @@
-"""Are two pictures copies of one photograph? Correlation of their fine structure.
+"""Are two images copies of one photograph? Correlation of their fine structure.
 
-Photographs of different lesions resemble each other in what is coarse: a dark spot in the middle,
-dark corners. Copies share the fine structure as well, whatever was done to their colours. So
-what is compared is a band of middle frequencies (a difference of Gaussians, twice), each place
+Photographs of different lesions share their coarse structure: a dark spot in the middle, dark
+corners. Copies share the fine structure as well, whatever was done to their colours. So images
+are filtered to a band of middle frequencies (a difference of Gaussians, twice), and each pixel is
 divided by the contrast around it (local contrast normalisation, Jarrett et al. 2009), so that a
-hair or a corner counts no more than any other place.
+hair or a corner counts no more than any other region.
 """
 
 from functools import cache
@@ -17,13 +17,13 @@ from scipy.ndimage import gaussian_filter1d
 from twinlens.auditing.hashing import VIEWS, Grey, View, resampling
 
 SIDE = 48
-"""Pixels of the compared pictures; smaller images are compared as they are."""
+"""Side of the compared images in pixels; smaller ones are compared as they are."""
 
-_FINE, _COARSE = 1 / 64, 3 / 64  # standard deviations of the Gaussians, as shares of the side
-_NOISE = 1.0  # contrast, in grey levels, below which a place is counted as empty
-_ROUNDING = 0.1  # length below which the structure is what rounding left of an empty picture
+_FINE, _COARSE = 1 / 64, 3 / 64  # standard deviations of the Gaussians, as fractions of the side
+_NOISE = 1.0  # contrast, in grey levels, of a region without structure
+_ROUNDING = 0.1  # norm below which the structure is a rounding error
 
-Structure = Float[ndarray, "image place"]
+Structure = Float[ndarray, "image pixel"]
 
 
 def structure(images: Grey, view: View = VIEWS[0], side: int = SIDE) -> Structure:
@@ -33,8 +33,8 @@ def structure(images: Grey, view: View = VIEWS[0], side: int = SIDE) -> Structur
 
     Args:
         images: Luma from 0 to 255.
-        view: Which part of each, and whether mirrored.
-        side: Pixels of the compared pictures, or those of the images if they have fewer.
+        view: The window of each, and whether it is mirrored.
+        side: Side of the result in pixels; that of the images if they are smaller.
     """
     size = images.shape[1]
     side = min(side, size)
@@ -45,24 +45,25 @@ def structure(images: Grey, view: View = VIEWS[0], side: int = SIDE) -> Structur
     if view.mirrored:
         columns = columns[::-1]
     fine, coarse = _blur(side, _FINE), _blur(side, _COARSE)
-    x = _both(fine, _both(rows, images, columns))
+    x = _separable(fine, _separable(rows, images, columns))
     for _ in range(2):
-        x = x - _both(coarse, x)
-    x = x / np.sqrt(_both(coarse, x * x).clip(min=0) + _NOISE**2)
+        x = x - _separable(coarse, x)
+    x = x / np.sqrt(_separable(coarse, x * x).clip(min=0) + _NOISE**2)
     x = x.reshape(len(x), -1)
     x = x - x.mean(axis=1, keepdims=True)
     result: Structure = x / np.linalg.norm(x, axis=1, keepdims=True).clip(min=_ROUNDING)
     return result
 
 
-def _both(rows: ndarray, images: ndarray, columns: ndarray | None = None) -> ndarray:
-    result: ndarray = rows @ images @ (rows if columns is None else columns).T
+def _separable(rows: ndarray, images: Grey, columns: ndarray | None = None) -> Grey:
+    """Apply one matrix to the rows of images and another, or the same, to their columns."""
+    result: Grey = rows @ images @ (rows if columns is None else columns).T
     return result
 
 
 @cache
 def _blur(side: int, deviation: float) -> Float[ndarray, "side side"]:
-    """Return the matrix that blurs a line; the picture is reflected at its edges."""
+    """Return the matrix that blurs a line of pixels, which is reflected at its ends."""
     identity = np.eye(side, dtype=np.float32)
     result: ndarray = gaussian_filter1d(identity, deviation * side, axis=0, truncate=3)
     return result

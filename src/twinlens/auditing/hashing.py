@@ -1,9 +1,9 @@
-"""Perceptual hashes: 64 bits that similar pictures share, also when mirrored or cropped.
+"""Perceptual hashes of images, and of mirrored and cropped views of them.
 
 The hash is pHash (Zauner 2010, "Implementation and benchmarking of perceptual image hash
 functions"): the lowest 8x8 frequencies of the discrete cosine transform of a 32x32 grey thumbnail,
-each against their median. Cropping, averaging to 32x32 and the transform are all linear, so one
-small matrix does them from the left, and another from the right.
+each against their median. Cropping, averaging to 32x32 and the transform are linear and
+separable, so one small matrix applies them to the rows, and another to the columns.
 """
 
 from dataclasses import dataclass
@@ -17,22 +17,25 @@ from scipy.fft import dct
 from twinlens.types import PackedImages
 
 Hashes = UInt64[ndarray, " image"]
-Grey = Float[ndarray, "image size size"]
 
-_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
+Grey = Float[ndarray, "image size size"]
+"""Luma from 0 to 255."""
+
+_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 _THUMBNAIL, _FREQUENCIES = 32, 8
 CROP = 0.05
-"""Share of width and height that a cropped view lacks. Its hash stays near for 0 to some 8 %."""
+"""Fraction of width and height that a cropped view lacks. Its hash is near those of images cropped
+by up to about 8 %."""
 
 
 @dataclass(frozen=True)
 class View:
-    """A way in which a copy may differ: a square window of the picture, perhaps mirrored.
+    """A transformation of an image: a square window, perhaps mirrored.
 
     Attributes:
-        top: Where the window begins, as a share of the height.
-        left: Likewise of the width.
-        side: Its side, as a share of the picture's.
+        top: Upper edge of the window, as a fraction of the height.
+        left: Left edge, as a fraction of the width.
+        side: Its side, as a fraction of the image's.
         upside_down: Mirrored top to bottom.
         mirrored: Mirrored left to right.
     """
@@ -53,8 +56,8 @@ class View:
         return " and ".join(filter(None, [flips, "cropped" if self.side < 1 else ""]))
 
 
-_ALONG = (0.0, CROP / 2, CROP)
-_WINDOWS = [View(top, left, 1 - CROP) for top in _ALONG for left in _ALONG]
+_EDGES = (0.0, CROP / 2, CROP)
+_WINDOWS = [View(top, left, 1 - CROP) for top in _EDGES for left in _EDGES]
 VIEWS: tuple[View, ...] = (
     View(),
     View(mirrored=True),
@@ -63,21 +66,21 @@ VIEWS: tuple[View, ...] = (
     *_WINDOWS,
     *(View(view.top, view.left, view.side, mirrored=True) for view in _WINDOWS),
 )
-"""What each picture is compared as; of the other picture of a pair the whole is taken."""
+"""The views of an image that are compared with the whole of every other image."""
 
 
 def grey(images: PackedImages) -> Grey:
-    """Return the luma of images: float32, shape (image, size, size), 0 to 255."""
+    """Return the luma of RGB images (ITU-R BT.601), float32."""
     result: Grey = images.astype(np.float32) @ _LUMA
     return result
 
 
 def perceptual_hash(images: Grey, view: View = VIEWS[0]) -> Hashes:
-    """Return the hash of a view of each image."""
+    """Return the 64-bit hash of a view of each image."""
     size = images.shape[1]
     rows, columns = _transform(size, view.top, view.side), _transform(size, view.left, view.side)
     frequencies = rows @ images @ columns.T
-    odd = np.arange(_FREQUENCIES) % 2 == 1  # cosines that a mirror turns to their negative
+    odd = np.arange(_FREQUENCIES) % 2 == 1  # cosines that mirroring negates
     if view.upside_down:
         frequencies[:, odd] *= -1
     if view.mirrored:
@@ -87,19 +90,19 @@ def perceptual_hash(images: Grey, view: View = VIEWS[0]) -> Hashes:
     return np.packbits(bits, axis=1).view(np.uint64)[:, 0]
 
 
-def resampling(size: int, start: float, side: float, wanted: int) -> Float[ndarray, "wanted size"]:
-    """Return the matrix that averages a stretch of a line of pixels into `wanted` pixels.
+def resampling(size: int, start: float, side: float, target: int) -> Float[ndarray, "target size"]:
+    """Return the matrix that resamples a segment of a line of pixels by area averaging.
 
     Args:
         size: Pixels of the line.
-        start: Where the stretch begins, as a share of the line.
-        side: Its length, likewise.
-        wanted: Pixels that are wanted.
+        start: Start of the segment, as a fraction of the line.
+        side: Its length, as a fraction of the line.
+        target: Pixels of the result.
     """
-    edges = size * np.linspace(start, start + side, wanted + 1)
+    edges = size * np.linspace(start, start + side, target + 1)
     pixel = np.arange(size)
     covered = np.minimum(edges[1:, None], pixel + 1) - np.maximum(edges[:-1, None], pixel)
-    weights: ndarray = covered.clip(min=0) * wanted / (size * side)
+    weights: ndarray = covered.clip(min=0) * target / (size * side)
     return weights.astype(np.float32)
 
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from pydantic import TypeAdapter
 
 from twinlens.auditing.duplicates import exact_duplicates, links_table, near_duplicates
-from twinlens.auditing.neighbours import Neighbours, similar_images
+from twinlens.auditing.neighbours import Neighbours
+from twinlens.auditing.similar_images import similar_images
 from twinlens.data.dataset import Dataset
 from twinlens.records.audit import Link
 
@@ -34,8 +34,7 @@ def find_links(dataset: Dataset, neighbours: Neighbours | None) -> list[Link]:
         links[f"label_{end}"] = images["label"].to_numpy()
         links[f"group_{end}"] = images["group"].to_numpy()
         links[end] = images["id"].to_numpy()
-    known = links.astype(object).where(links.notna(), None)
-    return TypeAdapter(list[Link]).validate_python(known.to_dict("records"))
+    return Link.from_frame(links)
 
 
 def links_frame(links: Sequence[Link]) -> pd.DataFrame:

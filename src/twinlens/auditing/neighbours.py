@@ -1,4 +1,4 @@
-"""Nearest neighbours in an encoder's feature space: similar images, and suspected label errors.
+"""Nearest neighbours of images in an encoder's feature space.
 
 Features are whitened by their principal components, since otherwise a few directions that all
 images share dominate every distance. Neighbours are found without comparing all pairs: features
@@ -10,27 +10,17 @@ quantisation).
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from jaxtyping import Float, Int
 from numpy import ndarray
 from sklearn.cluster import MiniBatchKMeans
 from sklearn.decomposition import PCA
 
-from twinlens.auditing.duplicates import links_table
 from twinlens.console import progress
 from twinlens.seeds import generator
 from twinlens.types import Rows
 
 NEIGHBOURS = 10
 """Nearest neighbours of each image."""
-
-MAX_RATIO = 0.5
-"""Two images are linked if the ratio of their distance to the distance of either to its tenth
-neighbour (the geometric mean of the two) is smaller: the ratio test of Lowe (2004), which does
-not depend on the encoder's scale."""
-
-MIN_AGREEMENT = 0.8
-"""Fraction of an image's labelled neighbours that must agree on another label."""
 
 _DIMENSIONS = 128
 _PROBES = 16  # clusters that a cluster is compared with, itself among them
@@ -88,57 +78,6 @@ def nearest_neighbours(
                 finished += len(batch)
                 show(finished, "images")
     return Neighbours(rows, distances)
-
-
-def similar_images(neighbours: Neighbours, threshold: float = MAX_RATIO) -> pd.DataFrame:
-    """Link images that are far nearer to each other than to their other neighbours.
-
-    Args:
-        neighbours: Of each image.
-        threshold: See `MAX_RATIO`.
-
-    Returns:
-        A table of `duplicates.LINKS`; the score is 1 minus the ratio. It is empty if images have
-        fewer than `NEIGHBOURS` neighbours.
-    """
-    rows, distances = neighbours.rows, neighbours.distances
-    if rows.shape[1] < NEIGHBOURS:
-        return links_table([], [], "embedding", [], "similar")
-    scale = distances[:, -1].clip(min=1e-6)
-    ratio = distances / np.sqrt(scale[:, None] * scale[rows])
-    a, rank = np.nonzero(ratio < threshold)
-    low, high = np.sort([a, rows[a, rank]], axis=0)
-    links = links_table(low, high, "embedding", 1 - ratio[a, rank], "similar")
-    return links.drop_duplicates(["a", "b"]).sort_values(["a", "b"]).reset_index(drop=True)
-
-
-def suspected_label_errors(
-    neighbours: Neighbours, labels: Rows, groups: Rows, threshold: float = MIN_AGREEMENT
-) -> pd.DataFrame:
-    """List images whose neighbours, those of other groups, agree on another label.
-
-    Args:
-        neighbours: Of each image.
-        labels: Class number of each image, -1 where it has no label.
-        groups: Group number of each image.
-        threshold: See `MIN_AGREEMENT`.
-
-    Returns:
-        Columns ``row``, ``label``, ``suggested`` (the class that most neighbours have) and
-        ``agreement`` (the fraction of labelled neighbours that have it), highest agreement first.
-        Images with fewer than half of `NEIGHBOURS` labelled neighbours are not judged.
-    """
-    rows = neighbours.rows
-    votes = np.zeros((len(rows), int(labels.max(initial=0)) + 1))
-    image, rank = np.nonzero((labels[rows] >= 0) & (groups[rows] != groups[:, None]))
-    np.add.at(votes, (image, labels[rows[image, rank]]), 1)
-    voters, suggested = votes.sum(axis=1), votes.argmax(axis=1)
-    agreement = votes.max(axis=1) / voters.clip(min=1)
-    table = pd.DataFrame({"label": labels, "suggested": suggested, "agreement": agreement})
-    table.insert(0, "row", np.arange(len(rows)))
-    suspected = (labels >= 0) & (suggested != labels) & (agreement >= threshold)
-    judged: pd.DataFrame = table[suspected & (voters >= NEIGHBOURS // 2)]
-    return judged.sort_values("agreement", ascending=False, kind="stable").reset_index(drop=True)
 
 
 def _neighbourhoods(

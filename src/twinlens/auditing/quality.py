@@ -6,6 +6,8 @@ from scipy.ndimage import correlate1d
 
 from twinlens.auditing.hashing import grey
 from twinlens.console import progress
+from twinlens.data.dataset import Dataset
+from twinlens.records.audit import QualityOutlier
 from twinlens.types import PackedImages
 
 DEVIATIONS = 4.0
@@ -16,6 +18,13 @@ EMPTY = 2.0
 """Standard deviation in grey levels below which an image shows nothing."""
 
 _BATCH = 1000
+
+
+def find_outliers(dataset: Dataset) -> list[QualityOutlier]:
+    """List the images of a data set whose quality is unusual."""
+    table = outliers(measure(dataset.images))
+    ids = dataset.table["id"].to_numpy()[table["row"]]
+    return QualityOutlier.from_frame(table.drop(columns="row").assign(id=ids))
 
 
 def measure(images: PackedImages) -> pd.DataFrame:
@@ -42,7 +51,7 @@ def measure(images: PackedImages) -> pd.DataFrame:
     return pd.DataFrame(values, columns=["exposure", "contrast", "sharpness"])
 
 
-def find_outliers(measures: pd.DataFrame) -> pd.DataFrame:
+def outliers(measures: pd.DataFrame) -> pd.DataFrame:
     """Return the images of unusual quality, the most extreme first.
 
     Args:

@@ -1,12 +1,15 @@
 """The base of all records: read from a JSON file or refused in one sentence, written whole."""
 
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from twinlens.errors import UserError
 from twinlens.files import read_json, write_text
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Record(BaseModel):
@@ -35,6 +38,12 @@ class Record(BaseModel):
                 f"{path} is damaged, or written by another version of Twinlens: '{place}' "
                 f"({problem['msg'].lower()}). Make it again with the command that made it."
             ) from error
+
+    @classmethod
+    def from_frame(cls, table: "pd.DataFrame") -> list[Self]:
+        """Return one record per row of a table; missing values become None."""
+        values = table.astype(object).where(table.notna(), None)
+        return [cls.model_validate(row) for row in values.to_dict("records")]
 
     def write(self, path: Path) -> None:
         """Write the record as JSON, whole or not at all."""
