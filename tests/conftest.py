@@ -14,6 +14,7 @@ from PIL import Image
 from twinlens.data.dataset import Dataset, open_dataset, write_dataset
 from twinlens.importing.import_images import import_images
 from twinlens.importing.sources.phantom import phantom_image
+from twinlens.registry import Registry
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -166,3 +167,24 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def plug_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """A function that installs a package of one module that adds an entry to a registry."""
+
+    def install(registry: Registry[object], name: str, place: str, code: str) -> None:
+        module = place.partition(":")[0]
+        site = tmp_path / "site"
+        information = site / f"{module}-1.0.dist-info"
+        information.mkdir(parents=True)
+        (site / f"{module}.py").write_text(code, encoding="utf-8")
+        (information / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {module}\nVersion: 1.0\n"
+        )
+        (information / "entry_points.txt").write_text(f"[{registry.group}]\n{name} = {place}\n")
+        monkeypatch.syspath_prepend(site)
+        monkeypatch.delitem(registry.__dict__, "_places", raising=False)
+        monkeypatch.setattr(registry, "_loaded", {})
+
+    return install

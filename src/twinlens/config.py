@@ -1,5 +1,6 @@
 """Loading, overriding and checking of configuration files."""
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -30,6 +31,14 @@ class _Loader(yaml.SafeLoader):
                 raise yaml.YAMLError(f"the key '{key.value}' comes twice, again in line {line}")
             seen.add(key.value)
         return super().construct_mapping(node, deep)
+
+
+# YAML 1.1, which the loader implements, reads 1e-4 as text; 1.2 and everybody else as a number.
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?(\.\d+|\d+(\.\d*)?)[eE][-+]?\d+$"),
+    [*"-+.0123456789"],
+)
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -71,7 +80,7 @@ def override(content: dict[str, Any], settings: Iterable[str]) -> dict[str, Any]
             node[name] = dict(child)
             node = node[name]
         try:
-            node[last] = yaml.safe_load(value)
+            node[last] = yaml.load(value, _Loader)
         except yaml.YAMLError as error:
             raise UserError(f"--set {setting}: '{value}' is not valid YAML.") from error
     return result

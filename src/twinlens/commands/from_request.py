@@ -3,7 +3,7 @@
 import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_type_hints
 
@@ -45,9 +45,6 @@ def _parameters(request: type[Request]) -> Iterator[inspect.Parameter]:
     for field in fields(request):
         hint = hints[field.name]
         text = described[field.name].replace("`", "")
-        default = inspect.Parameter.empty if field.default is MISSING else field.default
-        if isinstance(default, tuple) or field.default_factory is not MISSING:
-            default = []
         name = option(request, field.name)
         metavar = "KEY=VALUE" if _is_mapping(hint) else None
         how: Any = typer.Option(name, help=text, metavar=metavar)
@@ -56,9 +53,18 @@ def _parameters(request: type[Request]) -> Iterator[inspect.Parameter]:
         yield inspect.Parameter(
             field.name,
             inspect.Parameter.KEYWORD_ONLY,
-            default=default,
+            default=_default(field),
             annotation=Annotated[_cli_type(hint), how],
         )
+
+
+def _default(field: "Field[Any]") -> Any:
+    """Return a field's default as typer takes it, whose lists are lists."""
+    if field.default_factory is not MISSING:
+        return []
+    if field.default is MISSING:
+        return inspect.Parameter.empty
+    return [*field.default] if isinstance(field.default, tuple) else field.default
 
 
 def _cli_type(hint: Any) -> Any:
