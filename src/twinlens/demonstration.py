@@ -36,4 +36,4 @@ def demo(out: Path | str = "demo", *, overwrite: bool = False) -> Path:
         shutil.rmtree(out / "study")
     data = import_images(IMAGES, out / "data", kind="phantom", size=SIZE)
     with as_file(files("twinlens.studies") / "demo.yaml") as study:
-        return compare(study, out / "study", settings=[f"data={data.path}"])
+        return compare(study, out / "study", settings=(f"data={data.path}",))

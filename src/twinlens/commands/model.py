@@ -7,11 +7,11 @@ import typer
 
 import twinlens
 from twinlens import console
+from twinlens.commands.from_request import from_request
 from twinlens.commands.options import (
     Dataset,
     Device,
     Loggers,
-    Out,
     Overwrite,
     Precision,
     Preset,
@@ -25,6 +25,7 @@ from twinlens.commands.options import (
 from twinlens.errors import UserError
 from twinlens.files import read_json, write_text
 from twinlens.pretraining.titles import SEEN, TITLES
+from twinlens.requests.train import TrainRequest
 
 
 def pretrain(
@@ -97,47 +98,10 @@ def pretrain(
         print(f"Report: {twinlens.report(done)}")
 
 
-def train(
-    dataset: Dataset,
-    out: Out,
-    encoder: Annotated[
-        str | None, typer.Option(help="Such as resnet18; default: --pretrained's, or resnet50.")
-    ] = None,
-    weights: Weights = "random",
-    pretrained: Annotated[
-        Path | None, typer.Option(help="Folder made by 'twinlens pretrain'.")
-    ] = None,
-    tuning: Annotated[str | None, typer.Option(help="probe, fine_tune or full.")] = None,
-    preset: Preset = "recommended",
-    set_: Set = [],  # noqa: B006
-    precision: Precision = None,
-    split: SplitName = None,
-    label_fraction: Annotated[
-        float, typer.Option(help="Share of the training labels to use.")
-    ] = 1.0,
-    seed: Seed = 0,
-    device: Device = "auto",
-    logger: Loggers = [],  # noqa: B006
-    overwrite: Overwrite = False,
-    resume: Resume = False,
-) -> None:
-    """Train a classifier: head first, learning-rate finder, one-cycle; then evaluate it."""
-    done = twinlens.train(
-        dataset,
-        out,
-        encoder=encoder,
-        weights=weights,
-        pretrained=pretrained,
-        preset=preset,
-        settings=settings_of(set_, tuning=tuning, precision=precision),
-        split=split,
-        label_fraction=label_fraction,
-        seed=seed,
-        device=device,
-        loggers=logger,
-        overwrite=overwrite,
-        resume=resume,
-    )
+@from_request
+def train(request: TrainRequest) -> None:
+    """Train a classifier, and print its metrics."""
+    done = twinlens.train.run(request)
     for part, scores in read_json(done / "metrics.json").items():
         print(f"{part}: {_in_words(scores)}")
     print(f"Model in {done / 'model'}")

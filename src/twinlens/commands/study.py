@@ -7,14 +7,10 @@ from typing import Annotated
 import typer
 
 import twinlens
-from twinlens.commands.options import (
-    Device,
-    Loggers,
-    Out,
-    Overwrite,
-    Set,
-)
+from twinlens.commands.from_request import from_request
+from twinlens.commands.options import Out, Overwrite
 from twinlens.files import read_json
+from twinlens.requests.compare import CompareRequest
 
 
 def _print_schema(asked: bool) -> None:
@@ -25,30 +21,10 @@ def _print_schema(asked: bool) -> None:
         raise typer.Exit
 
 
+@from_request
 def compare(
-    study: Annotated[Path, typer.Argument(help="A study file, such as studies/demo.yaml.")],
-    out: Out,
-    set_: Set = [],  # noqa: B006
-    device: Device = "auto",
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Runs at the same time, each on its own GPU if any.")
-    ] = None,
-    ray: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ADDRESS",
-            help="Do the runs on a Ray cluster: HOST:PORT, auto for the one that this machine "
-            "belongs to, or local for a new one here.",
-        ),
-    ] = None,
-    max_hours: Annotated[
-        float | None, typer.Option(min=0, help="Stop in good order; the same command goes on.")
-    ] = None,
-    logger: Loggers = [],  # noqa: B006
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="List the runs and stop.")] = False,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on in --out although the study was changed.")
-    ] = False,
+    request: CompareRequest,
+    *,
     schema: Annotated[  # noqa: ARG001, it has printed and left
         bool,
         typer.Option(
@@ -59,20 +35,9 @@ def compare(
         ),
     ] = False,
 ) -> None:
-    """Compare arms x seeds x label fractions, and write the report. Goes on where it stopped."""
-    done = twinlens.compare(
-        study,
-        out,
-        settings=set_,
-        device=device,
-        workers=workers,
-        ray=ray,
-        max_hours=max_hours,
-        loggers=logger,
-        dry_run=dry_run,
-        resume=resume,
-    )
-    if not dry_run:
+    """Compare the arms of a study, and conclude."""
+    done = twinlens.compare.run(request)
+    if not request.dry_run:
         _conclude(done)
 
 

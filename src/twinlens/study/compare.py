@@ -2,7 +2,6 @@
 
 import math
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 from lightning_fabric import Fabric
@@ -16,6 +15,8 @@ from twinlens.engine.device import environment, make_fabric, precision_of
 from twinlens.engine.loggers import check_loggers
 from twinlens.errors import UserError
 from twinlens.files import write_json, write_text
+from twinlens.requests.base import accepts
+from twinlens.requests.compare import CompareRequest
 from twinlens.study.analysis.aggregate import collect
 from twinlens.study.estimate.estimate import estimate
 from twinlens.study.planning.config import Study, as_yaml, read_study
@@ -29,35 +30,11 @@ from twinlens.study.running.paths import ENVIRONMENT, PLAN, RESULTS, STUDY, is_f
 from twinlens.study.running.progress import Progress
 
 
-def compare(
-    study: Path | str,
-    out: Path | str,
-    *,
-    settings: Sequence[str] = (),
-    device: str = "auto",
-    workers: int | None = None,
-    ray: str | None = None,
-    max_hours: float | None = None,
-    loggers: Sequence[str] = (),
-    dry_run: bool = False,
-    resume: bool = False,
-) -> Path:
+@accepts(CompareRequest)
+def compare(request: CompareRequest) -> Path:
     """Run a study, or what is left of it, and compute its results.
 
     Several processes may do this at the same time with the same `out`: each run is done once.
-
-    Args:
-        study: The study file (YAML).
-        out: Folder of the study. The same study goes on there without being asked.
-        settings: Overrides of the form ``key.subkey=value``.
-        device: "auto", "cpu", "cuda" or "mps".
-        workers: Processes that do runs at the same time, on a GPU each where there are any; None
-            for this one alone.
-        ray: Do the runs on the Ray cluster at this address; see `study.cluster.on_ray`.
-        max_hours: Stop in good order after so many hours; what is left can go on later.
-        loggers: Names in `LOGGERS`, beside "csv", for every run.
-        dry_run: Print the plan, and stop.
-        resume: Go on in `out` although the study was changed; runs that stay the same are kept.
 
     Returns:
         The folder `out`.
@@ -65,21 +42,23 @@ def compare(
     Raises:
         UserError: The study is wrong, or `out` holds another one.
     """
-    check_loggers(loggers)
-    out = Path(out)
-    deadline = math.inf if max_hours is None else time.time() + 3600 * max_hours
-    fabric, checked, data, split = _opened(Path(study), settings, device)
+    check_loggers(request.loggers)
+    out, hours = Path(request.out), request.max_hours
+    deadline = math.inf if hours is None else time.time() + 3600 * hours
+    fabric, checked, data, split = _opened(request)
     plan = make_plan(checked, data_hash=data.hash, split_hash=split.hash)
-    if not dry_run:
-        _refuse_another(out, checked, resume)
+    if not request.dry_run:
+        _refuse_another(out, checked, request.resume)
     say(_describe(plan, checked, out))
     seconds_of = None
     left = [run for run in plan if not is_finished(out, run)]
-    if left and (dry_run or not (ray or (out / STUDY).exists())):  # it is of this machine, at rest
+    if left and (
+        request.dry_run or not (request.ray or (out / STUDY).exists())
+    ):  # it is of this machine, at rest
         expected = estimate(left, checked, data, split, fabric)
-        say(expected.table(workers or 1))
+        say(expected.table(request.workers or 1))
         seconds_of = expected.seconds_of
-    if dry_run:
+    if request.dry_run:
         say("\n".join(run.id for run in plan))
         return out
     with alone(out):
@@ -87,23 +66,21 @@ def compare(
         write_json(out / PLAN, [run.as_dict() for run in plan])
         write_json(out / ENVIRONMENT, environment(fabric))
         keep_audit(out, data, split)
-    job = Job(plan, out, checked.data, split.name, device, tuple(loggers), deadline)
+    job = Job(plan, out, checked.data, split.name, request.device, request.loggers, deadline)
     progress = Progress(checked, plan, out, seconds_of)
-    failures = execute(job, workers=workers, ray=ray, tell=progress.tell)
+    failures = execute(job, workers=request.workers, ray=request.ray, tell=progress.tell)
     with alone(out):
         best = keep_best(out, checked, plan)  # first: to test an ensemble is logged
         write_json(out / RESULTS, collect(out, checked, plan, failures) | {"best": best})
     if time.time() >= deadline and (left := unsettled(job)):
-        say(f"Stopped after {max_hours:g} h, {len(left)} runs are left: the same command goes on.")
+        say(f"Stopped after {hours:g} h, {len(left)} runs are left: the same command resumes them.")
     return out
 
 
-def _opened(
-    file: Path, settings: Sequence[str], device: str
-) -> tuple[Fabric, Study, Dataset, Split]:
+def _opened(request: CompareRequest) -> tuple[Fabric, Study, Dataset, Split]:
     """Read and check a study, and open what it is about."""
-    study = read_study(file, list(settings))
-    fabric = make_fabric(study.precision or "auto", device)
+    study = read_study(Path(request.study), request.settings)
+    fabric = make_fabric(study.precision or "auto", request.device)
     data, split = open_task(study.data, study.split, study.classes)
     study = study.model_copy(update={"precision": precision_of(fabric), "split": split.name})
     check(study, data, split)

@@ -1,5 +1,6 @@
 """The study file: data, arms, seeds and label fractions."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -207,7 +208,7 @@ class Study(Config):
         return {"precision": self.precision, "classes": self.classes}
 
 
-def read_study(path: Path, settings: list[str]) -> Study:
+def read_study(path: Path, settings: Iterable[str]) -> Study:
     """Read and check a study file.
 
     Args:
