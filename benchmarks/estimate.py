@@ -35,7 +35,7 @@ STUDY = {
     "train": {"epochs": 6, "batch_size": 16, "lr": 1e-3},
     "arms": {
         "twins": {"pretrain": {}},
-        "probed": {"pretrain": {}, "train": {"tuning": "probe"}},
+        "probed": {"pretrain": {}, "train": {"tuning": "linear_probe"}},
     },
 }
 

@@ -44,7 +44,7 @@ STUDY = {
     "arms": {
         "random": {},
         "random + Barlow Twins": {"pretrain": {}},
-        "random + Barlow Twins, probed": {"pretrain": {}, "train": {"tuning": "probe"}},
+        "random + Barlow Twins, probed": {"pretrain": {}, "train": {"tuning": "linear_probe"}},
     },
 }
 

@@ -18,7 +18,7 @@ def test_a_probe_of_random_features_is_far_above_chance(shared, tmp_path):
         split="split",
         size=32,
     )
-    settings = {"tuning": "probe", "tta": 1}
+    settings = {"tuning": "linear_probe", "tta": 1}
     run = twinlens.train(
         data.path, tmp_path / "run", encoder="resnet18", settings=settings, device="cpu"
     )

@@ -47,7 +47,7 @@ def test_views_has_an_arm_an_operation_and_a_pretraining_for_each(views):
     assert views.reference == "all"
     plan = make_plan(views, data_hash="d", split_hash="s")
     assert [run.kind for run in plan].count("pretrain") == len(views.arms) * 3 == len(plan) / 2
-    assert {views.training(arm).tuning for arm in views.arms} == {"probe"}
+    assert {views.training(arm).tuning for arm in views.arms} == {"linear_probe"}
 
 
 @pytest.mark.parametrize("arm", LEFT_OUT)

@@ -1,15 +1,17 @@
 import pytest
 
-from twinlens.finetuning.config import FineTuning
+from twinlens.config import from_preset
+from twinlens.errors import UserError
+from twinlens.finetuning.config import PRESETS, FineTuning
 
 
-@pytest.mark.parametrize("choice", [{"head": "mlp"}, {"classes": ["MEL", "NV"]}])
-def test_runs_from_before_a_choice_existed_keep_their_names(choice):
-    before = FineTuning().model_dump(exclude={"head", "classes"})
-    assert FineTuning().determining() == before
-    assert FineTuning(**choice).determining() == before | choice
+@pytest.mark.parametrize("preset", PRESETS)
+def test_each_preset_is_valid(preset):
+    config = from_preset(FineTuning, PRESETS, preset, {"epochs": 3}, where="here")
+    assert config.epochs == 3
 
 
-def test_every_other_setting_counts():
-    assert FineTuning(class_balance="sampler").determining()["class_balance"] == "sampler"
-    assert len(FineTuning().determining()) == len(FineTuning.model_fields) - 2
+def test_a_linear_probe_has_a_linear_head():
+    settings = {"tuning": "linear_probe", "head": "mlp"}
+    with pytest.raises(UserError, match=r"a linear probe is a logistic.*'head' to linear"):
+        from_preset(FineTuning, PRESETS, "recommended", settings, where="here")

@@ -122,7 +122,11 @@ def test_it_starts_from_a_pretraining_run(phantoms, tmp_path):
         phantoms, tmp_path / "pre", encoder="resnet18", settings=settings, seed=8, device="cpu"
     )
     run = train(
-        phantoms, tmp_path / "run", pretrained=first, settings={"tuning": "probe"}, device="cpu"
+        phantoms,
+        tmp_path / "run",
+        pretrained=first,
+        settings={"tuning": "linear_probe"},
+        device="cpu",
     )
     theirs = load_file(first / "encoder.safetensors")
     ours = load_file(run / "model" / "model.safetensors")
@@ -137,7 +141,7 @@ def test_it_starts_from_a_pretraining_run(phantoms, tmp_path):
 
 
 def test_a_probe_is_the_logistic_regression_on_features_of_the_images(phantoms, tmp_path):
-    run = _train(phantoms, tmp_path / "run", settings={"tuning": "probe", "tta": 1})
+    run = _train(phantoms, tmp_path / "run", settings={"tuning": "linear_probe", "tta": 1})
     data = open_dataset(phantoms)
     split = open_split(data)
     rows, test = split.rows["train"], split.rows["test"]
@@ -152,7 +156,9 @@ def test_a_probe_is_the_logistic_regression_on_features_of_the_images(phantoms, 
 
 
 def test_a_label_fraction_trains_on_that_share(phantoms, tmp_path):
-    run = _train(phantoms, tmp_path / "run", label_fraction=0.5, settings={"tuning": "probe"})
+    run = _train(
+        phantoms, tmp_path / "run", label_fraction=0.5, settings={"tuning": "linear_probe"}
+    )
     data = open_dataset(phantoms)
     rows = label_fraction(data, open_split(data), 0.5, derive(3, "label_fraction"))
     record = read_json(run / "run.json")
@@ -209,14 +215,10 @@ def test_the_papers_presets_run(phantoms, tmp_path, preset):
         ({"label_fraction": 0.0}, "label fraction 0.0 must be above 0"),
         (
             {"settings": {"tuning": "half"}},
-            "'tuning' is wrong.*'probe', 'head_then_full' or 'full'",
+            "'tuning' is wrong.*'linear_probe', 'head_then_full' or 'full'",
         ),
         ({"settings": {"views": "strange"}}, "Unknown recipe of views 'strange'.*recommended"),
         ({"settings": {"batch_size": 512}}, "batch size 512 is larger than"),
-        (
-            {"settings": {"tuning": "probe", "head": "mlp"}},
-            "a probe is a logistic.*'head' to linear",
-        ),
         ({"preset": "best"}, "Unknown preset 'best'.*paper"),
     ],
 )
@@ -240,7 +242,7 @@ def test_a_model_is_evaluated_only_on_data_that_fits_it(finished, phantoms, tmp_
 def test_what_was_trained_on_another_split_of_the_same_images_is_refused(tmp_path):
     data = import_images("phantom:160", tmp_path / "data", size=16).path
     make_split(open_dataset(data), per_class=None, val=0.1, test=0.3, seed=1, name="other")
-    run = _train(data, tmp_path / "run", split="imported", settings={"tuning": "probe"})
+    run = _train(data, tmp_path / "run", split="imported", settings={"tuning": "linear_probe"})
     with pytest.raises(UserError, match=r"another split of .* than 'other', so it may know these"):
         evaluate(run / "model", data, split="other:test")
     settings = {"epochs": 0, "batch_size": 32, "projector": [8], "moments": 0}

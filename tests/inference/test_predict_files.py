@@ -12,7 +12,7 @@ from twinlens.inference.predict_files import predict
 
 @pytest.fixture(scope="module")
 def run(phantoms, tmp_path_factory):
-    settings = {"tuning": "probe", "tta": 3, "precision": "fp32"}
+    settings = {"tuning": "linear_probe", "tta": 3, "precision": "fp32"}
     out = tmp_path_factory.mktemp("predictor") / "run"
     return train(phantoms, out, encoder="resnet18", settings=settings, device="cpu")
 

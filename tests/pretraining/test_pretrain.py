@@ -162,7 +162,7 @@ def test_what_saw_validation_and_test_images_says_so_everywhere(phantoms, tmp_pa
     settings = {"epochs": 0, "projector_epochs": 0, "moments": 1}
     for images in ("all", "unlabelled"):
         run = _pretrain(phantoms, tmp_path / images, images=images, settings=settings)
-        probed = {"tuning": "probe", "precision": "fp32"}
+        probed = {"tuning": "linear_probe", "precision": "fp32"}
         weights = {"weights": str(run / "encoder.safetensors")}
         further = _pretrain(phantoms, tmp_path / f"{images}, twice", settings=settings, **weights)
         for number, start in enumerate(

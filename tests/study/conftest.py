@@ -14,6 +14,6 @@ def two_arms():
         "precision": "fp32",
         "seeds": 2,
         "pretrain": {"epochs": 1, "batch_size": 32, "projector": [8], "lr": 1e-3, "moments": 0},
-        "train": {"tuning": "probe", "tta": 1},
+        "train": {"tuning": "linear_probe", "tta": 1},
         "arms": {"plain": {}, "twins": {"pretrain": {}}},
     }

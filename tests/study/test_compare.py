@@ -181,7 +181,8 @@ def test_stopped_after_max_hours_it_says_so_and_the_same_command_goes_on(
         == "No run of the reference arm 'plain' with the most labels is finished."
     )
     assert (
-        "Stopped after 0 h, 6 runs are left: the same command goes on." in capsys.readouterr().err
+        "Stopped after 0 h, 6 runs are left: the same command resumes them."
+        in capsys.readouterr().err
     )
     assert report(out).exists()
     shutil.rmtree(out / "runs")

@@ -1,4 +1,4 @@
-"""What can be chosen for a fine-tuning, and the presets."""
+"""Settings of a training, and the presets."""
 
 from typing import Any, Literal
 
@@ -16,35 +16,36 @@ from twinlens.engine.device import Precision
 
 
 class FineTuning(Config):
-    """Numbers of a fine-tuning (protocol: section 3.2 and 3.3 of the paper).
+    """Settings of a training (protocol: sections 3.2 and 3.3 of the paper).
 
     Attributes:
-        tuning: "fine_tune": head first, then everything; "full": everything from the start;
-            "probe": a logistic regression on the features of the frozen encoder.
+        tuning: "head_then_full": train the head on the frozen encoder, then unfreeze it; "full":
+            train both from the start; "linear_probe": fit a logistic regression to the features
+            of the frozen encoder.
         head: "linear", or "mlp": fully connected layers of 4096, 1000, 512 and the classes.
         epochs: Epochs of one-cycle training.
-        batch_size: Images a step; a last partial batch is dropped.
+        batch_size: Images per step; an incomplete last batch is dropped.
         views: A name in `views.recipes.RECIPES`, for training and for test-time augmentation.
-        view_changes: Numbers of `ViewRecipe` that differ from it.
-        head_epochs: Epochs for the head alone, the encoder frozen.
+        view_changes: Fields of `ViewRecipe` that differ from that recipe.
+        head_epochs: Epochs that train the head alone, with the encoder frozen.
         head_lr: Constant learning rate of those epochs.
         frozen_batchnorm: Whether BatchNorm keeps its statistics while the encoder is frozen.
         lr: Maximum learning rate, or "valley" for the learning-rate finder.
-        fallback_lr: Rate to take where the finder's curve says nothing.
-        weight_decay: Decoupled; biases and norms are spared.
+        fallback_lr: Learning rate where the finder's curve gives none.
+        weight_decay: Decoupled weight decay; biases and normalisation layers have none.
         normalise: Whether images are normalised as the encoder's weights expect.
         tta: Number of views that test-time augmentation averages; 1 for none.
         tta_clean: Whether the first of them is the image itself.
-        class_balance: "none": every image counts alike; "loss": classes are weighted by the inverse
-            of their frequency; "sampler": batches in which classes are equally likely, images of
-            rare ones several times, in other views. For a probe see `probe_balanced`.
+        class_balance: "none": every image has the same weight; "loss": classes are weighted by the
+            inverse of their frequency; "sampler": classes are equally likely in a batch, so that
+            images of rare classes are repeated, in new views. For a probe see `probe_balanced`.
         probe_c: Inverse strength of the logistic regression's L2 penalty.
         probe_balanced: Whether the probe weights classes by the inverse of their frequency.
         precision: "fp32", "bf16" or "auto" (bf16 where the processor has it).
-        classes: A task of these classes alone, see `data.selection`; null for all.
+        classes: Train on these classes only, see `data.class_subset`; null for all.
     """
 
-    tuning: Literal["probe", "head_then_full", "full"] = "head_then_full"
+    tuning: Literal["linear_probe", "head_then_full", "full"] = "head_then_full"
     head: Literal["linear", "mlp"] = "linear"
     epochs: PositiveInt = 40
     batch_size: int = Field(64, ge=2)
@@ -67,22 +68,12 @@ class FineTuning(Config):
 
     @model_validator(mode="after")
     def _probe_is_linear(self) -> "FineTuning":
-        if self.tuning == "probe" and self.head != "linear":
+        if self.tuning == "linear_probe" and self.head != "linear":
             raise ValueError(
-                "a probe is a logistic regression, so set 'head' to linear, or 'tuning' to "
-                "fine_tune or full"
+                "a linear probe is a logistic regression, so set 'head' to linear, or 'tuning' to "
+                "head_then_full or full"
             )
         return self
-
-    def determining(self) -> dict[str, Any]:
-        """Return the settings that a run's name stands for, as plain values.
-
-        Head and classes count only where they are not the first choice, so that runs from before
-        there was a choice keep their names.
-        """
-        first = {"head": "linear", "classes": None}
-        spared = {key for key, value in first.items() if getattr(self, key) == value}
-        return self.model_dump(mode="json", exclude=spared)
 
 
 _PAPER: dict[str, Any] = {

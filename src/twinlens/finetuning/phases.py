@@ -65,7 +65,7 @@ def fit(
     Returns:
         The head, and a row for each training step (none for a probe).
     """
-    if config.tuning == "probe":
+    if config.tuning == "linear_probe":
         return _probe(encoder, data, rows, config, fabric), pd.DataFrame()
     head = HEADS[config.head](encoder.feature_dim, len(data.classes), seed)
     model = Classifier(encoder, head)

@@ -52,7 +52,7 @@ def test_arms_that_were_trained_alike_are_described_together(study: Path) -> Non
 
 
 def test_a_probe_is_no_one_cycle(study: Path) -> None:
-    configure(study, "train-1-1-0", tuning="probe", probe_c=0.1, probe_balanced=True, tta=1)
+    configure(study, "train-1-1-0", tuning="linear_probe", probe_c=0.1, probe_balanced=True, tta=1)
     words = described(methods.trainings(read_study(study)))["random + Barlow Twins"]
     assert words == (
         "Logistic regression on the features of the frozen encoder, C = 0.1; classes are weighted "

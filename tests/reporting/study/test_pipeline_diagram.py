@@ -24,7 +24,7 @@ def _study(folder: Path, build_study: Build, **changes: dict[str, Any]) -> Path:
     common = {"weights": "random", "tuning": "head_then_full", "head_epochs": 1, "head_lr": 1e-3,
               "epochs": 40, "tta": 3, "tta_clean": True}  # fmt: skip
     own: dict[str, dict[str, Any]] = {
-        "train-2": {"tuning": "probe"},
+        "train-2": {"tuning": "linear_probe"},
         "train-3": {"weights": "/home/me/supervised.pth", "head": "mlp", "class_balance": "loss"},
         "pretrain-1": {"epochs": 30, "projector": [512, 256], "lambda": 0.0051, "batch_size": 128},
     }

@@ -23,7 +23,7 @@ STUDY = {
     "arms": {
         "plain": {},
         "twins": {"pretrain": {}},
-        "twins, probed": {"pretrain": {}, "train": {"tuning": "probe"}},
+        "twins, probed": {"pretrain": {}, "train": {"tuning": "linear_probe"}},
     },
 }
 

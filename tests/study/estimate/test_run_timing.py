@@ -95,7 +95,9 @@ def test_time_grows_with_the_steps_that_a_label_label_fraction_gives(
 
 
 def test_probes_and_pretrainings_are_measured_too(phantoms, tmp_path):
-    (probing,) = training_seconds(_task(phantoms, label_fractions=(1.0,), tuning="probe"), tmp_path)
+    (probing,) = training_seconds(
+        _task(phantoms, label_fractions=(1.0,), tuning="linear_probe"), tmp_path
+    )
     (pretraining_,) = pretraining_seconds(_task(phantoms, "pretrain", ()), tmp_path)
     assert 0 < probing < 1000
     assert 0 < pretraining_ < 1000

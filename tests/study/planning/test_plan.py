@@ -15,7 +15,7 @@ def _plan(data_hash="d", **changes):
         "arms": {
             "plain": {},
             "twins": {"pretrain": {}},
-            "twins, probed": {"pretrain": {}, "train": {"tuning": "probe"}},
+            "twins, probed": {"pretrain": {}, "train": {"tuning": "linear_probe"}},
             "longer": {"pretrain": {"epochs": 99}},
         },
     }

@@ -10,7 +10,7 @@ from twinlens.pretraining.config import SETTINGS
 from twinlens.study.planning.config import Arm, Study, as_yaml, read_study
 from twinlens.study.planning.schema import schema
 
-STUDIES = Path(__file__).parents[2] / "studies"
+STUDIES = Path(__file__).parents[3] / "studies"
 GOOD = {"data": "somewhere", "arms": {"plain": {}}}
 
 

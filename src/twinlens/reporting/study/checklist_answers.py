@@ -39,7 +39,7 @@ def objectives(study: StoredStudy) -> str:
 def model(study: StoredStudy) -> str:
     """Name encoders and heads."""
     encoders, heads = _distinct(study, "encoder"), _distinct(study, "head") or ["linear"]
-    probe = "probe" in _values(study, "tuning")
+    probe = "linear_probe" in _values(study, "tuning")
     if not encoders:
         return ""
     head = f"{listing(heads)} head" + (" or logistic regression" if probe else "")

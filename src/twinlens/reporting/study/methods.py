@@ -136,7 +136,7 @@ def _training_words(run: StoredRun) -> str:
         name = Path(str(config.get("predictions"))).name
         return f"Predictions of another tool, {name}; how it was trained is not known here."
     parts = []
-    if config.get("tuning") == "probe":
+    if config.get("tuning") == "linear_probe":
         on = "logistic regression on the features of the frozen encoder"
         parts.append(f"{on}, C = {config.get('probe_c')}")
     elif "epochs" in config:
@@ -151,7 +151,7 @@ def _training_words(run: StoredRun) -> str:
 
 def balancing(config: Settings) -> str:
     """Say how a training treats classes of different size."""
-    if config.get("tuning") == "probe":
+    if config.get("tuning") == "linear_probe":
         return _BALANCED["loss" if config.get("probe_balanced") else "none"]
     balance = str(config.get("class_balance", "none"))
     return _BALANCED.get(balance, balance)

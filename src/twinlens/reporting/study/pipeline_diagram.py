@@ -162,7 +162,7 @@ def _pretraining(runs: Sequence[StoredRun], config: Settings) -> Box | None:
 
 
 def _head(config: Settings) -> Box | None:
-    if config.get("tuning") == "probe":
+    if config.get("tuning") == "linear_probe":
         return Box("logistic regression", ("encoder frozen",))
     if config.get("tuning") != "head_then_full" or not config.get("head_epochs"):
         return None
@@ -174,7 +174,7 @@ def _head(config: Settings) -> Box | None:
 
 def _all_layers(runs: Sequence[StoredRun]) -> Box | None:
     config = runs[0].config
-    if config.get("tuning") == "probe":
+    if config.get("tuning") == "linear_probe":
         return None
     balance = {"loss": ("classes weighted",), "sampler": ("classes drawn equally",)}
     lines = (*_rates(runs), *balance.get(config.get("class_balance", ""), ()))

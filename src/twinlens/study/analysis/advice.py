@@ -130,7 +130,7 @@ def _without_images(study: Study, arm: str) -> str:
     pretraining, chosen = study.pretraining(arm), study.arms[arm]
     rest = {
         "pretrain": pretraining.determining() if pretraining else None,
-        "train": study.training(arm).determining(),
+        "train": study.training(arm).model_dump(mode="json"),
         "weights": chosen.weights,
         "encoder": chosen.encoder or study.encoder,
     }

@@ -83,7 +83,7 @@ def training_seconds(task: Task, folder: Path) -> list[float]:
     fabric, encoder = _begin(task, config)
     otherwise = time.monotonic() - began
     fit = partial(finetuning.fit, encoder, data, fabric=fabric, folder=folder, seed=seed)
-    if config.tuning == "probe":
+    if config.tuning == "linear_probe":
         mixed, unit = _mixed(rows, data.labels[rows]), 1
         head = HEADS["linear"](encoder.feature_dim, len(data.classes), seed).to(fabric.device)
         stepping = scaled(lambda size: fit(rows=mixed[:size], config=config), len(rows))

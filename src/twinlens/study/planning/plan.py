@@ -136,8 +136,7 @@ def _trainings(
             "seed": seed,
         }
         name = f"train-{_slug(arm)}-seed{seed}-labels{label_fraction:g}"
-        settings = {"settings": config.determining()}
-        run_id = _id(name, arguments | identity | settings | {"needs": needs})
+        run_id = _id(name, arguments | identity | {"needs": needs})
         runs.append(Run(run_id, "train", arm, seed, label_fraction, needs, arguments))
     return runs
 

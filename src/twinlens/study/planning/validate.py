@@ -53,7 +53,7 @@ def _check_arm(study: Study, arm: str, data: Dataset, split: Split) -> None:
         Batches(rows, batch_size=pretraining.batch_size, seed=0)
         for seed in study.seeds_of(arm):
             check_probe(pretraining, choose(data, split, pretraining.probe_label_fraction, seed))
-    if training.tuning != "probe":
+    if training.tuning != "linear_probe":
         for seed in study.seeds_of(arm):
             rows = label_fraction(
                 data, split, min(study.label_fractions), derive(seed, "label_fraction")
