@@ -10,6 +10,9 @@ if TYPE_CHECKING:
 else:
     Tensor = Any  # torch takes a second to import, and importing images does without
 
+RGB = tuple[float, float, float]
+"""A number for each of the red, green and blue channel."""
+
 PackedImages = UInt8[ndarray, "image size size 3"]
 """Images as they lie in a pack: RGB, 0 to 255."""
 

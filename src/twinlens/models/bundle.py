@@ -11,9 +11,10 @@ from torch import Tensor, nn
 from twinlens.config import parse
 from twinlens.errors import UserError, unknown
 from twinlens.files import atomic_folder, read_json, write_json
-from twinlens.models.encoders import RGB, Encoder, build_encoder
+from twinlens.models.encoders import Encoder, build_encoder
 from twinlens.models.heads import HEADS
 from twinlens.models.weights import misfits, read_tensors, save_tensors
+from twinlens.types import RGB
 
 FORMAT = 1
 INFO = "bundle.json"

@@ -12,9 +12,7 @@ from torch.nn.utils import convert_conv2d_weight_memory_format
 from twinlens.errors import UserError, require, unknown
 from twinlens.models.initialisation import seeded_initialisation
 from twinlens.models.resnet import resnet18, resnet34, resnet50, resnet50x2, resnet200x2
-from twinlens.types import Features, Images
-
-RGB = tuple[float, float, float]
+from twinlens.types import RGB, Features, Images
 
 IMAGENET_MEAN: RGB = (0.485, 0.456, 0.406)
 IMAGENET_STD: RGB = (0.229, 0.224, 0.225)

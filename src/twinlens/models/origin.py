@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Json
 from safetensors import safe_open
 
 from twinlens.config import parse
-from twinlens.models.encoders import RGB
+from twinlens.types import RGB
 
 
 class Origin(BaseModel):

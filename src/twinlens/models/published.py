@@ -6,7 +6,8 @@ public projects agree on; None where nobody says.
 
 from dataclasses import dataclass
 
-from twinlens.models.encoders import IMAGENET_MEAN, IMAGENET_STD, RGB
+from twinlens.models.encoders import IMAGENET_MEAN, IMAGENET_STD
+from twinlens.types import RGB
 
 SUM_TOLERANCE = 0.05
 """The published sums were added up in float32: by order of addition they differ by up to .03."""

@@ -1,0 +1,116 @@
+"""What a trained model is: ``bundle.json``, and ``ensemble.json`` of several."""
+
+from typing import Any, Literal
+
+from pydantic import Field, PositiveInt
+
+from twinlens.records.base import Record
+from twinlens.records.weights import InitialWeights, Normalisation, TrainedOn
+from twinlens.views.parameters import ViewRecipe
+
+
+class TestTimeAugmentation(Record):
+    """The views of an image whose probabilities are averaged.
+
+    Attributes:
+        views: Number of views; 1 for none but the first.
+        clean: Whether the first view is the image itself, only resized.
+        recipe: What the other views are drawn from.
+        seed: Seed of their random numbers.
+    """
+
+    __test__ = False  # the name begins with Test, and pytest would collect it
+
+    views: PositiveInt
+    clean: bool
+    recipe: ViewRecipe
+    seed: int
+
+
+class Provenance(Record):
+    """The training that a model comes from.
+
+    Attributes:
+        trained_on: Its data set and split.
+        label_fraction: Fraction of the labelled training images that were used.
+        seed: The seed of the training.
+        weights: The weights that it started from.
+        settings: The resolved settings of the training.
+        classes: The classes that the data set was reduced to; null for all.
+    """
+
+    trained_on: TrainedOn
+    label_fraction: float
+    seed: int
+    weights: InitialWeights
+    settings: dict[str, Any]
+    classes: list[str] | None = None
+
+    @property
+    def history(self) -> tuple[TrainedOn, ...]:
+        """What the model was trained on, the latest first."""
+        return (self.trained_on, *self.weights.history)
+
+
+class ModelChoice(Record):
+    """How a study chose the model, or the models, that it keeps.
+
+    Attributes:
+        ensemble: "none" for one run; "seeds" for all of an arm; "arms" for all runs.
+        run: The run; null if there are several.
+        arm: The arm; null if there are several.
+        seed: The seed; null if there are several.
+        label_fraction: Fraction of the labels that the runs were trained with.
+        metric: The metric that chose, on validation images.
+        members: Names of the runs.
+        val: Value of the metric on validation images.
+    """
+
+    ensemble: Literal["none", "seeds", "arms"]
+    run: str | None
+    arm: str | None
+    seed: int | None
+    label_fraction: float
+    metric: str
+    members: list[str]
+    val: float
+
+
+class BundleInfo(Record):
+    """Content of bundle.json.
+
+    Attributes:
+        encoder: Name of the encoder, as `build_encoder` takes it.
+        head: A name in `HEADS`.
+        normalisation: Normalisation that the encoder was trained with.
+        classes: Names of the classes, in the order of the logits.
+        class_info: For each class its title, colour, group and so on, where known.
+        size: Side of the images in training, in pixels.
+        test_time: Test-time augmentation.
+        precision: What the model was trained and evaluated in.
+        provenance: The training.
+        choice: How a study chose this model; null if none did.
+    """
+
+    encoder: str
+    head: str = "linear"
+    normalisation: Normalisation
+    classes: list[str] = Field(min_length=1)
+    class_info: dict[str, dict[str, Any]] = Field(default={})
+    size: PositiveInt
+    test_time: TestTimeAugmentation
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    provenance: Provenance
+    choice: ModelChoice | None = None
+
+
+class EnsembleInfo(Record):
+    """Content of ensemble.json.
+
+    Attributes:
+        members: Names of the bundles in the folder ``members``.
+        choice: How a study chose them; null if none did.
+    """
+
+    members: list[str] = Field(min_length=1)
+    choice: ModelChoice | None = None

@@ -1,0 +1,69 @@
+"""Where weights come from: what a run started with, and the header of a pretrained encoder."""
+
+from twinlens.records.base import Record
+from twinlens.types import RGB
+
+
+class Normalisation(Record):
+    """Mean and standard deviation of the red, green and blue channel, images in [0, 1]."""
+
+    mean: RGB
+    std: RGB
+
+
+class TrainedOn(Record):
+    """The data that a training or a pretraining was run on.
+
+    Attributes:
+        data_hash: Hash of the data set.
+        split_hash: Hash of the split.
+        transductive: Whether it saw the validation and test images, without their labels.
+    """
+
+    data_hash: str
+    split_hash: str
+    transductive: bool = False
+
+
+class InitialWeights(Record):
+    """The weights that a run started from.
+
+    Attributes:
+        name: "random", a name in `WEIGHTS`, or a file.
+        sha256: Hash of the file; null for random weights.
+        matched: Number of tensors that were loaded.
+        dropped: Names of the file's tensors that were left out, such as a classifier's.
+        history: What the weights had been trained on by Twinlens, the latest first.
+    """
+
+    name: str
+    sha256: str | None = None
+    matched: int = 0
+    dropped: tuple[str, ...] = ()
+    history: tuple[TrainedOn, ...] = ()
+
+
+class EncoderHeader(Record):
+    """The header of ``encoder.safetensors``, as JSON under its key "twinlens".
+
+    Attributes:
+        version: Version of Twinlens.
+        encoder: Name of the encoder.
+        method: Method of the pretraining.
+        epochs: Its epochs, the projector's own phase left out.
+        kept: Whose weights these are: the last step's, or those of the best probe.
+        stopped: Why the pretraining ended early; null if it did not.
+        images: Number of images that it saw.
+        normalisation: Normalisation that it was trained with.
+        history: What the weights were trained on, this pretraining first.
+    """
+
+    version: str
+    encoder: str
+    method: str
+    epochs: int
+    kept: str
+    stopped: str | None
+    images: int
+    normalisation: Normalisation
+    history: tuple[TrainedOn, ...]
