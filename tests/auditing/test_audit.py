@@ -104,17 +104,6 @@ def test_copies_are_linked_with_their_labels_and_groups(findings):
     assert by_end["unlabelled.png"].label_b is None
 
 
-def test_what_is_a_copy_of_many_equal_images_is_linked_to_the_first(photographs, data_of):
-    images = np.concatenate([photographs[[0, 0, 0, 0]], photographs[:1, :, ::-1], photographs[1:3]])
-    links = links_in(inspect(data_of(images), []))
-    assert {pair: found_by for pair, (found_by, *_) in links.items()} == {
-        ("i000", "i001"): "pixels",
-        ("i000", "i002"): "pixels",
-        ("i000", "i003"): "pixels",
-        ("i000", "i004"): "hash",
-    }
-
-
 def test_copies_with_two_labels_are_in_conflict(findings):
     (position,) = findings.conflicts  # a missing label contradicts nothing
     assert findings.links[position].b == "mirror.png"

@@ -116,7 +116,7 @@ def test_of_an_unrelated_table_alone_nothing_can_be_told(moved, dataset_of, tmp_
     known = theirs.table["id"].iloc[unlabelled_rows(open_split(theirs))[:2]]
     dataset = dataset_of(tmp_path / "table", ["x"] * 3, ids=[*known, "new"])
     found = overlap_of(run, dataset, split_with(dataset, test=range(3)))
-    assert found.unknown == f"Without images, those that {run} saw cannot be identified."
+    assert found.unknown == f"Without images, {dataset.path} and {theirs.path} cannot be compared."
 
 
 def test_a_pretraining_whose_images_are_gone_is_said_to_be_unknown(moved, tmp_path):

@@ -1,6 +1,7 @@
 import pytest
 
-from twinlens.auditing.summary import summary_sentences, warning_sentences
+from twinlens.auditing import summary
+from twinlens.auditing.summary import warning_sentences
 from twinlens.records.audit import (
     AuditedData,
     AuditFindings,
@@ -43,9 +44,14 @@ def link(found_by, group_b="q", label_b="x"):
 def findings(**changes):
     nothing = AuditFindings(
         data=DATA, settings=SETTINGS, skipped=[], links=[], suspected_label_errors=None,
-        outliers=[], splits={}, repairs={}, pretraining=[], seconds=1,
+        outliers=[], splits={}, repairs={}, pretraining=[], leaking=False, warnings=(), summary=(),
+        seconds=1,
     )  # fmt: skip
     return nothing.model_copy(update=changes)
+
+
+def summary_sentences(audit):
+    return summary.summary_sentences(audit, audit)
 
 
 def split(leaking):

@@ -21,7 +21,14 @@ from twinlens.auditing.summary import summary_sentences, warning_sentences
 from twinlens.data.dataset import SKIPPED, Dataset
 from twinlens.data.groups import LINKS
 from twinlens.data.splits import Split
-from twinlens.records.audit import AuditedData, AuditFindings, AuditSettings, SkippedFile
+from twinlens.records.audit import (
+    AuditedData,
+    AuditFindings,
+    AuditSettings,
+    ImageFindings,
+    SkippedFile,
+)
+from twinlens.records.split_audit import SplitFindings
 
 AUDIT = Path("audit") / "audit.json"
 """Where the audit of a data set is stored in its folder."""
@@ -45,36 +52,18 @@ def inspect(
         fix: Write a repaired split for each that leaks and has none yet, and audit it too.
     """
     start, source = time.monotonic(), source or EncoderSource()
-    features, encoder = compute_features(dataset, source)
-    neighbours = None if features is None else nearest_neighbours(whiten(features))
-    links = find_links(dataset, neighbours)
-    errors = None if neighbours is None else find_label_errors(dataset, neighbours)
-    earlier = stored_findings(dataset) if features is None else None
-    if earlier:
-        links += [link for link in earlier.links if link.found_by == "embedding"]
-        errors, encoder = earlier.suspected_label_errors, earlier.settings.encoder
-    pairs = links_frame(links)
-    audits = {split.name: audit_split(dataset, split, pairs) for split in splits}
+    images = _inspect_images(dataset, source)
+    links = links_frame(images.links)
+    audits = {split.name: audit_split(dataset, split, links) for split in splits}
     if fix:
         leaking = [split for split in splits if audits[split.name].leaks.leaking]
-        fixed = repair_leaking(dataset, leaking, pairs)
+        fixed = repair_leaking(dataset, leaking, links)
         repaired = [split for split in fixed if split.name not in audits]
         splits = [*splits, *repaired]
-        audits |= {split.name: audit_split(dataset, split, pairs) for split in repaired}
-    skipped = pd.read_csv(dataset.path / SKIPPED, dtype=str, keep_default_na=False)
-    findings = AuditFindings(
-        data=_describe(dataset),
-        settings=_settings(encoder),
-        skipped=SkippedFile.from_frame(skipped),
-        links=links,
-        suspected_label_errors=errors,
-        outliers=None if dataset.table_only else find_outliers(dataset),
-        splits=audits,
-        repairs=repairs(splits),
-        pretraining=[find_overlap(dataset, splits, Path(run), pairs) for run in source.pretrained],
-        seconds=time.monotonic() - start,
-    )
-    return summarised(findings)
+        audits |= {split.name: audit_split(dataset, split, links) for split in repaired}
+    overlaps = [find_overlap(dataset, splits, Path(run), links) for run in source.pretrained]
+    found = SplitFindings(splits=audits, repairs=repairs(splits), pretraining=overlaps)
+    return combine(images, found, time.monotonic() - start)
 
 
 def inspect_split(dataset: Dataset, split: Split) -> AuditFindings:
@@ -83,24 +72,26 @@ def inspect_split(dataset: Dataset, split: Split) -> AuditFindings:
     They come from the audit that is stored with the data set, if it is of the same images. The
     overlap with pretraining runs is left out.
     """
-    findings = stored_findings(dataset)
-    if findings is None:
+    stored = stored_findings(dataset)
+    if stored is None:
         return inspect(dataset, [split])
-    audit = findings.splits.get(split.name)
+    audit = stored.splits.get(split.name)
     if audit is None or audit.hash != split.hash:
-        audit = audit_split(dataset, split, links_frame(findings.links))
-    update = {"splits": {split.name: audit}, "repairs": repairs([split]), "pretraining": []}
-    return summarised(findings.model_copy(update=update))
+        audit = audit_split(dataset, split, links_frame(stored.links))
+    found = SplitFindings(splits={split.name: audit}, repairs=repairs([split]), pretraining=[])
+    return combine(stored, found, stored.seconds)
 
 
-def summarised(findings: AuditFindings) -> AuditFindings:
-    """Return findings with the sentences that sum them up."""
-    update = {
-        "leaking": any(split.leaks.leaking for split in findings.splits.values()),
-        "warnings": tuple(warning_sentences(findings)),
-        "summary": tuple(summary_sentences(findings)),
-    }
-    return findings.model_copy(update=update)
+def combine(images: ImageFindings, found: SplitFindings, seconds: float) -> AuditFindings:
+    """Join the findings on images and on splits, and sum them up."""
+    return AuditFindings(
+        **{name: getattr(images, name) for name in ImageFindings.model_fields},
+        **dict(found),
+        leaking=any(split.leaks.leaking for split in found.splits.values()),
+        warnings=tuple(warning_sentences(found)),
+        summary=tuple(summary_sentences(images, found)),
+        seconds=seconds,
+    )
 
 
 def write_findings(dataset: Dataset, findings: AuditFindings) -> None:
@@ -116,6 +107,26 @@ def stored_findings(dataset: Dataset) -> AuditFindings | None:
     path = dataset.path / AUDIT
     findings = AuditFindings.read(path) if path.exists() else None
     return findings if findings and findings.data.hash == dataset.hash else None
+
+
+def _inspect_images(dataset: Dataset, source: EncoderSource) -> ImageFindings:
+    features, encoder = compute_features(dataset, source)
+    neighbours = None if features is None else nearest_neighbours(whiten(features))
+    links = find_links(dataset, neighbours)
+    errors = None if neighbours is None else find_label_errors(dataset, neighbours)
+    earlier = stored_findings(dataset) if features is None else None
+    if earlier:
+        links += [link for link in earlier.links if link.found_by == "embedding"]
+        errors, encoder = earlier.suspected_label_errors, earlier.settings.encoder
+    skipped = pd.read_csv(dataset.path / SKIPPED, dtype=str, keep_default_na=False)
+    return ImageFindings(
+        data=_describe(dataset),
+        settings=_settings(encoder),
+        skipped=SkippedFile.from_frame(skipped),
+        links=links,
+        suspected_label_errors=errors,
+        outliers=None if dataset.table_only else find_outliers(dataset),
+    )
 
 
 def _settings(encoder: str | None) -> AuditSettings:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -34,20 +35,41 @@ def find_overlap(
         UserError: The folder holds no pretraining run.
     """
     record = read_pretraining(run)
-    overlap = PretrainingOverlap(run=str(run), images=record["images"])
+    seen, unknown = None, None
+    try:
+        seen = _seen(dataset, splits, *_training_images(run, record), links)
+    except UserError as error:
+        unknown = str(error)
+    return PretrainingOverlap(run=str(run), images=record["images"], seen=seen, unknown=unknown)
+
+
+def _training_images(run: Path, record: dict[str, Any]) -> tuple[Dataset, Rows]:
+    """Return the data set that a run was trained on, and the rows that it saw.
+
+    Raises:
+        UserError: They are missing or have changed.
+    """
     try:
         source = open_dataset(record["data"]["path"])
         rows = IMAGES[record["config"]["images"]](open_split(source, record["data"]["split"]))
     except UserError as error:
-        return _unknown(overlap, f"The training data of {run} cannot be opened: {error}")
+        raise UserError(f"The training data of {run} cannot be opened: {error}") from error
     if record["data"]["hash"] not in source.lineage:
-        return _unknown(overlap, f"{source.path} has changed since {run} was trained on it.")
-    related = {*dataset.lineage} & {*source.lineage}
-    if not related and (dataset.table_only or source.table_only):
-        return _unknown(overlap, f"Without images, those that {run} saw cannot be identified.")
+        raise UserError(f"{source.path} has changed since {run} was trained on it.")
+    return source, rows
+
+
+def _seen(
+    dataset: Dataset, splits: Sequence[Split], source: Dataset, rows: Rows, links: pd.DataFrame
+) -> dict[str, dict[HeldOutPart, SeenImages]]:
+    """Count the seen images by split and part.
+
+    Raises:
+        UserError: Unrelated data sets cannot be compared without images.
+    """
     same, copies = _matches(dataset, source, rows, links)
 
-    def seen(split: Split, part: HeldOutPart) -> SeenImages:
+    def count(split: Split, part: HeldOutPart) -> SeenImages:
         members = split.rows[part]
         return SeenImages(
             images=len(members),
@@ -55,14 +77,9 @@ def find_overlap(
             copies=int((copies & ~same)[members].sum()),
         )
 
-    by_split: dict[str, dict[HeldOutPart, SeenImages]] = {
-        split.name: {"val": seen(split, "val"), "test": seen(split, "test")} for split in splits
+    return {
+        split.name: {"val": count(split, "val"), "test": count(split, "test")} for split in splits
     }
-    return overlap.model_copy(update={"seen": by_split})
-
-
-def _unknown(overlap: PretrainingOverlap, reason: str) -> PretrainingOverlap:
-    return overlap.model_copy(update={"unknown": reason})
 
 
 def _matches(
@@ -78,6 +95,8 @@ def _matches(
     """
     if {*dataset.lineage} & {*source.lineage}:
         same = copied = dataset.table["id"].isin(source.table["id"].iloc[rows]).to_numpy()
+    elif dataset.table_only or source.table_only:
+        raise UserError(f"Without images, {dataset.path} and {source.path} cannot be compared.")
     else:
         every_row = np.arange(len(dataset.table))
         pairs = near_duplicates(dataset.images, every_row, others=(source.images, rows))

@@ -3,50 +3,50 @@
 from collections.abc import Iterator
 
 from twinlens.auditing.repair import repair_sentence
-from twinlens.records.audit import AuditFindings
-from twinlens.records.split_audit import Leaks, PretrainingOverlap
+from twinlens.records.audit import ImageFindings
+from twinlens.records.split_audit import Leaks, PretrainingOverlap, SplitFindings
 
 
-def warning_sentences(findings: AuditFindings) -> list[str]:
+def warning_sentences(found: SplitFindings) -> list[str]:
     """Return why results on val and test may look better than they are."""
-    leaking = [(n, split.leaks) for n, split in findings.splits.items() if split.leaks.leaking]
+    leaking = [(n, split.leaks) for n, split in found.splits.items() if split.leaks.leaking]
     warnings = [_leak_warning(name, leaks) for name, leaks in leaking]
-    return warnings + [text for run in findings.pretraining for text in _overlap_warnings(run)]
+    return warnings + [text for run in found.pretraining for text in _overlap_warnings(run)]
 
 
-def summary_sentences(findings: AuditFindings) -> list[str]:
+def summary_sentences(images: ImageFindings, found: SplitFindings) -> list[str]:
     """Return what a user should know: the warnings first."""
-    return [*warning_sentences(findings), *_clean(findings), *_findings(findings)]
+    return [*warning_sentences(found), *_clean(images, found), *_image_sentences(images)]
 
 
-def _clean(findings: AuditFindings) -> Iterator[str]:
+def _clean(images: ImageFindings, found: SplitFindings) -> Iterator[str]:
     """Yield what is in order, and what was repaired."""
-    kind = "No group lies" if findings.data.table_only else "No group and no near-duplicates lie"
-    for name, split in findings.splits.items():
+    kind = "No group lies" if images.data.table_only else "No group and no near-duplicates lie"
+    for name, split in found.splits.items():
         if not split.leaks.leaking:
             yield f"{kind} on two sides of the split '{name}'."
-    for name, repair in findings.repairs.items():
+    for name, repair in found.repairs.items():
         yield f"Split '{repair.split}' repairs '{name}': {repair_sentence(repair)}"
-    for run in findings.pretraining:
+    for run in found.pretraining:
         if not _overlap_warnings(run):
             yield f"The pretraining {run.run} saw no test image, and no copy of one."
 
 
-def _findings(findings: AuditFindings) -> Iterator[str]:
+def _image_sentences(images: ImageFindings) -> Iterator[str]:
     """Yield how many findings of each kind there are."""
-    counts = findings.counts()
-    if not findings.data.multi_image_groups:
+    counts = images.counts()
+    if not images.data.multi_image_groups:
         yield "No group has several images, so siblings of one lesion cannot be identified."
-    if findings.data.table_only:
+    if images.data.table_only:
         yield "Images were not examined: the data set is a table without images."
     else:
         kinds = [
             _number(counts.exact_duplicates, "exact duplicate"),
             f"{_number(counts.near_duplicates, 'near-duplicate pair')} by hash",
         ]
-        if findings.settings.encoder:
+        if images.settings.encoder:
             kinds.append(f"{_number(counts.similar_images, 'similar pair')} by embedding")
-        across = sum(link.group_a != link.group_b for link in findings.links)
+        across = sum(link.group_a != link.group_b for link in images.links)
         yield f"{', '.join(kinds)}; {across:,} of them across groups."
     if counts.conflicts:
         yield f"Pairs with two different labels: {counts.conflicts:,}."

@@ -7,9 +7,7 @@ from twinlens.records.base import Record
 from twinlens.records.split_audit import (
     Contamination,
     HeldOutPart,
-    PretrainingOverlap,
-    Repair,
-    SplitAudit,
+    SplitFindings,
 )
 
 Detector = Literal["pixels", "hash", "embedding"]
@@ -136,45 +134,43 @@ class QualityOutlier(Record):
     sharpness: float
 
 
-class AuditFindings(Record):
-    """Everything that an audit finds; docs/audit.md describes the methods.
+class FindingCounts(Record):
+    """How many findings of each kind there are; null where nothing was looked for."""
+
+    exact_duplicates: int
+    near_duplicates: int
+    similar_images: int
+    conflicts: int
+    suspected_label_errors: int | None
+    outliers: int | None
+    skipped: int
+
+
+class ImageFindings(Record):
+    """What an audit finds in the images, whatever the split.
 
     Attributes:
-        warnings: Why results may look better than they are; empty if nothing leaks.
-        summary: The findings in sentences, the warnings first.
-        leaking: Whether any split leaks.
         data: What was audited.
         settings: Thresholds and encoder.
         skipped: Files that could not be imported.
         links: Pairs of copies or similar images.
         suspected_label_errors: Null without an encoder.
         outliers: Images of unusual quality; null for a table without images.
-        splits: By name of the split.
-        repairs: By name of the split that leaks.
-        pretraining: What each pretraining has seen.
-        seconds: Duration of the audit.
     """
 
-    warnings: tuple[str, ...] = ()
-    summary: tuple[str, ...] = ()
-    leaking: bool = False
     data: AuditedData
     settings: AuditSettings
     skipped: list[SkippedFile]
     links: list[Link]
     suspected_label_errors: list[SuspectedLabelError] | None
     outliers: list[QualityOutlier] | None
-    splits: dict[str, SplitAudit]
-    repairs: dict[str, Repair]
-    pretraining: list[PretrainingOverlap]
-    seconds: float
 
     @property
     def conflicts(self) -> list[int]:
         """Positions in `links` of the pairs with two labels."""
         return [position for position, link in enumerate(self.links) if link.conflicting]
 
-    def counts(self) -> "FindingCounts":
+    def counts(self) -> FindingCounts:
         """Return how many findings of each kind there are."""
         links = Counter(link.found_by for link in self.links)
         errors, outliers = self.suspected_label_errors, self.outliers
@@ -189,16 +185,20 @@ class AuditFindings(Record):
         )
 
 
-class FindingCounts(Record):
-    """How many findings of each kind there are; null where nothing was looked for."""
+class AuditFindings(ImageFindings, SplitFindings):
+    """Everything that an audit finds; docs/audit.md describes the methods.
 
-    exact_duplicates: int
-    near_duplicates: int
-    similar_images: int
-    conflicts: int
-    suspected_label_errors: int | None
-    outliers: int | None
-    skipped: int
+    Attributes:
+        leaking: Whether any split leaks.
+        warnings: Why results may look better than they are; empty if nothing leaks.
+        summary: The findings in sentences, the warnings first.
+        seconds: Duration of the audit.
+    """
+
+    leaking: bool
+    warnings: tuple[str, ...]
+    summary: tuple[str, ...]
+    seconds: float
 
 
 class StudyAudit(Record):

@@ -143,3 +143,17 @@ class PretrainingOverlap(Record):
     images: int
     seen: dict[str, dict[HeldOutPart, SeenImages]] | None = None
     unknown: str | None = None
+
+
+class SplitFindings(Record):
+    """What an audit finds in splits.
+
+    Attributes:
+        splits: By name of the split.
+        repairs: By name of the split that leaks.
+        pretraining: Which images of these splits each pretraining has seen.
+    """
+
+    splits: dict[str, SplitAudit]
+    repairs: dict[str, Repair]
+    pretraining: list[PretrainingOverlap]

@@ -11,12 +11,12 @@ from html_page import Page
 from PIL import Image
 
 import twinlens
-from twinlens.auditing.audit import inspect, summarised
+from twinlens.auditing.audit import combine, inspect
 from twinlens.data.dataset import SKIPPED, Dataset, open_dataset
 from twinlens.data.splits import open_split, split_names, write_split
 from twinlens.importing.import_images import import_images
 from twinlens.records.audit import AuditFindings, Link, QualityOutlier, SuspectedLabelError
-from twinlens.records.split_audit import PretrainingOverlap, SeenImages
+from twinlens.records.split_audit import PretrainingOverlap, SeenImages, SplitFindings
 from twinlens.reporting.audit.page import audit_page
 
 EVIL = '<script>alert("x")</script>'
@@ -238,7 +238,9 @@ def test_a_pretraining_that_saw_test_images_is_a_warning(leaking: Path, tmp_path
         PretrainingOverlap(run="twins", images=21, seen={"imported": seen}),
         PretrainingOverlap(run="other", images=4, unknown=gone),
     ]
-    findings = summarised(_findings(dataset).model_copy(update={"pretraining": overlaps}))
+    findings = _findings(dataset)
+    found = SplitFindings(splits=findings.splits, repairs={}, pretraining=overlaps)
+    findings = combine(findings, found, seconds=1)
     page = _page(dataset, findings, tmp_path / "page.html")
     assert "twins 21 imported test 12 2 0" in page.text
     assert "the pretraining twins saw 2 of the 12 test images" in findings.warnings[1]
