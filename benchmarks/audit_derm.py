@@ -23,11 +23,13 @@ from machine import machine
 from PIL import Image
 
 from twinlens import files
-from twinlens.auditing.duplicates import MIN_CORRELATION, exact_duplicates, near_duplicates
-from twinlens.auditing.features import EncoderSource, compute_features
+from twinlens.auditing.duplicates import exact_duplicates, near_duplicates
+from twinlens.auditing.features import compute_features
 from twinlens.auditing.neighbours import nearest_neighbours, whiten
 from twinlens.auditing.similar_images import similar_images
 from twinlens.data.dataset import open_dataset
+from twinlens.records.audit import DEFAULTS
+from twinlens.requests.audit import AuditRequest
 
 OUT = Path(__file__).parent / "results" / "audit_derm.json"
 LABELS = Path("../shared/data/derm/labels.csv")
@@ -52,14 +54,18 @@ def main() -> None:
     near = near_duplicates(data.images, np.arange(len(groups)), threshold=0.4)
     result["hash"] = judged_by_threshold(near, groups, "hash", time.perf_counter() - began)
     began = time.perf_counter()
-    encoder = EncoderSource("timm/tf_efficientnet_lite0", EFFICIENTNET, device="cpu")
-    features, source = compute_features(data, encoder)
+    request = AuditRequest(
+        data.path, encoder="timm/tf_efficientnet_lite0", weights=EFFICIENTNET, device="cpu"
+    )
+    features, source = compute_features(data, request)
     found = similar_images(nearest_neighbours(whiten(features)), threshold=0.7)
     seconds = time.perf_counter() - began
-    copies = near[near["score"] >= MIN_CORRELATION].assign(hash=True)[["a", "b", "hash"]]
+    copies = near[near["score"] >= DEFAULTS.min_correlation].assign(hash=True)[["a", "b", "hash"]]
     found = found.merge(copies, how="left", on=["a", "b"])
     result["embedding"] = judged_by_threshold(found, groups, source, seconds)
-    strangers = near[(near["score"] >= MIN_CORRELATION) & (groups[near["a"]] != groups[near["b"]])]
+    strangers = near[
+        (near["score"] >= DEFAULTS.min_correlation) & (groups[near["a"]] != groups[near["b"]])
+    ]
     strangers = strangers.sort_values("score", ascending=False)
     ids = data.table["id"].to_numpy()
     result["hash_pairs_of_two_groups"] = [

@@ -17,14 +17,13 @@ from PIL import Image
 
 from twinlens import files
 from twinlens.auditing.duplicates import (
-    HASH_RADIUS,
-    MIN_CORRELATION,
     exact_duplicates,
     near_duplicates,
 )
 from twinlens.auditing.hamming import HammingIndex
 from twinlens.auditing.hashing import VIEWS, grey, perceptual_hash
 from twinlens.importing.import_images import import_images
+from twinlens.records.audit import DEFAULTS
 
 OUT = Path(__file__).parent / "results" / "audit_planted.json"
 COUNT, SIZE, SEARCHED = 2000, 128, 10_000
@@ -45,7 +44,10 @@ def main() -> None:
         OUT,
         {
             "command": "python benchmarks/audit_planted.py",
-            "settings": {"hash_radius": HASH_RADIUS, "correlation": MIN_CORRELATION},
+            "settings": {
+                "hash_radius": DEFAULTS.hash_radius,
+                "correlation": DEFAULTS.min_correlation,
+            },
             **result,
             "machine": machine("numpy", "scipy", "pillow"),
         },
@@ -100,7 +102,7 @@ def search(images: np.ndarray) -> dict[str, object]:
     for view in VIEWS:
         queries = perceptual_hash(batch, view)
         began = time.perf_counter()
-        found = index.within(queries, HASH_RADIUS, most=len(images))
+        found = index.within(queries, DEFAULTS.hash_radius, most=len(images))
         took["index"] += time.perf_counter() - began
         began = time.perf_counter()
         wanted = brute_force(queries, hashes)
@@ -120,7 +122,9 @@ def brute_force(queries: np.ndarray, hashes: np.ndarray) -> set[tuple[int, int]]
     found = set()
     for start in range(0, len(queries), 500):
         distance = np.bitwise_count(queries[start : start + 500, None] ^ hashes[None])
-        found |= {(int(a) + start, int(b)) for a, b in np.argwhere(distance <= HASH_RADIUS)}
+        found |= {
+            (int(a) + start, int(b)) for a, b in np.argwhere(distance <= DEFAULTS.hash_radius)
+        }
     return found
 
 

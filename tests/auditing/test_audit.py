@@ -7,13 +7,13 @@ from PIL import Image
 
 import twinlens
 from twinlens.auditing.audit import AUDIT, inspect, inspect_split, write_findings
-from twinlens.auditing.features import EncoderSource
 from twinlens.auditing.leakage import part_of_each
 from twinlens.data.dataset import open_dataset
 from twinlens.data.groups import LINKS, links_of
 from twinlens.data.splits import open_split, split_names
 from twinlens.importing.import_images import import_images
 from twinlens.records.audit import AuditFindings, SuspectedLabelError
+from twinlens.requests.audit import AuditRequest
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +66,10 @@ def audited(imported, tmp_path_factory):
 @pytest.fixture(scope="module")
 def findings(audited):
     return audited[1]
+
+
+def fix(dataset):
+    return AuditRequest(dataset.path, fix=True)
 
 
 def links_in(findings):
@@ -153,8 +157,8 @@ def test_an_audit_can_be_repeated(findings, dataset):
 
 def test_with_a_pretraining_labels_are_compared_and_its_images_looked_for(dataset, pretrained):
     run = pretrained[1]
-    source = EncoderSource(pretrained=(run,), device="cpu")
-    findings = inspect(dataset, [open_split(dataset)], source)
+    request = AuditRequest(dataset.path, pretrained=(run,), device="cpu")
+    findings = inspect(dataset, [open_split(dataset)], request)
     assert findings.settings.encoder == str(run)
     assert isinstance(findings.suspected_label_errors, list)
     assert links_in(findings)[("06.png", "mirror.png")][0] == "hash"
@@ -188,9 +192,9 @@ def test_a_table_alone_is_audited_for_its_groups(archive, tmp_path):
 
 
 def test_one_image_without_split_or_label_can_be_audited(photographs, data_of, pretrained):
-    source = EncoderSource(pretrained=pretrained[1:], device="cpu")
     dataset = data_of(photographs[:1])
-    findings = inspect(dataset, [], source)
+    request = AuditRequest(dataset.path, pretrained=pretrained[1:], device="cpu")
+    findings = inspect(dataset, [], request)
     assert findings.links == findings.outliers == findings.suspected_label_errors == []
     assert findings.leaking is False
     write_findings(dataset, findings)
@@ -198,15 +202,15 @@ def test_one_image_without_split_or_label_can_be_audited(photographs, data_of, p
 
 
 def test_a_leaking_split_is_repaired_once(dataset):
-    findings = inspect(dataset, [open_split(dataset)], fix=True)
+    findings = inspect(dataset, [open_split(dataset)], fix(dataset))
     assert findings.leaking is True  # the old split still does
     assert findings.repairs["imported"].split == "imported-fixed"
     assert not findings.splits["imported-fixed"].leaks.leaking
     assert any("repairs 'imported'" in sentence for sentence in findings.summary)
     fixed = open_split(dataset, "imported-fixed")
-    again = inspect(dataset, [open_split(dataset, "imported"), fixed], fix=True)
+    again = inspect(dataset, [open_split(dataset, "imported"), fixed], fix(dataset))
     assert set(again.splits) == {"imported", "imported-fixed"}
-    assert inspect(dataset, [fixed], fix=True).leaking is False
+    assert inspect(dataset, [fixed], fix(dataset)).leaking is False
     assert split_names(dataset) == ["imported", "imported-fixed"]
 
 
@@ -231,10 +235,10 @@ def test_a_clean_repair_serves_again_and_what_an_encoder_found_is_kept(dataset, 
     features[1] = features[0] * 1.001
     compute = "twinlens.auditing.audit.compute_features"
     monkeypatch.setattr(compute, lambda *_: (features, "mine"))
-    first = inspect(dataset, [open_split(dataset, "imported")], fix=True)
+    first = inspect(dataset, [open_split(dataset, "imported")], fix(dataset))
     write_findings(dataset, first)
     monkeypatch.setattr(compute, lambda *_: (None, None))
-    second = inspect(dataset, [open_split(dataset, "imported")], fix=True)
+    second = inspect(dataset, [open_split(dataset, "imported")], fix(dataset))
     assert any(link.found_by == "embedding" for link in first.links)
     for key in ("links", "suspected_label_errors", "settings", "splits", "repairs"):
         assert getattr(second, key) == getattr(first, key)

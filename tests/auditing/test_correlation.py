@@ -3,8 +3,8 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from twinlens.auditing.correlation import SIDE, structure
-from twinlens.auditing.duplicates import MIN_CORRELATION
 from twinlens.auditing.hashing import VIEWS, View, grey
+from twinlens.records.audit import DEFAULTS
 
 
 def with_itself(images, others):
@@ -36,13 +36,13 @@ def test_a_copy_correlates_whatever_was_done_to_its_colours(photographs, reencod
     ):
         assert with_itself(images, copies).min() > 0.9
     for copies in (reencoded(photographs), resized(photographs, 56), resized(photographs, 160)):
-        assert with_itself(images, grey(copies)).min() > MIN_CORRELATION
+        assert with_itself(images, grey(copies)).min() > DEFAULTS.min_correlation
 
 
 def test_photographs_of_different_lesions_do_not_correlate(photographs):
     found = structure(grey(photographs))
     correlations = (found @ found.T)[np.triu_indices(len(found), 1)]
-    assert np.abs(correlations).max() < MIN_CORRELATION
+    assert np.abs(correlations).max() < DEFAULTS.min_correlation
     assert np.abs(correlations).mean() < 0.1
 
 
@@ -69,7 +69,7 @@ def test_images_of_two_sizes_can_be_compared_at_a_third(photographs, resized):
     small = structure(grey(resized(photographs, 32)), side=24)
     large = structure(grey(photographs), side=24)
     assert small.shape == large.shape == (len(photographs), 24**2)
-    assert (small * large).sum(axis=1).min() > MIN_CORRELATION
+    assert (small * large).sum(axis=1).min() > DEFAULTS.min_correlation
 
 
 def test_an_image_that_shows_nothing_correlates_with_none():

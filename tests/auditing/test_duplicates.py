@@ -4,11 +4,11 @@ import pytest
 
 from twinlens.auditing.duplicates import (
     LINKS,
-    MIN_CORRELATION,
     exact_duplicates,
     links_table,
     near_duplicates,
 )
+from twinlens.records.audit import DEFAULTS
 
 KINDS = ["encoded anew", "smaller before", "mirrored", "upside down", "turned", "cropped"]
 HOW = ["", "", "mirrored", "mirrored top to bottom", "turned by 180°", "cropped"]
@@ -43,7 +43,7 @@ def test_planted_copies_are_found_and_nothing_else(planted):
     links = near_duplicates(planted, everybody(planted))
     assert links.columns.tolist() == LINKS
     assert pairs(links) == [(number, 120 + number) for number in range(60)]
-    assert links["score"].between(MIN_CORRELATION, 1.0001).all()
+    assert links["score"].between(DEFAULTS.min_correlation, 1.0001).all()
     assert (links["found_by"] == "hash").all()
     for number, how in enumerate(HOW):
         assert set(links["transformation"][10 * number : 10 * number + 10]) == {how}

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from twinlens.auditing.features import EncoderSource, compute_features
+from twinlens.auditing.features import compute_features
 from twinlens.data.batches import reader
 from twinlens.errors import UserError
 from twinlens.importing.import_images import import_images
@@ -10,6 +10,7 @@ from twinlens.inference.predict import embed
 from twinlens.models.encoders import build_encoder
 from twinlens.models.weights import save_tensors
 from twinlens.pretraining.pretrained_encoder import pretrained_encoder
+from twinlens.requests.audit import AuditRequest
 
 
 @pytest.fixture(scope="module")
@@ -18,20 +19,23 @@ def few(tmp_path_factory):
 
 
 def test_without_an_encoder_there_are_no_features(few):
-    assert compute_features(few, EncoderSource(device="cpu")) == (None, None)
+    assert compute_features(few, AuditRequest(few.path, device="cpu")) == (None, None)
 
 
 def test_a_table_alone_has_no_features(dataset_of, tmp_path, pretrained):
     table = dataset_of(tmp_path / "data", ["x", "y"])
-    assert compute_features(table, EncoderSource(pretrained=pretrained[1:])) == (None, None)
+    assert compute_features(table, AuditRequest(table.path, pretrained=pretrained[1:])) == (
+        None,
+        None,
+    )
     with pytest.raises(UserError, match="has no images to compute features of"):
-        compute_features(table, EncoderSource("resnet18", "mine.pth"))
+        compute_features(table, AuditRequest(table.path, encoder="resnet18", weights="mine.pth"))
 
 
 def test_the_first_pretrained_encoder_computes_the_features_of_every_image(few, pretrained):
     _, run = pretrained
-    encoders = EncoderSource(pretrained=(run, "ignored"), device="cpu")
-    features, source = compute_features(few, encoders, batch_size=4)
+    request = AuditRequest(few.path, pretrained=(run, "ignored"), device="cpu")
+    features, source = compute_features(few, request, batch_size=4)
     assert source == str(run)
     assert features.shape == (6, 512)
     rows = np.arange(6)
@@ -45,10 +49,14 @@ def test_the_first_pretrained_encoder_computes_the_features_of_every_image(few, 
 def test_a_named_encoder_comes_before_that_of_a_pretraining(few, pretrained, tmp_path):
     weights = tmp_path / "mine.safetensors"
     save_tensors(weights, build_encoder("resnet18", seed=1).state_dict())
-    named = EncoderSource("resnet18", str(weights), pretrained[1:], "cpu")
+    named = AuditRequest(
+        few.path, encoder="resnet18", weights=str(weights), pretrained=pretrained[1:], device="cpu"
+    )
     features, source = compute_features(few, named)
     assert source == f"resnet18, weights {weights}"
-    others, _ = compute_features(few, EncoderSource(pretrained=pretrained[1:], device="cpu"))
+    others, _ = compute_features(
+        few, AuditRequest(few.path, pretrained=pretrained[1:], device="cpu")
+    )
     assert features.shape == (6, 512)
     assert not np.allclose(features, others, rtol=0.1)
 
@@ -63,4 +71,4 @@ def test_a_named_encoder_comes_before_that_of_a_pretraining(few, pretrained, tmp
 )
 def test_weights_need_an_encoder_and_an_encoder_weights(few, encoder, weights, message):
     with pytest.raises(UserError, match=message):
-        compute_features(few, EncoderSource(encoder, weights))
+        compute_features(few, AuditRequest(few.path, encoder=encoder, weights=weights))

@@ -25,10 +25,6 @@ DATA = AuditedData(
     path="data", hash="h", images=9, table_only=False, size=8, unlabelled=0, groups=5,
     multi_image_groups=3, classes={},
 )  # fmt: skip
-SETTINGS = AuditSettings(
-    hash_radius=8, min_correlation=0.6, neighbour_ratio=0.5, neighbours=10, min_agreement=0.8,
-    outlier_deviations=4, encoder=None,
-)  # fmt: skip
 ERROR = SuspectedLabelError(id="i", label="x", suggested="y", agreement=1)
 OUTLIER = QualityOutlier(id="i", reason="dark", exposure=1, contrast=1, sharpness=1)
 SKIPPED = SkippedFile(file="f", reason="r")
@@ -43,7 +39,7 @@ def link(found_by, group_b="q", label_b="x"):
 
 def findings(**changes):
     nothing = AuditFindings(
-        data=DATA, settings=SETTINGS, skipped=[], links=[], suspected_label_errors=None,
+        data=DATA, settings=AuditSettings(), skipped=[], links=[], suspected_label_errors=None,
         outliers=[], splits={}, repairs={}, pretraining=[], leaking=False, warnings=(), summary=(),
         seconds=1,
     )  # fmt: skip
@@ -106,7 +102,7 @@ def test_a_pretraining_is_a_warning_unless_it_is_known_to_have_seen_nothing():
 
 def test_links_are_counted_by_what_found_them():
     links = [link("pixels"), link("hash"), link("hash", group_b="p"), link("embedding")]
-    settings = SETTINGS.model_copy(update={"encoder": "twins"})
+    settings = AuditSettings(encoder="twins")
     assert summary_sentences(findings(links=links, settings=settings)) == [
         "1 exact duplicate, 2 near-duplicate pairs by hash, 1 similar pair by embedding; "
         "3 of them across groups."

@@ -13,9 +13,6 @@ def study_audit() -> StudyAudit:
             exact_duplicates=2, near_duplicates=0, similar_images=0, conflicts=0,
             suspected_label_errors=7, outliers=0, skipped=2,
         ),
-        settings=AuditSettings(
-            hash_radius=8, min_correlation=0.6, neighbour_ratio=0.5, neighbours=10,
-            min_agreement=0.8, outlier_deviations=4, encoder=None,
-        ),
+        settings=AuditSettings(),
         seconds=1, warnings=(), summary=(),
     )  # fmt: skip

@@ -7,15 +7,13 @@ from pathlib import Path
 import pandas as pd
 
 from twinlens import files
-from twinlens.auditing.duplicates import HASH_RADIUS, MIN_CORRELATION
-from twinlens.auditing.features import EncoderSource, compute_features
-from twinlens.auditing.label_errors import MIN_AGREEMENT, find_label_errors
+from twinlens.auditing.features import compute_features
+from twinlens.auditing.label_errors import find_label_errors
 from twinlens.auditing.links import find_links, links_frame
-from twinlens.auditing.neighbours import NEIGHBOURS, nearest_neighbours, whiten
+from twinlens.auditing.neighbours import nearest_neighbours, whiten
 from twinlens.auditing.pretraining_overlap import find_overlap
-from twinlens.auditing.quality import DEVIATIONS, find_outliers
+from twinlens.auditing.quality import find_outliers
 from twinlens.auditing.repair import repair_leaking, repairs
-from twinlens.auditing.similar_images import MAX_RATIO
 from twinlens.auditing.split_audit import audit_split
 from twinlens.auditing.summary import summary_sentences, warning_sentences
 from twinlens.data.dataset import SKIPPED, Dataset
@@ -29,39 +27,35 @@ from twinlens.records.audit import (
     SkippedFile,
 )
 from twinlens.records.split_audit import SplitFindings
+from twinlens.requests.audit import AuditRequest
 
 AUDIT = Path("audit") / "audit.json"
 """Where the audit of a data set is stored in its folder."""
 
 
 def inspect(
-    dataset: Dataset,
-    splits: Sequence[Split],
-    source: EncoderSource | None = None,
-    *,
-    fix: bool = False,
+    dataset: Dataset, splits: Sequence[Split], request: AuditRequest | None = None
 ) -> AuditFindings:
     """Audit a data set and some of its splits.
+
+    Without an encoder, what an earlier audit of the same images found with one is kept.
 
     Args:
         dataset: What to audit. Of a table without images, only splits and counts are audited.
         splits: Its splits to audit.
-        source: The encoder whose features are compared, and the pretraining runs whose images are
-            searched for in val and test. Without an encoder, what an earlier audit of the same
-            images found with one is kept.
-        fix: Write a repaired split for each that leaks and has none yet, and audit it too.
+        request: Encoder, pretraining runs and device; whether to write and audit repaired splits.
     """
-    start, source = time.monotonic(), source or EncoderSource()
-    images = _inspect_images(dataset, source)
+    start, request = time.monotonic(), request or AuditRequest(dataset.path)
+    images = _inspect_images(dataset, request)
     links = links_frame(images.links)
     audits = {split.name: audit_split(dataset, split, links) for split in splits}
-    if fix:
+    if request.fix:
         leaking = [split for split in splits if audits[split.name].leaks.leaking]
         fixed = repair_leaking(dataset, leaking, links)
         repaired = [split for split in fixed if split.name not in audits]
         splits = [*splits, *repaired]
         audits |= {split.name: audit_split(dataset, split, links) for split in repaired}
-    overlaps = [find_overlap(dataset, splits, Path(run), links) for run in source.pretrained]
+    overlaps = [find_overlap(dataset, splits, Path(run), links) for run in request.pretrained]
     found = SplitFindings(splits=audits, repairs=repairs(splits), pretraining=overlaps)
     return combine(images, found, time.monotonic() - start)
 
@@ -109,8 +103,8 @@ def stored_findings(dataset: Dataset) -> AuditFindings | None:
     return findings if findings and findings.data.hash == dataset.hash else None
 
 
-def _inspect_images(dataset: Dataset, source: EncoderSource) -> ImageFindings:
-    features, encoder = compute_features(dataset, source)
+def _inspect_images(dataset: Dataset, request: AuditRequest) -> ImageFindings:
+    features, encoder = compute_features(dataset, request)
     neighbours = None if features is None else nearest_neighbours(whiten(features))
     links = find_links(dataset, neighbours)
     errors = None if neighbours is None else find_label_errors(dataset, neighbours)
@@ -121,23 +115,11 @@ def _inspect_images(dataset: Dataset, source: EncoderSource) -> ImageFindings:
     skipped = pd.read_csv(dataset.path / SKIPPED, dtype=str, keep_default_na=False)
     return ImageFindings(
         data=_describe(dataset),
-        settings=_settings(encoder),
+        settings=AuditSettings(encoder=encoder),
         skipped=SkippedFile.from_frame(skipped),
         links=links,
         suspected_label_errors=errors,
         outliers=None if dataset.table_only else find_outliers(dataset),
-    )
-
-
-def _settings(encoder: str | None) -> AuditSettings:
-    return AuditSettings(
-        hash_radius=HASH_RADIUS,
-        min_correlation=MIN_CORRELATION,
-        neighbour_ratio=MAX_RATIO,
-        neighbours=NEIGHBOURS,
-        min_agreement=MIN_AGREEMENT,
-        outlier_deviations=DEVIATIONS,
-        encoder=encoder,
     )
 
 

@@ -18,14 +18,8 @@ from twinlens.auditing.correlation import SIDE, structure
 from twinlens.auditing.hamming import HammingIndex, Matches
 from twinlens.auditing.hashing import VIEWS, View, grey, perceptual_hash
 from twinlens.console import progress
-from twinlens.records.audit import Detector
+from twinlens.records.audit import DEFAULTS, Detector
 from twinlens.types import PackedImages, Rows
-
-HASH_RADIUS = 8
-"""Bits of 64 in which the hashes of a candidate pair may differ."""
-
-MIN_CORRELATION = 0.6
-"""Correlation of fine structure from which two images are copies of one photograph."""
 
 LINKS = ["a", "b", "found_by", "score", "transformation"]
 """Columns of a table of links: two row numbers, and as in `records.audit.Link`."""
@@ -61,8 +55,8 @@ def near_duplicates(
     rows: Rows,
     *,
     others: Selection | None = None,
-    radius: int = HASH_RADIUS,
-    threshold: float = MIN_CORRELATION,
+    radius: int = DEFAULTS.hash_radius,
+    threshold: float = DEFAULTS.min_correlation,
 ) -> pd.DataFrame:
     """Link images that show the same photograph, within a data set or between two.
 
@@ -70,8 +64,8 @@ def near_duplicates(
         images: The pack, shape (image, size, size, 3).
         rows: Rows to compare, without exact duplicates.
         others: Images to compare them with instead, of any size.
-        radius: Bits in which the hashes of a candidate pair may differ.
-        threshold: Correlation from which a candidate pair is linked.
+        radius: See `AuditSettings.hash_radius`.
+        threshold: See `AuditSettings.min_correlation`.
 
     Returns:
         A table of `LINKS`, each pair once, with the view of highest correlation. Between two

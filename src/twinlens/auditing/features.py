@@ -1,6 +1,5 @@
 """Features of all images of a data set, by the encoder that the user names."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,33 +13,17 @@ from twinlens.inference.predict import embed_rows
 from twinlens.models.encoders import build_encoder
 from twinlens.models.weights import load_weights
 from twinlens.pretraining.pretrained_encoder import pretrained_encoder
-
-
-@dataclass(frozen=True)
-class EncoderSource:
-    """The encoder whose features are compared, if any, and where it runs.
-
-    Attributes:
-        encoder: Name of an encoder; None for that of the first pretraining run.
-        weights: Its weights: a file, or the name of published weights.
-        pretrained: Folders of pretraining runs.
-        device: auto, cpu, cuda or mps.
-    """
-
-    encoder: str | None = None
-    weights: str = "random"
-    pretrained: tuple[Path | str, ...] = ()
-    device: str = "auto"
+from twinlens.requests.audit import AuditRequest
 
 
 def compute_features(
-    dataset: Dataset, source: EncoderSource, batch_size: int = 256
+    dataset: Dataset, request: AuditRequest, batch_size: int = 256
 ) -> tuple[Float[ndarray, "image feature"] | None, str | None]:
     """Compute the features of every image of a data set.
 
     Args:
         dataset: The images.
-        source: The encoder.
+        request: Names an encoder and its weights, or pretraining runs: the first one's encoder.
         batch_size: Images per forward pass.
 
     Returns:
@@ -51,7 +34,7 @@ def compute_features(
         UserError: There are weights without an encoder, an encoder without weights, or no images
             to compute features of.
     """
-    encoder, weights = source.encoder, source.weights
+    encoder, weights = request.encoder, request.weights
     if encoder is None and weights != "random":
         raise UserError(f"--weights {weights} needs --encoder: name the network that they are for.")
     if encoder is not None and weights == "random":
@@ -61,15 +44,15 @@ def compute_features(
         )
     if encoder is not None and dataset.table_only:
         raise UserError(f"{dataset.path} has no images to compute features of: omit --encoder.")
-    if dataset.table_only or (encoder is None and not source.pretrained):
+    if dataset.table_only or (encoder is None and not request.pretrained):
         return None, None
     if encoder is not None:
         network, description = build_encoder(encoder, seed=0), f"{encoder}, weights {weights}"
         load_weights(network, weights)
     else:
-        run = Path(source.pretrained[0])
+        run = Path(request.pretrained[0])
         network, description = pretrained_encoder(run)[0], str(run)
-    fabric = make_fabric("auto", source.device)
+    fabric = make_fabric("auto", request.device)
     network = network.to(fabric.device)
     rows = np.arange(len(dataset.table))
     return embed_rows(network, dataset, rows, fabric, batch_size=batch_size), description

@@ -3,13 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from twinlens.auditing.neighbours import NEIGHBOURS, Neighbours
+from twinlens.auditing.neighbours import Neighbours
 from twinlens.data.dataset import Dataset
-from twinlens.records.audit import SuspectedLabelError
+from twinlens.records.audit import DEFAULTS, SuspectedLabelError
 from twinlens.types import Rows
-
-MIN_AGREEMENT = 0.8
-"""Fraction of an image's labelled neighbours that must agree on another label."""
 
 
 def find_label_errors(dataset: Dataset, neighbours: Neighbours) -> list[SuspectedLabelError]:
@@ -22,7 +19,7 @@ def find_label_errors(dataset: Dataset, neighbours: Neighbours) -> list[Suspecte
 
 
 def suspected_label_errors(
-    neighbours: Neighbours, labels: Rows, groups: Rows, threshold: float = MIN_AGREEMENT
+    neighbours: Neighbours, labels: Rows, groups: Rows, threshold: float = DEFAULTS.min_agreement
 ) -> pd.DataFrame:
     """List images whose neighbours, those of other groups, agree on another label.
 
@@ -30,12 +27,12 @@ def suspected_label_errors(
         neighbours: Of each image.
         labels: Class number of each image, -1 where it has no label.
         groups: Group number of each image.
-        threshold: See `MIN_AGREEMENT`.
+        threshold: See `AuditSettings.min_agreement`.
 
     Returns:
         Columns ``row``, ``label``, ``suggested`` (the class that most neighbours have) and
         ``agreement`` (the fraction of labelled neighbours that have it), highest agreement first.
-        Images with fewer than half of `NEIGHBOURS` labelled neighbours are not judged.
+        Images with too few labelled neighbours are not judged.
     """
     rows = neighbours.rows
     votes = np.zeros((len(rows), int(labels.max(initial=0)) + 1))
@@ -46,5 +43,5 @@ def suspected_label_errors(
     table = pd.DataFrame({"label": labels, "suggested": suggested, "agreement": agreement})
     table.insert(0, "row", np.arange(len(rows)))
     suspected = (labels >= 0) & (suggested != labels) & (agreement >= threshold)
-    judged: pd.DataFrame = table[suspected & (voters >= NEIGHBOURS // 2)]
+    judged: pd.DataFrame = table[suspected & (voters >= DEFAULTS.neighbours // 2)]
     return judged.sort_values("agreement", ascending=False, kind="stable").reset_index(drop=True)

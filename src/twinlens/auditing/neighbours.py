@@ -16,11 +16,9 @@ from sklearn.cluster import MiniBatchKMeans
 from sklearn.decomposition import PCA
 
 from twinlens.console import progress
+from twinlens.records.audit import DEFAULTS
 from twinlens.seeds import generator
 from twinlens.types import Rows
-
-NEIGHBOURS = 10
-"""Nearest neighbours of each image."""
 
 _DIMENSIONS = 128
 _PROBES = 16  # clusters that a cluster is compared with, itself among them
@@ -58,7 +56,7 @@ def whiten(features: Float[ndarray, "image feature"], seed: int = 0) -> Float[nd
 
 
 def nearest_neighbours(
-    points: Float[ndarray, "image dim"], count: int = NEIGHBOURS, seed: int = 0
+    points: Float[ndarray, "image dim"], count: int = DEFAULTS.neighbours, seed: int = 0
 ) -> Neighbours:
     """Find the nearest neighbours of each point: approximately, if there are many points.
 

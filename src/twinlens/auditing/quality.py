@@ -7,12 +7,8 @@ from scipy.ndimage import correlate1d
 from twinlens.auditing.hashing import grey
 from twinlens.console import progress
 from twinlens.data.dataset import Dataset
-from twinlens.records.audit import QualityOutlier
+from twinlens.records.audit import DEFAULTS, QualityOutlier
 from twinlens.types import PackedImages
-
-DEVIATIONS = 4.0
-"""Robust standard deviations (1.4826 times the median absolute deviation) from the median beyond
-which an image is an outlier."""
 
 EMPTY = 2.0
 """Standard deviation in grey levels below which an image shows nothing."""
@@ -63,13 +59,13 @@ def outliers(measures: pd.DataFrame) -> pd.DataFrame:
     centre = measures.median()
     scale = (1.4826 * (measures - centre).abs().median()).clip(lower=1e-3)
     deviations = (measures - centre) / scale
-    empty = measures["contrast"] < EMPTY
+    limit, empty = DEFAULTS.outlier_deviations, measures["contrast"] < EMPTY
     reasons = {
         "shows nothing": empty,
-        "blurred": (deviations["sharpness"] < -DEVIATIONS) & ~empty,
-        "dark": (deviations["exposure"] < -DEVIATIONS) & ~empty,
-        "bright": (deviations["exposure"] > DEVIATIONS) & ~empty,
-        "noisy": (deviations["sharpness"] > DEVIATIONS) & ~empty,
+        "blurred": (deviations["sharpness"] < -limit) & ~empty,
+        "dark": (deviations["exposure"] < -limit) & ~empty,
+        "bright": (deviations["exposure"] > limit) & ~empty,
+        "noisy": (deviations["sharpness"] > limit) & ~empty,
     }
     largest = deviations.abs().max(axis=1)
     parts = [

@@ -4,27 +4,23 @@ import numpy as np
 import pandas as pd
 
 from twinlens.auditing.duplicates import links_table
-from twinlens.auditing.neighbours import NEIGHBOURS, Neighbours
-
-MAX_RATIO = 0.5
-"""Two images are linked if the ratio of their distance to the distance of either to its tenth
-neighbour (the geometric mean of the two) is smaller: the ratio test of Lowe (2004), which does
-not depend on the encoder's scale."""
+from twinlens.auditing.neighbours import Neighbours
+from twinlens.records.audit import DEFAULTS
 
 
-def similar_images(neighbours: Neighbours, threshold: float = MAX_RATIO) -> pd.DataFrame:
+def similar_images(neighbours: Neighbours, threshold: float = DEFAULTS.max_ratio) -> pd.DataFrame:
     """Link images that are far nearer to each other than to their other neighbours.
 
     Args:
         neighbours: Of each image.
-        threshold: See `MAX_RATIO`.
+        threshold: See `AuditSettings.max_ratio`.
 
     Returns:
         A table of `duplicates.LINKS`; the score is 1 minus the ratio. It is empty if images have
-        fewer than `NEIGHBOURS` neighbours.
+        too few neighbours.
     """
     rows, distances = neighbours.rows, neighbours.distances
-    if rows.shape[1] < NEIGHBOURS:
+    if rows.shape[1] < DEFAULTS.neighbours:
         return links_table([], [], "embedding", [], "similar")
     scale = distances[:, -1].clip(min=1e-6)
     ratio = distances / np.sqrt(scale[:, None] * scale[rows])

@@ -45,21 +45,26 @@ class AuditSettings(Record):
     Attributes:
         hash_radius: Bits of 64 in which the hashes of a candidate pair may differ.
         min_correlation: Correlation of fine structure from which two images are copies.
-        neighbour_ratio: Ratio of distances below which two images are similar.
+        max_ratio: Two images are similar if the ratio of their distance to the distance of either
+            to its last neighbour (the geometric mean of the two) is smaller: the ratio test of
+            Lowe (2004), which does not depend on the encoder's scale.
         neighbours: Nearest neighbours of each image.
-        min_agreement: Fraction of neighbours that must agree on another label.
-        outlier_deviations: Robust standard deviations from the median beyond which an image is an
-            outlier.
+        min_agreement: Fraction of an image's labelled neighbours that must agree on another label.
+        outlier_deviations: Robust standard deviations (1.4826 times the median absolute deviation)
+            from the median beyond which an image is an outlier.
         encoder: The encoder whose features were compared; null if none was.
     """
 
-    hash_radius: int
-    min_correlation: float
-    neighbour_ratio: float
-    neighbours: int
-    min_agreement: float
-    outlier_deviations: float
-    encoder: str | None
+    hash_radius: int = 8
+    min_correlation: float = 0.6
+    max_ratio: float = 0.5
+    neighbours: int = 10
+    min_agreement: float = 0.8
+    outlier_deviations: float = 4.0
+    encoder: str | None = None
+
+
+DEFAULTS = AuditSettings()
 
 
 class SkippedFile(Record):

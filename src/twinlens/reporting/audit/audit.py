@@ -1,7 +1,6 @@
 """The audit of a data set, stored as JSON and as a page."""
 
 from twinlens.auditing.audit import inspect, write_findings
-from twinlens.auditing.features import EncoderSource
 from twinlens.data.dataset import open_dataset
 from twinlens.data.splits import open_split, split_names
 from twinlens.files import write_text
@@ -23,10 +22,7 @@ def audit(request: AuditRequest) -> AuditFindings:
     """
     dataset = open_dataset(request.dataset)
     splits = [open_split(dataset, name) for name in request.splits or split_names(dataset)]
-    source = EncoderSource(
-        request.encoder, request.weights, tuple(request.pretrained), request.device
-    )
-    findings = inspect(dataset, splits, source, fix=request.fix)
+    findings = inspect(dataset, splits, request)
     write_findings(dataset, findings)
     write_text(dataset.path / PAGE, audit_page(dataset, findings))
     return findings
