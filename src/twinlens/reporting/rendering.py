@@ -4,11 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from twinlens.reporting import formatting as wording
-from twinlens.reporting.audit import thumbnails as pictures
 from twinlens.reporting.figures.svg import Panel
 from twinlens.reporting.tables.tables import Table
 
@@ -25,14 +24,19 @@ class Numbered:
 
 
 def render(template: str, **values: Any) -> str:
-    """Fill in a template; what is not marked as markup is escaped."""
+    """Fill in a template; what is not marked as markup is escaped.
+
+    Args:
+        template: Its file in templates/, or its path in this package, such as ``audit/page.html``.
+        values: What it shows.
+    """
     return rendered(template, **values)[0]
 
 
 def rendered(template: str, **values: Any) -> tuple[str, list[Numbered]]:
     """Fill in a template, and return as well its tables and figures in the order of appearance."""
     environment = Environment(
-        loader=PackageLoader("twinlens.reporting"),
+        loader=ChoiceLoader([PackageLoader("twinlens.reporting", at) for at in ("templates", "")]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -47,7 +51,6 @@ def rendered(template: str, **values: Any) -> tuple[str, list[Numbered]]:
         label_fraction=wording.label_fraction_title,
         decimal=wording.decimal,
         breakable=wording.breakable,
-        shown=pictures.shown_of,
     )
     numbered: list[Numbered] = []
     values |= {"number": _numbering(numbered), "numbered": numbered}

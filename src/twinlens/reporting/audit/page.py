@@ -20,7 +20,7 @@ _MAX_ROWS = 200  # of a list on the page; the JSON file holds all
 
 def audit_page(dataset: Dataset, findings: AuditFindings) -> str:
     """Return the page of an audit as HTML."""
-    return render("audit.html", **content(dataset, findings))
+    return render("audit/page.html", **content(dataset, findings))
 
 
 def content(dataset: Dataset, findings: AuditFindings) -> dict[str, Any]:

@@ -23,30 +23,41 @@ MAX_IMAGES = 24
 """Images shown of suspected label errors, and of outliers."""
 
 
+Facts = list[tuple[str, bool]]
+
+
 @dataclass(frozen=True)
-class Picture:
-    """A thumbnail: a data URI, the image's id, and facts, each with whether it is a warning."""
+class Thumbnail:
+    """A small image as a data URI, its id, and facts, each with whether it is a warning."""
 
     uri: str
-    name: str
-    facts: list[tuple[str, bool]]
+    id: str
+    facts: Facts
 
 
 @dataclass(frozen=True)
-class Group:
-    """Pictures that stand together, alone or side by side, with a remark."""
+class Entry:
+    """One image, or two side by side, with a remark."""
 
-    pictures: list[Picture]
+    thumbnails: list[Thumbnail]
     note: str
 
 
 @dataclass(frozen=True)
 class Gallery:
-    """Groups of pictures of one kind, and how many there are in all."""
+    """Some of the images or pairs of a kind, and how many there are in total."""
 
     title: str
-    groups: list[Group]
+    entries: list[Entry]
     total: int
+
+    @property
+    def extent(self) -> str:
+        """How many of the images or pairs are shown."""
+        shown = len(self.entries)
+        if shown == self.total:
+            return f"all {count(shown)}" if shown > 1 else "the only one"
+        return f"{count(shown)} of {count(self.total)}; the others are in the JSON file"
 
 
 def pair_galleries(dataset: Dataset, findings: AuditFindings) -> list[Gallery]:
@@ -75,14 +86,14 @@ def pair_galleries(dataset: Dataset, findings: AuditFindings) -> list[Gallery]:
 def label_error_gallery(dataset: Dataset, findings: AuditFindings) -> Gallery:
     """Show the images whose neighbours agree on another label, highest agreement first."""
     show, suspected = _show_image(dataset), findings.suspected_label_errors or []
-    groups = [
-        Group(
+    entries = [
+        Entry(
             [show(image.id, [(f"labelled {image.label}", False)])],
             f"{percent(image.agreement)} of its neighbours: {image.suggested}",
         )
         for image in suspected[:MAX_IMAGES]
     ]
-    return Gallery("Suspected label errors", groups, len(suspected))
+    return Gallery("Suspected label errors", entries, len(suspected))
 
 
 def outlier_gallery(dataset: Dataset, findings: AuditFindings) -> Gallery:
@@ -92,8 +103,8 @@ def outlier_gallery(dataset: Dataset, findings: AuditFindings) -> Gallery:
     for image in outliers:
         by_reason.setdefault(image.reason, []).append(image)
     most = MAX_IMAGES if len(outliers) <= MAX_IMAGES else MAX_IMAGES // len(by_reason)
-    groups = [
-        Group(
+    entries = [
+        Entry(
             [show(image.id, [(image.reason, False)])],
             f"exposure {decimal(image.exposure, digits=1)}, "
             f"contrast {decimal(image.contrast, digits=1)}, "
@@ -102,15 +113,15 @@ def outlier_gallery(dataset: Dataset, findings: AuditFindings) -> Gallery:
         for images in by_reason.values()
         for image in images[:most]
     ]
-    return Gallery("Outliers in sharpness or exposure", groups, len(outliers))
+    return Gallery("Outliers in sharpness or exposure", entries, len(outliers))
 
 
-def _show_image(dataset: Dataset) -> Callable[[str, list[tuple[str, bool]]], Picture]:
+def _show_image(dataset: Dataset) -> Callable[[str, Facts], Thumbnail]:
     """Return a function that makes a thumbnail of the image with an id."""
     rows = pd.Index(dataset.table["id"])
 
-    def show(name: str, facts: list[tuple[str, bool]]) -> Picture:
-        return Picture(_thumbnail(dataset.images[rows.get_loc(name)]), name, facts)
+    def show(image: str, facts: Facts) -> Thumbnail:
+        return Thumbnail(_thumbnail(dataset.images[rows.get_loc(image)]), image, facts)
 
     return show
 
@@ -132,8 +143,8 @@ def _sample(positions: list[int], links: list[Link], most: int) -> list[int]:
 def _pair(
     position: int,
     findings: AuditFindings,
-    show: Callable[[str, list[tuple[str, bool]]], Picture],
-) -> Group:
+    show: Callable[[str, Facts], Thumbnail],
+) -> Entry:
     link, splits = findings.links[position], findings.splits
     straddling = [name for name, split in splits.items() if position in split.leaks.links]
     sides = []
@@ -146,7 +157,7 @@ def _pair(
             part = splits[split].linked_images[image] or "left out"
             facts.append((f"{split}: {part}" if len(straddling) > 1 else part, split in straddling))
         sides.append(show(image, facts + [(f"group {group}", False)] * (group != image)))
-    return Group(sides, _evidence(link))
+    return Entry(sides, _evidence(link))
 
 
 def _evidence(link: Link) -> str:
@@ -155,11 +166,3 @@ def _evidence(link: Link) -> str:
     if link.found_by == "hash":
         return ", ".join(filter(None, [link.transformation, f"correlation {link.score:.2f}"]))
     return f"{percent(1 - link.score)} of the distance to other neighbours"
-
-
-def shown_of(gallery: Gallery) -> str:
-    """Say how many of a gallery's groups are shown."""
-    shown = len(gallery.groups)
-    if shown == gallery.total:
-        return f"all {count(shown)}" if shown > 1 else "the only one"
-    return f"{count(shown)} of {count(gallery.total)}; the others are in the JSON file"

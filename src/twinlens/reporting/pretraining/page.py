@@ -32,7 +32,9 @@ def pretraining_report(run: Path) -> Path:
     run = Path(run)
     try:
         stored = read_run(run)
-        page = render("pretraining.html", **content(stored)) if stored.kind == "pretrain" else ""
+        page = (
+            render("pretraining/page.html", **content(stored)) if stored.kind == "pretrain" else ""
+        )
     except (OSError, ValueError, KeyError) as error:
         raise UserError(f"{run} cannot be read as a finished run: {error!r}.") from error
     if not page:
