@@ -14,16 +14,11 @@ Detector = Literal["pixels", "hash", "embedding"]
 
 
 class AuditedData(Record):
-    """What was audited.
+    """The data set that was audited.
 
     Attributes:
-        path: Folder of the data set.
-        hash: Hash of its content.
-        images: Number of images.
-        table_only: Whether it was imported without images.
         size: Side of the square images, in pixels.
         unlabelled: Number of images without a label.
-        groups: Number of groups.
         multi_image_groups: Number of groups with several images.
         classes: Number of images per class.
     """
@@ -78,15 +73,11 @@ class Link(Record):
     """Two images that are copies of one photograph, or similar.
 
     Attributes:
-        a: Id of the first image.
+        a: Id of the first image; its label and group are `label_a` and `group_a`.
         b: Id of the second.
         found_by: Equal pixels, perceptual hash, or distance between embeddings.
         score: 1 for equal pixels; correlation of fine structure; 1 minus the ratio of distances.
         transformation: How the two differ, such as "mirrored and cropped".
-        label_a: Label of the first image.
-        label_b: Label of the second.
-        group_a: Group of the first image.
-        group_b: Group of the second.
     """
 
     a: str
@@ -109,8 +100,6 @@ class SuspectedLabelError(Record):
     """An image whose nearest neighbours agree on another label.
 
     Attributes:
-        id: Its id.
-        label: Its label.
         suggested: The label of its neighbours.
         agreement: Fraction of the labelled neighbours that have this label.
     """
@@ -125,7 +114,6 @@ class QualityOutlier(Record):
     """An image whose sharpness or exposure is unusual.
 
     Attributes:
-        id: Its id.
         reason: Such as "blurred".
         exposure: Mean grey level, from 0 to 255.
         contrast: Standard deviation of the grey level.
@@ -155,10 +143,6 @@ class ImageFindings(Record):
     """What an audit finds in the images, whatever the split.
 
     Attributes:
-        data: What was audited.
-        settings: Thresholds and encoder.
-        skipped: Files that could not be imported.
-        links: Pairs of copies or similar images.
         suspected_label_errors: Null without an encoder.
         outliers: Images of unusual quality; null for a table without images.
     """
@@ -210,18 +194,10 @@ class StudyAudit(Record):
     """The findings on a study's data and split, without the lists.
 
     Attributes:
-        data_hash: Hash of the data set.
-        split: Name of the split.
-        split_hash: Hash of the split.
-        leaking: Whether the split leaks.
         straddling_groups: Number of groups on several sides.
         straddling_links: Number of linked pairs on two sides.
         contamination: How much of val and test the training data contain.
-        counts: Number of findings of each kind.
-        settings: Thresholds and encoder.
-        seconds: Duration of the audit.
-        warnings: See `AuditFindings`.
-        summary: See `AuditFindings`.
+        warnings: As in `AuditFindings`, and so is `summary`.
     """
 
     data_hash: str

@@ -26,9 +26,7 @@ class PartComposition(Record):
     """What one part of a split contains.
 
     Attributes:
-        images: Number of images.
         classes: Number of images per class.
-        groups: Number of groups.
         largest_group: Number of images in the largest group.
         attributes: Each other column of the table.
     """
@@ -41,13 +39,7 @@ class PartComposition(Record):
 
 
 class Contamination(Record):
-    """Fractions of a part's images that have a sibling or a copy in the training data.
-
-    Attributes:
-        train: In the part train.
-        unlabelled: In the part unlabelled.
-        any: In either.
-    """
+    """Fractions of a part's images that have a sibling or a copy in train, unlabelled, or any."""
 
     train: float
     unlabelled: float
@@ -81,9 +73,7 @@ class SplitAudit(Record):
     """Findings on one split.
 
     Attributes:
-        hash: Hash of the split.
         composition: Contents of each part.
-        leaks: What lies on several sides.
         linked_images: Part of each image that has a link; null where the split leaves it out.
     """
 
@@ -119,7 +109,6 @@ class SeenImages(Record):
     """How many images of a part a pretraining has seen.
 
     Attributes:
-        images: Number of images of the part.
         same: Those that it has seen.
         copies: Others of which it has seen a copy or a sibling.
     """
@@ -133,7 +122,6 @@ class PretrainingOverlap(Record):
     """Which validation and test images a pretraining has seen.
 
     Attributes:
-        run: Folder of the pretraining run.
         images: Number of images that it was trained on.
         seen: By split and part; null if it could not be determined.
         unknown: Why it could not be determined.
