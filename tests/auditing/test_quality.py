@@ -5,7 +5,7 @@ from scipy.ndimage import gaussian_filter, laplace
 
 from twinlens.auditing import quality
 from twinlens.auditing.hashing import grey
-from twinlens.auditing.quality import measure, outliers
+from twinlens.auditing.quality import find_outliers, measure, outliers
 
 
 def textures(count, size=40, seed=0):
@@ -58,6 +58,12 @@ def test_images_that_show_nothing_are_outliers_even_if_all_do():
     found = outliers(measure(np.full((20, 16, 16, 3), 90, dtype=np.uint8)))
     assert found["row"].tolist() == list(range(20))
     assert set(found["reason"]) == {"shows nothing"}
+
+
+def test_outliers_of_a_data_set_are_named_by_id(data_of):
+    blank = np.full((1, 40, 40, 3), 130, np.uint8)
+    worst = find_outliers(data_of(np.concatenate([pack(textures(30)), blank])))[0]
+    assert (worst.id, worst.reason, worst.exposure) == ("i030", "shows nothing", 130)
 
 
 def test_batches_do_not_show(monkeypatch):

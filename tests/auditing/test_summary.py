@@ -21,27 +21,22 @@ from twinlens.records.split_audit import (
     StraddlingGroup,
 )
 
-DATA = AuditedData(
-    path="data", hash="h", images=9, table_only=False, size=8, unlabelled=0, groups=5,
-    multi_image_groups=3, classes={},
-)  # fmt: skip
+DATA = AuditedData.model_construct(table_only=False, multi_image_groups=3)
 ERROR = SuspectedLabelError(id="i", label="x", suggested="y", agreement=1)
 OUTLIER = QualityOutlier(id="i", reason="dark", exposure=1, contrast=1, sharpness=1)
 SKIPPED = SkippedFile(file="f", reason="r")
+REPAIR = Repair(split="b", repaired="a", hash="h", groups=2, moved={}, dropped=1, lost={})
+LINK = Link.model_construct(label_a="x", label_b="x", group_a="p", group_b="q", found_by="hash")
 
 
-def link(found_by, group_b="q", label_b="x"):
-    return Link(
-        a="i", b="j", found_by=found_by, score=1, transformation="", label_a="x", label_b=label_b,
-        group_a="p", group_b=group_b,
-    )  # fmt: skip
+def link(**changes):
+    return LINK.model_copy(update=changes)
 
 
 def findings(**changes):
-    nothing = AuditFindings(
+    nothing = AuditFindings.model_construct(
         data=DATA, settings=AuditSettings(), skipped=[], links=[], suspected_label_errors=None,
-        outliers=[], splits={}, repairs={}, pretraining=[], leaking=False, warnings=(), summary=(),
-        seconds=1,
+        outliers=[], splits={}, repairs={}, pretraining=[],
     )  # fmt: skip
     return nothing.model_copy(update=changes)
 
@@ -52,12 +47,9 @@ def summary_sentences(audit):
 
 def split(leaking):
     known = Contamination(train=0.25, unlabelled=0.1, any=0.3125)
-    leaks = Leaks(
-        leaking=leaking,
-        groups=[StraddlingGroup(group="p", images={})] * 1200 * leaking,
-        links=[3] * leaking,
-        contamination={"val": known, "test": known},
-    )
+    groups = [StraddlingGroup(group="p", images={})] * 1200 * leaking
+    known = {"val": known, "test": known}
+    leaks = Leaks(leaking=leaking, groups=groups, links=[3] * leaking, contamination=known)
     return SplitAudit(hash="h", composition={}, leaks=leaks, linked_images={})
 
 
@@ -101,7 +93,7 @@ def test_a_pretraining_is_a_warning_unless_it_is_known_to_have_seen_nothing():
 
 
 def test_links_are_counted_by_what_found_them():
-    links = [link("pixels"), link("hash"), link("hash", group_b="p"), link("embedding")]
+    links = [link(found_by="pixels"), LINK, link(group_b="p"), link(found_by="embedding")]
     settings = AuditSettings(encoder="twins")
     assert summary_sentences(findings(links=links, settings=settings)) == [
         "1 exact duplicate, 2 near-duplicate pairs by hash, 1 similar pair by embedding; "
@@ -112,7 +104,7 @@ def test_links_are_counted_by_what_found_them():
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"links": [link("hash", label_b="y")]}, "Pairs with two different labels: 1."),
+        ({"links": [link(label_b="y")]}, "Pairs with two different labels: 1."),
         ({"suspected_label_errors": [ERROR] * 2}, "Suspected label errors: 2."),
         ({"outliers": [OUTLIER]}, "Outliers in image quality: 1."),
         ({"skipped": [SKIPPED] * 3}, "Files that could not be imported: 3."),
@@ -125,13 +117,7 @@ def test_links_are_counted_by_what_found_them():
             "No group has several images, so siblings of one lesion cannot be identified.",
         ),
         (
-            {
-                "repairs": {
-                    "a": Repair(
-                        split="b", repaired="a", hash="h", groups=2, moved={}, dropped=1, lost={}
-                    )
-                }
-            },
+            {"repairs": {"a": REPAIR}},
             "Split 'b' repairs 'a': Groups moved to one side: 2; images moved: none; "
             "images without a label dropped: 1.",
         ),

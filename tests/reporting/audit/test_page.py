@@ -2,6 +2,7 @@ import re
 
 import pandas as pd
 import pytest
+from audited import find, show
 
 from twinlens.auditing.audit import combine, inspect
 from twinlens.data.dataset import SKIPPED, Dataset, open_dataset
@@ -43,7 +44,7 @@ def test_what_leaks_is_said_first_and_shown_side_by_side(leaking, page):
     assert "lesion 12 1: 12.png 1: 43.png" in page.text
 
 
-def test_markup_in_names_is_text(leaking, show):
+def test_markup_in_names_is_text(leaking, tmp_path):
     pd.DataFrame({"file": [EVIL], "reason": [EVIL]}).to_csv(leaking / SKIPPED, index=False)
     known = open_dataset(leaking)
     split = open_split(known)
@@ -58,7 +59,7 @@ def test_markup_in_names_is_text(leaking, show):
     run = PretrainingOverlap(run=EVIL, images=5, unknown=EVIL)
     update = {"suspected_label_errors": [error], "pretraining": [run]}
     findings = inspect(dataset, [split]).model_copy(update=update)
-    page = show(dataset, findings)
+    page = show(dataset, findings, tmp_path)
     assert "<script" not in page.html
     assert f"Image {EVIL}00.png" in page.html.replace("&lt;", "<").replace("&gt;", ">").replace(
         "&#34;", '"'
@@ -73,7 +74,7 @@ def test_markup_in_names_is_text(leaking, show):
     assert any(EVIL in label for label in page.labels)
 
 
-def test_a_pretraining_that_saw_test_images_is_a_warning(leaking, find, show):
+def test_a_pretraining_that_saw_test_images_is_a_warning(leaking, tmp_path):
     dataset = open_dataset(leaking)
     seen = {
         "val": SeenImages(images=11, same=0, copies=1),
@@ -87,7 +88,7 @@ def test_a_pretraining_that_saw_test_images_is_a_warning(leaking, find, show):
     findings = find(dataset)
     found = SplitFindings(splits=findings.splits, repairs={}, pretraining=overlaps)
     findings = combine(findings, found, seconds=1)
-    page = show(dataset, findings)
+    page = show(dataset, findings, tmp_path)
     assert "twins 21 imported test 12 2 0" in page.text
     assert "the pretraining twins saw 2 of the 12 test images" in findings.warnings[1]
     assert page.text.count(findings.warnings[1]) == 1

@@ -3,6 +3,7 @@ import io
 import re
 import shutil
 
+from audited import find, show
 from html_page import Page
 from PIL import Image
 
@@ -54,7 +55,7 @@ def _links(link):
     ]
 
 
-def test_of_many_pairs_and_images_a_few_are_shown(leaking, find, show):
+def test_of_many_pairs_and_images_a_few_are_shown(leaking, tmp_path):
     dataset = open_dataset(leaking)
     findings = find(dataset)
     ids = dataset.table["id"].tolist() * 20
@@ -73,7 +74,7 @@ def test_of_many_pairs_and_images_a_few_are_shown(leaking, find, show):
         ],
     }
     findings = findings.model_copy(update=update)
-    page = show(dataset, findings)
+    page = show(dataset, findings, tmp_path)
     galleries = re.findall(r'<div class="gallery(.*?)</figure>', page.html, re.DOTALL)
     assert [gallery.count("together") for gallery in galleries] == [24, 12, 8, 8, 8, 24, 24]
     for sentence in (
@@ -91,11 +92,11 @@ def test_of_many_pairs_and_images_a_few_are_shown(leaking, find, show):
     assert len(page.html) < 3_000_000
 
 
-def test_one_of_several_splits_is_named_with_the_part(leaking, find, show):
+def test_one_of_several_splits_is_named_with_the_part(leaking, tmp_path):
     dataset = open_dataset(leaking)
     other = ["test" if number == 40 else "train" for number in range(44)]
     write_split(leaking, "other", other, {"how": ""})
-    page = show(dataset, find(dataset))
+    page = show(dataset, find(dataset), tmp_path)
     pairs = re.findall(r'<div class="together">(.*?)</p>', page.html, re.DOTALL)
     loud = [re.findall(r'class="loud">([^<]*)<', pair) for pair in pairs]
     assert ["imported: train", "other: train", "imported: test", "other: test"] in loud
