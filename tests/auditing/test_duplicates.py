@@ -4,6 +4,7 @@ import pytest
 
 from twinlens.auditing.duplicates import (
     LINKS,
+    Selection,
     exact_duplicates,
     links_table,
     near_duplicates,
@@ -75,15 +76,17 @@ def test_two_packs_of_different_sizes_are_compared(photographs, resized, size):
     theirs = resized(photographs, size)
     theirs[1::2] = theirs[1::2, :, ::-1]
     mine, rows = photographs[:40], np.arange(10, 70)
-    links = near_duplicates(mine, np.arange(0, 40), others=(theirs, rows))
+    links = near_duplicates(mine, np.arange(0, 40), others=Selection(theirs, rows))
     assert pairs(links) == [(row, row) for row in range(10, 40)]
     assert links["transformation"].tolist() == ["", "mirrored"] * 15
-    back = near_duplicates(theirs, rows, others=(mine, np.arange(40)))
+    back = near_duplicates(theirs, rows, others=Selection(mine, np.arange(40)))
     assert pairs(back) == pairs(links)
 
 
 def test_an_image_is_found_in_another_pack_though_it_is_exactly_the_same(photographs):
-    links = near_duplicates(photographs, np.array([7]), others=(photographs, np.array([6, 7, 8])))
+    links = near_duplicates(
+        photographs, np.array([7]), others=Selection(photographs, np.array([6, 7, 8]))
+    )
     assert pairs(links) == [(7, 7)]
     assert links["score"][0] == pytest.approx(1, abs=1e-5)
 
@@ -94,8 +97,8 @@ def test_without_images_or_with_one_there_are_no_links(photographs):
     for links in (
         near_duplicates(photographs, none),
         near_duplicates(photographs, np.array([5])),
-        near_duplicates(photographs, none, others=(photographs, everybody(photographs))),
-        near_duplicates(photographs, everybody(photographs), others=(photographs, none)),
+        near_duplicates(photographs, none, others=Selection(photographs, everybody(photographs))),
+        near_duplicates(photographs, everybody(photographs), others=Selection(photographs, none)),
     ):
         assert links.empty
         assert links.columns.tolist() == LINKS

@@ -81,7 +81,7 @@ def test_resampling_by_a_whole_factor_averages_areas():
     line = np.random.default_rng(0).random(96)
     for wanted in (96, 48, 32, 12, 1):
         expected = line.reshape(wanted, -1).mean(axis=1)
-        np.testing.assert_allclose(resampling(96, 0, 1, wanted) @ line, expected, rtol=1e-5)
+        np.testing.assert_allclose(resampling(96, 0.0, 1.0, wanted) @ line, expected, rtol=1e-5)
     expected = line[24:72].reshape(16, 3).mean(axis=1)
     np.testing.assert_allclose(resampling(96, 0.25, 0.5, 16) @ line, expected, rtol=1e-5)
 

@@ -55,9 +55,11 @@ def structure(images: Grey, view: View = VIEWS[0], side: int = SIDE) -> Structur
     return result
 
 
-def _separable(rows: ndarray, images: Grey, columns: ndarray | None = None) -> Grey:
+def _separable(
+    rows: ndarray, images: Float[ndarray, "image _ _"], columns: ndarray | None = None
+) -> Float[ndarray, "image _ _"]:
     """Apply one matrix to the rows of images and another, or the same, to their columns."""
-    result: Grey = rows @ images @ (rows if columns is None else columns).T
+    result: ndarray = rows @ images @ (rows if columns is None else columns).T
     return result
 
 

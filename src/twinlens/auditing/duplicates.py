@@ -8,6 +8,7 @@ same for every data set.
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from numpy import ndarray
 
 from twinlens.auditing.correlation import SIDE, structure
 from twinlens.auditing.hamming import HammingIndex, Matches
-from twinlens.auditing.hashing import VIEWS, View, grey, perceptual_hash
+from twinlens.auditing.hashing import VIEWS, Grey, View, grey, perceptual_hash
 from twinlens.console import progress
 from twinlens.records.audit import DEFAULTS, Detector
 from twinlens.types import PackedImages, Rows
@@ -24,10 +25,19 @@ from twinlens.types import PackedImages, Rows
 LINKS = ["a", "b", "found_by", "score", "transformation"]
 """Columns of a table of links: two row numbers, and as in `records.audit.Link`."""
 
-Selection = tuple[PackedImages, Rows]
-"""A pack of images, and the rows of it to use."""
-
 _BATCH = 1000  # images, or candidate pairs, in memory at a time
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """A pack of images, and the rows of it to use."""
+
+    images: PackedImages
+    rows: Rows
+
+    def luma(self, positions: slice | Rows) -> Grey:
+        """Return the grey levels of some of the selected images."""
+        return grey(self.images[self.rows[positions]])
 
 
 def exact_duplicates(images: PackedImages) -> pd.DataFrame:
@@ -71,8 +81,9 @@ def near_duplicates(
         A table of `LINKS`, each pair once, with the view of highest correlation. Between two
         packs, ``a`` is the row in `images` and ``b`` that in `others`.
     """
-    queries, indexed = (images, rows), others or (images, rows)
-    if not len(rows) or not len(indexed[1]):
+    queries = Selection(images, rows)
+    indexed = others or queries
+    if not len(rows) or not len(indexed.rows):
         return links_table([], [], "hash", [], "")
     hashes = _hashes(queries, VIEWS)
     index = HammingIndex(hashes[:, 0] if others is None else _hashes(indexed, VIEWS[:1])[:, 0])
@@ -84,7 +95,7 @@ def near_duplicates(
                 candidates = candidates[candidates[:, 0] != candidates[:, 1]]
             scores = _correlations(queries, indexed, candidates, view)
             copies = scores >= threshold
-            a, b = rows[candidates[copies, 0]], indexed[1][candidates[copies, 1]]
+            a, b = rows[candidates[copies, 0]], indexed.rows[candidates[copies, 1]]
             parts.append(links_table(a, b, "hash", scores[copies], str(view)))
             show(number + 1, "views")
     links = pd.concat(parts, ignore_index=True)
@@ -103,12 +114,12 @@ def links_table(
 
 
 def _hashes(selection: Selection, views: Sequence[View]) -> UInt64[ndarray, "row view"]:
-    images, rows = selection
-    hashes = np.empty((len(rows), len(views)), dtype=np.uint64)
-    with progress("Hashing", len(rows)) as show:
-        for start in range(0, len(rows), _BATCH):
+    count = len(selection.rows)
+    hashes = np.empty((count, len(views)), dtype=np.uint64)
+    with progress("Hashing", count) as show:
+        for start in range(0, count, _BATCH):
             batch = slice(start, start + _BATCH)
-            luma = grey(images[rows[batch]])
+            luma = selection.luma(batch)
             for number, view in enumerate(views):
                 hashes[batch, number] = perceptual_hash(luma, view)
             show(start + len(luma), "images")
@@ -119,13 +130,13 @@ def _correlations(
     queries: Selection, indexed: Selection, candidates: Matches, view: View
 ) -> Float[ndarray, " match"]:
     """Return the correlation of a view of each query with the whole image that it matches."""
-    side = min(SIDE, queries[0].shape[1], indexed[0].shape[1])
+    side = min(SIDE, queries.images.shape[1], indexed.images.shape[1])
     scores = np.empty(len(candidates), dtype=np.float32)
     for start in range(0, len(candidates), _BATCH):
         batch = slice(start, start + _BATCH)
-        query_rows, query = np.unique(candidates[batch, 0], return_inverse=True)
-        indexed_rows, whole = np.unique(candidates[batch, 1], return_inverse=True)
-        views = structure(grey(queries[0][queries[1][query_rows]]), view, side)
-        wholes = structure(grey(indexed[0][indexed[1][indexed_rows]]), side=side)
+        query_positions, query = np.unique(candidates[batch, 0], return_inverse=True)
+        indexed_positions, whole = np.unique(candidates[batch, 1], return_inverse=True)
+        views = structure(queries.luma(query_positions), view, side)
+        wholes = structure(indexed.luma(indexed_positions), side=side)
         scores[batch] = np.einsum("pk,pk->p", views[query], wholes[whole])
     return scores

@@ -28,7 +28,7 @@ _BATCH = 2**22  # pairs whose distance is computed at a time
 Matches = Int[ndarray, "match 3"]
 """Columns: position of the query, position of the indexed hash, Hamming distance."""
 
-Codes = Int[ndarray, " match"]
+Codes = Int[ndarray, " _"]
 """Matches as one number each, so that sorting is quick: query, then distance, then hash."""
 
 _QUERY_SHIFT, _DISTANCE_SHIFT = 35, 28  # of the fields of a code, in bits

@@ -18,7 +18,6 @@ from sklearn.decomposition import PCA
 from twinlens.console import progress
 from twinlens.records.audit import DEFAULTS
 from twinlens.seeds import generator
-from twinlens.types import Rows
 
 _DIMENSIONS = 128
 _PROBES = 16  # clusters that a cluster is compared with, itself among them
@@ -80,7 +79,7 @@ def nearest_neighbours(
 
 def _neighbourhoods(
     points: Float[ndarray, "image dim"], count: int, seed: int
-) -> list[tuple[Rows, Rows]]:
+) -> list[tuple[Int[ndarray, " member"], Int[ndarray, " candidate"]]]:
     """Return for each cluster its members, and the candidates to compare them with."""
     every_row = np.arange(len(points))
     if len(points) <= max(_EXACT, count):
@@ -104,7 +103,10 @@ def _neighbourhoods(
 
 
 def _exact(
-    points: Float[ndarray, "image dim"], rows: Rows, candidates: Rows, count: int
+    points: Float[ndarray, "image dim"],
+    rows: Int[ndarray, " row"],
+    candidates: Int[ndarray, " candidate"],
+    count: int,
 ) -> tuple[Int[ndarray, "row neighbour"], Float[ndarray, "row neighbour"]]:
     """Return the nearest candidates of some points, and their distances; a point is not its own."""
     similarity = points[rows] @ points[candidates].T

@@ -9,7 +9,7 @@ import pandas as pd
 from jaxtyping import Bool
 from numpy import ndarray
 
-from twinlens.auditing.duplicates import near_duplicates
+from twinlens.auditing.duplicates import Selection, near_duplicates
 from twinlens.data.dataset import Dataset, open_dataset
 from twinlens.data.groups import merge_groups
 from twinlens.data.splits import Split, open_split
@@ -99,7 +99,7 @@ def _matches(
         raise UserError(f"Without images, {dataset.path} and {source.path} cannot be compared.")
     else:
         every_row = np.arange(len(dataset.table))
-        pairs = near_duplicates(dataset.images, every_row, others=(source.images, rows))
+        pairs = near_duplicates(dataset.images, every_row, others=Selection(source.images, rows))
         same, copied = np.zeros(len(every_row), dtype=bool), np.isin(every_row, pairs["a"])
     groups = merge_groups(dataset.table, links)
     return same, groups.isin(groups[copied]).to_numpy()
