@@ -3,6 +3,7 @@ import pytest
 from twinlens.data.provenance import refuse_other_split, transductive
 from twinlens.data.splits import open_split
 from twinlens.errors import UserError
+from twinlens.records.weights import TrainedOn
 from twinlens.splitting.split import split
 
 
@@ -18,15 +19,18 @@ def grown(tmp_path, dataset_of):
 
 
 def trained_on(dataset, name):
-    return {"data_hash": dataset.hash, "split_hash": open_split(dataset, name).hash}
+    return TrainedOn(data_hash=dataset.hash, split_hash=open_split(dataset, name).hash)
+
+
+FAR = TrainedOn(data_hash="elsewhere", split_hash="x")
 
 
 def test_what_was_trained_on_the_same_split_or_on_one_that_it_extends_is_welcome(grown):
     before, after = grown
     new = open_split(after, "new")
     for dataset, name in ((before, "old"), (after, "old"), (after, "new")):
-        provenance = trained_on(after, name) | {"data_hash": dataset.hash}
-        refuse_other_split(after, new, provenance, what="model")
+        training = trained_on(after, name).model_copy(update={"data_hash": dataset.hash})
+        refuse_other_split(after, new, [training], what="model")
 
 
 def test_another_split_of_the_same_images_is_refused_also_from_before_they_grew(grown):
@@ -36,35 +40,27 @@ def test_another_split_of_the_same_images_is_refused_also_from_before_they_grew(
         (after, "new", "old"),
         (before, "old", "other"),
     ):
-        provenance = trained_on(after, trained) | {"data_hash": dataset.hash}
+        training = trained_on(after, trained).model_copy(update={"data_hash": dataset.hash})
         with pytest.raises(UserError, match=f"trained on another split .* than '{used}'"):
-            refuse_other_split(after, open_split(after, used), provenance, what="model")
+            refuse_other_split(after, open_split(after, used), [training], what="model")
 
 
 def test_another_split_is_found_however_far_back_it_lies(grown):
     _, after = grown
-    far, near = trained_on(after, "other"), {"data_hash": "elsewhere", "split_hash": "x"}
-    for provenance in (
-        {"pretrained": near | {"origin": far}},
-        near | {"origin": near | {"origin": far}},
-    ):
-        refuse_other_split(after, open_split(after, "other"), provenance, what="model")
-        with pytest.raises(UserError, match="trained on another split"):
-            refuse_other_split(after, open_split(after, "new"), provenance, what="model")
+    history = (FAR, FAR, trained_on(after, "other"))
+    refuse_other_split(after, open_split(after, "other"), history, what="model")
+    with pytest.raises(UserError, match="trained on another split"):
+        refuse_other_split(after, open_split(after, "new"), history, what="model")
 
 
 def test_other_images_are_no_concern(grown):
     _, after = grown
-    provenance = trained_on(after, "other") | {"data_hash": "elsewhere"}
-    refuse_other_split(after, open_split(after, "new"), provenance, what="model")
+    training = trained_on(after, "other").model_copy(update={"data_hash": "elsewhere"})
+    refuse_other_split(after, open_split(after, "new"), [training], what="model")
 
 
-def test_what_a_pretraining_saw_follows_it():
-    seen, unseen = ({"images": images} for images in ("all", "unlabelled"))
-    assert "saw the validation and test images" in transductive(seen)
-    assert transductive({"encoder": "resnet18", "pretrained": seen}) == transductive(seen)
-    header = {"images": "1791", "transductive": True}
-    assert transductive({"images": "unlabelled", "origin": header}) == transductive(seen)
-    assert transductive({"pretrained": unseen | {"origin": header}}) == transductive(seen)
-    assert transductive({"origin": header | {"transductive": False}}) is None
-    assert transductive(unseen) is transductive({"pretrained": unseen}) is transductive({}) is None
+def test_any_transductive_training_gives_a_notice():
+    seen = FAR.model_copy(update={"transductive": True})
+    for history in ([seen], [seen, FAR], [FAR, seen]):
+        assert "saw the validation and test images" in transductive(history)
+    assert transductive([FAR]) is transductive([]) is None

@@ -26,6 +26,7 @@ from twinlens.models.bundle import load_bundle
 from twinlens.models.encoders import build_encoder
 from twinlens.models.heads import mlp_classifier
 from twinlens.pretraining.pretrain import pretrain
+from twinlens.records.weights import Normalisation
 from twinlens.seeds import derive
 from twinlens.splitting.label_fraction import label_fraction
 from twinlens.splitting.split import make_split
@@ -204,9 +205,9 @@ def test_full_tuning_has_one_phase(phantoms, tmp_path):
 def test_the_papers_presets_run(phantoms, tmp_path, preset):
     run = _train(phantoms, tmp_path / "run", preset=preset, settings={"epochs": 1})
     info = load_bundle(run / "model").info
-    assert info["tta"]["clean"] is False
-    assert info["tta"]["recipe"]["per_batch"] == (["crop"] if preset == "paper-code" else [])
-    assert info["normalisation"] == {"mean": [0, 0, 0], "std": [1, 1, 1]}
+    assert info.test_time.clean is False
+    assert info.test_time.recipe.per_batch == (("crop",) if preset == "paper-code" else ())
+    assert info.normalisation == Normalisation(mean=(0, 0, 0), std=(1, 1, 1))
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from twinlens.models import weights as module
 from twinlens.models.encoders import Encoder, build_encoder
 from twinlens.models.published import WEIGHTS, Published
 from twinlens.models.weights import cached, load_weights, match, save_tensors
+from twinlens.records.weights import EncoderHeader, InitialWeights, Normalisation, TrainedOn
 
 Tensors = dict[str, torch.Tensor]
 
@@ -39,7 +40,7 @@ def assert_loaded(encoder: Encoder, tensors: Tensors) -> None:
 
 def test_random_leaves_the_encoder_as_built(encoder):
     before = {key: tensor.clone() for key, tensor in encoder.state_dict().items()}
-    assert load_weights(encoder, "random") == {"weights": "random"}
+    assert load_weights(encoder, "random") == InitialWeights(name="random")
     assert_loaded(encoder, before)
 
 
@@ -47,14 +48,9 @@ def test_random_leaves_the_encoder_as_built(encoder):
 def test_loads_every_kind_of_file(encoder, other, tmp_path, suffix):
     path = tmp_path / f"weights{suffix}"
     save_file(other, path) if suffix == ".safetensors" else torch.save(other, path)
-    report = load_weights(encoder, str(path))
+    initial = load_weights(encoder, str(path))
     assert_loaded(encoder, other)
-    assert report == {
-        "weights": str(path),
-        "sha256": sha256(path),
-        "matched": len(other),
-        "dropped": [],
-    }
+    assert initial == InitialWeights(name=str(path), sha256=sha256(path), matched=len(other))
 
 
 def test_what_save_tensors_writes_loads_again(encoder, tiny, tmp_path):
@@ -66,48 +62,42 @@ def test_what_save_tensors_writes_loads_again(encoder, tiny, tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["encoder.safetensors"]
 
 
-OURS = {"twinlens": "0.1.0", "transductive": "true", "data_hash": "d1", "split_hash": "s1"}
-NUMBERS = {"mean": "[0.1, 0.2, 0.3]", "std": "[0.4, 0.5, 0.6]"}
-
-
-def test_a_file_of_a_pretraining_brings_its_normalisation_and_where_it_comes_from(
-    encoder, other, tmp_path
-):
-    header = OURS | NUMBERS | {"origin": '{"split_hash": "s0"}'}
-    save_tensors(tmp_path / "w.safetensors", other, header)
-    report = load_weights(encoder, tmp_path / "w.safetensors")
-    assert (encoder.mean, encoder.std) == ((0.1, 0.2, 0.3), (0.4, 0.5, 0.6))
-    assert report["origin"] == OURS | {
-        "format": "pt",
-        "transductive": True,
-        "mean": [0.1, 0.2, 0.3],
-        "std": [0.4, 0.5, 0.6],
-        "origin": {"split_hash": "s0"},
-    }
-
-
-@pytest.mark.parametrize("header", [OURS, NUMBERS])
-def test_without_a_normalisation_or_a_header_of_ours_the_encoder_keeps_its_own(
-    encoder, other, tmp_path, header
-):
-    before = encoder.mean, encoder.std
-    save_tensors(tmp_path / "w.safetensors", other, header)
-    report = load_weights(encoder, tmp_path / "w.safetensors")
-    assert (encoder.mean, encoder.std) == before
-    assert ("origin" in report) is (header is OURS)
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"transductive": "perhaps"}, "'transductive' is wrong"),
-        ({"mean": "[0.1, 0.2]"}, "'mean.* is (wrong|missing)"),
-    ],
+HEADER = EncoderHeader(
+    version="0.1.0",
+    encoder="tiny",
+    method="byol",
+    epochs=3,
+    kept="last",
+    stopped=None,
+    images=9,
+    normalisation=Normalisation(mean=(0.1, 0.2, 0.3), std=(0.4, 0.5, 0.6)),
+    history=(
+        TrainedOn(data_hash="d1", split_hash="s1", transductive=True),
+        TrainedOn(data_hash="d0", split_hash="s0"),
+    ),
 )
-def test_a_damaged_header_is_refused_and_the_encoder_stays(encoder, other, tmp_path, change, words):
+
+
+def test_a_pretrained_encoder_brings_its_normalisation_and_history(encoder, other, tmp_path):
+    save_tensors(tmp_path / "w.safetensors", other, {"twinlens": HEADER.model_dump_json()})
+    initial = load_weights(encoder, tmp_path / "w.safetensors")
+    assert (encoder.mean, encoder.std) == ((0.1, 0.2, 0.3), (0.4, 0.5, 0.6))
+    assert initial.history == HEADER.history
+
+
+def test_without_our_header_the_encoder_keeps_its_normalisation(encoder, other, tmp_path):
+    before = encoder.mean, encoder.std
+    save_tensors(tmp_path / "w.safetensors", other, {"mean": "[0.1, 0.2, 0.3]"})
+    assert load_weights(encoder, tmp_path / "w.safetensors").history == ()
+    assert (encoder.mean, encoder.std) == before
+
+
+@pytest.mark.parametrize(("old", "new"), [("true", "17"), ("[0.1,0.2,0.3]", "[0.1]")])
+def test_a_damaged_header_is_refused_and_the_encoder_stays(encoder, other, tmp_path, old, new):
     before = {key: tensor.clone() for key, tensor in encoder.state_dict().items()}
-    save_tensors(tmp_path / "w.safetensors", other, OURS | NUMBERS | change)
-    with pytest.raises(UserError, match=rf"The header of .*w\.safetensors: The key {words}"):
+    header = HEADER.model_dump_json().replace(old, new)
+    save_tensors(tmp_path / "w.safetensors", other, {"twinlens": header})
+    with pytest.raises(UserError, match=r"The header of .*w\.safetensors is damaged"):
         load_weights(encoder, tmp_path / "w.safetensors")
     assert_loaded(encoder, before)
 
@@ -123,9 +113,9 @@ def test_finds_a_nested_state_dict(encoder, other, tmp_path, nest):
 def test_drops_a_classifier_and_reports_it(encoder, other, tmp_path, head):
     extra = {f"{head}.weight": torch.zeros(10, 4), f"{head}.bias": torch.zeros(10)}
     save_file(other | extra, tmp_path / "w.safetensors")
-    report = load_weights(encoder, tmp_path / "w.safetensors")
-    assert report["dropped"] == sorted(extra)
-    assert report["matched"] == len(other)
+    initial = load_weights(encoder, tmp_path / "w.safetensors")
+    assert initial.dropped == tuple(sorted(extra))
+    assert initial.matched == len(other)
 
 
 def test_says_what_was_matched(encoder, other, tmp_path, capsys):
@@ -154,8 +144,8 @@ def test_a_full_checkpoint_of_fastai_keys_loads_the_same_network(tmp_path):
         layer, _, rest = key.partition(".")
         saved[f"encoder.{index[layer]}.{rest}"] = tensor
     torch.save(saved, tmp_path / "twins.pth")
-    report = load_weights(second, tmp_path / "twins.pth")
-    assert report["dropped"] == ["projector.0.weight"]
+    initial = load_weights(second, tmp_path / "twins.pth")
+    assert initial.dropped == ("projector.0.weight",)
     images = torch.rand(2, 3, 32, 32)
     assert torch.equal(first.eval()(images), second.eval()(images))
 
@@ -289,11 +279,11 @@ def test_a_published_file_put_in_the_cache_by_hand_is_used(encoder, other, publi
     monkeypatch.setattr(module, "download", without_network)
     cached("ours").parent.mkdir()
     published.rename(cached("ours"))
-    report = load_weights(encoder, "ours")
+    initial = load_weights(encoder, "ours")
     assert_loaded(encoder, other)
     assert (encoder.mean, encoder.std) == ((0.1, 0.2, 0.3), (0.4, 0.5, 0.6))
-    assert report["weights"] == "ours"
-    assert report["dropped"] == ["fc.weight"]
+    assert initial.name == "ours"
+    assert initial.dropped == ("fc.weight",)
 
 
 def test_a_missing_published_file_is_downloaded_once(encoder, other, published, monkeypatch):

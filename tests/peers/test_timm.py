@@ -97,8 +97,8 @@ def test_published_weights_of_timm_load_and_predict(timm):
     assert (encoder.feature_dim, encoder.default_size) == (1280, 224)
     assert encoder.mean == encoder.std == (0.5, 0.5, 0.5)
     report = load_weights(encoder, LITE0)
-    assert sorted(report["dropped"]) == ["classifier.bias", "classifier.weight"]
-    assert report["matched"] == len(encoder.state_dict())
+    assert sorted(report.dropped) == ["classifier.bias", "classifier.weight"]
+    assert report.matched == len(encoder.state_dict())
     state = torch.load(LITE0, weights_only=True)
     whole = timm.create_model("tf_efficientnet_lite0", pretrained=False).eval()
     whole.load_state_dict(state)

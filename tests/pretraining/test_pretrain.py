@@ -5,7 +5,6 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 import torch
-from safetensors import safe_open
 from safetensors.torch import load_file
 
 from twinlens.data.dataset import open_dataset
@@ -17,7 +16,7 @@ from twinlens.files import read_json, sha256
 from twinlens.finetuning.train import train
 from twinlens.importing.import_images import import_images
 from twinlens.models.encoders import build_encoder
-from twinlens.models.weights import load_weights, save_tensors
+from twinlens.models.weights import load_weights, read_header, save_tensors
 from twinlens.pretraining import pretrain as module
 from twinlens.pretraining.config import configure
 from twinlens.pretraining.images import IMAGES
@@ -177,8 +176,8 @@ def test_what_saw_validation_and_test_images_says_so_everywhere(phantoms, tmp_pa
             assert record["transductive"] is (images == "all")
             assert record["config"]["images"] == choice
             assert ("**Transductive" in (folder / "README.md").read_text()) is (images == "all")
-            with safe_open(folder / "encoder.safetensors", "pt") as file:
-                assert file.metadata()["transductive"] == str(images == "all").lower()
+            header = read_header(folder / "encoder.safetensors")
+            assert any(training.transductive for training in header.history) == (images == "all")
 
 
 def test_a_file_of_another_split_of_the_same_images_is_refused(tmp_path):
@@ -203,12 +202,12 @@ def test_a_file_keeps_its_normalisation_and_its_content_is_part_of_what_was_aske
     further = _pretrain(phantoms, tmp_path / "run", weights=str(weights), settings=settings)
     record = read_json(further / "run.json")
     assert record["normalisation"] == {"mean": [0, 0, 0], "std": [1, 1, 1]}
-    assert record["config"]["sha256"] == sha256(weights)
+    assert record["config"]["initial_weights"]["sha256"] == sha256(weights)
     monkeypatch.setattr("twinlens.pretraining.pretrain.write_views", _killed)
     with pytest.raises(KeyboardInterrupt):
         _pretrain(phantoms, tmp_path / "killed", weights=str(weights), settings=settings)
     save_tensors(weights, build_encoder("resnet18", seed=9).state_dict())
-    with pytest.raises(UserError, match=r"started with other settings \(.*sha256"):
+    with pytest.raises(UserError, match=r"started with other settings \(.*initial_weights"):
         _pretrain(
             phantoms, tmp_path / "killed", weights=str(weights), settings=settings, resume=True
         )

@@ -211,6 +211,7 @@ def _run_json(
     seconds: float,
 ) -> None:
     info = {
+        "transductive": config.get("images") == "all",
         "kind": kind,
         "seed": seed,
         "label_fraction": label_fraction,

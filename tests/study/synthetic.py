@@ -53,6 +53,7 @@ def _finish(folder, run, table, data, study) -> None:
     arm = study.arms[run.arm]
     if arm.pretrain is not None:
         record["config"] = {"pretrained": {"images": arm.images}}
+        record["transductive"] = arm.images == "all"
     if run.kind == "train":
         record |= {"environment": {"precision": "fp32"}, "images": round(1000 * run.label_fraction)}
     write_json(folder / "run.json", record)

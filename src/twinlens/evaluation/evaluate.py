@@ -23,9 +23,9 @@ from twinlens.inference.predict import (
     predict_members,
     predictions_table,
 )
-from twinlens.models.bundle import BundleInfo
 from twinlens.models.encoders import Encoder
 from twinlens.models.ensemble import read_members
+from twinlens.records.bundle import BundleInfo, TestTimeAugmentation
 from twinlens.types import Rows
 
 BATCH_SIZE = 256
@@ -38,7 +38,7 @@ def score(
     rows: Rows,
     part: str,
     *,
-    tta: dict[str, Any],
+    tta: TestTimeAugmentation,
     fabric: Fabric,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Predict labelled images and compare with their labels.
@@ -49,7 +49,7 @@ def score(
         data: Where the images are.
         rows: Which images.
         part: Name of the split's part that they are, for the table.
-        tta: Test-time augmentation as a bundle stores it: views, clean, recipe, seed.
+        tta: Test-time augmentation.
         fabric: The engine.
 
     Returns:
@@ -120,7 +120,7 @@ def evaluate(
             about = {
                 "model": str(model),
                 "data": {"path": str(dataset), "hash": data.hash},
-                "tta": [info.tta for info in members.values()],
+                "tta": [info.test_time.model_dump(mode="json") for info in members.values()],
                 "environment": environment(fabric),
             }
             write_json(folder / "evaluation.json", about)
@@ -132,19 +132,19 @@ def _open(
 ) -> tuple[dict[Path, BundleInfo], Dataset, Split]:
     """Open a model's bundles and what they are to be evaluated on, and check that they fit."""
     members = read_members(Path(model))
-    task = next(iter(members.values())).provenance.get("classes")
+    task = next(iter(members.values())).provenance.classes
     data, chosen = open_task(dataset, split, task)
     for info in members.values():
         _check_fit(info, data)
-        refuse_other_split(data, chosen, info.provenance, what=str(model))
-    notices = (transductive(info.provenance) for info in members.values())
+        refuse_other_split(data, chosen, info.provenance.history, what=str(model))
+    notices = (transductive(info.provenance.history) for info in members.values())
     if notice := next(filter(None, notices), None):
         say(notice)
     return members, data, chosen
 
 
 def _with_views(info: BundleInfo, views: int) -> BundleInfo:
-    return info.model_copy(update={"tta": info.tta | {"views": views}})
+    return info.model_copy(update={"test_time": info.test_time.model_copy(update={"views": views})})
 
 
 def _check_fit(info: BundleInfo, data: Dataset) -> None:

@@ -11,6 +11,7 @@ from twinlens.errors import UserError
 from twinlens.models.encoders import NOT_NORMALISED, Encoder, build_encoder, check_size
 from twinlens.models.weights import load_weights
 from twinlens.pretraining.pretrained_encoder import pretrained_encoder
+from twinlens.records.weights import InitialWeights
 
 
 def starting_encoder(
@@ -22,7 +23,7 @@ def starting_encoder(
     split: Split,
     normalise: bool,
     seed: int,
-) -> tuple[Encoder, dict[str, Any]]:
+) -> tuple[Encoder, InitialWeights, dict[str, Any] | None]:
     """Build an encoder with its initial weights.
 
     Args:
@@ -35,7 +36,7 @@ def starting_encoder(
         seed: Of random weights.
 
     Returns:
-        The encoder, and where it comes from, for the record.
+        The encoder, its weights, and the settings of the pretraining run, if there is one.
 
     Raises:
         UserError: The run is no pretraining, name or weights contradict it, the encoder cannot
@@ -43,20 +44,20 @@ def starting_encoder(
     """
     if pretrained is None:
         encoder = build_encoder(name or "resnet50", seed)
-        origin = load_weights(encoder, weights)
+        initial, settings = load_weights(encoder, weights), None
     else:
-        encoder, run = pretrained_encoder(Path(pretrained))
-        theirs = run["config"]["encoder"]
+        encoder, initial, run = pretrained_encoder(Path(pretrained))
+        settings = run["config"]
+        theirs = settings["encoder"]
         if weights != "random" or name not in (None, theirs):
             raise UserError(
                 f"--pretrained {pretrained} is a 'pretrain' run of the encoder {theirs}: name it "
                 "without --weights, and that encoder or none."
             )
-        origin = {"weights": run["weights"]["weights"], "pretrained": run["config"]}
     check_size(encoder, data.images.shape[1])
-    refuse_other_split(data, split, origin, what=str(pretrained or weights))
-    if notice := transductive(origin):
+    refuse_other_split(data, split, initial.history, what=str(pretrained or weights))
+    if notice := transductive(initial.history):
         say(notice)
     if not normalise:
         encoder.mean, encoder.std = NOT_NORMALISED
-    return encoder, origin
+    return encoder, initial, settings

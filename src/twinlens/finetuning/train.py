@@ -12,6 +12,7 @@ from torch import nn
 from twinlens.config import from_preset
 from twinlens.data.class_subset import open_task
 from twinlens.data.dataset import Dataset
+from twinlens.data.provenance import transductive
 from twinlens.data.splits import Split
 from twinlens.engine.device import environment, make_fabric, precision_of
 from twinlens.engine.loggers import check_loggers, logging
@@ -26,6 +27,8 @@ from twinlens.finetuning.phases import fit
 from twinlens.finetuning.preview import VIEWS, write_views
 from twinlens.models.bundle import save_bundle
 from twinlens.models.encoders import Encoder
+from twinlens.records.bundle import BundleInfo, Provenance, TestTimeAugmentation
+from twinlens.records.weights import Normalisation, TrainedOn
 from twinlens.requests.base import accepts
 from twinlens.requests.train import TrainRequest
 from twinlens.seeds import derive
@@ -55,7 +58,7 @@ def train(request: TrainRequest) -> Path:
     data, chosen = open_task(request.dataset, request.split, config.classes)
     rows = label_fraction(data, chosen, request.label_fraction, derive(seed, "label_fraction"))
     fabric = make_fabric(config.precision, request.device)
-    network, origin = starting_encoder(
+    network, initial, pretraining = starting_encoder(
         request.encoder,
         request.weights,
         request.pretrained,
@@ -67,7 +70,9 @@ def train(request: TrainRequest) -> Path:
     determining = {
         "kind": "train",
         "encoder": network.name,
-        **origin,
+        "weights": initial.name,
+        "initial_weights": initial.model_dump(mode="json"),
+        **({} if pretraining is None else {"pretrained": pretraining}),
         "preset": request.preset,
         **config.model_dump(mode="json"),
         "label_fraction": request.label_fraction,
@@ -87,13 +92,32 @@ def train(request: TrainRequest) -> Path:
         scores = _evaluate(network, head, data, chosen, tta, fabric, folder, log=log, by=out.name)
         if scores:
             fabric.log_dict(_final(scores), len(history))
-        _save_bundle(folder / MODEL, network, head, data, tta, fabric, determining)
+        info = BundleInfo(
+            encoder=network.name,
+            head=config.head,
+            normalisation=Normalisation(mean=network.mean, std=network.std),
+            classes=data.classes,
+            class_info=data.class_info,
+            size=data.size,
+            test_time=tta,
+            precision=precision_of(fabric),
+            provenance=Provenance(
+                trained_on=TrainedOn(data_hash=data.hash, split_hash=chosen.hash),
+                label_fraction=request.label_fraction,
+                seed=seed,
+                weights=initial,
+                settings=config.model_dump(mode="json"),
+                classes=config.classes,
+            ),
+        )
+        save_bundle(folder / MODEL, network, head, info)
         record = {
             "kind": "train",
             "label_fraction": request.label_fraction,
             "seed": seed,
             "config": determining,
             "images": len(rows),
+            "transductive": transductive(initial.history) is not None,
             "environment": environment(fabric),
             "data": describe_data(data, chosen),
             "command": replace(request, split=chosen.name).command_line(),
@@ -102,14 +126,14 @@ def train(request: TrainRequest) -> Path:
     return out
 
 
-def test_time(config: FineTuning, seed: int) -> dict[str, Any]:
-    """Return test-time augmentation as a bundle stores it."""
-    return {
-        "views": config.tta,
-        "clean": config.tta_clean,
-        "recipe": named_recipe(config.views, config.view_changes).model_dump(mode="json"),
-        "seed": derive(seed, "test-time views"),
-    }
+def test_time(config: FineTuning, seed: int) -> TestTimeAugmentation:
+    """Return the test-time augmentation that the settings of a training ask for."""
+    return TestTimeAugmentation(
+        views=config.tta,
+        clean=config.tta_clean,
+        recipe=named_recipe(config.views, config.view_changes),
+        seed=derive(seed, "test-time views"),
+    )
 
 
 def _evaluate(
@@ -117,7 +141,7 @@ def _evaluate(
     head: nn.Module,
     data: Dataset,
     split: Split,
-    tta: dict[str, Any],
+    tta: TestTimeAugmentation,
     fabric: Fabric,
     folder: Path,
     *,
@@ -144,24 +168,3 @@ def _final(scores: dict[str, Any]) -> dict[str, float]:
     return {
         f"metrics/{part}/{name}": found[name] for part, found in scores.items() for name in METRICS
     }
-
-
-def _save_bundle(
-    folder: Path,
-    encoder: Encoder,
-    head: nn.Module,
-    data: Dataset,
-    tta: dict[str, Any],
-    fabric: Fabric,
-    request: dict[str, Any],
-) -> None:
-    info = {
-        "classes": data.classes,
-        "class_info": data.class_info,
-        "size": data.size,
-        "head": request["head"],
-        "tta": tta,
-        "precision": precision_of(fabric),
-        "provenance": request,
-    }
-    save_bundle(folder, encoder, head, info)

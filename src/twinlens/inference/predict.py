@@ -4,7 +4,6 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,8 +17,9 @@ from twinlens.console import progress
 from twinlens.data.batches import Reader, reader
 from twinlens.data.dataset import Dataset
 from twinlens.errors import UserError
-from twinlens.models.bundle import BundleInfo, load_bundle
+from twinlens.models.bundle import load_bundle
 from twinlens.models.encoders import Encoder
+from twinlens.records.bundle import BundleInfo, TestTimeAugmentation
 from twinlens.types import Features, Images, Rows
 from twinlens.views.recipes import ViewRecipe, normalise, plain, view
 
@@ -93,7 +93,7 @@ def predict_as_stored(
     read: Reader,
     rows: Rows,
     *,
-    tta: Mapping[str, Any],
+    tta: TestTimeAugmentation,
     size: int,
     batch_size: int,
     fabric: Fabric,
@@ -105,10 +105,10 @@ def predict_as_stored(
         read,
         rows,
         size=size,
-        recipe=ViewRecipe.model_validate(tta["recipe"]),
-        views=tta["views"],
-        clean=tta["clean"],
-        seed=tta["seed"],
+        recipe=tta.recipe,
+        views=tta.views,
+        clean=tta.clean,
+        seed=tta.seed,
         batch_size=batch_size,
         autocast=fabric.autocast,
     )
@@ -141,7 +141,7 @@ def predict_members(
             bundle.head.to(fabric.device),
             read,
             rows,
-            tta=info.tta,
+            tta=info.test_time,
             size=info.size,
             batch_size=batch_size,
             fabric=fabric,

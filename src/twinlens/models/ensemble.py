@@ -5,38 +5,23 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, Field
-
-from twinlens.config import parse
 from twinlens.errors import UserError
-from twinlens.files import read_json, write_json
-from twinlens.models.bundle import BundleInfo, read_info
+from twinlens.models.bundle import read_info
+from twinlens.records.bundle import BundleInfo, EnsembleInfo, ModelChoice
 
 ENSEMBLE = "ensemble.json"
 _MEMBERS = "members"
 
 
-class EnsembleInfo(BaseModel):
-    """The content of ensemble.json.
-
-    Attributes:
-        members: Names of the bundles in the folder ``members``.
-        provenance: How the members were chosen.
-    """
-
-    members: list[str] = Field(min_length=1)
-    provenance: dict[str, Any] = {}
-
-
 def write_ensemble(
-    folder: Path, members: Mapping[str, Path], provenance: Mapping[str, Any]
+    folder: Path, members: Mapping[str, Path], choice: ModelChoice | None = None
 ) -> None:
     """Copy bundles into an empty folder, as an ensemble.
 
     Args:
         folder: The folder.
-        members: For the name of each member its bundle.
-        provenance: How they were chosen.
+        members: The bundle of each member, by its name.
+        choice: How a study chose them.
 
     Raises:
         UserError: A member is no bundle, or they do not belong together.
@@ -44,21 +29,20 @@ def write_ensemble(
     _check_alike({name: read_info(path) for name, path in members.items()}, folder)
     for name, path in members.items():
         shutil.copytree(path, folder / _MEMBERS / name)
-    content = EnsembleInfo(members=list(members), provenance=dict(provenance))
-    write_json(folder / ENSEMBLE, content.model_dump(mode="json"))
+    EnsembleInfo(members=list(members), choice=choice).write(folder / ENSEMBLE)
 
 
 def read_members(model: Path) -> dict[Path, BundleInfo]:
-    """Read what the bundles of a model say of themselves: of an ensemble, or the model alone.
+    """Read the descriptions of a model's bundles: those of an ensemble, or the model alone.
 
-    They agree in classes, size, precision, data set and split. Load them one after another:
-    memory need hold one at a time.
+    They agree in classes, size, precision, data set and split. Load them one after another, so
+    that memory holds one at a time.
 
     Args:
         model: Folder of a bundle or of an ensemble.
 
     Returns:
-        Each bundle's folder, and its information.
+        The description of each bundle, by its folder.
 
     Raises:
         UserError: The folder is neither, a member is missing, or they do not belong together.
@@ -66,20 +50,20 @@ def read_members(model: Path) -> dict[Path, BundleInfo]:
     path = model / ENSEMBLE
     if not path.is_file():
         return {model: read_info(model)}
-    ensemble = parse(EnsembleInfo, read_json(path), where=str(path))
-    found = {name: read_info(model / _MEMBERS / name) for name in ensemble.members}
-    _check_alike(found, model)
-    return {model / _MEMBERS / name: info for name, info in found.items()}
+    names = EnsembleInfo.read(path).members
+    members = {name: read_info(model / _MEMBERS / name) for name in names}
+    _check_alike(members, model)
+    return {model / _MEMBERS / name: info for name, info in members.items()}
 
 
 def _check_alike(members: Mapping[str, BundleInfo], folder: Path) -> None:
-    (first, theirs), *others = ((name, _identity(info)) for name, info in members.items())
-    for name, ours in others:
-        differ = [key for key in ours if ours[key] != theirs[key]]
-        if differ:
+    (first, expected), *others = ((name, _identity(info)) for name, info in members.items())
+    for name, identity in others:
+        differences = [key for key in identity if identity[key] != expected[key]]
+        if differences:
             raise UserError(
                 f"The ensemble {folder} cannot average '{first}' and '{name}', which differ in "
-                f"{' and '.join(differ)}: leave one of them out."
+                f"{' and '.join(differences)}: leave one of them out."
             )
 
 
@@ -88,6 +72,6 @@ def _identity(info: BundleInfo) -> dict[str, Any]:
         "classes": info.classes,
         "size": info.size,
         "precision": info.precision,
-        "data set": info.provenance.get("data_hash"),
-        "split": info.provenance.get("split_hash"),
+        "data set": info.provenance.trained_on.data_hash,
+        "split": info.provenance.trained_on.split_hash,
     }

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -20,8 +20,8 @@ from twinlens.files import atomic_file, sha256
 from twinlens.models.download import cache_folder, download
 from twinlens.models.encoders import Encoder
 from twinlens.models.keys import recognise
-from twinlens.models.origin import read_origin
 from twinlens.models.published import SUM_TOLERANCE, WEIGHTS, Published
+from twinlens.records.weights import EncoderHeader, InitialWeights
 
 _PICKLES = (".pth", ".pt", ".pth.tar")
 _NESTS = ("state_dict", "model")
@@ -50,7 +50,7 @@ class Match:
         return [key for key, name in self.names.items() if name is None]
 
 
-def load_weights(encoder: Encoder, weights: str | Path) -> dict[str, Any]:
+def load_weights(encoder: Encoder, weights: str | Path) -> InitialWeights:
     """Load initial weights into an encoder, whole or not at all.
 
     Args:
@@ -60,16 +60,11 @@ def load_weights(encoder: Encoder, weights: str | Path) -> dict[str, Any]:
             .safetensors, or .pth, .pt, .pth.tar with tensors alone, also nested under
             ``state_dict`` or ``model``.
 
-    Returns:
-        What happened: ``weights`` (as given), and for a file its ``sha256``, the number of
-        tensors ``matched``, the names of the tensors that were ``dropped``, and of a file of a
-        pretraining its ``origin``, see `Origin`.
-
     Raises:
         UserError: The file cannot be had or read, or does not fit the encoder.
     """
     if str(weights) == "random":
-        return {"weights": "random"}
+        return InitialWeights(name="random")
     path = weight_file(encoder, weights)
     found = match(encoder, read_tensors(path))
     if found.problems:
@@ -77,20 +72,33 @@ def load_weights(encoder: Encoder, weights: str | Path) -> dict[str, Any]:
             f"{path} does not fit the encoder {encoder.name}: {found.problems}. "
             "Choose the encoder that the weights were made for."
         )
-    origin = read_origin(path)
+    header = read_header(path)
     # Strict but for num_batches_tracked, which BatchNorm fills in where an old file lacks it.
     encoder.load_state_dict(found.tensors)
-    source = WEIGHTS.get(str(weights), origin)
-    if source and source.mean and source.std:
+    source = WEIGHTS.get(str(weights)) or (header and header.normalisation)
+    if source:
         encoder.mean, encoder.std = source.mean, source.std
     say(f"{path.name}: {in_words(encoder, found)}")
-    return {
-        "weights": str(weights),
-        "sha256": sha256(path),
-        "matched": len(found.tensors),
-        "dropped": found.dropped,
-        **({"origin": origin.model_dump(mode="json", exclude_none=True)} if origin else {}),
-    }
+    return InitialWeights(
+        name=str(weights),
+        sha256=sha256(path),
+        matched=len(found.tensors),
+        dropped=tuple(found.dropped),
+        history=header.history if header else (),
+    )
+
+
+def read_header(path: Path) -> EncoderHeader | None:
+    """Read the header of a weight file; None if no pretraining by Twinlens has written it.
+
+    Raises:
+        UserError: The header is damaged.
+    """
+    if path.suffix != ".safetensors":
+        return None
+    with safe_open(path, "pt") as file:
+        header = (file.metadata() or {}).get("twinlens")
+    return None if header is None else EncoderHeader.parse_text(header, f"The header of {path}")
 
 
 def weight_file(encoder: Encoder, weights: str | Path) -> Path:

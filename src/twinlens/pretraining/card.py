@@ -1,6 +1,5 @@
 """The card of a pretrained encoder: what it is, what it saw, how to load it, whether it helped."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Any
@@ -11,6 +10,7 @@ from twinlens.files import read_json, write_text
 from twinlens.models.published import WEIGHTS
 from twinlens.pretraining.monitor import MONITOR, kept_moment
 from twinlens.pretraining.titles import SEEN, TITLES
+from twinlens.records.weights import EncoderHeader, Normalisation, TrainedOn
 
 CARD = "README.md"
 
@@ -57,27 +57,26 @@ the weights derive from the images above and from the weights that it started fr
 decide."""
 
 
-def metadata(record: Mapping[str, Any]) -> dict[str, str]:
-    """Return what the header of encoder.safetensors says, from the content of run.json.
+def metadata(record: Mapping[str, Any], history: Sequence[TrainedOn]) -> dict[str, str]:
+    """Return the header of encoder.safetensors.
 
-    `models.origin.Origin` reads it again.
+    Args:
+        record: Content of run.json.
+        history: What the weights were trained on, this pretraining first.
     """
     config = record["config"]
-    nested = record["normalisation"] | {k: config[k] for k in ("origin",) if k in config}
-    return {
-        "format": "pt",
-        "twinlens": record["environment"]["packages"]["twinlens"],
-        "encoder": config["encoder"],
-        "method": config["method"],
-        "epochs": str(config["epochs"]),
-        "kept": record["kept"],
-        "stopped": record["stopped"] or "no",
-        "images": str(record["images"]),
-        "transductive": str(record["transductive"]).lower(),
-        "data_hash": config["data_hash"],
-        "split_hash": config["split_hash"],
-        **{key: json.dumps(value) for key, value in nested.items()},
-    }
+    header = EncoderHeader(
+        version=record["environment"]["packages"]["twinlens"],
+        encoder=config["encoder"],
+        method=config["method"],
+        epochs=config["epochs"],
+        kept=record["kept"],
+        stopped=record["stopped"],
+        images=record["images"],
+        normalisation=Normalisation.model_validate(record["normalisation"]),
+        history=tuple(history),
+    )
+    return {"twinlens": header.model_dump_json()}
 
 
 def write_card(folder: Path, record: Mapping[str, Any]) -> None:
@@ -129,7 +128,7 @@ def _what_it_is(record: Mapping[str, Any]) -> str:
 
 
 def _start(weights: Mapping[str, Any]) -> str:
-    name = weights["weights"]
+    name = weights["name"]
     if name in WEIGHTS:
         return f"`{name}`: {WEIGHTS[name].source} Licence: {WEIGHTS[name].licence}."
     if name == "random":

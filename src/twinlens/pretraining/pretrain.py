@@ -29,6 +29,7 @@ from twinlens.pretraining.preview import write_views
 from twinlens.pretraining.titles import ENCODER
 from twinlens.pretraining.validate import checked
 from twinlens.pretraining.verdict import verdict
+from twinlens.records.weights import TrainedOn
 from twinlens.views.recipes import named_pair
 
 
@@ -138,9 +139,18 @@ def _pretrain(
     network = build_encoder(request["encoder"], seed)
     loaded = load_weights(network, request["weights"])
     check_size(network, data.images.shape[1])
-    refuse_other_split(data, chosen, loaded, what=request["weights"])
-    request = request | loaded | {"data_hash": data.hash, "split_hash": chosen.hash}
-    notice = transductive(request)
+    refuse_other_split(data, chosen, loaded.history, what=request["weights"])
+    initial = loaded.model_dump(mode="json")
+    seen = TrainedOn(
+        data_hash=data.hash, split_hash=chosen.hash, transductive=request["images"] == "all"
+    )
+    history = (seen, *loaded.history)
+    request = request | {
+        "initial_weights": initial,
+        "data_hash": data.hash,
+        "split_hash": chosen.hash,
+    }
+    notice = transductive(history)
     if notice:
         say(f"{notice} Every report of what starts from it will say so.")
     rows = IMAGES[images](chosen)
@@ -154,7 +164,7 @@ def _pretrain(
         features = partial(embed_rows, network, data, some, fabric)
         before = features() if fabric.is_global_zero else None
         with logging(fabric, loggers, folder, out.name, request):
-            history = fit(network, data, chosen, rows, config, fabric, folder, seed)
+            steps = fit(network, data, chosen, rows, config, fabric, folder, seed)
         if before is None:
             return
         monitor = read_json(folder / MONITOR)
@@ -162,7 +172,7 @@ def _pretrain(
             "kind": "pretrain",
             "seed": seed,
             "config": request,
-            "weights": loaded,
+            "weights": initial,
             "normalisation": {"mean": network.mean, "std": network.std},
             "recipes": [
                 recipe.model_dump(mode="json")
@@ -177,10 +187,10 @@ def _pretrain(
             "data": describe_data(data, chosen),
             "command": again(split=chosen.name),
         }
-        save_tensors(folder / ENCODER, network.state_dict(), metadata(record))
+        save_tensors(folder / ENCODER, network.state_dict(), metadata(record, history))
         write_views(folder / "views.png", data, rows, config, seed)
         write_evidence(folder, before, features(), some, data, seed=seed)
         write_card(folder, record)
-        finish(folder, record, history, began=began, images_per_step=config.batch_size)
+        finish(folder, record, steps, began=began, images_per_step=config.batch_size)
         (folder / BEST).unlink(missing_ok=True)  # not earlier: resuming needs it
         say(" ".join(record["verdict"]))

@@ -8,22 +8,23 @@ from twinlens.errors import UserError
 from twinlens.models.encoders import Encoder, build_encoder
 from twinlens.models.weights import load_weights
 from twinlens.pretraining.titles import ENCODER
+from twinlens.records.weights import InitialWeights
 
 
-def pretrained_encoder(folder: Path) -> tuple[Encoder, dict[str, Any]]:
+def pretrained_encoder(folder: Path) -> tuple[Encoder, InitialWeights, dict[str, Any]]:
     """Load the encoder of a pretraining run, normalisation included.
 
     Returns:
-        The encoder, and the run's record.
+        The encoder, its weights under the name of those that the run started from, and the run's
+        record.
 
     Raises:
         UserError: The folder is no finished pretraining run.
     """
     run = read_pretraining(folder)
     encoder = build_encoder(run["config"]["encoder"], seed=0)
-    load_weights(encoder, str(folder / ENCODER))
-    encoder.mean, encoder.std = (tuple(run["normalisation"][k]) for k in ("mean", "std"))
-    return encoder, run
+    weights = load_weights(encoder, folder / ENCODER)
+    return encoder, weights.model_copy(update={"name": run["weights"]["name"]}), run
 
 
 def read_pretraining(folder: Path) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """The base of all records: read from a JSON file or refused in one sentence, written whole."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -28,14 +29,26 @@ class Record(BaseModel):
         Raises:
             UserError: The file is missing, is not JSON, or does not hold such a record.
         """
-        content = read_json(path)
+        return cls._checked(cls.model_validate, read_json(path), str(path))
+
+    @classmethod
+    def parse_text(cls, text: str, where: str) -> Self:
+        """Read a record from JSON; `where` it comes from is for the error.
+
+        Raises:
+            UserError: The text does not hold such a record.
+        """
+        return cls._checked(cls.model_validate_json, text, where)
+
+    @classmethod
+    def _checked(cls, validate: Callable[[Any], Self], content: Any, where: str) -> Self:
         try:
-            return cls.model_validate(content)
+            return validate(content)
         except ValidationError as error:
             problem = error.errors()[0]
             place = ".".join(map(str, problem["loc"])) or "its content"
             raise UserError(
-                f"{path} is damaged, or written by another version of Twinlens: '{place}' "
+                f"{where} is damaged, or written by another version of Twinlens: '{place}' "
                 f"({problem['msg'].lower()}). Make it again with the command that made it."
             ) from error
 

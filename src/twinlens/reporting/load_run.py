@@ -6,7 +6,6 @@ from typing import Any
 
 import pandas as pd
 
-from twinlens.data.provenance import transductive
 from twinlens.files import read_json
 
 
@@ -72,7 +71,7 @@ class StoredRun:
     @property
     def transductive(self) -> bool:
         """Whether a pretraining, or the one it started from, saw validation and test images."""
-        return bool(self.info.get("transductive", transductive(self.config)))
+        return bool(self.info.get("transductive"))
 
     @property
     def test(self) -> dict[str, Any] | None:

@@ -82,7 +82,7 @@ def test_an_arm_that_starts_from_a_transductive_file_is_marked(
     folder = build_study(tmp_path / "study", arms=["none", "file"], pretrained=[], seeds=1)
     path = folder / "runs" / "train-1-1-0" / "run.json"
     content = read_json(path)
-    content["config"] = {"origin": {"transductive": True}}
+    content["transductive"] = True
     write_json(path, content)
     assert read_study(folder).transductive == ["file"]
 

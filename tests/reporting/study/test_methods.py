@@ -153,7 +153,7 @@ def test_numbers_that_a_run_holds_go_before_a_name(study: Path) -> None:
     write_json(path, read_json(path) | {"recipes": recipes})
     recipe = RECIPES["recommended"].model_dump(mode="json") | {"flip_p": 0.75}
     write_json(
-        study / "runs" / "train-0-1-0" / "model" / "bundle.json", {"tta": {"recipe": recipe}}
+        study / "runs" / "train-0-1-0" / "model" / "bundle.json", {"test_time": {"recipe": recipe}}
     )
     table = augmentation_table(read_study(study))
     assert table is not None

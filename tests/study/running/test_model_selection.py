@@ -16,6 +16,8 @@ from twinlens.inference.predict_files import predict
 from twinlens.models.bundle import load_bundle, save_bundle
 from twinlens.models.encoders import ENCODERS, EncoderSpec, build_encoder
 from twinlens.models.heads import classifier
+from twinlens.records.bundle import BundleInfo, Provenance, TestTimeAugmentation
+from twinlens.records.weights import InitialWeights, Normalisation, TrainedOn
 from twinlens.study.planning.config import Study
 from twinlens.study.planning.plan import make_plan
 from twinlens.study.running.model_selection import keep_best
@@ -42,8 +44,7 @@ def _finish(folder, run, val, data, split):
     encoder, head = build_encoder("tiny", run.seed), classifier(4, len(data.classes), run.seed)
     with torch.no_grad():
         head.weight.mul_(30 if run.arm == "plain" else -30)
-    recipe = RECIPES["recommended"].model_dump(mode="json")
-    tta = {"views": 2, "clean": True, "recipe": recipe, "seed": run.seed}
+    tta = TestTimeAugmentation(views=2, clean=True, recipe=RECIPES["recommended"], seed=run.seed)
     scores, tables = {}, []
     for part in ("val", "test"):
         found = score(encoder, head, data, split.rows[part], part, tta=tta, fabric=fabric)
@@ -52,9 +53,23 @@ def _finish(folder, run, val, data, split):
     scores["val"]["balanced_accuracy"] = val
     write_json(target / "metrics.json", scores)
     pd.concat(tables).to_parquet(target / "predictions.parquet", index=False)
-    provenance = {"data_hash": data.hash, "split_hash": split.hash, "seed": run.seed}
-    info = {"classes": data.classes, "size": data.size, "tta": tta, "precision": "fp32"}
-    save_bundle(target / "model", encoder, head, info | {"provenance": provenance})
+    provenance = Provenance(
+        trained_on=TrainedOn(data_hash=data.hash, split_hash=split.hash),
+        label_fraction=1.0,
+        seed=run.seed,
+        weights=InitialWeights(name="random"),
+        settings={},
+    )
+    info = BundleInfo(
+        encoder="tiny",
+        normalisation=Normalisation(mean=encoder.mean, std=encoder.std),
+        classes=data.classes,
+        size=data.size,
+        test_time=tta,
+        precision="fp32",
+        provenance=provenance,
+    )
+    save_bundle(target / "model", encoder, head, info)
     write_json(target / "run.json", {})
 
 
@@ -102,10 +117,9 @@ def test_the_best_on_validation_is_kept_though_another_is_best_on_test(finished)
     kept, original = (
         load_bundle(f) for f in (folder / "best", run_folder(folder, winner) / "model")
     )
-    chosen = kept.info["provenance"].pop("chosen")
-    assert kept.info == original.info
+    assert kept.info.model_copy(update={"choice": None}) == original.info
     assert torch.equal(kept.head.weight, original.head.weight)
-    assert {**chosen, "folder": "best"} == best
+    assert kept.info.choice.model_dump() | {"folder": "best"} == best
     assert read_test_access(folder / "test_access.jsonl") == []
 
 
@@ -125,7 +139,7 @@ def test_it_is_replaced_only_when_another_is_best(finished):
     assert (folder / "best").stat().st_ino == before
     _change(folder, _run(plan, "plain", 1), "val", 0.95)
     assert keep_best(folder, _study(), plan)["val"] == 0.95
-    assert load_bundle(folder / "best").info["provenance"]["seed"] == 1
+    assert load_bundle(folder / "best").info.provenance.seed == 1
     assert not [path for path in folder.iterdir() if path.name.startswith("best.")]
 
 
@@ -199,4 +213,4 @@ def test_an_ensemble_of_one_is_that_run(finished):
     alone = [run for run in plan if run.seed == 0]
     best = keep_best(folder, _study(ensemble="seeds"), alone)
     assert (best["ensemble"], best["run"]) == ("none", _run(plan, "twins", 0).id)
-    assert load_bundle(folder / "best").info["provenance"]["chosen"]["val"] == 0.9
+    assert load_bundle(folder / "best").info.choice.val == 0.9

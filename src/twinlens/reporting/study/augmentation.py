@@ -64,7 +64,7 @@ def _pretraining(run: StoredRun) -> dict[str, Recipe]:
 def _training(run: StoredRun) -> dict[str, Recipe]:
     title = "Test time" if run.config.get("tuning") == "linear_probe" else "Training and test time"
     bundle = run.folder / _BUNDLE
-    kept = read_json(bundle)["tta"]["recipe"] if bundle.is_file() else None
+    kept = read_json(bundle)["test_time"]["recipe"] if bundle.is_file() else None
     if isinstance(kept, dict):  # the numbers themselves, whatever the name means today
         return {title: kept}
     try:

@@ -30,8 +30,8 @@ Settings = dict[str, Any]
 _OF_A_METHOD = ("lambda", "invariance", "variance", "covariance", "temperature", "predictor",
                 "teacher_momentum")  # fmt: skip
 _SYMBOLS = {"lambda": "λ"}
-_IDENTITY = {"kind", "seed", "label_fraction", "data_hash", "split_hash", "sha256", "matched",
-             "dropped", "origin", "pretrained", "classes", "precision"}  # fmt: skip
+_IDENTITY = {"kind", "seed", "label_fraction", "data_hash", "split_hash", "initial_weights",
+             "pretrained", "classes", "precision"}  # fmt: skip
 _LOOKING = {"moments", "probe_label_fraction"}  # decide nothing unless `keep` or `patience` say so
 _LISTED = 12  # classes that a sentence names
 _BALANCED = {

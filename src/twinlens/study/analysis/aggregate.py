@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from twinlens.data.provenance import transductive
 from twinlens.errors import UserError
 from twinlens.evaluation.label_efficiency import worth
 from twinlens.evaluation.metrics import METRICS
@@ -57,7 +56,7 @@ def collect(
         scores[str(run.arm)][float(run.label_fraction or 1)][run.seed] = {
             m: test[m] for m in METRICS
         }
-    seen = {run.arm for run in trainings if transductive(records[run.id]["config"])}
+    seen = {run.arm for run in trainings if records[run.id].get("transductive")}
     results = {
         "title": study.title,
         "primary_metric": study.primary_metric,

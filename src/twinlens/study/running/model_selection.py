@@ -10,10 +10,11 @@ import pandas as pd
 from twinlens.console import say
 from twinlens.evaluation.metrics import METRICS, metrics
 from twinlens.evaluation.test_access import TEST_ACCESS, log_test_access
-from twinlens.files import atomic_folder, read_json, write_json
+from twinlens.files import atomic_folder
 from twinlens.finetuning.train import MODEL
 from twinlens.models.bundle import INFO
 from twinlens.models.ensemble import ENSEMBLE, write_ensemble
+from twinlens.records.bundle import BundleInfo, EnsembleInfo, ModelChoice
 from twinlens.study.planning.config import Study
 from twinlens.study.planning.plan import Run
 from twinlens.study.running.paths import is_finished, read_metrics, run_folder
@@ -50,14 +51,18 @@ def keep_best(folder: Path, study: Study, plan: list[Run]) -> dict[str, Any] | N
         return None
     members = _choose(finished, [s["val"][study.primary_metric] for s in scores], study.ensemble)
     val = _score(folder, members, "val")[study.primary_metric]
-    choice = _describe(members, study) | {"val": val}
+    choice = _describe(members, study, val)
     if _kept(folder / BEST) != choice:
         if len(members) > 1:
             by = f"{BEST} (ensemble of {len(members)})"
             log_test_access(folder / TEST_ACCESS, images=scores[0]["test"]["n"], by=by)
         _keep(folder, members, choice)
     test = _score(folder, members, "test")
-    return {**choice, "folder": BEST, "test": {name: test[name] for name in METRICS}}
+    return {
+        **choice.model_dump(mode="json"),
+        "folder": BEST,
+        "test": {name: test[name] for name in METRICS},
+    }
 
 
 def _choose(runs: list[Run], val: list[float], ensemble: str) -> list[Run]:
@@ -70,18 +75,19 @@ def _choose(runs: list[Run], val: list[float], ensemble: str) -> list[Run]:
     return [run for run in runs if run.arm == means.idxmax()]
 
 
-def _describe(members: list[Run], study: Study) -> dict[str, Any]:
+def _describe(members: list[Run], study: Study, val: float) -> ModelChoice:
     """Describe a choice; run, arm and seed are None where there are several."""
     alone, one_arm = len(members) == 1, len({run.arm for run in members}) == 1
-    return {
-        "ensemble": "none" if alone else study.ensemble,
-        "run": members[0].id if alone else None,
-        "arm": members[0].arm if one_arm else None,
-        "seed": members[0].seed if alone else None,
-        "label_fraction": members[0].label_fraction,
-        "metric": study.primary_metric,
-        "members": [run.id for run in members],
-    }
+    return ModelChoice(
+        ensemble="none" if alone else study.ensemble,
+        run=members[0].id if alone else None,
+        arm=members[0].arm if one_arm else None,
+        seed=members[0].seed if alone else None,
+        label_fraction=members[0].label_fraction or 1.0,
+        metric=study.primary_metric,
+        members=[run.id for run in members],
+        val=val,
+    )
 
 
 def _score(folder: Path, members: list[Run], part: str) -> dict[str, Any]:
@@ -98,21 +104,21 @@ def _score(folder: Path, members: list[Run], part: str) -> dict[str, Any]:
     return metrics(labels.astype(np.int64), np.mean(each, axis=0), classes)
 
 
-def _kept(best: Path) -> Any:
-    """Return the choice that the folder of the best model says it is, if there is one."""
-    paths = (best / name for name in (INFO, ENSEMBLE))
-    return next((read_json(p)["provenance"].get("chosen") for p in paths if p.is_file()), None)
+def _kept(best: Path) -> ModelChoice | None:
+    """Return the choice that the folder of the best model states, if there is one."""
+    if (best / INFO).is_file():
+        return BundleInfo.read(best / INFO).choice
+    return EnsembleInfo.read(best / ENSEMBLE).choice if (best / ENSEMBLE).is_file() else None
 
 
-def _keep(folder: Path, members: list[Run], choice: dict[str, Any]) -> None:
-    """Copy the chosen bundle or bundles, with the choice in their provenance."""
+def _keep(folder: Path, members: list[Run], choice: ModelChoice) -> None:
+    """Copy the chosen bundle or bundles, and note the choice in them."""
     bundles = {run.id: run_folder(folder, run) / MODEL for run in members}
-    best, chosen = folder / BEST, {"chosen": choice}
+    best = folder / BEST
     marker = INFO if (best / INFO).is_file() else ENSEMBLE
     with atomic_folder(best, marker=marker, overwrite=True) as work:
         if len(members) > 1:
-            write_ensemble(work, bundles, chosen)
+            write_ensemble(work, bundles, choice)
             return
         shutil.copytree(bundles[members[0].id], work, dirs_exist_ok=True)
-        info = read_json(work / INFO)
-        write_json(work / INFO, info | {"provenance": info["provenance"] | chosen})
+        BundleInfo.read(work / INFO).model_copy(update={"choice": choice}).write(work / INFO)
