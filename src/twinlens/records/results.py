@@ -1,0 +1,287 @@
+"""What ``results.json`` of a study holds: flat rows by arm, label fraction and metric."""
+
+from typing import Literal, TypeVar
+
+import pandas as pd
+
+from twinlens.records.base import Record
+
+Ends = tuple[float, float]
+Row = TypeVar("Row", "ArmSummary", "Difference")
+
+
+def _ends(low: float | None, high: float | None) -> Ends | None:
+    return None if low is None or high is None else (low, high)
+
+
+class ArmSummary(Record):
+    """One metric of one arm on the test images, over seeds.
+
+    Attributes:
+        arm: Name of the arm.
+        label_fraction: Fraction of the labelled training images that it was trained on.
+        metric: Name in `METRICS`.
+        n: Number of seeds.
+        mean: Mean over seeds.
+        sd: Standard deviation over seeds (n - 1); None for one seed.
+        low: Lower end of the 95 % interval of the mean; None where there is no interval.
+        high: Its upper end.
+        note: Why there is no interval; empty where there is one.
+        seeds: The seeds.
+        values: Value of each seed.
+    """
+
+    arm: str
+    label_fraction: float
+    metric: str
+    n: int
+    mean: float
+    sd: float | None
+    low: float | None
+    high: float | None
+    note: str
+    seeds: list[int]
+    values: list[float]
+
+    @property
+    def interval(self) -> Ends | None:
+        """The 95 % interval of the mean, if there is one."""
+        return _ends(self.low, self.high)
+
+
+class Difference(Record):
+    """One metric of one arm minus that of the reference arm, paired by seed.
+
+    Attributes:
+        arm: Name of the arm.
+        label_fraction: Fraction of the labelled training images that both were trained on.
+        metric: Name in `METRICS`.
+        n: Number of seeds that both arms have.
+        mean: Mean difference.
+        low: Lower end of the 95 % interval of the mean difference; None where there is none.
+        high: Its upper end.
+        p: Two-sided p value of the paired t test, if there is one.
+        p_holm: The same with Holm's correction, for the tests of the primary metric at the
+            largest label fraction.
+        note: Why there is no interval; empty where there is one.
+        seeds: The seeds.
+        values: Difference of each seed.
+        arm_mean: Mean of the arm over these seeds.
+        reference_mean: Mean of the reference over these seeds.
+        effect_size: Hedges' g_z, if there are enough seeds.
+        sd_ratio: Standard deviation of the arm over that of the reference.
+        sd_ratio_low: Lower end of its 95 % interval.
+        sd_ratio_high: Its upper end.
+        seeds_needed: Seeds with which a paired t test detects the smallest effect of interest.
+        resampled_low: Lower end of the 95 % interval with seeds and test groups resampled.
+        resampled_high: Its upper end.
+        bootstrap_low: For a single seed, lower end of the 95 % interval over test groups.
+        bootstrap_high: Its upper end.
+        bootstrap_note: For a single seed, what that interval estimates, or why there is none.
+    """
+
+    arm: str
+    label_fraction: float
+    metric: str
+    n: int
+    mean: float
+    low: float | None
+    high: float | None
+    p: float | None
+    p_holm: float | None
+    note: str
+    seeds: list[int]
+    values: list[float]
+    arm_mean: float
+    reference_mean: float
+    effect_size: float | None
+    sd_ratio: float | None
+    sd_ratio_low: float | None
+    sd_ratio_high: float | None
+    seeds_needed: int | None
+    resampled_low: float | None
+    resampled_high: float | None
+    bootstrap_low: float | None
+    bootstrap_high: float | None
+    bootstrap_note: str
+
+    @property
+    def interval(self) -> Ends | None:
+        """The 95 % interval of the mean difference, if there is one."""
+        return _ends(self.low, self.high)
+
+    @property
+    def sd_ratio_interval(self) -> Ends | None:
+        """The 95 % interval of the ratio of standard deviations, if there is one."""
+        return _ends(self.sd_ratio_low, self.sd_ratio_high)
+
+    @property
+    def resampled(self) -> Ends | None:
+        """The 95 % interval with seeds and test groups resampled, if there is one."""
+        return _ends(self.resampled_low, self.resampled_high)
+
+    @property
+    def bootstrap(self) -> Ends | None:
+        """For a single seed, the 95 % interval over test groups, if there is one."""
+        return _ends(self.bootstrap_low, self.bootstrap_high)
+
+
+class EquivalentLabels(Record):
+    """How many labels the reference arm needs to score as well as an arm.
+
+    Attributes:
+        arm: Name of the arm.
+        label_fraction: Fraction of the labelled training images that it was trained on.
+        labels: Number of these images.
+        equivalent: Number that the reference needs; None beyond the label fractions that were run.
+        low: Lower end of the 95 % confidence set; None where it is open.
+        high: Its upper end.
+        sentence: The same in words.
+    """
+
+    arm: str
+    label_fraction: float
+    labels: int
+    equivalent: float | None
+    low: float | None
+    high: float | None
+    sentence: str
+
+
+class LabelEfficiency(Record):
+    """Equivalent labels of all arms but the reference.
+
+    Attributes:
+        labels: Number of labelled training images by label fraction.
+        val_labels: Number of labelled validation images, which every arm has beside these.
+        equivalent_labels: One row for each arm and label fraction.
+    """
+
+    labels: dict[float, int]
+    val_labels: int
+    equivalent_labels: list[EquivalentLabels]
+
+
+class ModelChoice(Record):
+    """Which model of a study is kept, and by what.
+
+    Attributes:
+        ensemble: "none" for one run, "seeds" or "arms" for several.
+        run: The run; None for several.
+        arm: Its arm; None where there are several.
+        seed: Its seed; None for several runs.
+        label_fraction: Fraction of the labelled training images that it was trained on.
+        metric: The metric that chose it, on validation images.
+        members: The runs.
+        val: Value of the metric on the validation images.
+    """
+
+    ensemble: Literal["none", "seeds", "arms"]
+    run: str | None
+    arm: str | None
+    seed: int | None
+    label_fraction: float
+    metric: str
+    members: list[str]
+    val: float
+
+
+class BestModel(ModelChoice):
+    """The model that a study keeps.
+
+    Attributes:
+        folder: Where it lies in the study's folder.
+        test: Its metrics on the test images, which did not choose it.
+    """
+
+    folder: str
+    test: dict[str, float]
+
+
+class TestAccess(Record):
+    """One entry of the test access log.
+
+    Attributes:
+        time: When, in UTC.
+        images: Number of test images.
+        by: The run, or what else evaluated them.
+    """
+
+    __test__ = False  # it is no test, whatever pytest makes of its name
+
+    time: str
+    images: int
+    by: str
+
+
+class FailedRun(Record):
+    """A run that failed.
+
+    Attributes:
+        run: Its id.
+        reason: Why, in a sentence.
+    """
+
+    run: str
+    reason: str
+
+
+class StudyResults(Record):
+    """Everything that is computed from the runs of a study.
+
+    Attributes:
+        title: Title of the study.
+        primary_metric: The metric that was declared beforehand.
+        min_effect: The smallest effect of interest in it, if one was declared.
+        reference: The arm that the others are compared with.
+        seeds: The seeds.
+        label_fractions: The label fractions of the study, finished or not.
+        metrics: Names of all metrics, in order.
+        arms: Names of all arms, in order.
+        transductive: Arms whose pretraining saw validation and test images.
+        test_access: The test access log, oldest entry first.
+        failures: Runs that failed.
+        summaries: One row for each arm, label fraction and metric with a finished run.
+        differences: One row for each arm but the reference, label fraction and metric.
+        label_efficiency: Equivalent labels; None for a single label fraction.
+        advice: What to spend next, in sentences.
+        best: The model that is kept; None where none can be chosen.
+        verdict: The result in two or three sentences.
+    """
+
+    title: str
+    primary_metric: str
+    min_effect: float | None
+    reference: str
+    seeds: list[int]
+    label_fractions: list[float]
+    metrics: list[str]
+    arms: list[str]
+    transductive: list[str]
+    test_access: list[TestAccess]
+    failures: list[FailedRun]
+    summaries: list[ArmSummary]
+    differences: list[Difference]
+    label_efficiency: LabelEfficiency | None
+    advice: list[str]
+    best: BestModel | None
+    verdict: list[str]
+
+    def summary(self, arm: str, label_fraction: float, metric: str) -> ArmSummary | None:
+        """Return one metric of an arm over seeds, if the arm has a finished run."""
+        return _row(self.summaries, (arm, label_fraction, metric))
+
+    def difference(self, arm: str, label_fraction: float, metric: str) -> Difference | None:
+        """Return an arm's paired difference from the reference, if there is one."""
+        return _row(self.differences, (arm, label_fraction, metric))
+
+    def frame(self, rows: Literal["summaries", "differences"]) -> pd.DataFrame:
+        """Return summaries or differences as a data frame, one line per row."""
+        cls = ArmSummary if rows == "summaries" else Difference
+        return pd.DataFrame(
+            [row.model_dump() for row in getattr(self, rows)], columns=list(cls.model_fields)
+        )
+
+
+def _row(rows: list[Row], key: tuple[str, float, str]) -> Row | None:
+    return next((r for r in rows if (r.arm, r.label_fraction, r.metric) == key), None)
