@@ -1,4 +1,3 @@
-import json
 import shutil
 
 import numpy as np
@@ -9,6 +8,7 @@ from PIL import Image
 from twinlens.data.dataset import open_dataset
 from twinlens.data.splits import Split, open_split, unlabelled_rows
 from twinlens.pretraining.embedding_snapshot import neighbours, queries, sample, write_evidence
+from twinlens.records.neighbours import NearestNeighbours
 
 
 @pytest.fixture
@@ -133,22 +133,22 @@ def test_the_queries_and_their_neighbours_are_written_as_names_and_as_pictures(
     before = _clusters(data.labels[rows], apart=0)
     after = _clusters(data.labels[rows], apart=9, seed=1)
     write_evidence(tmp_path, before, after, rows, data, seed=0)
-    shown = json.loads((tmp_path / "neighbours.json").read_text())
-    assert (shown["side"], shown["across"], len(shown["rows"])) == (32, 5, 8)
+    stored = NearestNeighbours.read(tmp_path / "neighbours.json")
+    assert (stored.side, stored.count, len(stored.queries)) == (32, 5, 8)
     known = data.table.set_index("id")
-    for row in shown["rows"]:
-        for image in [row, *row["before"], *row["after"]]:
-            assert image["label"] == known["label"][image["id"]]
-        for image in [*row["before"], *row["after"]]:
-            assert known["group"][image["id"]] != known["group"][row["id"]]
+    for query in stored.queries:
+        for image in [query, *query.before, *query.after]:
+            assert image.label == known["label"][image.id]
+        for image in [*query.before, *query.after]:
+            assert known["group"][image.id] != known["group"][query.id]
     agree = {
-        moment: np.mean([n["label"] == row["label"] for row in shown["rows"] for n in row[moment]])
-        for moment in ("before", "after")
+        when: np.mean([n.label == q.label for q in stored.queries for n in getattr(q, when)])
+        for when in ("before", "after")
     }
     assert agree["after"] > agree["before"] + 0.2
     picture = np.asarray(Image.open(tmp_path / "neighbours.png"))
     assert picture.shape == (8 * 36 - 4, 11 * 36 - 4, 3)
-    place = pd.Index(data.table["id"]).get_loc(shown["rows"][2]["after"][4]["id"])
+    place = pd.Index(data.table["id"]).get_loc(stored.queries[2].after[4].id)
     assert np.array_equal(picture[2 * 36 : 2 * 36 + 32, 10 * 36 :], data.images[place])
 
 
@@ -204,7 +204,7 @@ def test_without_labels_the_queries_are_any_images(data, rows, tmp_path):
     out = tmp_path / "out"
     features = _clusters(data.labels[rows], 3)
     write_evidence(out, features, features, rows, open_dataset(bare), seed=0)
-    shown = json.loads((out / "neighbours.json").read_text())["rows"]
-    assert len(shown) == 8
-    assert {row["label"] for row in shown} == {None}
+    stored = NearestNeighbours.read(out / "neighbours.json")
+    assert len(stored.queries) == 8
+    assert {query.label for query in stored.queries} == {None}
     assert pd.read_parquet(out / "embedding.parquet")["label"].isna().all()

@@ -9,6 +9,7 @@ import pandas as pd
 from PIL import Image
 
 from twinlens.files import read_json, write_json
+from twinlens.records.neighbours import LabelledImage, NearestNeighbours, QueryImage
 from twinlens.seeds import generator
 
 STEPS = 460
@@ -74,13 +75,16 @@ def _write_neighbours(run: Path, labels: Sequence[str | None], rows: int = 3) ->
     """Write rows whose first image before, and first two after, are of the query's class."""
     label, other = labels[0], labels[-1]
 
-    def nearest(when: str, same: int) -> list[dict[str, str | None]]:
+    def nearest(when: str, same: int) -> list[LabelledImage]:
         own = [label] * same + [other] * (ACROSS - same)
-        return [{"id": f"{when} {i}", "label": name} for i, name in enumerate(own)]
+        return [LabelledImage(id=f"{when} {i}", label=name) for i, name in enumerate(own)]
 
-    row = {"label": label, "before": nearest("before", 1), "after": nearest("after", 2)}
-    stored = [{"id": f"query {number}"} | row for number in range(rows)]
-    write_json(run / "neighbours.json", {"side": SIDE, "across": ACROSS, "rows": stored})
+    before, after = nearest("before", 1), nearest("after", 2)
+    queries = [
+        QueryImage(id=f"query {number}", label=label, before=before, after=after)
+        for number in range(rows)
+    ]
+    NearestNeighbours(side=SIDE, count=ACROSS, queries=queries).write(run / "neighbours.json")
     columns, pitch = 1 + 2 * ACROSS, SIDE + GAP
     canvas = np.full((rows * pitch - GAP, columns * pitch - GAP, 3), 255, np.uint8)
     for i, j in np.ndindex(rows, columns):

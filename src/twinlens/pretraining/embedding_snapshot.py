@@ -1,7 +1,6 @@
 """What a pretraining changed, for people to see: a map of the features, and nearest neighbours."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +16,8 @@ from twinlens.data.dataset import Dataset
 from twinlens.data.splits import Split
 from twinlens.evaluation.collapse_metrics import effective_rank
 from twinlens.evaluation.probe import unit_rows
-from twinlens.files import atomic_file, write_json
+from twinlens.files import atomic_file
+from twinlens.records.neighbours import LabelledImage, NearestNeighbours, QueryImage
 from twinlens.seeds import derive, generator
 from twinlens.types import Rows
 from twinlens.views.image_grid import write_picture
@@ -91,8 +91,9 @@ def write_evidence(
     if len(chosen):
         near = [neighbours(features, groups, chosen) for features in (before, after)]
         side = min(SIDE, data.size)
-        rows = [_row(table, *places) for places in zip(chosen, *near, strict=True)]
-        write_json(folder / NEIGHBOURS, {"side": side, "across": ACROSS, "rows": rows})
+        rows = [_query(table, *places) for places in zip(chosen, *near, strict=True)]
+        record = NearestNeighbours(side=side, count=ACROSS, queries=rows)
+        record.write(folder / NEIGHBOURS)
         shown = sample_rows[np.column_stack([chosen, *near])]
         read = reader(data.images, shown.ravel())
         write_picture(folder / PICTURE, [plain(read(line), side) for line in shown])
@@ -142,13 +143,15 @@ def neighbours(
     return np.argsort(-cosine, axis=1, kind="stable")[:, :count]
 
 
-def _row(table: pd.DataFrame, query: int, before: Rows, after: Rows) -> dict[str, Any]:
-    def named(place: int) -> dict[str, str | None]:
-        image, label = table["id"][place], table["label"][place]
-        return {"id": image, "label": None if pd.isna(label) else label}
-
-    near = {"before": before, "after": after}
-    return named(query) | {k: [named(place) for place in places] for k, places in near.items()}
+def _query(table: pd.DataFrame, query: int, before: Rows, after: Rows) -> QueryImage:
+    images = LabelledImage.from_frame(table[["id", "label"]].iloc[[query, *before, *after]])
+    query_image, neighbours = images[0], images[1:]
+    return QueryImage(
+        id=query_image.id,
+        label=query_image.label,
+        before=neighbours[: len(before)],
+        after=neighbours[len(before) :],
+    )
 
 
 def _maps(

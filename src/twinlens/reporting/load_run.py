@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from twinlens.files import read_json
+from twinlens.records.neighbours import NearestNeighbours
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class StoredRun:
     history: pd.DataFrame | None
     monitor: dict[str, Any] | None = None
     embedding: pd.DataFrame | None = None
-    neighbours: dict[str, Any] | None = None
+    neighbours: NearestNeighbours | None = None
 
     @property
     def name(self) -> str:
@@ -86,7 +87,7 @@ def read_run(folder: Path, arms: tuple[str, ...] = ()) -> StoredRun:
         UserError: There is no record, or a file is no valid JSON.
         OSError, ValueError, KeyError: A file is damaged.
     """
-    info = read_json(folder / "run.json")
+    info, near = read_json(folder / "run.json"), folder / "neighbours.json"
     if info["kind"] not in ("train", "pretrain", "predictions"):
         raise ValueError(f"run.json is of an unknown kind '{info['kind']}'.")
     return StoredRun(
@@ -98,7 +99,7 @@ def read_run(folder: Path, arms: tuple[str, ...] = ()) -> StoredRun:
         history=if_there(folder / "history.parquet"),
         monitor=if_there(folder / "monitor.json"),
         embedding=if_there(folder / "embedding.parquet"),
-        neighbours=if_there(folder / "neighbours.json"),
+        neighbours=NearestNeighbours.read(near) if near.is_file() else None,
     )
 
 

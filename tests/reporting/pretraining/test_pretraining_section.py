@@ -33,8 +33,8 @@ def test_arms_that_share_a_pretraining_share_its_evidence(study: Path) -> None:
     page = Page(report(study))
     for words in (
         "Is the pretraining of a and b working?",
-        "the pretraining of a and b, seed 0, one dot an image, the same images in both.",
-        "the pretraining of a and b, seed 0, the nearest first.",
+        "the pretraining of a and b, seed 0, one dot per image, the same images in both.",
+        "the pretraining of a and b, seed 0, nearest first.",
         "Seed 0: Verdict 0. The weights kept are those of the last step.",
         "Seed 1: Verdict 1. The weights kept are those of the last step.",
     ):
@@ -54,7 +54,7 @@ def test_an_alarm_of_any_seed_is_a_notice_and_explained(study: Path) -> None:
     page = Page(report(study))
     notice = f"Alarm in the pretraining of a and b, seed 1: {ALARM}"
     assert page.text.index(notice) < page.text.index("Table 1.")
-    assert page.text.count("A line with a triangle on it marks an alarm.") == 1
+    assert page.text.count("Lines with a triangle mark alarms.") == 1
     assert any("alarm at step 230" in label for label in page.labels)
 
 
@@ -86,5 +86,5 @@ def test_only_the_first_pretraining_is_explained(tmp_path: Path, build_study: Bu
         watch(folder / "runs" / f"pretrain-{number}-0")
     page = Page(report(folder))
     assert page.text.count("working? Measured at intervals") == 2
-    assert page.text.count("Effective rank: how many directions") == 1
+    assert page.text.count("Effective rank: the number of dimensions") == 1
     assert len(page.ids) == len(set(page.ids))

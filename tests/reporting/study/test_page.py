@@ -278,7 +278,7 @@ def test_too_large_a_picture_is_named_instead(tmp_path: Path, build_study: Build
     folder = build_study(tmp_path / "study", seeds=1)
     (folder / "runs" / "pretrain-1-0" / "views.png").write_bytes(bytes(1_000_001))
     page = Page(report(folder))
-    assert "they are stored as runs/pretrain-1-0/views.png" in page.text
+    assert "it is stored as runs/pretrain-1-0/views.png" in page.text
     assert "img" not in page.tags
 
 

@@ -1,17 +1,9 @@
-"""What a pretraining did to the encoder's features: a map, and nearest neighbours."""
-
-import io
-from base64 import b64encode
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+"""Maps of the encoder's features before and after a pretraining."""
 
 import numpy as np
 import pandas as pd
 from markupsafe import Markup
 from matplotlib.axes import Axes
-from PIL import Image
 
 from twinlens.data.splits import NO_LABEL
 from twinlens.reporting.audit.composition import class_colours
@@ -34,30 +26,6 @@ _DOTS = 1000  # images on a map; more would hide each other and weigh on the pag
 _WHEN = {"before": "Before pretraining", "after": "After pretraining"}
 
 Legend = list[tuple[Markup, str]]
-
-
-@dataclass(frozen=True)
-class Shot:
-    """A small picture of an image, its id and label, and whether that is the query's own."""
-
-    uri: str
-    name: str
-    label: str
-    own: bool = False
-
-
-@dataclass(frozen=True)
-class Neighbours:
-    """An image, and those nearest to it before and after pretraining."""
-
-    query: Shot
-    before: list[Shot]
-    after: list[Shot]
-
-    @property
-    def size(self) -> int:
-        """Characters that its pictures add to a page."""
-        return sum(len(shot.uri) for shot in (self.query, *self.before, *self.after))
 
 
 def map_panels(arm: ArmRuns) -> tuple[list[Panel], Legend]:
@@ -138,59 +106,4 @@ def _map(
         bottom=4,
         name=f"map-{when}-{arm.index}",
         label=f"Map of the embedding {when} pretraining{arm.of}. Images by class: {counts}.",
-    )
-
-
-def nearest_neighbours(run: StoredRun) -> list[Neighbours]:
-    """Return some images with those nearest to them before and after, as small pictures."""
-    stored = run.neighbours or {}
-    rows = stored.get("rows") or []
-    columns = 1 + 2 * stored.get("across", 0)
-    cells = _cells(run.folder / "neighbours.png", stored.get("side", 0), columns, len(rows))
-    return [_row(row, line, stored["across"]) for row, line in zip(rows, cells, strict=False)]
-
-
-def same_class(rows: Sequence[Neighbours]) -> tuple[int, int, int] | None:
-    """Return how many neighbours are of their query's class before and after, of how many."""
-    labelled = [row for row in rows if row.query.label != NO_LABEL]
-    before, after = (
-        [shot.own for row in labelled for shot in getattr(row, when)] for when in _WHEN
-    )
-    return (sum(before), sum(after), len(after)) if after else None
-
-
-def _cells(path: Path, side: int, columns: int, lines: int) -> list[list[str]]:
-    """Cut a picture of images with gaps between them; nothing if it is not that picture."""
-    try:
-        with Image.open(path) as file:
-            picture = file.convert("RGB")
-    except OSError:  # missing, or no picture
-        return []
-    pitch = (picture.width - side) // max(columns - 1, 1)
-    wanted = ((columns - 1) * pitch + side, (lines - 1) * pitch + side)
-    if not 0 < side <= pitch or picture.size != wanted:
-        return []
-    corners = [[(x * pitch, y * pitch) for x in range(columns)] for y in range(lines)]
-    return [[_uri(picture.crop((x, y, x + side, y + side))) for x, y in row] for row in corners]
-
-
-def _uri(picture: Image.Image) -> str:
-    buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=85)
-    return "data:image/jpeg;base64," + b64encode(buffer.getvalue()).decode()
-
-
-def _row(row: dict[str, Any], cells: list[str], across: int) -> Neighbours:
-    label = row["label"]
-
-    def shots(when: str, uris: list[str]) -> list[Shot]:
-        return [
-            Shot(uri, near["id"], near["label"] or NO_LABEL, bool(label) and near["label"] == label)
-            for near, uri in zip(row[when], uris, strict=False)
-        ]
-
-    return Neighbours(
-        Shot(cells[0], row["id"], label or NO_LABEL),
-        shots("before", cells[1 : 1 + across]),
-        shots("after", cells[1 + across :]),
     )

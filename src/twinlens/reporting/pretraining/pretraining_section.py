@@ -12,14 +12,13 @@ from twinlens.reporting.figures.figure_files import picture_panel
 from twinlens.reporting.figures.svg import Panel, swatch
 from twinlens.reporting.formatting import listing
 from twinlens.reporting.load_run import StoredRun
-from twinlens.reporting.pretraining.embedding import (
-    Legend,
+from twinlens.reporting.pretraining.embedding import Legend, map_panels
+from twinlens.reporting.pretraining.monitoring import alarms, ending, monitor_panels
+from twinlens.reporting.pretraining.nearest_neighbours import (
     Neighbours,
-    map_panels,
     nearest_neighbours,
     same_class,
 )
-from twinlens.reporting.pretraining.monitoring import alarms, ending, monitor_panels
 from twinlens.reporting.study.training_curves import ArmRuns, having
 
 _PICTURE_BYTES = 1_000_000  # of all pictures of a kind together, so that the page stays light
