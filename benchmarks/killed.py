@@ -39,7 +39,7 @@ STUDY = {
     "precision": "fp32",
     "seeds": 4,
     "label_fractions": [0.5, 1.0],
-    "pretrain": {"epochs": 6, "batch_size": 32, "projector": [32], "moments": 2},
+    "pretrain": {"epochs": 6, "batch_size": 32, "projector": [32], "monitor_points": 2},
     "train": {"epochs": 6, "batch_size": 16},
     "arms": {
         "random": {},

@@ -13,8 +13,8 @@ from twinlens.data.dataset import open_dataset
 from twinlens.files import read_json
 
 COMMANDS = (
-    "import", "split", "audit", "pretrain", "train", "evaluate", "predict", "compare", "report",
-    "demo", "weights",
+    "import", "split", "audit", "show-views", "pretrain", "train", "evaluate", "predict", "compare",
+    "report", "demo", "weights",
 )  # fmt: skip
 
 
@@ -55,7 +55,7 @@ def test_the_main_job_step_by_step(tmp_path):
     quick = ["--set", "epochs=1", "--set", "batch_size=16", "--set", "lr=0.001"]
     out = _run(
         "pretrain", data, "--out", pre, "--encoder", "resnet18", "--split", "six", *quick,
-        "--set", "projector=[16]", "--set", "moments=1", "--precision", "fp32",
+        "--set", "projector=[16]", "--set", "monitor_points=1", "--precision", "fp32",
     )  # fmt: skip
     for sentence in read_json(pre / "run.json")["verdict"]:
         assert sentence in out

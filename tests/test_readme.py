@@ -18,7 +18,7 @@ def test_the_ten_lines_of_python_run(tmp_path, monkeypatch, capsys):
     (study,) = _blocks("yaml")
     content = yaml.safe_load(study) | {"seeds": 1, "data": "example/data", "split": "ten"}
     quick = {"epochs": 1, "batch_size": 32, "lr": 1e-3}
-    content["pretrain"] = quick | {"projector": [16], "moments": 1}
+    content["pretrain"] = quick | {"projector": [16], "monitor_points": 1}
     content["train"] = quick | {"batch_size": 8}
     monkeypatch.chdir(tmp_path)
     Path("study.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")

@@ -24,6 +24,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "import": data.import_images,
     "split": data.split,
     "audit": data.audit,
+    "show-views": model.show_views,
     "pretrain": model.pretrain,
     "train": model.train,
     "evaluate": model.evaluate,

@@ -1,6 +1,6 @@
-"""Shape aliases. They document; nothing checks them at run time."""
+"""Aliases of types and shapes. The tests check shapes at every call."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from jaxtyping import Float, Int, UInt8
 from numpy import ndarray
@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 else:
     Tensor = Any  # torch takes a second to import, and importing images does without
+
+Precision = Literal["auto", "fp32", "bf16"]
+"""What a network computes in; auto is bf16 where the processor has it."""
 
 RGB = tuple[float, float, float]
 """A number for each of the red, green and blue channel."""

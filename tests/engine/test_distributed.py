@@ -18,7 +18,7 @@ from twinlens.engine.distributed import check_batch, gather, launch, synchronise
 from twinlens.engine.loop import CHECKPOINT
 from twinlens.errors import UserError
 from twinlens.files import read_json
-from twinlens.pretraining.method import METHODS
+from twinlens.pretraining.methods import METHODS
 
 SCRIPT = Path(__file__).with_name("two_processes.py")
 ONE_THREAD = os.environ | {"OMP_NUM_THREADS": "1"}
@@ -64,7 +64,7 @@ def test_two_processes_train_the_weights_of_one(measured, method):
         torch.testing.assert_close(found["own"], one["own"], **close)
 
 
-SETTINGS = {"epochs": 4, "batch_size": 32, "projector": [16, 16], "lr": 1e-3, "moments": 1}
+SETTINGS = {"epochs": 4, "batch_size": 32, "projector": [16, 16], "lr": 1e-3, "monitor_points": 1}
 SETTINGS |= {"method": "barlow_twins", "precision": "fp32"}
 
 

@@ -231,7 +231,7 @@ def test_nothing_reports_about_its_use(monkeypatch):
 def test_a_pretraining_logs_its_moments_and_goes_on_with_other_loggers(
     phantoms, tmp_path, monkeypatch
 ):
-    settings = {"epochs": 1, "batch_size": 32, "projector": [8], "lr": 1e-3, "moments": 2}
+    settings = {"epochs": 1, "batch_size": 32, "projector": [8], "lr": 1e-3, "monitor_points": 2}
     options = {"encoder": "resnet18", "device": "cpu", "settings": settings, "resume": True}
     monkeypatch.setattr(pretraining, "write_evidence", lambda *_, **__: None)  # seconds of t-SNE
     phase = loop._train_phase

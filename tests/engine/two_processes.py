@@ -22,13 +22,13 @@ from twinlens.errors import UserError
 from twinlens.models.encoders import NOT_NORMALISED, Encoder
 from twinlens.models.initialisation import seeded_initialisation
 from twinlens.pretraining import networks
-from twinlens.pretraining.config import configure
-from twinlens.pretraining.method import METHODS
-from twinlens.pretraining.networks import StudentTeacher
+from twinlens.pretraining.method import configure
+from twinlens.pretraining.methods import METHODS
+from twinlens.pretraining.methods.byol import StudentTeacher
 from twinlens.pretraining.phases import fit
 
 SIZES = ((8, 3), (64, 96))
-FIT = {"epochs": 2, "batch_size": 8, "projector": [8, 6], "lr": 0.01, "moments": 0}
+FIT = {"epochs": 2, "batch_size": 8, "projector": [8, 6], "lr": 0.01, "monitor_points": 0}
 
 
 class Double(nn.Module):

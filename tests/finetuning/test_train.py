@@ -18,7 +18,6 @@ from twinlens.evaluation.probe import linear_probe
 from twinlens.evaluation.test_access import read_test_access
 from twinlens.files import read_json
 from twinlens.finetuning import phases as module
-from twinlens.finetuning.config import FineTuning
 from twinlens.finetuning.train import train
 from twinlens.importing.import_images import import_images
 from twinlens.inference.predict import embed
@@ -28,6 +27,7 @@ from twinlens.models.heads import mlp_classifier
 from twinlens.pretraining.pretrain import pretrain
 from twinlens.records.weights import Normalisation
 from twinlens.seeds import derive
+from twinlens.settings.finetuning import FineTuning
 from twinlens.splitting.label_fraction import label_fraction
 from twinlens.splitting.split import make_split
 
@@ -117,7 +117,7 @@ def test_killed_in_either_phase_and_resumed_the_weights_are_the_same(
 
 
 def test_it_starts_from_a_pretraining_run(phantoms, tmp_path):
-    settings = {"epochs": 0, "batch_size": 32, "projector": [8], "moments": 0}
+    settings = {"epochs": 0, "batch_size": 32, "projector": [8], "monitor_points": 0}
     settings |= {"frozen_batchnorm": False}
     first = pretrain(
         phantoms, tmp_path / "pre", encoder="resnet18", settings=settings, seed=8, device="cpu"
@@ -246,7 +246,7 @@ def test_what_was_trained_on_another_split_of_the_same_images_is_refused(tmp_pat
     run = _train(data, tmp_path / "run", split="imported", settings={"tuning": "linear_probe"})
     with pytest.raises(UserError, match=r"another split of .* than 'other', so it may know these"):
         evaluate(run / "model", data, split="other:test")
-    settings = {"epochs": 0, "batch_size": 32, "projector": [8], "moments": 0}
+    settings = {"epochs": 0, "batch_size": 32, "projector": [8], "monitor_points": 0}
     first = pretrain(
         data, tmp_path / "p", encoder="resnet18", split="imported", settings=settings, device="cpu"
     )

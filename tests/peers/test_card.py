@@ -15,7 +15,7 @@ from twinlens.views.recipes import normalise
 pytestmark = pytest.mark.peers
 
 SETTINGS = {"epochs": 1, "batch_size": 64, "projector": [16], "lr": 1e-3, "precision": "fp32"}
-SETTINGS |= {"moments": 1}
+SETTINGS |= {"monitor_points": 1}
 
 
 @pytest.mark.parametrize(

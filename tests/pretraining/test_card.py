@@ -10,8 +10,7 @@ from twinlens.models.encoders import ENCODERS, EncoderSpec, build_encoder
 from twinlens.models.published import WEIGHTS
 from twinlens.models.weights import read_header, save_tensors
 from twinlens.pretraining.card import metadata, write_card
-from twinlens.pretraining.config import SETTINGS, configure
-from twinlens.pretraining.titles import TITLES
+from twinlens.pretraining.method import configure
 from twinlens.records.weights import EncoderHeader, Normalisation, TrainedOn
 
 MOMENTS = [
@@ -170,10 +169,6 @@ def test_each_encoder_is_loaded_by_the_packages_that_have_it(card, encoder, pack
     assert re.findall(r"### With (\w+)", text) == packages
     for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
         compile(block, "README", "exec")
-
-
-def test_every_method_has_a_title(card):
-    assert set(TITLES) == set(SETTINGS)
 
 
 def test_the_block_for_encoders_of_ours_alone_gives_the_features(card, tmp_path, monkeypatch):

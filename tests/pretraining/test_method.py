@@ -11,9 +11,9 @@ from safetensors.torch import load_file
 from twinlens.engine import loop
 from twinlens.files import read_json
 from twinlens.models.encoders import build_encoder
-from twinlens.pretraining.config import SETTINGS, configure
-from twinlens.pretraining.method import METHODS
-from twinlens.pretraining.networks import StudentTeacher
+from twinlens.pretraining.method import configure
+from twinlens.pretraining.methods import METHODS
+from twinlens.pretraining.methods.byol import StudentTeacher
 from twinlens.pretraining.pretrain import pretrain
 
 TERMS = {
@@ -38,8 +38,9 @@ def _pair(n, d):
     return z, z + 0.4 * torch.randn(n, d, generator=source, dtype=torch.float64)
 
 
-def test_every_method_has_settings_and_is_listed_here():
-    assert set(METHODS) == set(SETTINGS) == set(TERMS)
+def test_every_method_is_listed_here():
+    assert set(METHODS) == set(TERMS)
+    assert all(METHODS[name].settings().method == name for name in METHODS)
 
 
 @every_method
@@ -85,12 +86,12 @@ def killed_at(patch, method, call):
             raise KeyboardInterrupt
         return whole(*arguments)
 
-    patch.setitem(METHODS, method, replace(METHODS[method], loss=loss))
+    patch.setitem(METHODS._loaded, method, replace(METHODS[method], loss=loss))
 
 
 def _pretrain(data, out, method, **options):
     settings = {"method": method, "epochs": 1, "batch_size": 48, "projector": [16, 16]}
-    settings |= {"projector_epochs": 1, "lr": 1e-3, "precision": "fp32", "moments": 1}
+    settings |= {"projector_epochs": 1, "lr": 1e-3, "precision": "fp32", "monitor_points": 1}
     return pretrain(
         data, out, encoder="resnet18", settings=settings, seed=3, device="cpu", **options
     )
@@ -121,3 +122,34 @@ def test_it_trains_and_killed_and_resumed_gives_the_same_weights(
         again = load_file(resumed / "encoder.safetensors")
         assert all(torch.equal(weights[name], again[name]) for name in weights)
         assert len(pd.read_parquet(resumed / "history.parquet")) == 4
+
+
+PLUGIN = '''
+from typing import Literal
+
+from twinlens.pretraining.method import Method
+from twinlens.settings.pretraining import Pretraining
+
+
+class Distance(Pretraining):
+    """Settings of a method that only pulls both views together."""
+
+    method: Literal["distance"] = "distance"
+    power: float = 2.0
+
+
+METHOD = Method(
+    title="Distance",
+    citation="nowhere",
+    settings=Distance,
+    loss=lambda z1, z2, c: ((z1 - z2).abs().pow(c.power).mean(), {}),
+    reported={"power": "power"},
+)
+'''
+
+
+def test_another_package_adds_a_method(phantoms, tmp_path, plug_in):
+    plug_in(METHODS, "distance", "distances:METHOD", PLUGIN)
+    run = _pretrain(phantoms, tmp_path / "run", "distance")
+    assert read_json(run / "run.json")["config"]["power"] == 2
+    assert "Distance" in (run / "README.md").read_text(encoding="utf-8")

@@ -24,7 +24,7 @@ def _pretrain(data, out, **settings):
 
 
 def test_it_looks_evenly_from_before_the_first_step_to_the_last(phantoms, tmp_path):
-    run = _pretrain(phantoms, tmp_path / "run", moments=4)
+    run = _pretrain(phantoms, tmp_path / "run", monitor_points=4)
     found = read_json(run / "monitor.json")
     steps = len(pd.read_parquet(run / "history.parquet"))
     looked = [moment["step"] for moment in found["moments"]]
@@ -38,7 +38,7 @@ def test_it_looks_evenly_from_before_the_first_step_to_the_last(phantoms, tmp_pa
 
 
 def test_looking_changes_nothing(phantoms, tmp_path):
-    often, never = (_pretrain(phantoms, tmp_path / str(n), moments=n) for n in (3, 0))
+    often, never = (_pretrain(phantoms, tmp_path / str(n), monitor_points=n) for n in (3, 0))
     ours, theirs = (load_file(run / "encoder.safetensors") for run in (often, never))
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
     assert read_json(never / "monitor.json")["moments"] == []
@@ -57,13 +57,15 @@ def _moments(monkeypatch, probes):
 
 def test_the_best_probe_is_kept_where_asked_for(phantoms, tmp_path, monkeypatch):
     _moments(monkeypatch, [0.9, 0.8, 0.5, 0.4])  # the second with the encoder still frozen
-    run = _pretrain(phantoms, tmp_path / "run", moments=3, keep="best_probe")
+    run = _pretrain(phantoms, tmp_path / "run", monitor_points=3, keep="best_probe")
     found = read_json(run / "monitor.json")
     assert found["kept"].startswith("step 6 of 9, ")
     assert not (run / "best.safetensors").exists()
     weights = load_file(run / "encoder.safetensors")
     _moments(monkeypatch, [0.0] * 4)
-    last = load_file(_pretrain(phantoms, tmp_path / "last", moments=3) / "encoder.safetensors")
+    last = load_file(
+        _pretrain(phantoms, tmp_path / "last", monitor_points=3) / "encoder.safetensors"
+    )
     assert not torch.equal(weights["conv1.weight"], last["conv1.weight"])
     assert found["kept_step"] == 6
     assert "0.900 to 0.500" in verdict(found)[0]
@@ -73,7 +75,7 @@ def test_the_best_probe_is_kept_where_asked_for(phantoms, tmp_path, monkeypatch)
 def test_the_best_is_kept_also_where_the_run_is_killed_at_its_very_end(
     phantoms, tmp_path, monkeypatch
 ):
-    settings = {"moments": 3, "keep": "best_probe"}
+    settings = {"monitor_points": 3, "keep": "best_probe"}
     probes = [0.9, 0.1, 0.5, 0.4]
     _moments(monkeypatch, probes)
     whole = load_file(_pretrain(phantoms, tmp_path / "a", **settings) / "encoder.safetensors")
@@ -97,7 +99,7 @@ def _killed(*_arguments, **_options):
 
 def test_it_stops_where_the_probe_no_longer_gains(phantoms, tmp_path, monkeypatch):
     _moments(monkeypatch, [0.1, 0.9, 0.2, 0.3, 0.5, 0.4, 0.5])
-    run = _pretrain(phantoms, tmp_path / "run", moments=9, patience=2)
+    run = _pretrain(phantoms, tmp_path / "run", monitor_points=9, patience=2)
     found = read_json(run / "monitor.json")
     assert found["stopped"].startswith("Stopped at step 6 of 9: no better linear probe for 2 ")
     assert [moment["step"] for moment in found["moments"]] == [*range(7)]
@@ -113,7 +115,7 @@ def test_a_collapse_is_said_once_with_what_to_try(phantoms, tmp_path, capsys):
         covariance=0,
         lr=3e-2,
         epochs=4,
-        moments=5,
+        monitor_points=5,
     )
     found = read_json(run / "monitor.json")
     assert len(found["alarms"]) == 1
@@ -127,7 +129,7 @@ def test_a_collapse_is_said_once_with_what_to_try(phantoms, tmp_path, capsys):
 @pytest.mark.parametrize("lr", [1e3, 1e18])
 def test_weights_that_are_no_longer_finite_end_in_a_sentence(phantoms, tmp_path, lr):
     with pytest.raises(UserError, match=r"finite|loss became.*try a lower learning rate"):
-        _pretrain(phantoms, tmp_path / "run", lr=lr, projector_lr=lr, moments=9)
+        _pretrain(phantoms, tmp_path / "run", lr=lr, projector_lr=lr, monitor_points=9)
 
 
 def test_what_counts_as_a_collapse():

@@ -18,16 +18,16 @@ from twinlens.importing.import_images import import_images
 from twinlens.models.encoders import build_encoder
 from twinlens.models.weights import load_weights, read_header, save_tensors
 from twinlens.pretraining import pretrain as module
-from twinlens.pretraining.config import configure
 from twinlens.pretraining.images import IMAGES
-from twinlens.pretraining.method import METHODS
+from twinlens.pretraining.method import configure
+from twinlens.pretraining.methods import METHODS
 from twinlens.pretraining.networks import SiameseNetwork
 from twinlens.pretraining.pretrain import pretrain
 from twinlens.reporting.load_run import read_run
 from twinlens.splitting.split import make_split
 
 SMALL = {"epochs": 1, "batch_size": 32, "projector": [16, 16], "lr": 1e-3, "precision": "fp32"}
-SMALL |= {"moments": 2}  # one a phase
+SMALL |= {"monitor_points": 2}  # one a phase
 
 
 def _pretrain(data, out, *, settings=None, **options):
@@ -131,11 +131,13 @@ def test_an_attempt_is_resumed_with_another_way_to_look_unless_that_decides(
         patch.setattr(module, "write_evidence", killed)
         with pytest.raises(KeyboardInterrupt):
             _pretrain(phantoms, tmp_path / "run")
-    with pytest.raises(UserError, match=r"other settings \(keep, moments, probe_label_fraction\)"):
+    with pytest.raises(
+        UserError, match=r"other settings \(keep, monitor_points, probe_label_fraction\)"
+    ):
         _pretrain(phantoms, tmp_path / "run", settings={"keep": "best_probe"}, resume=True)
-    looking = {"moments": 1, "probe_label_fraction": 0.5}
+    looking = {"monitor_points": 1, "probe_label_fraction": 0.5}
     run = _pretrain(phantoms, tmp_path / "run", settings=looking, resume=True)
-    assert read_json(run / "run.json")["config"]["moments"] == 1
+    assert read_json(run / "run.json")["config"]["monitor_points"] == 1
 
 
 @pytest.mark.parametrize("frozen", [True, False])
@@ -153,12 +155,12 @@ def test_validation_and_test_images_are_seen_by_all_alone(phantoms):
     split = open_split(open_dataset(phantoms))
     hidden = {*split.rows["val"], *split.rows["test"]}
     for name, choose in IMAGES.items():
-        seen = {*choose(split)}
+        seen = {*choose.rows(split)}
         assert hidden <= seen if name == "all" else not hidden & seen
 
 
 def test_what_saw_validation_and_test_images_says_so_everywhere(phantoms, tmp_path, capsys):
-    settings = {"epochs": 0, "projector_epochs": 0, "moments": 1}
+    settings = {"epochs": 0, "projector_epochs": 0, "monitor_points": 1}
     for images in ("all", "unlabelled"):
         run = _pretrain(phantoms, tmp_path / images, images=images, settings=settings)
         probed = {"tuning": "linear_probe", "precision": "fp32"}
@@ -183,7 +185,7 @@ def test_what_saw_validation_and_test_images_says_so_everywhere(phantoms, tmp_pa
 def test_a_file_of_another_split_of_the_same_images_is_refused(tmp_path):
     data = import_images("phantom:160", tmp_path / "data", size=16).path
     make_split(open_dataset(data), per_class=None, val=0.1, test=0.3, seed=1, name="other")
-    settings = {"epochs": 0, "projector_epochs": 0, "moments": 0}
+    settings = {"epochs": 0, "projector_epochs": 0, "monitor_points": 0}
     run = _pretrain(data, tmp_path / "run", split="imported", settings=settings)
     start = {"weights": str(run / "encoder.safetensors"), "encoder": "resnet18", "split": "other"}
     for command in (pretrain, train):
@@ -195,7 +197,7 @@ def test_a_file_of_another_split_of_the_same_images_is_refused(tmp_path):
 def test_a_file_keeps_its_normalisation_and_its_content_is_part_of_what_was_asked_for(
     phantoms, tmp_path, monkeypatch
 ):
-    settings = {"epochs": 0, "moments": 0}
+    settings = {"epochs": 0, "monitor_points": 0}
     weights = tmp_path / "encoder.safetensors"
     first = _pretrain(phantoms, tmp_path / "first", preset="paper", settings=settings)
     shutil.copy(first / weights.name, weights)
@@ -213,7 +215,7 @@ def test_a_file_keeps_its_normalisation_and_its_content_is_part_of_what_was_aske
         )
 
 
-def _killed(*_):
+def _killed(*_, **_options):
     raise KeyboardInterrupt
 
 

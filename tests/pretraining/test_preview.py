@@ -51,7 +51,7 @@ def test_the_views_are_those_of_a_runs_first_step(phantoms, tmp_path, monkeypatc
         return views
 
     settings = {"batch_size": batch_size, "projector": [8], "projector_epochs": 0}
-    settings |= {"lr": 1e-3, "precision": "fp32", "moments": 0}
+    settings |= {"lr": 1e-3, "precision": "fp32", "monitor_points": 0}
     show_views(phantoms, tmp_path / "views.png", settings=settings, seed=5, count=4)
     view = recipes.view
     monkeypatch.setattr(recipes, "view", watched)
@@ -101,7 +101,7 @@ def test_a_file_is_replaced_on_demand_alone(phantoms, tmp_path):
     [
         ({"path": "notes.txt", "overwrite": True}, r"notes\.txt does not end in \.png"),
         ({"path": "."}, "is a folder: name the picture"),
-        ({"count": 0}, "picture of 0 images.*1 or more"),
+        ({"count": 0}, "--count 0.*1 or more"),
         ({"images": "test"}, "Unknown choice of images 'test'.*train, unlabelled"),
         ({"preset": "papper"}, "Unknown preset 'papper'. Did you mean 'paper'"),
         ({"split": "mine"}, "Unknown split 'mine'.*imported"),

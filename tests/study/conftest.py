@@ -13,7 +13,13 @@ def two_arms():
         "encoder": "resnet18",
         "precision": "fp32",
         "seeds": 2,
-        "pretrain": {"epochs": 1, "batch_size": 32, "projector": [8], "lr": 1e-3, "moments": 0},
+        "pretrain": {
+            "epochs": 1,
+            "batch_size": 32,
+            "projector": [8],
+            "lr": 1e-3,
+            "monitor_points": 0,
+        },
         "train": {"tuning": "linear_probe", "tta": 1},
         "arms": {"plain": {}, "twins": {"pretrain": {}}},
     }

@@ -27,7 +27,7 @@ STUDY = {
     "encoder": "resnet18",
     "precision": "fp32",
     "seeds": 2,
-    "pretrain": {"epochs": 1, "batch_size": 32, "projector": [8], "lr": 1e-3, "moments": 1},
+    "pretrain": {"epochs": 1, "batch_size": 32, "projector": [8], "lr": 1e-3, "monitor_points": 1},
     "train": {"epochs": 1, "batch_size": 16, "lr": 1e-3, "tta": 1},
     "arms": {"plain": {}, "twins": {"pretrain": {}}},
 }

@@ -51,7 +51,7 @@ def _training_images(run: Path, record: dict[str, Any]) -> tuple[Dataset, Rows]:
     """
     try:
         source = open_dataset(record["data"]["path"])
-        rows = IMAGES[record["config"]["images"]](open_split(source, record["data"]["split"]))
+        rows = IMAGES[record["config"]["images"]].rows(open_split(source, record["data"]["split"]))
     except UserError as error:
         raise UserError(f"The training data of {run} cannot be opened: {error}") from error
     if record["data"]["hash"] not in source.lineage:

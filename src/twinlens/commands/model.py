@@ -12,6 +12,7 @@ from twinlens.commands.options import (
     Dataset,
     Device,
     Loggers,
+    Out,
     Overwrite,
     Precision,
     Preset,
@@ -24,23 +25,24 @@ from twinlens.commands.options import (
 )
 from twinlens.errors import UserError
 from twinlens.files import read_json, write_text
-from twinlens.pretraining.titles import SEEN, TITLES
+from twinlens.pretraining.methods import METHODS
+from twinlens.requests.show_views import ShowViewsRequest
 from twinlens.requests.train import TrainRequest
 
 
 def pretrain(
     dataset: Dataset,
-    out: Annotated[
-        Path | None, typer.Option(help="Folder to make; needed without --show-views.")
-    ] = None,
+    out: Out,
     encoder: Annotated[str, typer.Option(help="Such as resnet18 or timm/NAME.")] = "resnet50",
     weights: Weights = "random",
-    method: Annotated[str, typer.Option(help="One of " + ", ".join(TITLES) + ".")] = "barlow_twins",
+    method: Annotated[
+        str, typer.Option(help="One of " + ", ".join(METHODS) + ".")
+    ] = "barlow_twins",
     images: Annotated[
         str,
         typer.Option(
-            help="; ".join(f"{name}: {seen} images" for name, seen in SEEN.items())
-            + "; all is transductive."
+            help="unlabelled (training and unlabelled images), train, or all, which is "
+            "transductive."
         ),
     ] = "unlabelled",
     preset: Preset = "recommended",
@@ -51,31 +53,12 @@ def pretrain(
     device: Device = "auto",
     devices: Annotated[int, typer.Option(help="Devices a machine, a process each.")] = 1,
     nodes: Annotated[int, typer.Option(help="Machines, each started by torchrun or SLURM.")] = 1,
-    show_views: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE.png", help="Draw some images and their views there, and stop."),
-    ] = None,
     logger: Loggers = [],  # noqa: B006
     overwrite: Overwrite = False,
     resume: Resume = False,
 ) -> None:
     """Pretrain an encoder on images without their labels."""
     settings = settings_of(set_, method=method, precision=precision)
-    if show_views is not None:
-        picture = twinlens.show_views(
-            dataset,
-            show_views,
-            images=images,
-            preset=preset,
-            settings=settings,
-            split=split,
-            seed=seed,
-            overwrite=overwrite,
-        )
-        print(f"Images and their two views in {picture}")
-        return
-    if out is None:
-        raise UserError("Name the folder to make: --out RUN (or --show-views FILE.png to look).")
     done = twinlens.pretrain(
         dataset,
         out,
@@ -96,6 +79,12 @@ def pretrain(
     if not console.quiet:
         print(f"Encoder in {done}; train with it: twinlens train {dataset} --pretrained {done} ...")
         print(f"Report: {twinlens.report(done)}")
+
+
+@from_request
+def show_views(request: ShowViewsRequest) -> None:
+    """Draw views, and print where."""
+    print(f"Images and their two views in {twinlens.show_views.run(request)}")
 
 
 @from_request

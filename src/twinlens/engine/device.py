@@ -18,8 +18,7 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 
 from twinlens import __version__
 from twinlens.errors import UserError
-
-Precision = Literal["auto", "fp32", "bf16"]
+from twinlens.types import Precision
 
 # Fabric announces its precision at each start; runs record it.
 logging.getLogger("lightning.fabric").setLevel(logging.WARNING)

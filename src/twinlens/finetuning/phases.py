@@ -17,11 +17,11 @@ from twinlens.data.dataset import Dataset
 from twinlens.engine.loop import Loss, Phase, adamw, choose_lr, train
 from twinlens.engine.one_cycle import constant, one_cycle
 from twinlens.evaluation.probe import linear_probe
-from twinlens.finetuning.config import FineTuning
 from twinlens.inference.predict import embed_rows
 from twinlens.models.encoders import Encoder
 from twinlens.models.heads import HEADS
 from twinlens.seeds import derive
+from twinlens.settings.finetuning import FineTuning
 from twinlens.types import Images, Labels, Logits, Rows
 from twinlens.views.recipes import named_recipe, normalise, view
 

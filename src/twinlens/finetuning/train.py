@@ -21,7 +21,6 @@ from twinlens.evaluation.evaluate import score
 from twinlens.evaluation.metrics import METRICS
 from twinlens.evaluation.test_access import TEST_ACCESS, log_test_access
 from twinlens.files import atomic_file, write_json
-from twinlens.finetuning.config import PRESETS, FineTuning
 from twinlens.finetuning.initial_encoder import starting_encoder
 from twinlens.finetuning.phases import fit
 from twinlens.finetuning.preview import VIEWS, write_views
@@ -32,6 +31,7 @@ from twinlens.records.weights import Normalisation, TrainedOn
 from twinlens.requests.base import accepts
 from twinlens.requests.train import TrainRequest
 from twinlens.seeds import derive
+from twinlens.settings.finetuning import PRESETS, FineTuning
 from twinlens.splitting.label_fraction import label_fraction
 from twinlens.views.recipes import named_recipe
 

@@ -8,8 +8,9 @@ import yaml
 
 from twinlens.files import read_json, write_text
 from twinlens.models.published import WEIGHTS
+from twinlens.pretraining.images import IMAGES
+from twinlens.pretraining.methods import METHODS
 from twinlens.pretraining.monitor import MONITOR, kept_moment
-from twinlens.pretraining.titles import SEEN, TITLES
 from twinlens.records.weights import EncoderHeader, Normalisation, TrainedOn
 
 CARD = "README.md"
@@ -88,7 +89,7 @@ def write_card(folder: Path, record: Mapping[str, Any]) -> None:
         folder: The run's folder; its monitor.json has the numbers before and after.
         record: Content of run.json.
     """
-    encoder, title = record["config"]["encoder"], TITLES[record["config"]["method"]][0]
+    encoder, title = record["config"]["encoder"], METHODS[record["config"]["method"]].title
     header = {
         "license": "unknown",
         "library_name": "twinlens",
@@ -113,7 +114,7 @@ def _what_it_is(record: Mapping[str, Any]) -> str:
     changes = ", ".join(f"{key}={value}" for key, value in config["view_changes"].items())
     rows = {
         "encoder": f"`{config['encoder']}`",
-        "method": "{} ({})".format(*TITLES[config["method"]]),
+        "method": f"{METHODS[config['method']].title} ({METHODS[config['method']].citation})",
         "started from": _start(record["weights"]),
         "views": f"recipe `{config['views']}`" + (f", but {changes}" if changes else ""),
         "epochs": f"{config['projector_epochs']} with the encoder frozen, then {config['epochs']}",
@@ -147,7 +148,8 @@ def _what_it_saw(record: Mapping[str, Any]) -> str:
     parts = [
         "## What it saw",
         f"{record['images']:,} images of {data['size']} x {data['size']} pixels: the "
-        f"{SEEN[config['images']]} images of the split `{data['split']}`. {_labels(config, data)}",
+        f"{IMAGES[config['images']].title} images of the split `{data['split']}`. "
+        f"{_labels(config, data)}",
         transductive if record["transductive"] else "It saw no validation or test image.",
         data["notice"],
         _table("", "hash", rows=[(name, f"`{value}`") for name, value in identity.items()]),

@@ -1,37 +1,62 @@
-"""The table of methods: the network that each trains, and its loss."""
+"""What a self-supervised method is, and how its settings are resolved."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
-from twinlens.pretraining.methods.barlow_twins import barlow_twins
-from twinlens.pretraining.methods.byol import byol
-from twinlens.pretraining.methods.simclr import simclr
-from twinlens.pretraining.methods.vicreg import vicreg
-from twinlens.pretraining.networks import SiameseNetwork, StudentTeacher
+from twinlens.config import from_preset, keys
+from twinlens.errors import UserError, unknown
+from twinlens.pretraining.methods import METHODS
+from twinlens.pretraining.networks import SiameseNetwork
 from twinlens.pretraining.precision import Terms
+from twinlens.settings.pretraining import PRESETS, Pretraining
 
 
 @dataclass(frozen=True)
 class Method:
-    """A way to learn from pairs of views.
+    """A self-supervised method that learns from two views of each image.
 
     Attributes:
-        loss: From the outputs of the network for both views, and the method's numbers in
-            `pretraining.config.SETTINGS`, to the loss and the terms that are worth watching.
+        title: The name that its authors write.
+        citation: Where they describe it.
+        settings: Its settings, whose `method` is the method's name.
+        loss: From the network's outputs for both views, and the settings, to the loss and the
+            terms that are worth watching.
+        presets: By preset, what it changes beyond `settings.pretraining.PRESETS`.
         network: What is trained.
+        reported: Settings that reports print, and what they call them.
     """
 
+    title: str
+    citation: str
+    settings: type[Pretraining]
     loss: Callable[..., Terms]
+    presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     network: type[SiameseNetwork] = SiameseNetwork
+    reported: Mapping[str, str] = field(default_factory=dict)
 
 
-METHODS: dict[str, Method] = {
-    "barlow_twins": Method(lambda z1, z2, c: barlow_twins(z1, z2, lambda_=c.lambda_, eps=c.eps)),
-    "byol": Method(lambda p1, p2, t1, t2, _: byol(p1, p2, t1, t2), network=StudentTeacher),
-    "simclr": Method(lambda z1, z2, c: simclr(z1, z2, temperature=c.temperature)),
-    "vicreg": Method(
-        lambda z1, z2, c: vicreg(
-            z1, z2, invariance=c.invariance, variance=c.variance, covariance=c.covariance
-        )
-    ),
-}
+def configure(preset: str, settings: Mapping[str, Any], *, where: str) -> Pretraining:
+    """Return the settings of a pretraining: its method's, a preset's, and the user's changes.
+
+    Args:
+        preset: A name in `PRESETS`.
+        settings: What differs from the preset; "method" chooses the method.
+        where: File or option that the settings came from, for the error.
+
+    Raises:
+        UserError: A name is unknown, a value wrong, or a setting belongs to another method.
+    """
+    name = str(settings.get("method", "barlow_twins"))
+    if name not in METHODS:
+        raise UserError(f"{where}: {unknown('method', name, METHODS)}")
+    method = METHODS[name]
+    for key in set(settings) - {*keys(method.settings)}:
+        for other in METHODS:
+            if key in keys(METHODS[other].settings):
+                raise UserError(
+                    f"{where}: '{key}' is a setting of the method {other}, not of {name}: "
+                    f"leave it out, or choose method={other}."
+                )
+    presets = {name: PRESETS[name] | dict(method.presets.get(name, {})) for name in PRESETS}
+    return from_preset(method.settings, presets, preset, settings, where=where)

@@ -17,11 +17,11 @@ from twinlens.evaluation.collapse_metrics import effective_rank, spread
 from twinlens.files import read_json, write_json
 from twinlens.inference.predict import embed_rows, eval_mode
 from twinlens.models.weights import read_tensors, save_tensors
-from twinlens.pretraining.config import Pretraining
 from twinlens.pretraining.methods.barlow_twins import cross_correlation
 from twinlens.pretraining.networks import SiameseNetwork
 from twinlens.pretraining.probing import Probed, check_probe, choose, describe, scores
 from twinlens.seeds import derive, generator
+from twinlens.settings.pretraining import Pretraining
 from twinlens.types import Rows
 from twinlens.views.recipes import named_pair, normalise, two_views
 
@@ -78,8 +78,8 @@ class Monitor:
         self.total = sum(phases.values())
         self.before_one_cycle = self.total - phases.get("one_cycle", 0)
         self.epoch = max(1, len(rows) // config.batch_size)
-        marks = np.linspace(0, self.total, config.moments + 1).round().astype(int)
-        self.steps = {*marks.tolist()} if config.moments else set()
+        marks = np.linspace(0, self.total, config.monitor_points + 1).round().astype(int)
+        self.steps = {*marks.tolist()} if config.monitor_points else set()
         self.logged = 0
 
     def watch(self, offset: int) -> Callable[[int], bool]:

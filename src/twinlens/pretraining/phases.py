@@ -15,10 +15,10 @@ from twinlens.engine.distributed import gather, share, synchronise_batchnorm
 from twinlens.engine.loop import CHECKPOINT, Loss, Phase, adamw, choose_lr, train
 from twinlens.engine.one_cycle import constant, one_cycle
 from twinlens.models.encoders import Encoder
-from twinlens.pretraining.config import Pretraining
-from twinlens.pretraining.method import METHODS
+from twinlens.pretraining.methods import METHODS
 from twinlens.pretraining.monitor import Monitor
 from twinlens.seeds import derive
+from twinlens.settings.pretraining import Pretraining
 from twinlens.types import Rows
 from twinlens.views.recipes import named_pair, normalise, two_views
 

@@ -20,16 +20,16 @@ from twinlens.inference.predict import embed_rows
 from twinlens.models.encoders import NOT_NORMALISED, build_encoder, check_size
 from twinlens.models.weights import load_weights, save_tensors
 from twinlens.pretraining.card import metadata, write_card
-from twinlens.pretraining.config import Pretraining
 from twinlens.pretraining.embedding_snapshot import sample, write_evidence
 from twinlens.pretraining.images import IMAGES
 from twinlens.pretraining.monitor import BEST, MONITOR
 from twinlens.pretraining.phases import fit
+from twinlens.pretraining.pretrained_encoder import ENCODER
 from twinlens.pretraining.preview import write_views
-from twinlens.pretraining.titles import ENCODER
-from twinlens.pretraining.validate import checked
+from twinlens.pretraining.validate import resolve_settings
 from twinlens.pretraining.verdict import verdict
 from twinlens.records.weights import TrainedOn
+from twinlens.settings.pretraining import Pretraining
 from twinlens.views.recipes import named_pair
 
 
@@ -62,9 +62,9 @@ def pretrain(
         encoder: A name in `ENCODERS`, or ``timm/NAME``.
         weights: "random", a name in `WEIGHTS`, or a file of the encoder's weights.
         images: A name in `IMAGES`.
-        preset: "robust", "paper" or "paper-code".
+        preset: "recommended", "paper" or "paper-code".
         settings: What differs from the preset; "method" is a name in `METHODS`, the rest fields
-            of its model in `pretraining.config.SETTINGS`.
+            of that method's settings.
         split: Name of the split; None for the only one.
         seed: Everything random derives from it.
         device: "auto", "cpu", "cuda" or "mps".
@@ -77,7 +77,7 @@ def pretrain(
     Returns:
         The folder `out`.
     """
-    config = checked(preset, settings or {}, images)
+    config = resolve_settings(preset, settings or {}, images)
     check_loggers(loggers)
     fabric = make_fabric(config.precision, device, devices=devices, nodes=nodes)
     check_batch(config.batch_size, devices * nodes)
@@ -153,7 +153,7 @@ def _pretrain(
     notice = transductive(history)
     if notice:
         say(f"{notice} Every report of what starts from it will say so.")
-    rows = IMAGES[images](chosen)
+    rows = IMAGES[images].rows(chosen)
     looking = {*config.model_dump(by_alias=True)} - {*config.determining()}
     identity = {key: value for key, value in request.items() if key not in looking}
     with running(fabric, out, identity, overwrite=overwrite, resume=resume) as folder:
@@ -188,7 +188,7 @@ def _pretrain(
             "command": again(split=chosen.name),
         }
         save_tensors(folder / ENCODER, network.state_dict(), metadata(record, history))
-        write_views(folder / "views.png", data, rows, config, seed)
+        write_views(folder / "views.png", data, rows, config, seed=seed)
         write_evidence(folder, before, features(), some, data, seed=seed)
         write_card(folder, record)
         finish(folder, record, steps, began=began, images_per_step=config.batch_size)

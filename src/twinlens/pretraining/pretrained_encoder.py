@@ -7,8 +7,10 @@ from twinlens.engine.run_folder import read_run
 from twinlens.errors import UserError
 from twinlens.models.encoders import Encoder, build_encoder
 from twinlens.models.weights import load_weights
-from twinlens.pretraining.titles import ENCODER
 from twinlens.records.weights import InitialWeights
+
+ENCODER = "encoder.safetensors"
+"""The file of a pretrained encoder."""
 
 
 def pretrained_encoder(folder: Path) -> tuple[Encoder, InitialWeights, dict[str, Any]]:

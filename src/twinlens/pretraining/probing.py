@@ -13,8 +13,8 @@ from twinlens.data.dataset import Dataset
 from twinlens.data.splits import Split
 from twinlens.errors import UserError
 from twinlens.evaluation.probe import knn_probe, linear_probe
-from twinlens.pretraining.config import Pretraining
 from twinlens.seeds import derive, generator
+from twinlens.settings.pretraining import Pretraining
 from twinlens.splitting.label_fraction import label_fraction
 from twinlens.splitting.stratify import deal_folds, stratify
 from twinlens.types import Rows
@@ -61,12 +61,12 @@ def check_probe(config: Pretraining, probed: Probed | None) -> None:
     """Refuse settings that let the probe decide where there can be none.
 
     Raises:
-        UserError: There are no labels for a probe, or no moments.
+        UserError: There are no labels for a probe, or no evaluations.
     """
-    if config.probe_decides and (probed is None or not config.moments):
+    if config.probe_decides and (probed is None or not config.monitor_points):
         raise UserError(
             "keep=best_probe and patience need a probe, so labelled training images of two "
-            "classes and moments above 0: leave both settings out."
+            "classes and monitor_points above 0: leave both settings out."
         )
 
 

@@ -1,19 +1,20 @@
-"""What is asked of a pretraining, checked before anything is read."""
+"""The settings of a pretraining, validated before any data are read."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from twinlens.errors import unknown
-from twinlens.pretraining.config import Pretraining, configure
 from twinlens.pretraining.images import IMAGES
+from twinlens.pretraining.method import configure
+from twinlens.settings.pretraining import Pretraining
 from twinlens.views.recipes import named_pair
 
 
-def checked(preset: str, settings: Mapping[str, Any], images: str) -> Pretraining:
-    """Return the numbers of a pretraining whose names are all known.
+def resolve_settings(preset: str, settings: Mapping[str, Any], images: str) -> Pretraining:
+    """Return the settings of a pretraining after checking all names in them.
 
     Args:
-        preset: "robust", "paper" or "paper-code".
+        preset: A name in `settings.pretraining.PRESETS`.
         settings: What differs from the preset.
         images: A name in `IMAGES`.
 

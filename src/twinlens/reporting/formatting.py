@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from twinlens.pretraining.titles import TITLES
+from twinlens.pretraining.methods import METHODS
 
 MISSING = "–"
 _MINUS = "−"
@@ -33,7 +33,7 @@ def metric_words(name: str) -> str:
 
 def method_title(name: str) -> str:
     """Return a self-supervised method's name as its authors write it."""
-    return TITLES[name][0] if name in TITLES else plain(name)
+    return METHODS[name].title if name in METHODS else plain(name)
 
 
 def plain(name: str) -> str:

@@ -4,9 +4,8 @@ import pytest
 import torch
 
 from twinlens.models.encoders import build_encoder
-from twinlens.pretraining.config import configure
-from twinlens.pretraining.methods.byol import byol, distance, teacher_momentum
-from twinlens.pretraining.networks import StudentTeacher
+from twinlens.pretraining.method import configure
+from twinlens.pretraining.methods.byol import StudentTeacher, byol, distance, teacher_momentum
 
 
 def _four(n=7, d=5):

@@ -92,7 +92,7 @@ def test_settings_that_differ_are_a_table_and_others_are_not(study: Path) -> Non
 
 def test_settings_of_a_pretraining_are_compared_among_those_that_have_one(study: Path) -> None:
     for run, epochs in (("train-0-1-0", 20), ("train-1-1-0", 40)):
-        before = {"method": "vicreg", "images": "train", "epochs": epochs, "moments": epochs}
+        before = {"method": "vicreg", "images": "train", "epochs": epochs, "monitor_points": epochs}
         configure(study, run, pretrained=before)
     table = methods.settings_table(read_study(study))
     assert table is not None

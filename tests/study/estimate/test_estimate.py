@@ -18,7 +18,7 @@ STUDY = {
     "precision": "fp32",
     "seeds": 2,
     "label_fractions": [0.5, 1.0],
-    "pretrain": {"epochs": 1, "batch_size": 32, "projector": [8], "lr": 1e-3, "moments": 1},
+    "pretrain": {"epochs": 1, "batch_size": 32, "projector": [8], "lr": 1e-3, "monitor_points": 1},
     "train": {"epochs": 1, "batch_size": 8, "lr": 1e-3, "tta": 1},
     "arms": {
         "plain": {},

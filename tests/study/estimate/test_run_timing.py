@@ -9,11 +9,11 @@ from twinlens.engine.device import make_fabric
 from twinlens.engine.loop import train
 from twinlens.engine.timing import rehearse
 from twinlens.finetuning import phases as finetuning
-from twinlens.finetuning.config import FineTuning
 from twinlens.models.encoders import build_encoder
 from twinlens.pretraining import phases as pretraining
-from twinlens.pretraining.config import configure
 from twinlens.pretraining.images import IMAGES
+from twinlens.pretraining.method import configure
+from twinlens.settings.finetuning import FineTuning
 from twinlens.study.estimate import run_timing as first_steps
 from twinlens.study.estimate.run_timing import Task, pretraining_seconds, training_seconds
 
@@ -41,10 +41,10 @@ def _short(monkeypatch):
 def test_a_rehearsal_has_the_phases_and_numbers_of_steps_of_the_run(phantoms, tmp_path):
     data = open_dataset(phantoms)
     split, fabric = open_split(data), make_fabric("fp32", "cpu")
-    config = configure("recommended", PRETRAIN | {"moments": 0}, where="test")
+    config = configure("recommended", PRETRAIN | {"monitor_points": 0}, where="test")
 
     def of_pretraining(through):
-        encoder, rows = build_encoder("resnet18", 0), IMAGES["unlabelled"](split)
+        encoder, rows = build_encoder("resnet18", 0), IMAGES["unlabelled"].rows(split)
         folder = tmp_path / f"pretraining-{through.__name__}"
         folder.mkdir()
         return pretraining.fit(encoder, data, split, rows, config, fabric, folder, 0, through)
@@ -106,5 +106,5 @@ def test_probes_and_pretrainings_are_measured_too(phantoms, tmp_path):
 def test_each_look_of_the_monitor_counts(phantoms, tmp_path, monkeypatch):
     monkeypatch.setattr(first_steps, "_look", lambda *_: 1000.0)
     for moments, looks in ((0, 0), (3, 4), (500, 19)):  # before each of the 18 steps, and after
-        task = _task(phantoms, "pretrain", (), moments=moments, epochs=5)
+        task = _task(phantoms, "pretrain", (), monitor_points=moments, epochs=5)
         assert round(pretraining_seconds(task, tmp_path)[0] / 1000) == looks

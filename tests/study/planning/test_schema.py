@@ -5,8 +5,8 @@ import jsonschema
 import pytest
 import yaml
 
-from twinlens.finetuning.config import FineTuning
-from twinlens.pretraining.config import SETTINGS
+from twinlens.pretraining.methods import METHODS
+from twinlens.settings.finetuning import FineTuning
 from twinlens.study.planning.config import Arm, Study, as_yaml, read_study
 from twinlens.study.planning.schema import schema
 
@@ -62,7 +62,10 @@ def test_every_key_is_described():
     described = found["properties"] | found["$defs"]["Arm"]["properties"]
     assert all(value["description"] for value in described.values())
     assert set(described) == {*Study.model_fields, *Arm.model_fields}
-    for model, key in ((FineTuning, "train"), *((m, "pretrain") for m in SETTINGS.values())):
+    for model, key in (
+        (FineTuning, "train"),
+        *((m.settings, "pretrain") for m in METHODS.values()),
+    ):
         names = {field.alias or name for name, field in model.model_fields.items()}
         assert names - {"precision", "classes", "probe_label_fraction"} <= set(
             found["properties"][key]["properties"]

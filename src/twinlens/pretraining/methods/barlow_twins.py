@@ -1,10 +1,15 @@
 """The Barlow Twins loss: Zbontar et al. 2021 (arXiv 2103.03230); equation 1 of the paper."""
 
+from typing import Literal
+
 import torch
 from jaxtyping import Float
+from pydantic import Field, NonNegativeFloat, PositiveFloat
 from torch import Tensor
 
+from twinlens.pretraining.method import Method
 from twinlens.pretraining.precision import in_full_precision
+from twinlens.settings.pretraining import Pretraining
 from twinlens.types import Embeddings
 
 
@@ -60,3 +65,28 @@ def redundancy_floor(n: int, d: int) -> float:
     of which the diagonal holds d.
     """
     return max(0.0, d * d / (n - 1) - d) if n > 1 else 0.0
+
+
+class BarlowTwins(Pretraining):
+    """Settings of Barlow Twins.
+
+    Attributes:
+        lambda_: Weight of the redundancy term, written `lambda` in files; null for 1/d.
+        eps: Added to the variance where embeddings are standardised.
+    """
+
+    method: Literal["barlow_twins"] = "barlow_twins"
+    lambda_: PositiveFloat | None = Field(0.0051, alias="lambda")
+    eps: NonNegativeFloat = 1e-5
+
+
+_PAPER = {"projector": (8192, 8192, 8192), "lambda": None}
+
+METHOD = Method(
+    title="Barlow Twins",
+    citation="Zbontar et al. 2021, arXiv 2103.03230",
+    settings=BarlowTwins,
+    presets={"paper": _PAPER, "paper-code": _PAPER | {"eps": 0.0}},
+    loss=lambda z1, z2, c: barlow_twins(z1, z2, lambda_=c.lambda_, eps=c.eps),
+    reported={"lambda": "λ"},
+)

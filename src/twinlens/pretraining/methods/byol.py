@@ -1,12 +1,21 @@
-"""The loss of BYOL, and how its teacher moves: Grill et al. 2020 (arXiv 2006.07733)."""
+"""BYOL: Grill et al. 2020 (arXiv 2006.07733)."""
 
 import math
+from copy import deepcopy
+from typing import Literal
 
-from torch import Tensor
+import torch
+from pydantic import Field, PositiveInt
+from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity
 
+from twinlens.models.encoders import Encoder
+from twinlens.models.heads import projector
+from twinlens.pretraining.method import Method
+from twinlens.pretraining.networks import SiameseNetwork, embed_both
 from twinlens.pretraining.precision import in_full_precision
-from twinlens.types import Embeddings
+from twinlens.settings.pretraining import Pretraining
+from twinlens.types import Embeddings, Images
 
 
 @in_full_precision
@@ -46,3 +55,75 @@ def teacher_momentum(progress: float, base: float) -> float:
         base: The momentum at the start.
     """
     return 1 - (1 - base) * (math.cos(math.pi * progress) + 1) / 2
+
+
+class BYOL(Pretraining):
+    """Settings of BYOL, whose projector has two layers and a narrow output.
+
+    Attributes:
+        predictor: Dimensions of the predictor's hidden layers; its output is the embedding's.
+        teacher_momentum: Share of itself that the teacher keeps at a step, at the start; it
+            rises to 1 along a cosine. The fewer the steps, the lower it should be.
+    """
+
+    method: Literal["byol"] = "byol"
+    projector: tuple[PositiveInt, ...] = Field((1024, 256), min_length=1)
+    predictor: tuple[PositiveInt, ...] = (1024,)
+    teacher_momentum: float = Field(0.99, ge=0, lt=1)
+
+
+class StudentTeacher(SiameseNetwork):
+    """A student with a predictor, and a teacher that follows it slowly.
+
+    The teacher's weights are the moving average of the student's; its BatchNorm statistics are
+    its own, from its own forward passes, as in the authors' code.
+    """
+
+    def __init__(self, encoder: Encoder, config: Pretraining, seed: int) -> None:
+        super().__init__(encoder, config, seed)
+        assert isinstance(config, BYOL)
+        dim = config.projector[-1]
+        self.predictor = projector(
+            dim, (*config.predictor, dim), seed=seed, bias=config.projector_bias, name="predictor"
+        )
+        self.teacher = nn.ModuleDict(
+            {"encoder": deepcopy(encoder), "projector": deepcopy(self.projector)}
+        ).requires_grad_(False)
+        self.momentum = config.teacher_momentum
+
+    def forward(self, first: Images, second: Images) -> tuple[Embeddings, ...]:
+        """Return the student's predictions of both views, and the teacher's embeddings."""
+        student = nn.Sequential(self.encoder, self.projector, self.predictor)
+        predictions = embed_both(student, first, second, self.joint)
+        with torch.no_grad():
+            teacher = nn.Sequential(self.teacher["encoder"], self.teacher["projector"])
+            targets = embed_both(teacher, first, second, self.joint)
+        return *predictions, *targets
+
+    @property
+    def encoders(self) -> tuple[nn.Module, ...]:
+        """The student's encoder and the teacher's."""
+        return self.encoder, self.teacher["encoder"]
+
+    @torch.no_grad()
+    def after_step(self, progress: float) -> None:
+        """Move the teacher towards the student (equation 1 of the article)."""
+        momentum = teacher_momentum(progress, self.momentum)
+        for name, part in self.teacher.items():
+            student = getattr(self, name)
+            for ours, theirs in zip(part.parameters(), student.parameters(), strict=True):
+                ours.lerp_(theirs, 1 - momentum)
+
+
+# The widths and the momentum of the article (section 3.3, appendix C.1).
+_PAPER = {"projector": (4096, 256), "predictor": (4096,), "teacher_momentum": 0.996}
+
+METHOD = Method(
+    title="BYOL",
+    citation="Grill et al. 2020, arXiv 2006.07733",
+    settings=BYOL,
+    presets={"paper": _PAPER, "paper-code": _PAPER},
+    loss=lambda p1, p2, t1, t2, _: byol(p1, p2, t1, t2),
+    network=StudentTeacher,
+    reported={"predictor": "predictor", "teacher_momentum": "teacher momentum"},
+)

@@ -1,12 +1,16 @@
 """The loss of SimCLR, NT-Xent: Chen, Kornblith, Norouzi and Hinton 2020 (arXiv 2002.05709)."""
 
 import math
+from typing import Literal
 
 import torch
+from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from twinlens.pretraining.method import Method
 from twinlens.pretraining.precision import in_full_precision
+from twinlens.settings.pretraining import Pretraining
 from twinlens.types import Embeddings
 
 
@@ -53,3 +57,27 @@ def contrast_floor(n: int, temperature: float) -> float:
     agree and the images are the corners of a simplex, which takes n - 1 dimensions.
     """
     return math.log1p((2 * n - 2) * math.exp(-n / ((n - 1) * temperature))) if n > 1 else 0.0
+
+
+class SimCLR(Pretraining):
+    """Settings of SimCLR, whose projector has two layers and a narrow output.
+
+    Attributes:
+        temperature: Divides the cosines; the lower, the more the nearest other images count.
+    """
+
+    method: Literal["simclr"] = "simclr"
+    projector: tuple[PositiveInt, ...] = Field((1024, 128), min_length=1)
+    temperature: PositiveFloat = 0.5
+
+
+_PAPER = {"projector": (2048, 128)}
+
+METHOD = Method(
+    title="SimCLR",
+    citation="Chen et al. 2020, arXiv 2002.05709",
+    settings=SimCLR,
+    presets={"paper": _PAPER, "paper-code": _PAPER},
+    loss=lambda z1, z2, c: simclr(z1, z2, temperature=c.temperature),
+    reported={"temperature": "temperature"},
+)

@@ -1,9 +1,14 @@
 """The VICReg loss: Bardes, Ponce and LeCun 2022 (arXiv 2105.04906), as in their code."""
 
+from typing import Literal
+
+from pydantic import NonNegativeFloat
 from torch import Tensor
 from torch.nn.functional import mse_loss, relu
 
+from twinlens.pretraining.method import Method
 from twinlens.pretraining.precision import in_full_precision
+from twinlens.settings.pretraining import Pretraining
 from twinlens.types import Embeddings
 
 
@@ -60,3 +65,32 @@ def covariances(z: Embeddings) -> Tensor:
     centred = z - z.mean(dim=0)
     C = centred.T @ centred / (n - 1)
     return (C.square().sum() - C.diagonal().square().sum()) / d
+
+
+class VICReg(Pretraining):
+    """Settings of VICReg: the weights of its terms.
+
+    Attributes:
+        invariance: Weight of the distance between both views.
+        variance: Weight of the hinge on the standard deviations.
+        covariance: Weight of the covariances.
+    """
+
+    method: Literal["vicreg"] = "vicreg"
+    invariance: NonNegativeFloat = 25.0
+    variance: NonNegativeFloat = 25.0
+    covariance: NonNegativeFloat = 1.0
+
+
+_PAPER = {"projector": (8192, 8192, 8192)}
+
+METHOD = Method(
+    title="VICReg",
+    citation="Bardes, Ponce and LeCun 2022, arXiv 2105.04906",
+    settings=VICReg,
+    presets={"paper": _PAPER, "paper-code": _PAPER},
+    loss=lambda z1, z2, c: vicreg(
+        z1, z2, invariance=c.invariance, variance=c.variance, covariance=c.covariance
+    ),
+    reported={"invariance": "invariance", "variance": "variance", "covariance": "covariance"},
+)

@@ -7,7 +7,8 @@ import yaml
 
 from twinlens.errors import UserError
 from twinlens.files import digest, sha256, write_text
-from twinlens.pretraining.titles import ENCODER, SEEN
+from twinlens.pretraining.images import IMAGES
+from twinlens.pretraining.pretrained_encoder import ENCODER
 from twinlens.reporting import formatting as wording
 from twinlens.reporting.load_run import StoredRun, read_run
 from twinlens.reporting.pretraining.monitoring import alarms, before_and_after
@@ -128,4 +129,4 @@ def _verdict(run: StoredRun) -> list[str]:
 
 
 def _seen(run: StoredRun) -> str:
-    return SEEN.get((run.info.get("config") or {}).get("images", ""), "")
+    return IMAGES[run.config["images"]].title

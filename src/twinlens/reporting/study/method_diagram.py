@@ -4,6 +4,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
+from twinlens.pretraining.methods import METHODS
 from twinlens.reporting.figures.svg import MUTED, WIDE, Panel, draw, swatch
 from twinlens.reporting.formatting import count, method_title, plain, plural
 from twinlens.reporting.load_run import StoredRun
@@ -14,8 +15,6 @@ from twinlens.reporting.tables.tables import arm_titles
 _HEIGHT, _ROW = 144, 62
 _PLACES = ((0, 58), (72, 60), (146, 72), (232, 92), (352, 88))  # left edge and width, in pixels
 _NAMED = 3  # arms that a panel names
-_NUMBERS = {"lambda": "λ", "temperature": "temperature", "invariance": "invariance",
-            "variance": "variance", "covariance": "covariance"}  # fmt: skip
 
 
 def embedding_panels(study: StoredStudy) -> list[Panel]:
@@ -71,7 +70,7 @@ def _boxes(run: StoredRun) -> list[list[Box]]:
     batch = Box("images", (count(config.get("batch_size") or 0), "a step"))
     recipe = plain(str(config.get("views", "")))
     views = [Box(f"view {number}", (recipe,)) for number in (1, 2)]
-    loss = Box(method_title(run.method), _numbers(config))
+    loss = Box(method_title(run.method), _numbers(run))
     encoders, projectors = [Box("encoder", (encoder, "shared"))], [Box("projector", projector)]
     if "teacher_momentum" in config:
         kept = f"keeps {config['teacher_momentum']:g}"
@@ -85,9 +84,14 @@ def _sizes(layers: Any) -> tuple[str, ...]:
     return tuple(map(str, layers or ()))
 
 
-def _numbers(config: dict[str, Any]) -> tuple[str, ...]:
-    found = {name: config.get(key) for key, name in _NUMBERS.items() if config.get(key)}
-    return tuple(f"{name} {value:.3g}" for name, value in found.items())
+def _numbers(run: StoredRun) -> tuple[str, ...]:
+    """Return the settings of a method's loss; those of its network stand in other boxes."""
+    values = {title: run.config.get(key) for key, title in METHODS[run.method].reported.items()}
+    return tuple(
+        f"{title} {value:.3g}"
+        for title, value in values.items()
+        if isinstance(value, float) and title != "teacher momentum"
+    )
 
 
 def _words(box: Box) -> str:

@@ -7,7 +7,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from twinlens.pretraining.titles import SEEN
+from twinlens.pretraining.images import IMAGES
+from twinlens.pretraining.methods import METHODS
 from twinlens.reporting.figures.svg import swatch
 from twinlens.reporting.formatting import (
     MISSING,
@@ -27,12 +28,9 @@ from twinlens.reporting.tables.tables import Cell, Table, arm_cell, arm_titles, 
 
 Settings = dict[str, Any]
 
-_OF_A_METHOD = ("lambda", "invariance", "variance", "covariance", "temperature", "predictor",
-                "teacher_momentum")  # fmt: skip
-_SYMBOLS = {"lambda": "λ"}
 _IDENTITY = {"kind", "seed", "label_fraction", "data_hash", "split_hash", "initial_weights",
              "pretrained", "classes", "precision"}  # fmt: skip
-_LOOKING = {"moments", "probe_label_fraction"}  # decide nothing unless `keep` or `patience` say so
+_MONITORING = {"monitor_points", "probe_label_fraction"}  # decide only with `keep` or `patience`
 _LISTED = 12  # classes that a sentence names
 _BALANCED = {
     "none": "every image counts alike",
@@ -113,7 +111,7 @@ def _all_or_titles(study: StoredStudy, arms: Sequence[str]) -> str:
 
 def _pretraining_words(run: StoredRun) -> str:
     config, images = run.config, run.info.get("images")
-    seen = SEEN.get(str(config.get("images")), str(config.get("images")))
+    seen = IMAGES[config["images"]].title
     parts = [
         f"{method_title(run.method)} of a {config.get('encoder')} with {weights_words(config)}, "
         f"on {f'{count(images)} ' if images else ''}images ({seen}), labels ignored"
@@ -125,8 +123,11 @@ def _pretraining_words(run: StoredRun) -> str:
         parts.append(_one_cycle(config))
     if "projector" in config:
         parts.append(f"projector {'–'.join(map(str, config['projector']))}")
-    own = [key for key in _OF_A_METHOD if config.get(key) is not None]
-    parts += [f"{_SYMBOLS.get(key, plain(key))} {value_words(config[key])}" for key in own]
+    parts += [
+        f"{title} {value_words(config[key])}"
+        for key, title in METHODS[run.method].reported.items()
+        if config.get(key) is not None
+    ]
     return sentence(parts)
 
 
@@ -205,10 +206,10 @@ def _settings(run: StoredRun) -> Settings:
     if run.external:
         return {"predictions": Path(str(run.config.get("predictions"))).name}
     first: Settings = run.config.get("pretrained") or {}
-    seen = SEEN.get(str(first.get("images")), first.get("images"))
+    seen = IMAGES[first["images"]].title if first else ""
     before = f"{method_title(first['method'])} on {seen} images" if first else "none"
     given = {key: value for key, value in run.config.items() if key not in _IDENTITY}
-    own = {"encoder", "weights", "method", "images", "preset"} | _IDENTITY | _LOOKING
+    own = {"encoder", "weights", "method", "images", "preset"} | _IDENTITY | _MONITORING
     return (
         {"weights": Path(str(run.config.get("weights", "unknown"))).name, "pretraining": before}
         | {key: value for key, value in given.items() if key not in ("weights", "preset")}

@@ -21,7 +21,6 @@ from twinlens.engine.lr_finder import STEPS
 from twinlens.engine.timing import rehearse, scaled
 from twinlens.evaluation.evaluate import score
 from twinlens.finetuning import phases as finetuning
-from twinlens.finetuning.config import FineTuning
 from twinlens.finetuning.preview import write_views
 from twinlens.finetuning.train import test_time
 from twinlens.inference.predict import embed_rows
@@ -29,14 +28,16 @@ from twinlens.models.encoders import Encoder, build_encoder
 from twinlens.models.heads import HEADS
 from twinlens.models.weights import save_tensors
 from twinlens.pretraining import phases as pretraining
-from twinlens.pretraining.config import Pretraining, configure
 from twinlens.pretraining.embedding_snapshot import sample, write_evidence
 from twinlens.pretraining.images import IMAGES
-from twinlens.pretraining.method import METHODS
+from twinlens.pretraining.method import configure
+from twinlens.pretraining.methods import METHODS
 from twinlens.pretraining.monitor import SAMPLE, Monitor
 from twinlens.pretraining.preview import write_views as write_pairs
 from twinlens.pretraining.probing import choose
 from twinlens.seeds import derive, generator
+from twinlens.settings.finetuning import FineTuning
+from twinlens.settings.pretraining import Pretraining
 from twinlens.splitting.label_fraction import label_fraction
 from twinlens.types import Rows
 from twinlens.views.recipes import named_recipe
@@ -98,7 +99,7 @@ def training_seconds(task: Task, folder: Path) -> list[float]:
     evaluate = partial(score, encoder, head, data, part="train", tta=tta, fabric=fabric)
     otherwise += scaled(lambda size: evaluate(rows=seen[:size]), len(seen))
     recipe = named_recipe(config.views, config.view_changes)
-    otherwise += _once(lambda: write_views(folder / "views.png", data, rows, recipe, seed))
+    otherwise += _once(lambda: write_views(folder / "views.png", data, rows, recipe, seed=seed))
     otherwise += _once(lambda: save_tensors(folder / "model", encoder.state_dict()))
     epochs = [len(some) // unit for some in by_label_fraction]
     return [stepping * epoch / epochs[-1] + otherwise for epoch in epochs]
@@ -110,21 +111,21 @@ def pretraining_seconds(task: Task, folder: Path) -> list[float]:
     where = "Settings of the pretraining"
     config = configure(task.arguments["preset"], task.arguments["settings"], where=where)
     data, split = open_task(task.data, task.split, config.classes)
-    rows = IMAGES[task.arguments["images"]](split)
+    rows = IMAGES[task.arguments["images"]].rows(split)
     fabric, encoder = _begin(task, config)
     otherwise = time.monotonic() - began
     given = config.model_copy(update={"lr": config.fallback_lr, "keep": "last", "patience": None})
-    blind = given.model_copy(update={"moments": 0})
+    blind = given.model_copy(update={"monitor_points": 0})
     phases = pretraining.fit(
         encoder, data, split, rows, blind, fabric, folder, seed, through=rehearse
     )
     stepping, beside = _steps(phases, config.lr == "valley")
     otherwise += beside
-    if config.moments:
-        looks = min(config.moments, phases["steps"].sum()) + 1
+    if config.monitor_points:
+        looks = min(config.monitor_points, phases["steps"].sum()) + 1
         otherwise += looks * _look(encoder, data, split, rows, given, fabric, folder, seed)
     otherwise += _evidence(encoder, data, sample(data, split, rows, seed), fabric, folder, seed)
-    otherwise += _once(lambda: write_pairs(folder / "views.png", data, rows, config, seed))
+    otherwise += _once(lambda: write_pairs(folder / "views.png", data, rows, config, seed=seed))
     otherwise += _once(lambda: save_tensors(folder / "encoder", encoder.state_dict()))
     return [stepping + otherwise]
 

@@ -8,13 +8,14 @@ import yaml
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
 from twinlens.config import Config, from_preset, override, parse, read_yaml
-from twinlens.engine.device import Precision
 from twinlens.errors import unknown
 from twinlens.evaluation.metrics import METRICS
-from twinlens.finetuning.config import PRESETS as FINE_TUNING_PRESETS
-from twinlens.finetuning.config import FineTuning
-from twinlens.pretraining.config import Pretraining, configure
 from twinlens.pretraining.images import IMAGES
+from twinlens.pretraining.method import configure
+from twinlens.settings.finetuning import PRESETS as FINE_TUNING_PRESETS
+from twinlens.settings.finetuning import FineTuning
+from twinlens.settings.pretraining import Pretraining
+from twinlens.types import Precision
 
 Budget = Annotated[float, Field(gt=0, le=1)]
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from twinlens.finetuning.config import FineTuning
-from twinlens.pretraining.config import SETTINGS
+from twinlens.pretraining.methods import METHODS
+from twinlens.settings.finetuning import FineTuning
 from twinlens.study.planning.config import Arm, Study
 
 _COMMON = ("precision", "classes", "probe_label_fraction")  # the same for all arms
@@ -21,7 +21,10 @@ def schema() -> dict[str, Any]:
     found = _described(Study)
     arm = found["$defs"]["Arm"]
     arm["properties"] = _described(Arm)["properties"]
-    settings = {"train": _settings(FineTuning), "pretrain": _settings(*SETTINGS.values())}
+    settings = {
+        "train": _settings(FineTuning),
+        "pretrain": _settings(*(method.settings for method in METHODS.values())),
+    }
     for holder in (found, arm):
         for key, inner in settings.items():
             kept = holder["properties"][key]
@@ -45,7 +48,7 @@ def _settings(*models: type[BaseModel]) -> dict[str, Any]:
             if name not in _COMMON:
                 properties.setdefault(name, {k: v for k, v in value.items() if k != "default"})
     if len(models) > 1:
-        properties["method"] = {"enum": list(SETTINGS), "description": "A name in `METHODS`."}
+        properties["method"] = {"enum": list(METHODS), "description": "A name in `METHODS`."}
     return {"type": "object", "properties": properties, "additionalProperties": False}
 
 

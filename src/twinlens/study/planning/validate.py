@@ -49,7 +49,7 @@ def _check_arm(study: Study, arm: str, data: Dataset, split: Split) -> None:
     check_size(encoder, data.images.shape[1])
     if pretraining:
         named_pair(pretraining.views, pretraining.view_changes)
-        rows = IMAGES[study.arms[arm].images](split)
+        rows = IMAGES[study.arms[arm].images].rows(split)
         Batches(rows, batch_size=pretraining.batch_size, seed=0)
         for seed in study.seeds_of(arm):
             check_probe(pretraining, choose(data, split, pretraining.probe_label_fraction, seed))

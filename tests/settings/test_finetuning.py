@@ -2,7 +2,7 @@ import pytest
 
 from twinlens.config import from_preset
 from twinlens.errors import UserError
-from twinlens.finetuning.config import PRESETS, FineTuning
+from twinlens.settings.finetuning import PRESETS, FineTuning
 
 
 @pytest.mark.parametrize("preset", PRESETS)

@@ -12,7 +12,7 @@ from pydantic import (
 )
 
 from twinlens.config import Config
-from twinlens.engine.device import Precision
+from twinlens.types import Precision
 
 
 class FineTuning(Config):

@@ -1,0 +1,1 @@
+"""Settings of a pretraining and of a training, with their presets: what users may change."""
