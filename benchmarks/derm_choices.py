@@ -32,10 +32,10 @@ from twinlens.data.splits import open_split
 from twinlens.engine.device import make_fabric
 from twinlens.evaluation.evaluate import score
 from twinlens.files import read_json, write_json
-from twinlens.settings.finetuning import FineTuning
 from twinlens.finetuning.phases import fit
 from twinlens.inference.predict import embed_rows
 from twinlens.pretraining.pretrained_encoder import pretrained_encoder
+from twinlens.settings.finetuning import FineTuning
 
 OUT = Path(__file__).parent / "results" / "derm_choices.json"
 RUNS = Path("runs/derm-choices")

@@ -31,7 +31,13 @@ STUDY = {
     "precision": "fp32",
     "seeds": 1,
     "label_fractions": [0.5, 1.0],
-    "pretrain": {"epochs": 3, "batch_size": 32, "projector": [256, 256], "monitor_points": 2, "lr": 1e-3},
+    "pretrain": {
+        "epochs": 3,
+        "batch_size": 32,
+        "projector": [256, 256],
+        "monitor_points": 2,
+        "lr": 1e-3,
+    },
     "train": {"epochs": 6, "batch_size": 16, "lr": 1e-3},
     "arms": {
         "twins": {"pretrain": {}},

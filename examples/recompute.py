@@ -33,7 +33,7 @@ NO_SPREAD = 1e-12  # equal scores, up to rounding
 def scores(folder: Path) -> pd.DataFrame:
     """Return arm, label fraction, seed and the metrics on the test images of each run."""
     rows = []
-    for run in json.loads((folder / "plan.json").read_text(encoding="utf-8")):
+    for run in json.loads((folder / "plan.json").read_text(encoding="utf-8"))["runs"]:
         path = folder / "runs" / run["id"] / "predictions.parquet"
         if path.exists():
             test = pd.read_parquet(path).query("split == 'test'")

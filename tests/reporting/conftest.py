@@ -17,7 +17,9 @@ from twinlens.files import write_json
 from twinlens.reporting.tables import exports
 from twinlens.seeds import generator
 
-sys.path.insert(0, str(Path(__file__).parent))  # for html_page and watched
+sys.path.insert(0, str(Path(__file__).parent))  # for html_page, planned and watched
+
+from planned import make_plan
 
 CLASSES = {
     "MEL": ("melanoma", "#b22222", "malignant"),
@@ -78,26 +80,11 @@ def _build_study(
     write_json(
         folder / "results.json", _results(arms, label_fractions, seeds, scores) | (results or {})
     )
-    write_json(folder / "plan.json", _plan(arms, pretrained, label_fractions, seeds))
+    make_plan(arms, pretrained, label_fractions, seeds).write(folder / "plan.json")
     settings = {"title": "Do second views help?", "seeds": seeds, "arms": list(arms)}
     (folder / "study.yaml").write_text(yaml.safe_dump(settings, sort_keys=False))
     write_json(folder / "environment.json", {"python": "3.12.1", "torch": "2.13.0", "threads": 2})
     return folder
-
-
-def _plan(
-    arms: Sequence[str], pretrained: Sequence[str], label_fractions: Sequence[float], seeds: int
-) -> list[dict[str, Any]]:
-    plan: list[dict[str, Any]] = []
-    for seed in range(seeds):
-        for number, arm in enumerate(arms):
-            needs = f"pretrain-{number}-{seed}" if arm in pretrained else None
-            if needs:
-                plan.append({"id": needs, "kind": "pretrain", "arm": None, "needs": None})
-            for label_fraction in label_fractions:
-                run = f"train-{number}-{label_fraction:g}-{seed}"
-                plan.append({"id": run, "kind": "train", "arm": arm, "needs": needs})
-    return plan
 
 
 def _about_data(classes: dict[str, tuple[str, str, str]]) -> dict[str, Any]:

@@ -5,16 +5,18 @@ import pandas as pd
 
 from twinlens.evaluation.metrics import metrics
 from twinlens.files import write_json, write_text
+from twinlens.records.plan import Plan, PlannedRun, PlannedTraining
+from twinlens.requests.train import TrainRequest
 from twinlens.seeds import generator
 from twinlens.study.planning.config import Study, as_yaml
-from twinlens.study.planning.plan import Run, make_plan
+from twinlens.study.planning.plan import make_plan
 from twinlens.study.running.paths import PLAN, STUDY, run_folder
 
 CLASSES = ["BCC", "MEL", "NV"]
 GROUPS = 20  # of each class in each part
 
 
-def finish_study(folder, study: Study, *, absent=(), without=lambda _: False) -> list[Run]:
+def finish_study(folder, study: Study, *, absent=(), without=lambda _: False) -> list[PlannedRun]:
     """Write the runs of a study whose scores grow with labels and pretraining; return the plan.
 
     Args:
@@ -28,11 +30,19 @@ def finish_study(folder, study: Study, *, absent=(), without=lambda _: False) ->
     counts = table.groupby("split")["label"].value_counts().unstack(0).to_dict()
     data = {"classes": CLASSES, "counts": counts}
     write_text(folder / STUDY, as_yaml(study))
-    write_json(folder / PLAN, [run.as_dict() for run in plan])
+    Plan(runs=plan).write(folder / PLAN)
     for run in plan:
         if not without(run):
             _finish(run_folder(folder, run), run, table, data, study)
     return plan
+
+
+def planned_training(name, *, arm="plain", seed=0, label_fraction=1.0, needs=None):
+    """Return a training of a plan, of which the name alone matters."""
+    request = TrainRequest(arm, "", seed=seed)
+    return PlannedTraining(
+        id=name, arm=arm, seed=seed, label_fraction=label_fraction, needs=needs, request=request
+    )
 
 
 def _images(classes) -> pd.DataFrame:
@@ -47,7 +57,7 @@ def _images(classes) -> pd.DataFrame:
 def _finish(folder, run, table, data, study) -> None:
     record = {"kind": run.kind, "config": {}, "data": data}
     if run.kind == "pretrain":
-        count = {"all": 9000, "unlabelled": 8000, "train": 1000}[run.arguments["images"]]
+        count = {"all": 9000, "unlabelled": 8000, "train": 1000}[run.request.images]
         write_json(folder / "run.json", record | {"images": count})
         return
     arm = study.arms[run.arm]

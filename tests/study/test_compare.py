@@ -106,7 +106,9 @@ def test_the_audit_of_data_and_split_lies_beside_the_results(finished, phantoms)
 
 
 def test_a_finished_study_is_not_run_again(finished, study_file, monkeypatch):
-    monkeypatch.setattr(execute, "_do", lambda *_: pytest.fail("a finished run was run again"))
+    monkeypatch.setattr(
+        execute, "_carry_out", lambda *_: pytest.fail("a finished run was run again")
+    )
     before = (finished / "results.json").read_text()
     compare(study_file, finished, device="cpu")
     assert (finished / "results.json").read_text() == before
@@ -135,14 +137,14 @@ def test_a_dry_run_makes_nothing(study_file, tmp_path, capsys):
 def test_a_failed_run_is_reported_and_does_not_stop_the_others(
     study_file, tmp_path, monkeypatch, estimated
 ):
-    do = execute._do
+    do = execute._carry_out
 
     def fail(run, *others):
         if run.kind == "pretrain":
             raise UserError("the loss became nan")
         do(run, *others)
 
-    monkeypatch.setattr(execute, "_do", fail)
+    monkeypatch.setattr(execute, "_carry_out", fail)
     out = compare(study_file, tmp_path / "out", settings=["seeds=1"], device="cpu")
     results = read_json(out / "results.json")
     assert set(results["arms"]["plain"]) == {"1"}

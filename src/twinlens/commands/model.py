@@ -72,7 +72,7 @@ def pretrain(
         device=device,
         devices=devices,
         nodes=nodes,
-        loggers=logger,
+        loggers=tuple(logger),
         overwrite=overwrite,
         resume=resume,
     )

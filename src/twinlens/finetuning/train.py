@@ -9,7 +9,6 @@ import pandas as pd
 from lightning_fabric import Fabric
 from torch import nn
 
-from twinlens.config import from_preset
 from twinlens.data.class_subset import open_task
 from twinlens.data.dataset import Dataset
 from twinlens.data.provenance import transductive
@@ -31,7 +30,7 @@ from twinlens.records.weights import Normalisation, TrainedOn
 from twinlens.requests.base import accepts
 from twinlens.requests.train import TrainRequest
 from twinlens.seeds import derive
-from twinlens.settings.finetuning import PRESETS, FineTuning
+from twinlens.settings.finetuning import FineTuning, configure_training
 from twinlens.splitting.label_fraction import label_fraction
 from twinlens.views.recipes import named_recipe
 
@@ -49,10 +48,7 @@ def train(request: TrainRequest) -> Path:
         The folder `out`.
     """
     began, out, seed = time.monotonic(), Path(request.out), request.seed
-    changed = request.changed_settings()
-    config = from_preset(
-        FineTuning, PRESETS, request.preset, changed, where="Settings of the training"
-    )
+    config = configure_training(request.preset, request.changed_settings())
     check_loggers(request.loggers)
     recipe = named_recipe(config.views, config.view_changes)
     data, chosen = open_task(request.dataset, request.split, config.classes)

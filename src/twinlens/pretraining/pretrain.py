@@ -1,10 +1,9 @@
 """Self-supervised pretraining of an encoder on images whose labels are not looked at."""
 
 import time
-from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from lightning_fabric import Fabric
 
@@ -14,7 +13,7 @@ from twinlens.data.provenance import refuse_other_split, transductive
 from twinlens.engine.device import environment, make_fabric
 from twinlens.engine.distributed import check_batch, launch
 from twinlens.engine.loggers import check_loggers, logging
-from twinlens.engine.run_folder import command, describe_data, finish, running
+from twinlens.engine.run_folder import describe_data, finish, running
 from twinlens.files import read_json
 from twinlens.inference.predict import embed_rows
 from twinlens.models.encoders import NOT_NORMALISED, build_encoder, check_size
@@ -29,113 +28,45 @@ from twinlens.pretraining.preview import write_views
 from twinlens.pretraining.validate import resolve_settings
 from twinlens.pretraining.verdict import verdict
 from twinlens.records.weights import TrainedOn
+from twinlens.requests.base import accepts
+from twinlens.requests.pretrain import PretrainRequest
 from twinlens.settings.pretraining import Pretraining
 from twinlens.views.recipes import named_pair
 
 
-def pretrain(
-    dataset: Path | str,
-    out: Path | str,
-    *,
-    encoder: str = "resnet50",
-    weights: str = "random",
-    images: str = "unlabelled",
-    preset: str = "recommended",
-    settings: dict[str, Any] | None = None,
-    split: str | None = None,
-    seed: int = 0,
-    device: str = "auto",
-    devices: int = 1,
-    nodes: int = 1,
-    loggers: Sequence[str] = (),
-    overwrite: bool = False,
-    resume: bool = False,
-) -> Path:
+@accepts(PretrainRequest)
+def pretrain(request: PretrainRequest) -> Path:
     """Pretrain an encoder: projector alone, learning-rate finder, one-cycle.
 
-    Args:
-        dataset: Folder of an imported data set.
-        out: Folder to make: encoder.safetensors and its card (README.md), run.json,
-            history.parquet, lr_finder.json, monitor.json, views.png, and what changed:
-            embedding.parquet, neighbours.json, neighbours.png. The csv logger adds history.csv
-            and monitor.csv.
-        encoder: A name in `ENCODERS`, or ``timm/NAME``.
-        weights: "random", a name in `WEIGHTS`, or a file of the encoder's weights.
-        images: A name in `IMAGES`.
-        preset: "recommended", "paper" or "paper-code".
-        settings: What differs from the preset; "method" is a name in `METHODS`, the rest fields
-            of that method's settings.
-        split: Name of the split; None for the only one.
-        seed: Everything random derives from it.
-        device: "auto", "cpu", "cuda" or "mps".
-        devices: Devices of each machine, with a process each, which runs the whole program.
-        nodes: Machines; start each as torchrun or SLURM does.
-        loggers: Names in `LOGGERS`, beside "csv"; they determine nothing.
-        overwrite: Replace `out`.
-        resume: Go on with an interrupted attempt.
+    The folder made holds encoder.safetensors and its card (README.md), run.json, history.parquet,
+    lr_finder.json, monitor.json, views.png, and what changed: embedding.parquet, neighbours.json
+    and neighbours.png. The csv logger adds history.csv and monitor.csv.
 
     Returns:
         The folder `out`.
     """
-    config = resolve_settings(preset, settings or {}, images)
-    check_loggers(loggers)
-    fabric = make_fabric(config.precision, device, devices=devices, nodes=nodes)
+    config = resolve_settings(request.preset, request.changed_settings(), request.images)
+    check_loggers(request.loggers)
+    devices, nodes = request.devices, request.nodes
+    fabric = make_fabric(config.precision, request.device, devices=devices, nodes=nodes)
     check_batch(config.batch_size, devices * nodes)
+    launch(fabric, partial(_pretrain, asked=request, config=config))
+    return Path(request.out)
+
+
+def _pretrain(fabric: Fabric, *, asked: PretrainRequest, config: Pretraining) -> None:
+    """Pretrain in each process; the first one measures and writes."""
+    began, seed, images, out = time.monotonic(), asked.seed, asked.images, Path(asked.out)
     request = {
         "kind": "pretrain",
-        "encoder": encoder,
-        "weights": weights,
+        "encoder": asked.encoder,
+        "weights": asked.weights,
         "images": images,
-        "preset": preset,
+        "preset": asked.preset,
         **config.model_dump(by_alias=True, mode="json"),
         "seed": seed,
     }
-    again = partial(
-        command,
-        "pretrain",
-        dataset,
-        out,
-        settings,
-        encoder=encoder,
-        weights=weights,
-        images=images,
-        preset=preset,
-        seed=seed,
-        devices=devices if devices > 1 else None,
-        nodes=nodes if nodes > 1 else None,
-    )
-    work = partial(
-        _pretrain,
-        dataset=Path(dataset),
-        out=Path(out),
-        config=config,
-        request=request,
-        split=split,
-        again=again,
-        loggers=loggers,
-        overwrite=overwrite,
-        resume=resume,
-    )
-    launch(fabric, work)
-    return Path(out)
-
-
-def _pretrain(
-    fabric: Fabric,
-    *,
-    dataset: Path,
-    out: Path,
-    config: Pretraining,
-    request: dict[str, Any],
-    split: str | None,
-    again: Callable[..., str],
-    loggers: Sequence[str],
-    overwrite: bool,
-    resume: bool,
-) -> None:
-    """Do it, in each process; the first one measures and writes."""
-    began, seed, images = time.monotonic(), request["seed"], request["images"]
-    data, chosen = open_task(dataset, split, config.classes)
+    data, chosen = open_task(asked.dataset, asked.split, config.classes)
     network = build_encoder(request["encoder"], seed)
     loaded = load_weights(network, request["weights"])
     check_size(network, data.images.shape[1])
@@ -156,14 +87,15 @@ def _pretrain(
     rows = IMAGES[images].rows(chosen)
     looking = {*config.model_dump(by_alias=True)} - {*config.determining()}
     identity = {key: value for key, value in request.items() if key not in looking}
-    with running(fabric, out, identity, overwrite=overwrite, resume=resume) as folder:
+    how = {"overwrite": asked.overwrite, "resume": asked.resume}
+    with running(fabric, out, identity, **how) as folder:
         if not config.normalise:
             network.mean, network.std = NOT_NORMALISED
         network.to(fabric.device)
         some = sample(data, chosen, rows, seed)
         features = partial(embed_rows, network, data, some, fabric)
         before = features() if fabric.is_global_zero else None
-        with logging(fabric, loggers, folder, out.name, request):
+        with logging(fabric, asked.loggers, folder, out.name, request):
             steps = fit(network, data, chosen, rows, config, fabric, folder, seed)
         if before is None:
             return
@@ -185,7 +117,7 @@ def _pretrain(
             "stopped": monitor["stopped"],
             "environment": environment(fabric),
             "data": describe_data(data, chosen),
-            "command": again(split=chosen.name),
+            "command": replace(asked, split=chosen.name).command_line(),
         }
         save_tensors(folder / ENCODER, network.state_dict(), metadata(record, history))
         write_views(folder / "views.png", data, rows, config, seed=seed)

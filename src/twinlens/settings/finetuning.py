@@ -1,5 +1,6 @@
 """Settings of a training, and the presets."""
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import (
@@ -11,7 +12,7 @@ from pydantic import (
     model_validator,
 )
 
-from twinlens.config import Config
+from twinlens.config import Config, from_preset
 from twinlens.types import Precision
 
 
@@ -89,3 +90,19 @@ PRESETS: dict[str, dict[str, Any]] = {
     "paper": _PAPER,
     "paper-code": _PAPER | {"views": "paper-code", "frozen_batchnorm": False, "precision": "fp32"},
 }
+
+
+def configure_training(
+    preset: str, settings: Mapping[str, Any], *, where: str = "Settings of the training"
+) -> FineTuning:
+    """Return the settings of a training: a preset's, and those that differ from it.
+
+    Args:
+        preset: A name in `PRESETS`.
+        settings: What differs from the preset.
+        where: File or option that the settings came from, for the error.
+
+    Raises:
+        UserError: The preset or a setting is unknown, or a value is wrong.
+    """
+    return from_preset(FineTuning, PRESETS, preset, settings, where=where)

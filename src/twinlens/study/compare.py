@@ -15,16 +15,17 @@ from twinlens.engine.device import environment, make_fabric, precision_of
 from twinlens.engine.loggers import check_loggers
 from twinlens.errors import UserError
 from twinlens.files import write_json, write_text
+from twinlens.records.plan import Plan, PlannedRun
 from twinlens.requests.base import accepts
 from twinlens.requests.compare import CompareRequest
 from twinlens.study.analysis.aggregate import collect
 from twinlens.study.estimate.estimate import estimate
 from twinlens.study.planning.config import Study, as_yaml, read_study
-from twinlens.study.planning.plan import Run, make_plan
+from twinlens.study.planning.plan import make_plan
 from twinlens.study.planning.validate import check
 from twinlens.study.running.audit_summary import keep_audit
-from twinlens.study.running.execute import Job, execute, unsettled
-from twinlens.study.running.locks import alone
+from twinlens.study.running.execute import Execution, execute
+from twinlens.study.running.locks import study_lock
 from twinlens.study.running.model_selection import keep_best
 from twinlens.study.running.paths import ENVIRONMENT, PLAN, RESULTS, STUDY, is_finished
 from twinlens.study.running.progress import Progress
@@ -32,7 +33,7 @@ from twinlens.study.running.progress import Progress
 
 @accepts(CompareRequest)
 def compare(request: CompareRequest) -> Path:
-    """Run a study, or what is left of it, and compute its results.
+    """PlannedRun a study, or what is left of it, and compute its results.
 
     Several processes may do this at the same time with the same `out`: each run is done once.
 
@@ -61,18 +62,20 @@ def compare(request: CompareRequest) -> Path:
     if request.dry_run:
         say("\n".join(run.id for run in plan))
         return out
-    with alone(out):
+    with study_lock(out):
         write_text(out / STUDY, as_yaml(checked))
-        write_json(out / PLAN, [run.as_dict() for run in plan])
+        Plan(runs=plan).write(out / PLAN)
         write_json(out / ENVIRONMENT, environment(fabric))
         keep_audit(out, data, split)
-    job = Job(plan, out, checked.data, split.name, request.device, request.loggers, deadline)
+    execution = Execution(plan, out, request.device, request.loggers, deadline)
     progress = Progress(checked, plan, out, seconds_of)
-    failures = execute(job, workers=request.workers, ray=request.ray, tell=progress.tell)
-    with alone(out):
+    failures = execute(
+        execution, workers=request.workers, ray=request.ray, on_progress=progress.report
+    )
+    with study_lock(out):
         best = keep_best(out, checked, plan)  # first: to test an ensemble is logged
         write_json(out / RESULTS, collect(out, checked, plan, failures) | {"best": best})
-    if time.time() >= deadline and (left := unsettled(job)):
+    if time.time() >= deadline and (left := execution.unsettled()):
         say(f"Stopped after {hours:g} h, {len(left)} runs are left: the same command resumes them.")
     return out
 
@@ -110,7 +113,7 @@ def _refuse_another(out: Path, study: Study, resume: bool) -> None:
         )
 
 
-def _describe(plan: list[Run], study: Study, out: Path) -> str:
+def _describe(plan: list[PlannedRun], study: Study, out: Path) -> str:
     pretrainings = sum(run.kind == "pretrain" for run in plan)
     done = sum(is_finished(out, run) for run in plan)
     return (

@@ -1,12 +1,11 @@
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from html_page import Page
+from planned import share_pretraining
 from watched import ALARM, watch
 
-from twinlens.files import read_json
 from twinlens.reporting import report
 from twinlens.reporting.pretraining import pretraining_section as evidence
 from twinlens.reporting.study.load_study import read_study
@@ -19,11 +18,7 @@ Build = Callable[..., Path]
 def study(tmp_path: Path, build_study: Build) -> Path:
     """A study of three arms, of which the last two share a pretraining of two seeds."""
     folder = build_study(tmp_path / "study", arms=["none", "a", "b"], pretrained=["a"], seeds=2)
-    plan = read_json(folder / "plan.json")
-    for run in plan:
-        if run["arm"] == "b":
-            run["needs"] = f"pretrain-1-{run['id'][-1]}"
-    (folder / "plan.json").write_text(json.dumps(plan))
+    share_pretraining(folder, "b", "pretrain-1")
     for seed in range(2):
         watch(folder / "runs" / f"pretrain-1-{seed}", verdict=[f"Verdict {seed}."])
     return folder

@@ -2,6 +2,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from planned import share_pretraining
 
 from twinlens.files import read_json, write_json
 from twinlens.reporting.study.cost import cost_table, runs_table
@@ -14,11 +15,7 @@ def test_a_shared_pretraining_counts_for_each_arm_and_once_in_the_sum(
     tmp_path: Path, build_study: Build
 ) -> None:
     folder = build_study(tmp_path / "study", arms=["none", "a", "b"], pretrained=["a"], seeds=2)
-    plan = read_json(folder / "plan.json")
-    for run in plan:
-        if run["arm"] == "b":
-            run["needs"] = f"pretrain-1-{run['id'][-1]}"
-    write_json(folder / "plan.json", plan)
+    share_pretraining(folder, "b", "pretrain-1")
     table = cost_table(read_study(folder))
     assert table is not None
     seconds = {record["arm"]: record["seconds"] for record in table.records}

@@ -9,6 +9,7 @@ import pytest
 from audited import study_audit
 from html_page import Page
 from judged import judge
+from planned import share_pretraining
 
 from twinlens.files import read_json
 from twinlens.reporting import formatting as wording
@@ -164,9 +165,7 @@ def test_failed_and_unfinished_runs_are_listed_once(tmp_path: Path, build_study:
 
 def test_arms_that_share_a_pretraining_share_its_panels(tmp_path: Path, build_study: Build) -> None:
     folder = build_study(tmp_path / "study", arms=["none", "a", "b"], pretrained=["a"], seeds=1)
-    plan = read_json(folder / "plan.json")
-    next(run for run in plan if run["arm"] == "b")["needs"] = "pretrain-1-0"
-    (folder / "plan.json").write_text(json.dumps(plan))
+    share_pretraining(folder, "b", "pretrain-1")
     page = Page(report(folder))
     assert "Pairs of views as pretraining saw them (a and b)" in page.text
     assert any(label.startswith("Loss against the step, a and b: loss") for label in page.labels)

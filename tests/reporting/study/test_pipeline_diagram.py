@@ -3,6 +3,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from planned import share_pretraining
+
 from twinlens.files import read_json, write_json
 from twinlens.reporting.study.load_study import read_study
 from twinlens.reporting.study.method_diagram import embedding_panels
@@ -16,11 +18,7 @@ ARMS = ("random", "twins", "twins, probed", "supervised")
 def _study(folder: Path, build_study: Build, **changes: dict[str, Any]) -> Path:
     """Build a study of four arms, two of which share a pretraining; change runs' settings."""
     build_study(folder, arms=ARMS, pretrained=["twins"], seeds=2, fallback=True)
-    plan = read_json(folder / "plan.json")
-    for run in plan:
-        if run["arm"] == "twins, probed":
-            run["needs"] = run["id"].replace("train-2-1", "pretrain-1")
-    write_json(folder / "plan.json", plan)
+    share_pretraining(folder, "twins, probed", "pretrain-1")
     common = {"weights": "random", "tuning": "head_then_full", "head_epochs": 1, "head_lr": 1e-3,
               "epochs": 40, "tta": 3, "tta_clean": True}  # fmt: skip
     own: dict[str, dict[str, Any]] = {

@@ -8,7 +8,7 @@ from twinlens.data.splits import open_split
 from twinlens.engine.device import make_fabric
 from twinlens.errors import UserError
 from twinlens.study.estimate.estimate import Estimate, estimate
-from twinlens.study.estimate.estimate import estimate as module
+from twinlens.study.estimate import estimate as module
 from twinlens.study.estimate.timing_process import Cost
 from twinlens.study.planning.config import Study
 from twinlens.study.planning.plan import make_plan
@@ -83,7 +83,7 @@ def test_predictions_of_another_tool_take_no_time(phantoms, told):
 def _of(seconds, needs, *, processors):
     study = parse(Study, STUDY | {"data": "x", "arms": {"a": {}}}, where="test")
     run = make_plan(study, data_hash="d", split_hash="s")[0]
-    runs = [replace(run, id=name, needs=needs.get(name)) for name in seconds]
+    runs = [run.model_copy(update={"id": name, "needs": needs.get(name)}) for name in seconds]
     memory = dict.fromkeys(seconds, 3 * 2**30)
     device = "cuda" if processors > 1 else "cpu"
     return Estimate(runs, seconds, memory, device, "fp32", 5 * 2**30, processors)

@@ -7,6 +7,7 @@ from twinlens.data.class_subset import open_task
 from twinlens.errors import UserError
 from twinlens.evaluation.test_access import read_test_access
 from twinlens.files import read_json
+from twinlens.requests.predictions import PredictionsRequest
 from twinlens.study.planning.external_predictions import read_predictions, score
 
 
@@ -23,10 +24,8 @@ def _score(phantoms, tmp_path, table, name="theirs.csv"):
     file = tmp_path / name
     table.to_csv(file, index=False) if name.endswith("csv") else table.to_parquet(file)
     log = tmp_path / "log"
-    return score(
-        phantoms, tmp_path / "run", file=str(file), split=None, classes=None, label_fraction=1.0,
-        seed=0, test_access=log,
-    ), log  # fmt: skip
+    request = PredictionsRequest(phantoms, tmp_path / "run", file=str(file), test_access=log)
+    return score(request), log
 
 
 def test_a_file_is_scored_like_a_training(phantoms, tmp_path, theirs):

@@ -55,7 +55,7 @@ def test_arms_of_one_seed_share_seed_label_fraction_and_settings():
         r for r in _plan() if r.kind == "train" and r.seed == 1 and r.label_fraction == 0.5
     ]
     plain, twins = trainings[0], trainings[1]
-    assert plain.arguments == twins.arguments
+    assert plain.request == twins.request
     assert plain.id != twins.id
 
 
@@ -66,7 +66,7 @@ def test_predictions_of_another_tool_stand_for_trainings(tmp_path):
         "one model of theirs": {"predictions": f"{tmp_path}/one.csv"},
     }
     runs = [run for run in _plan(arms=arms) if run.kind == "predictions"]
-    theirs = {(r.seed, r.label_fraction): r.arguments["file"] for r in runs if r.arm == "theirs"}
+    theirs = {(r.seed, r.label_fraction): r.request.file for r in runs if r.arm == "theirs"}
     assert theirs == {(s, b): f"{tmp_path}/s{s}-b{b:g}.csv" for s in (0, 1) for b in (0.5, 1.0)}
     assert [(r.seed, r.label_fraction) for r in runs if r.arm != "theirs"] == [(0, 1.0)]
     (tmp_path / "one.csv").write_text("other content", encoding="utf-8")

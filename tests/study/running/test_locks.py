@@ -3,7 +3,7 @@ import signal
 
 import pytest
 
-from twinlens.study.running.locks import claimed
+from twinlens.study.running.locks import locked
 
 
 @pytest.fixture
@@ -13,16 +13,16 @@ def study(tmp_path):
 
 
 def test_one_alone_has_a_run_until_it_lets_go(study):
-    with claimed(study, "a") as first, claimed(study, "a") as second, claimed(study, "b") as other:
+    with locked(study, "a") as first, locked(study, "a") as second, locked(study, "b") as other:
         assert (first, second, other) == (True, False, True)
-    with claimed(study, "a") as again:
+    with locked(study, "a") as again:
         assert again
 
 
 def test_a_claim_ends_with_an_error(study):
-    with pytest.raises(KeyError), claimed(study, "a"):
+    with pytest.raises(KeyError), locked(study, "a"):
         raise KeyError
-    with claimed(study, "a") as again:
+    with locked(study, "a") as again:
         assert again
 
 
@@ -31,13 +31,13 @@ def test_a_claim_ends_with_its_process(study):
     ready, tell = os.pipe()
     child = os.fork()
     if child == 0:
-        with claimed(study, "a"):
+        with locked(study, "a"):
             os.write(tell, b"x")
             signal.pause()
     os.read(ready, 1)
-    with claimed(study, "a") as mine:
+    with locked(study, "a") as mine:
         assert not mine
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
-    with claimed(study, "a") as mine:
+    with locked(study, "a") as mine:
         assert mine

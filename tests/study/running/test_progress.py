@@ -1,8 +1,8 @@
 import pytest
+from synthetic import planned_training
 
 from twinlens.files import write_json
 from twinlens.study.planning.config import Study
-from twinlens.study.planning.plan import Run
 from twinlens.study.running import progress as module
 from twinlens.study.running.failures import note_failure
 from twinlens.study.running.paths import run_folder
@@ -10,14 +10,8 @@ from twinlens.study.running.progress import Progress
 
 STUDY = Study(data="data", label_fractions=[0.1, 1], arms={"random": {}, "random + twins": {}})
 PLAN = [
-    Run(
-        f"{arm}-{seed}-{label_fraction:g}",
-        "train",
-        arm,
-        seed,
-        label_fraction,
-        None,
-        {"seed": seed, "arm": arm},
+    planned_training(
+        f"{arm}-{seed}-{label_fraction:g}", arm=arm, seed=seed, label_fraction=label_fraction
     )
     for seed in range(3)
     for arm in STUDY.arms
@@ -40,19 +34,19 @@ def finish(tmp_path):
 def test_it_tells_what_is_new_and_how_much_is_left(tmp_path, finish, capsys):
     finish(0)
     progress = Progress(STUDY, PLAN, tmp_path)
-    progress.tell(1)
+    progress.report(1)
     assert capsys.readouterr().err == ""
     finish(1, seconds=120)
-    progress.tell(1)
+    progress.report(1)
     told = capsys.readouterr().err
-    assert "Done: random-0-1\nRuns done: 2 of 12.\n" in told  # an arm was never done
+    assert "Finished: random-0-1\nRuns finished: 2 of 12.\n" in told  # an arm was never done
     finish(2, seconds=600)
     note_failure(tmp_path, PLAN[3].id, ValueError("too large"))
-    progress.tell(2)
+    progress.report(2)
     told = capsys.readouterr().err
     assert "Failed: random + twins-0-1: ValueError: too large" in told
     # Of random, 4 runs at (60 + 120) / 2 seconds; of the others 4 at 600; by two workers.
-    assert "Runs done: 3 of 12, 1 failed, about 23 min left." in told
+    assert "Runs finished: 3 of 12, 1 failed, about 23 min left." in told
 
 
 def test_runs_that_were_never_done_are_estimated(tmp_path, finish, capsys):
@@ -60,7 +54,7 @@ def test_runs_that_were_never_done_are_estimated(tmp_path, finish, capsys):
         STUDY, PLAN, tmp_path, seconds_of=lambda run: 3600 * (run.label_fraction or 1)
     )
     finish(0, seconds=60)
-    progress.tell(1)
+    progress.report(1)
     # 5 measured; of the other arm 3 at six minutes and 3 at an hour.
     assert "about 3 h 23 min left" in capsys.readouterr().err
 
@@ -68,10 +62,10 @@ def test_runs_that_were_never_done_are_estimated(tmp_path, finish, capsys):
 def test_a_run_that_failed_and_was_done_later_has_not_failed(tmp_path, finish, capsys):
     progress = Progress(STUDY, PLAN, tmp_path)
     note_failure(tmp_path, PLAN[0].id, ValueError("too large"))
-    progress.tell(1)
+    progress.report(1)
     finish(0)
-    progress.tell(1)
-    assert "Runs done: 1 of 12.\n" in capsys.readouterr().err
+    progress.report(1)
+    assert "Runs finished: 1 of 12.\n" in capsys.readouterr().err
 
 
 def test_the_table_so_far_has_means_and_numbers_of_seeds(tmp_path, finish):
@@ -90,6 +84,6 @@ def test_the_table_comes_once_in_a_while_and_at_the_end(tmp_path, finish, capsys
     progress = Progress(STUDY, PLAN, tmp_path)
     for number in range(len(PLAN)):
         finish(number)
-        progress.tell(1)
+        progress.report(1)
     assert capsys.readouterr().err.count("so far") == 2
     assert module.TABLE_EVERY_S == 60

@@ -6,7 +6,7 @@ import yaml
 from twinlens.errors import UserError
 from twinlens.files import read_json
 from twinlens.study.compare import compare
-from twinlens.study.running.ray_workers import _shares, on_ray
+from twinlens.study.running.ray_workers import _resources, on_ray
 
 ray = pytest.importorskip("ray")
 
@@ -26,13 +26,13 @@ class _Cluster:
 
 def test_each_worker_gets_a_gpu_or_its_part_of_a_machine():
     gpus = _Cluster({"CPU": 8.0, "GPU": 2.0}, {"CPU": 8.0, "GPU": 1.0})
-    assert _shares(gpus, None, "auto") == (3, {"num_gpus": 1})
-    assert _shares(gpus, 2, "cuda") == (2, {"num_gpus": 1})
-    assert _shares(gpus, 9, "auto") == (3, {"num_gpus": 1})
-    assert _shares(gpus, 4, "cpu") == (4, {"num_cpus": 4})
+    assert _resources(gpus, None, "auto") == (3, {"num_gpus": 1})
+    assert _resources(gpus, 2, "cuda") == (2, {"num_gpus": 1})
+    assert _resources(gpus, 9, "auto") == (3, {"num_gpus": 1})
+    assert _resources(gpus, 4, "cpu") == (4, {"num_cpus": 4})
     cores = _Cluster({"CPU": 4.0}, {"CPU": 16.0}, {})
-    assert _shares(cores, None, "auto") == (1, {"num_cpus": 4})
-    assert _shares(cores, 40, "auto") == (40, {"num_cpus": 1})
+    assert _resources(cores, None, "auto") == (1, {"num_cpus": 4})
+    assert _resources(cores, 40, "auto") == (40, {"num_cpus": 1})
 
 
 def test_without_ray_it_says_which_extra_brings_it(monkeypatch):
@@ -51,7 +51,7 @@ def test_a_study_runs_on_a_cluster(phantoms, two_arms, tmp_path, monkeypatch, ca
     assert results["failures"] == []
     assert len(results["test_access"]) == 4
     assert [len(arm["1"]["accuracy"]["values"]) for arm in results["arms"].values()] == [2, 2]
-    assert "Runs done: 6 of 6." in capsys.readouterr().err
+    assert "Runs finished: 6 of 6." in capsys.readouterr().err
     assert not ray.is_initialized()
 
 

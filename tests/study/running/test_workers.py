@@ -123,7 +123,7 @@ def test_two_processes_on_one_study_share_its_runs(start, out, finished):
     for process in both:
         _, told = process.communicate()
         assert process.returncode == 0, told
-        assert "Runs done: 9 of 9." in told
+        assert "Runs finished: 9 of 9." in told
     assert len(read_test_access(out / TEST_ACCESS)) == 6  # each training was done once
     _same(out, finished)
 
@@ -137,7 +137,7 @@ def test_losing_a_worker_stopped_and_killed_the_table_is_the_same(start, study_f
     os.killpg(process.pid, signal.SIGINT)
     _, told = process.communicate(timeout=300)
     assert process.returncode
-    assert "Worker 1 died with exit code -9. The others take its run over." in told
+    assert "Worker 1 died with exit code -9. The others take over its run." in told
     assert "Stopping: every worker ends its step" in told
     assert "Traceback" not in told
     assert not any(map(_exists, workers))

@@ -10,6 +10,7 @@ from twinlens.config import read_yaml
 from twinlens.errors import UserError
 from twinlens.files import read_json
 from twinlens.records.audit import StudyAudit
+from twinlens.records.plan import Plan
 from twinlens.reporting.load_run import StoredRun, if_there, read_run
 from twinlens.study.analysis.verdict import best_arm
 
@@ -218,13 +219,13 @@ def _read_runs(folder: Path) -> tuple[list[StoredRun], list[dict[str, str]]]:
 
 def _planned(folder: Path) -> dict[str, tuple[str, ...]]:
     """Return the arms that each planned run serves."""
-    plan = if_there(folder / "plan.json") or []
-    serves: dict[str, dict[str, None]] = {entry["id"]: {} for entry in plan}
-    for entry in plan:
-        if entry["arm"]:
-            serves[entry["id"]][entry["arm"]] = None
-            if entry["needs"]:
-                serves[entry["needs"]][entry["arm"]] = None
+    runs = Plan.read(folder / "plan.json").runs if (folder / "plan.json").exists() else []
+    serves: dict[str, dict[str, None]] = {run.id: {} for run in runs}
+    for run in runs:
+        if run.arm:
+            serves[run.id][run.arm] = None
+            if run.needs:
+                serves[run.needs][run.arm] = None
     return {name: tuple(arms) for name, arms in serves.items()}
 
 

@@ -25,7 +25,7 @@ from twinlens.reporting.study.operating_curves import operating_curves
 from twinlens.reporting.study.pipeline_diagram import framework_panel
 from twinlens.reporting.tables import tables
 from twinlens.reporting.tables.exports import export
-from twinlens.study.running.locks import alone
+from twinlens.study.running.locks import study_lock
 
 
 def report(folder: Path) -> Path:
@@ -48,7 +48,7 @@ def report(folder: Path) -> Path:
     study = read_study(Path(folder))
     page, numbered = rendered("study.html", **content(study))
     out = study.folder / "report.html"
-    with alone(study.folder):
+    with study_lock(study.folder):
         export(study.folder, numbered)
         write_text(out, page)
     return out

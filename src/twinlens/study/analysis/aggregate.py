@@ -17,11 +17,11 @@ from twinlens.evaluation.statistics import (
     summary,
 )
 from twinlens.evaluation.test_access import TEST_ACCESS, read_test_access
+from twinlens.records.plan import PlannedRun
 from twinlens.study.analysis.advice import Curve, advise
 from twinlens.study.analysis.paired_bootstrap import resample
 from twinlens.study.analysis.verdict import main_differences, verdict
 from twinlens.study.planning.config import Study
-from twinlens.study.planning.plan import Run
 from twinlens.study.running.paths import is_finished, read_metrics, read_record
 
 Scores = dict[float, dict[int, dict[str, float]]]
@@ -29,7 +29,7 @@ Scores = dict[float, dict[int, dict[str, float]]]
 
 
 def collect(
-    folder: Path, study: Study, plan: list[Run], failures: dict[str, str]
+    folder: Path, study: Study, plan: list[PlannedRun], failures: dict[str, str]
 ) -> dict[str, Any]:
     """Read the stored runs and compute everything that the report states.
 
@@ -46,7 +46,9 @@ def collect(
         UserError: Runs of different precision lie in one study.
     """
     records = {run.id: read_record(folder, run) for run in plan if is_finished(folder, run)}
-    trainings = [run for run in plan if run.kind != "pretrain" and run.id in records]
+    trainings: list[PlannedRun] = [
+        run for run in plan if run.kind != "pretrain" and run.id in records
+    ]
     _refuse_mixed(folder, [records[run.id] for run in trainings])
     scores: dict[str, Scores] = {
         a: {label_fraction: {} for label_fraction in study.label_fractions} for a in study.arms
@@ -105,11 +107,11 @@ def _summaries(by_label_fraction: Scores) -> dict[str, Any]:
 
 
 def _differences(
-    folder: Path, study: Study, trainings: list[Run], scores: dict[str, Scores]
+    folder: Path, study: Study, trainings: list[PlannedRun], scores: dict[str, Scores]
 ) -> dict[str, Any]:
     """Compare every arm with the reference at each label fraction, over the seeds of both."""
     result: dict[str, Any] = {arm: {} for arm in study.arms if arm != study.reference}
-    runs: dict[tuple[str, float], dict[int, Run]] = {}
+    runs: dict[tuple[str, float], dict[int, PlannedRun]] = {}
     for run in trainings:
         runs.setdefault((str(run.arm), float(run.label_fraction or 1)), {})[run.seed] = run
     for label_fraction in study.label_fractions:
@@ -160,7 +162,7 @@ def _curve(by_label_fraction: Scores, metric: str) -> Curve:
 def _label_efficiency(
     study: Study,
     curves: dict[str, Curve],
-    trainings: list[Run],
+    trainings: list[PlannedRun],
     records: dict[str, dict[str, Any]],
 ) -> dict[str, Any]:
     """Say how many labels the reference needs for what each arm reached; {} for one fraction."""

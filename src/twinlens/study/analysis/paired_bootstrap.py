@@ -23,7 +23,7 @@ from twinlens.evaluation.bootstrap import (
     two_models,
 )
 from twinlens.evaluation.metrics import METRICS
-from twinlens.study.planning.plan import Run
+from twinlens.records.plan import PlannedRun
 from twinlens.study.running.paths import run_folder
 
 
@@ -37,7 +37,7 @@ class Drawn:
 
 
 def resample(
-    folder: Path, arms: Mapping[str, Mapping[int, Run]], reference: Mapping[int, Run]
+    folder: Path, arms: Mapping[str, Mapping[int, PlannedRun]], reference: Mapping[int, PlannedRun]
 ) -> dict[str, dict[str, dict[str, Any]]]:
     """Resample the test groups of finished runs at one label fraction, the same ones for all runs.
 
@@ -62,7 +62,7 @@ def resample(
     labels = classes.get_indexer(pd.Index("p_" + test["label"]))
     draws = draw_groups(labels, test["group"].tolist())
 
-    def drawn(run: Run) -> Drawn:
+    def drawn(run: PlannedRun) -> Drawn:
         table = _read(folder, run).loc[test.index, classes]
         counted = confusions(labels, table.to_numpy().argmax(axis=1), len(classes), draws)
         return Drawn(counted, scores(counted.sum(axis=0)), drawn_scores(counted, draws))
@@ -90,7 +90,7 @@ def _compare(ours: list[Drawn], theirs: list[Drawn], draws: Draws) -> dict[str, 
     return found
 
 
-def _read(folder: Path, run: Run) -> pd.DataFrame:
+def _read(folder: Path, run: PlannedRun) -> pd.DataFrame:
     """Return a run's predictions of the test images, by image id."""
     path = run_folder(folder, run) / "predictions.parquet"
     if not path.is_file():

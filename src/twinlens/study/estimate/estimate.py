@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from heapq import heappop, heappush
 from pathlib import Path
 from textwrap import shorten
+from typing import Any
 
 import torch
 from lightning_fabric import Fabric
@@ -22,10 +23,17 @@ from twinlens.data.dataset import Dataset
 from twinlens.data.splits import Split
 from twinlens.errors import UserError
 from twinlens.files import digest
+from twinlens.pretraining.method import configure
+from twinlens.records.plan import (
+    PlannedPredictions,
+    PlannedPretraining,
+    PlannedRun,
+    PlannedTraining,
+)
+from twinlens.settings.finetuning import configure_training
 from twinlens.study.estimate.run_timing import Task
 from twinlens.study.estimate.timing_process import Cost
 from twinlens.study.planning.config import Study
-from twinlens.study.planning.plan import Run
 
 _GIB = 2**30
 
@@ -45,7 +53,7 @@ class Estimate:
             GPU; on a CPU one, since workers share its cores.
     """
 
-    runs: list[Run]
+    runs: list[PlannedRun]
     seconds: dict[str, float]
     memory: dict[str, int]
     device: str
@@ -53,7 +61,7 @@ class Estimate:
     available: int
     processors: int
 
-    def seconds_of(self, run: Run) -> float:
+    def seconds_of(self, run: PlannedRun) -> float:
         """Return the seconds of a run that has its processor to itself."""
         return self.seconds[run.id]
 
@@ -74,7 +82,7 @@ class Estimate:
     def table(self, workers: int = 1) -> str:
         """Return what is to be done, with time and memory, for people to read."""
         lines = [f"{'runs':>4}  {'each':>10}  {'in all':>10}  {'memory':>8}  what"]
-        kinds: dict[str, list[Run]] = {}
+        kinds: dict[str, list[PlannedRun]] = {}
         for run in self.runs:
             kinds.setdefault(_what(run), []).append(run)
         for what, runs in kinds.items():
@@ -89,13 +97,13 @@ class Estimate:
             )
         return "\n".join([*lines, self._summary(workers)])
 
-    def _served(self, runs: list[Run]) -> str:
+    def _served(self, runs: list[PlannedRun]) -> str:
         """Say how many trainings share a pretraining."""
         ids = {run.id for run in runs}
         each = sum(run.needs in ids for run in self.runs) / len(runs)
         return f", each for {each:g} training{'s' if each != 1 else ''}" if each else ""
 
-    def _arms(self, runs: list[Run]) -> str:
+    def _arms(self, runs: list[PlannedRun]) -> str:
         ids = {run.id for run in runs}
         arms = dict.fromkeys(
             run.arm for run in self.runs if run.arm and (run.id in ids or run.needs in ids)
@@ -117,7 +125,7 @@ class Estimate:
 
 
 def estimate(
-    plan: Sequence[Run], study: Study, data: Dataset, split: Split, fabric: Fabric
+    plan: Sequence[PlannedRun], study: Study, data: Dataset, split: Split, fabric: Fabric
 ) -> Estimate:
     """Measure what runs will take, by the first steps of each kind of run.
 
@@ -134,7 +142,7 @@ def estimate(
         UserError: A batch does not fit into memory; it names the arm, the batch and what fits.
     """
     device, available = fabric.device.type, _memory(fabric.device)
-    kinds: dict[str, list[Run]] = {}
+    kinds: dict[str, list[PlannedRun]] = {}
     for run in plan:
         if run.kind != "predictions":
             kinds.setdefault(_kind(run), []).append(run)
@@ -142,7 +150,7 @@ def estimate(
     tasks = [
         Task(
             kind=runs[0].kind,
-            arguments=runs[0].arguments,
+            arguments=_arguments(runs[0]),
             label_fractions=sorted({run.label_fraction for run in runs if run.label_fraction}),
             data=str(data.path),
             split=split.name,
@@ -161,12 +169,31 @@ def estimate(
     return Estimate(list(plan), seconds, memory, device, study.precision, available, processors)
 
 
-def _kind(run: Run) -> str:
+def _kind(run: PlannedRun) -> str:
     """Return what identifies the work of a run, whatever its random numbers and weights."""
-    same = {
-        k: v for k, v in run.arguments.items() if k not in ("seed", "label_fraction", "weights")
-    }
+    ignored = ("seed", "label_fraction", "weights")
+    same = {k: v for k, v in run.request.as_json().items() if k not in ignored}
     return digest({"kind": run.kind, **same})
+
+
+def _arguments(run: PlannedRun) -> dict[str, Any]:
+    assert run.kind != "predictions"
+    images = {"images": run.request.images} if run.kind == "pretrain" else {}
+    return {
+        "encoder": run.request.encoder,
+        "preset": run.request.preset,
+        "settings": _settings(run),
+        "seed": run.seed,
+        **images,
+    }
+
+
+def _settings(run: PlannedTraining | PlannedPretraining) -> dict[str, Any]:
+    changed, preset = run.request.changed_settings(), run.request.preset
+    if run.kind == "train":
+        return configure_training(preset, changed).model_dump(mode="json")
+    config = configure(preset, changed, where="Settings of the pretraining")
+    return config.model_dump(by_alias=True, mode="json")
 
 
 def _costs(tasks: list[Task], free: int) -> list[Cost]:
@@ -185,9 +212,12 @@ def _costs(tasks: list[Task], free: int) -> list[Cost]:
     return [Cost(**answer) for answer in found]
 
 
-def _too_large(run: Run, plan: Sequence[Run], fits: int, device: str, available: int) -> UserError:
+def _too_large(
+    run: PlannedRun, plan: Sequence[PlannedRun], fits: int, device: str, available: int
+) -> UserError:
     arm = run.arm or next(other.arm for other in plan if other.needs == run.id)
-    batch, part = run.arguments["settings"]["batch_size"], run.kind
+    assert run.kind != "predictions"
+    batch, part = _settings(run)["batch_size"], run.kind
     change = (
         f"set batch_size to {fits}, the largest power of two that fits, in its '{part}'"
         if fits
@@ -213,11 +243,10 @@ def _memory(device: torch.device) -> int:
     return min([free, *(int(text) for text in texts if text.isdigit())])
 
 
-def _what(run: Run) -> str:
-    settings, encoder = run.arguments.get("settings", {}), run.arguments.get("encoder")
-    if run.kind == "predictions":
+def _what(run: PlannedRun) -> str:
+    if isinstance(run, PlannedPredictions):
         return "scoring of predictions"
+    settings, encoder = _settings(run), run.request.encoder
     if run.kind == "pretrain":
-        images = run.arguments["images"]
-        return f"pretraining, {settings['method']}, {encoder}, {images} images"
+        return f"pretraining, {settings['method']}, {encoder}, {run.request.images} images"
     return f"training, {settings['tuning']}, {encoder}, labels {run.label_fraction:g}"

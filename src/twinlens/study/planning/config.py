@@ -7,13 +7,13 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
-from twinlens.config import Config, from_preset, override, parse, read_yaml
+from twinlens.config import Config, override, parse, read_yaml
 from twinlens.errors import unknown
 from twinlens.evaluation.metrics import METRICS
 from twinlens.pretraining.images import IMAGES
 from twinlens.pretraining.method import configure
 from twinlens.settings.finetuning import PRESETS as FINE_TUNING_PRESETS
-from twinlens.settings.finetuning import FineTuning
+from twinlens.settings.finetuning import FineTuning, configure_training
 from twinlens.settings.pretraining import Pretraining
 from twinlens.types import Precision
 
@@ -188,25 +188,32 @@ class Study(Config):
             return [max(self.label_fractions)]
         return self.label_fractions
 
+    def pretraining_settings(self, arm: str) -> dict[str, Any]:
+        """Return the settings of an arm's pretraining that differ from the preset."""
+        own = self.arms[arm].pretrain or {}
+        probed = {"probe_label_fraction": min(self.label_fractions)}  # as few labels as any arm has
+        return {**self.pretrain, **own, **probed, **self._common()}
+
     def pretraining(self, arm: str) -> Pretraining | None:
         """Return the resolved pretraining of an arm, or None where it has none."""
-        own = self.arms[arm].pretrain
-        if own is None:
+        if self.arms[arm].pretrain is None:
             return None
-        smallest = {
-            "probe_label_fraction": min(self.label_fractions)
-        }  # no more labels than any training has
-        settings = {**self.pretrain, **own, **smallest, **self._common()}
-        return configure(self.preset, settings, where=f"Pretraining of the arm '{arm}'")
+        where = f"Pretraining of the arm '{arm}'"
+        return configure(self.preset, self.pretraining_settings(arm), where=where)
+
+    def training_settings(self, arm: str) -> dict[str, Any]:
+        """Return the settings of an arm's training that differ from the preset."""
+        return {**self.train, **self.arms[arm].train, **self._common()}
 
     def training(self, arm: str) -> FineTuning:
         """Return the resolved training of an arm."""
-        settings = {**self.train, **self.arms[arm].train, **self._common()}
-        where = f"Training of the arm '{arm}'"
-        return from_preset(FineTuning, FINE_TUNING_PRESETS, self.preset, settings, where=where)
+        return configure_training(
+            self.preset, self.training_settings(arm), where=f"Training of the arm '{arm}'"
+        )
 
     def _common(self) -> dict[str, Any]:
-        return {"precision": self.precision, "classes": self.classes}
+        shared = {"precision": self.precision, "classes": self.classes}
+        return {key: value for key, value in shared.items() if value is not None}
 
 
 def read_study(path: Path, settings: Iterable[str]) -> Study:

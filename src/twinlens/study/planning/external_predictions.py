@@ -13,37 +13,18 @@ from twinlens.data.splits import Split
 from twinlens.engine.run_folder import RUN, describe_data
 from twinlens.errors import UserError
 from twinlens.evaluation.metrics import metrics
-from twinlens.evaluation.test_access import log_test_access
+from twinlens.evaluation.test_access import TEST_ACCESS, log_test_access
 from twinlens.files import atomic_file, atomic_folder, sha256, write_json
 from twinlens.inference.predict import predictions_table
+from twinlens.requests.predictions import PredictionsRequest
 
 _SUM_WITHIN = 1e-3  # of 1, for tools that write few digits
 
 
-def score(
-    dataset: Path | str,
-    out: Path | str,
-    *,
-    file: str,
-    split: str | None,
-    classes: list[str] | None,
-    label_fraction: float,
-    seed: int,
-    test_access: Path,
-) -> Path:
+def score(request: PredictionsRequest) -> Path:
     """Score a file of predictions on the validation and test images.
 
-    Args:
-        dataset: Folder of the data set.
-        out: Folder to make: metrics.json, predictions.parquet, run.json.
-        file: CSV or parquet: a column ``id`` as in the data set, and ``p_<class>`` for each class
-            (as `twinlens evaluate` writes them). Every test image comes once; validation
-            images all or none; others are left out.
-        split: Name of the split.
-        classes: A task of these classes alone; None for all.
-        label_fraction: Share of the labels that its model was trained with, as its owner says.
-        seed: Number of its model.
-        test_access: The log of who looked at test images to add to.
+    The folder made holds metrics.json, predictions.parquet and run.json.
 
     Returns:
         The folder `out`.
@@ -51,10 +32,12 @@ def score(
     Raises:
         UserError: The file does not fit the data; says where.
     """
-    data, chosen = open_task(dataset, split, classes)
-    probabilities = read_predictions(Path(file), data, chosen)
-    with atomic_folder(Path(out), marker=RUN, resume=True) as folder:
-        log_test_access(test_access, images=len(chosen.rows["test"]), by=Path(out).name)
+    out, file = Path(request.out), Path(request.file)
+    data, chosen = open_task(request.dataset, request.split, request.classes)
+    probabilities = read_predictions(file, data, chosen)
+    with atomic_folder(out, marker=RUN, resume=True) as folder:
+        log = request.test_access or folder / TEST_ACCESS
+        log_test_access(log, images=len(chosen.rows["test"]), by=out.name)
         scores, tables = {}, []
         for part, p in probabilities.items():
             rows = chosen.rows[part]
@@ -64,21 +47,21 @@ def score(
         with atomic_file(folder / "predictions.parquet") as temporary:
             pd.concat(tables).to_parquet(temporary, index=False)
         notice = (
-            f"{Path(file).name} holds the predictions of another tool: what that was trained on, "
+            f"{file.name} holds the predictions of another tool: what that was trained on, "
             "and how it was chosen, is not known here."
         )
         described = describe_data(data, chosen)
         record = {
             "kind": "predictions",
-            "label_fraction": label_fraction,
-            "seed": seed,
-            "source": {"file": file, "sha256": sha256(Path(file))},
-            "config": {"predictions": file},
+            "label_fraction": request.label_fraction,
+            "seed": request.seed,
+            "source": {"file": request.file, "sha256": sha256(file)},
+            "config": {"predictions": request.file},
             "seconds": 0,
             "data": described | {"notice": f"{described['notice']} {notice}".strip()},
         }
         write_json(folder / RUN, record)
-    return Path(out)
+    return out
 
 
 def read_predictions(

@@ -1,62 +1,45 @@
 """From a study to the list of its runs: what is shared, what is not."""
 
 import re
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from twinlens.errors import UserError
 from twinlens.files import digest, sha256
+from twinlens.records.plan import (
+    PlannedPredictions,
+    PlannedPretraining,
+    PlannedRun,
+    PlannedTraining,
+)
+from twinlens.requests.base import Request
+from twinlens.requests.predictions import PredictionsRequest
+from twinlens.requests.pretrain import PretrainRequest
+from twinlens.requests.train import TrainRequest
 from twinlens.study.planning.config import Study
 
 
-@dataclass(frozen=True)
-class Run:
-    """One run of a study.
+def make_plan(study: Study, *, data_hash: str, split_hash: str) -> list[PlannedRun]:
+    """List the runs of a study, seed by seed, each after the one that it needs.
 
-    Attributes:
-        id: Name of its folder: readable, and ending in a digest of all that determines it.
-        kind: "pretrain", "train", or "predictions" where another tool's stand for a training.
-        arm: For a training, its arm. A pretraining belongs to all arms that ask for the same.
-        seed: Its seed.
-        label_fraction: For a training, its label fraction.
-        needs: For a training, the pretraining that it starts from.
-        arguments: What `pretrain`, `train` or `external.score` is called with.
-    """
-
-    id: str
-    kind: str
-    arm: str | None
-    seed: int
-    label_fraction: float | None
-    needs: str | None
-    arguments: dict[str, Any]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the run as plain values for JSON."""
-        return asdict(self)
-
-
-def make_plan(study: Study, *, data_hash: str, split_hash: str) -> list[Run]:
-    """List the runs of a study, seed by seed, each after what it needs.
-
-    There is one pretraining a seed, shared by that seed's label fractions and by arms whose
-    pretraining is the same. Seeds leave the arm out of what they determine, so arms are paired.
+    There is one pretraining per seed, shared by that seed's label fractions and by arms whose
+    pretraining is the same. Seeds do not depend on the arm, so arms are paired.
 
     Args:
         study: The study.
-        data_hash: Of the data set; part of each run's identity, like the split's.
-        split_hash: Of the split.
+        data_hash: Hash of the data set; part of each run's identity, like the split's.
+        split_hash: Hash of the split.
 
     Raises:
         UserError: Two arms have equal settings, and names that differ in signs or capitals alone.
     """
-    identity = {"data": data_hash, "split": split_hash}
-    runs: dict[str, Run] = {}
+    runs: dict[str, PlannedRun] = {}
     for seed in study.seeds:
         for arm in study.arms:
             if seed in study.seeds_of(arm):
-                for run in _runs(study, arm, seed, identity):
+                for run in _Planner(study, arm, seed, data_hash, split_hash).runs():
                     other = runs.setdefault(run.id, run).arm
                     if other != run.arm:
                         raise UserError(
@@ -64,14 +47,6 @@ def make_plan(study: Study, *, data_hash: str, split_hash: str) -> list[Run]:
                             "make the same folder: leave one out, or name it otherwise."
                         )
     return list(runs.values())
-
-
-def _runs(study: Study, arm: str, seed: int, identity: dict[str, str]) -> list[Run]:
-    if study.arms[arm].predictions:
-        return _predictions(study, arm, seed, identity)
-    pretraining = _pretraining(study, arm, seed, identity)
-    trainings = _trainings(study, arm, seed, pretraining, identity)
-    return [pretraining, *trainings] if pretraining else trainings
 
 
 def prediction_files(study: Study, arm: str) -> dict[tuple[int, float], str]:
@@ -86,69 +61,106 @@ def prediction_files(study: Study, arm: str) -> dict[tuple[int, float], str]:
     }
 
 
-def _predictions(study: Study, arm: str, seed: int, identity: dict[str, str]) -> list[Run]:
-    runs = []
-    for (its_seed, label_fraction), file in prediction_files(study, arm).items():
-        if its_seed == seed:
-            arguments = {
-                "file": file,
-                "classes": study.classes,
-                "label_fraction": label_fraction,
-                "seed": seed,
-            }
-            name = f"predictions-{_slug(arm)}-seed{seed}-labels{label_fraction:g}"
-            run_id = _id(name, arguments | identity | {"content": _content(file)})
-            runs.append(Run(run_id, "predictions", arm, seed, label_fraction, None, arguments))
-    return runs
+@dataclass(frozen=True)
+class _Planner:
+    """Makes the runs of one arm and seed."""
+
+    study: Study
+    arm: str
+    seed: int
+    data_hash: str
+    split_hash: str
+
+    def runs(self) -> Iterator[PlannedRun]:
+        if self.study.arms[self.arm].predictions:
+            yield from self._predictions()
+            return
+        pretraining = self._pretraining()
+        if pretraining:
+            yield pretraining
+        yield from self._trainings(pretraining)
+
+    def _predictions(self) -> Iterator[PlannedRun]:
+        classes = self.study.classes
+        for (seed, label_fraction), file in prediction_files(self.study, self.arm).items():
+            if seed != self.seed:
+                continue
+            request = PredictionsRequest(
+                self.study.data,
+                "",
+                file=file,
+                split=self.study.split,
+                classes=tuple(classes) if classes else None,
+                label_fraction=label_fraction,
+                seed=seed,
+            )
+            name = f"predictions-{_slug(self.arm)}-seed{seed}-labels{label_fraction:g}"
+            yield PlannedPredictions(
+                id=self._id(name, request, content=_content(file)),
+                arm=self.arm,
+                seed=seed,
+                label_fraction=label_fraction,
+                request=request,
+            )
+
+    def _pretraining(self) -> PlannedPretraining | None:
+        config, arm = self.study.pretraining(self.arm), self.study.arms[self.arm]
+        if config is None:
+            return None
+        request = PretrainRequest(
+            self.study.data,
+            "",
+            encoder=arm.encoder or self.study.encoder,
+            weights=arm.weights,
+            images=arm.images,
+            preset=self.study.preset,
+            settings=self.study.pretraining_settings(self.arm),
+            split=self.study.split,
+            seed=self.seed,
+        )
+        name = f"pretrain-{_slug(config.method)}-{arm.images}-seed{self.seed}"
+        identity = {"settings": config.determining(), "weights": _content(arm.weights)}
+        return PlannedPretraining(
+            id=self._id(name, request, **identity), seed=self.seed, request=request
+        )
+
+    def _trainings(self, pretraining: PlannedPretraining | None) -> Iterator[PlannedRun]:
+        config, arm = self.study.training(self.arm), self.study.arms[self.arm]
+        needs = pretraining.id if pretraining else None
+        for label_fraction in self.study.label_fractions:
+            request = TrainRequest(
+                self.study.data,
+                "",
+                encoder=arm.encoder or self.study.encoder,
+                weights="random" if pretraining else arm.weights,
+                preset=self.study.preset,
+                settings=self.study.training_settings(self.arm),
+                split=self.study.split,
+                label_fraction=label_fraction,
+                seed=self.seed,
+            )
+            name = f"train-{_slug(self.arm)}-seed{self.seed}-labels{label_fraction:g}"
+            settings = config.model_dump(mode="json")
+            identity = {"settings": settings, "weights": _content(arm.weights), "needs": needs}
+            yield PlannedTraining(
+                id=self._id(name, request, **identity),
+                arm=self.arm,
+                seed=self.seed,
+                label_fraction=label_fraction,
+                needs=needs,
+                request=request,
+            )
+
+    def _id(self, name: str, request: Request, **identity: Any) -> str:
+        """Return a folder's name, with a digest of all that determines the run."""
+        hashes = {"dataset": self.data_hash, "split": self.split_hash}
+        return f"{name}-{digest(request.as_json() | hashes | identity)[:8]}"
 
 
-def _pretraining(study: Study, arm: str, seed: int, identity: dict[str, str]) -> Run | None:
-    config = study.pretraining(arm)
-    if config is None:
-        return None
-    identity = identity | {"weights": _content(study.arms[arm].weights)}
-    arguments = {
-        "encoder": study.arms[arm].encoder or study.encoder,
-        "weights": study.arms[arm].weights,
-        "images": study.arms[arm].images,
-        "preset": study.preset,
-        "settings": config.model_dump(by_alias=True, mode="json"),
-        "seed": seed,
-    }
-    name = f"pretrain-{_slug(config.method)}-{arguments['images']}-seed{seed}"
-    run_id = _id(name, arguments | identity | {"settings": config.determining()})
-    return Run(run_id, "pretrain", None, seed, None, None, arguments)
-
-
-def _trainings(
-    study: Study, arm: str, seed: int, pretraining: Run | None, identity: dict[str, str]
-) -> list[Run]:
-    needs = pretraining.id if pretraining else None
-    identity = identity | {"weights": _content(study.arms[arm].weights)}
-    config, runs = study.training(arm), []
-    for label_fraction in study.label_fractions:
-        arguments = {
-            "encoder": study.arms[arm].encoder or study.encoder,
-            "weights": "random" if pretraining else study.arms[arm].weights,
-            "preset": study.preset,
-            "settings": config.model_dump(mode="json"),
-            "label_fraction": label_fraction,
-            "seed": seed,
-        }
-        name = f"train-{_slug(arm)}-seed{seed}-labels{label_fraction:g}"
-        run_id = _id(name, arguments | identity | {"needs": needs})
-        runs.append(Run(run_id, "train", arm, seed, label_fraction, needs, arguments))
-    return runs
-
-
-def _content(weights: str) -> str:
-    """Return what identifies initial weights: of a file its content, not its name."""
-    return sha256(Path(weights)) if Path(weights).is_file() else weights
+def _content(file: str) -> str:
+    """Return what identifies a file or named weights: of a file its content, not its name."""
+    return sha256(Path(file)) if Path(file).is_file() else file
 
 
 def _slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")[:80] or "arm"
-
-
-def _id(name: str, content: dict[str, Any]) -> str:
-    return f"{name}-{digest(content)[:8]}"

@@ -1,4 +1,4 @@
-"""Claims: of all processes that work on a study, one alone does a run."""
+"""Locks: of all processes that work on a study, only one carries out a run."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,21 +6,21 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from twinlens.study.running.paths import STUDY
+from twinlens.study.running.paths import STUDY, lock_file
 
 
 @contextmanager
-def claimed(study: Path, run: str) -> Iterator[bool]:
-    """Claim a run for as long as the context lasts, and yield whether nobody else has it.
+def locked(study: Path, run: str) -> Iterator[bool]:
+    """Try to lock a run for as long as the context lasts, and yield whether that succeeded.
 
-    The claim is a lock of the operating system, which ends with the process that holds it, however
-    that ends: there are no stale claims. Somebody may have done the run before, so look again.
+    The lock is the operating system's and ends with the process that holds it, however that ends:
+    there are no stale locks. Another process may have finished the run before, so check again.
 
     Args:
         study: Folder of the study.
         run: Id of the run.
     """
-    lock = FileLock(study / "runs" / f"{run}.lock")
+    lock = FileLock(lock_file(study, run))
     try:
         lock.acquire(blocking=False)
     except Timeout:
@@ -32,7 +32,7 @@ def claimed(study: Path, run: str) -> Iterator[bool]:
         lock.release()
 
 
-def alone(study: Path) -> FileLock:
-    """Return a lock under which one process at a time writes what belongs to the whole study."""
+def study_lock(study: Path) -> FileLock:
+    """Return the lock under which one process at a time writes the study's own files."""
     study.mkdir(parents=True, exist_ok=True)
     return FileLock(study / f".{STUDY}.lock")

@@ -15,14 +15,12 @@ from twinlens.finetuning.train import MODEL
 from twinlens.models.bundle import INFO
 from twinlens.models.ensemble import ENSEMBLE, write_ensemble
 from twinlens.records.bundle import BundleInfo, EnsembleInfo, ModelChoice
+from twinlens.records.plan import PlannedRun, PlannedTraining
 from twinlens.study.planning.config import Study
-from twinlens.study.planning.plan import Run
-from twinlens.study.running.paths import is_finished, read_metrics, run_folder
-
-BEST = "best"
+from twinlens.study.running.paths import BEST, is_finished, read_metrics, run_folder
 
 
-def keep_best(folder: Path, study: Study, plan: list[Run]) -> dict[str, Any] | None:
+def keep_best(folder: Path, study: Study, plan: list[PlannedRun]) -> dict[str, Any] | None:
     """Keep the best training of the largest label fraction, or an ensemble, in the folder `BEST`.
 
     Validation images decide, by the primary metric; of equal runs the first by name. What an
@@ -65,7 +63,7 @@ def keep_best(folder: Path, study: Study, plan: list[Run]) -> dict[str, Any] | N
     }
 
 
-def _choose(runs: list[Run], val: list[float], ensemble: str) -> list[Run]:
+def _choose(runs: list[PlannedTraining], val: list[float], ensemble: str) -> list[PlannedTraining]:
     """Return the runs to keep."""
     if ensemble == "none":
         return [runs[int(np.argmax(val))]]
@@ -75,7 +73,7 @@ def _choose(runs: list[Run], val: list[float], ensemble: str) -> list[Run]:
     return [run for run in runs if run.arm == means.idxmax()]
 
 
-def _describe(members: list[Run], study: Study, val: float) -> ModelChoice:
+def _describe(members: list[PlannedTraining], study: Study, val: float) -> ModelChoice:
     """Describe a choice; run, arm and seed are None where there are several."""
     alone, one_arm = len(members) == 1, len({run.arm for run in members}) == 1
     return ModelChoice(
@@ -83,14 +81,14 @@ def _describe(members: list[Run], study: Study, val: float) -> ModelChoice:
         run=members[0].id if alone else None,
         arm=members[0].arm if one_arm else None,
         seed=members[0].seed if alone else None,
-        label_fraction=members[0].label_fraction or 1.0,
+        label_fraction=members[0].label_fraction,
         metric=study.primary_metric,
         members=[run.id for run in members],
         val=val,
     )
 
 
-def _score(folder: Path, members: list[Run], part: str) -> dict[str, Any]:
+def _score(folder: Path, members: list[PlannedTraining], part: str) -> dict[str, Any]:
     """Return the metrics of a run, or of an ensemble by its members' stored predictions."""
     if len(members) == 1:
         alone: dict[str, Any] = read_metrics(folder, members[0])[part]
@@ -111,7 +109,7 @@ def _kept(best: Path) -> ModelChoice | None:
     return EnsembleInfo.read(best / ENSEMBLE).choice if (best / ENSEMBLE).is_file() else None
 
 
-def _keep(folder: Path, members: list[Run], choice: ModelChoice) -> None:
+def _keep(folder: Path, members: list[PlannedTraining], choice: ModelChoice) -> None:
     """Copy the chosen bundle or bundles, and note the choice in them."""
     bundles = {run.id: run_folder(folder, run) / MODEL for run in members}
     best = folder / BEST

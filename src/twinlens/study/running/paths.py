@@ -5,37 +5,58 @@ from typing import Any
 
 from twinlens.engine.run_folder import RUN
 from twinlens.files import read_json
-from twinlens.study.planning.plan import Run
+from twinlens.records.plan import Plan, PlannedRun
 
 STUDY = "study.yaml"
 PLAN = "plan.json"
 ENVIRONMENT = "environment.json"
 AUDIT = "audit.json"
 RESULTS = "results.json"
+BEST = "best"
 
 
-def run_folder(study: Path, run: Run) -> Path:
-    """Return the folder of a run; it is there when the run is finished."""
-    return study / "runs" / run.id
+def runs_folder(study: Path) -> Path:
+    """Return the folder of all runs."""
+    return study / "runs"
 
 
-def is_finished(study: Path, run: Run) -> bool:
-    """Say whether a run is finished. Folders appear in one rename, so half a run never is."""
+def run_folder(study: Path, run: PlannedRun) -> Path:
+    """Return the folder of a run; it exists once the run is finished."""
+    return runs_folder(study) / run.id
+
+
+def lock_file(study: Path, run: str) -> Path:
+    """Return the file by which one process claims a run."""
+    return runs_folder(study) / f"{run}.lock"
+
+
+def failure_file(study: Path, run: str) -> Path:
+    """Return the file that says why a run failed; a traceback has the suffix .txt instead."""
+    return runs_folder(study) / f"{run}.failed.json"
+
+
+def failure_files(study: Path) -> list[Path]:
+    """Return the files of all failures."""
+    return [*runs_folder(study).glob("*.failed.*")]
+
+
+def is_finished(study: Path, run: PlannedRun) -> bool:
+    """Return whether a run is finished. Folders appear in one rename, so half a run never is."""
     return (run_folder(study, run) / RUN).exists()
 
 
-def read_plan(study: Path) -> list[Run]:
+def read_plan(study: Path) -> list[PlannedRun]:
     """Read the plan of a study."""
-    return [Run(**run) for run in read_json(study / PLAN)]
+    return Plan.read(study / PLAN).runs
 
 
-def read_metrics(study: Path, run: Run) -> dict[str, Any]:
+def read_metrics(study: Path, run: PlannedRun) -> dict[str, Any]:
     """Read the metrics of a finished training, by part of the split."""
     metrics: dict[str, Any] = read_json(run_folder(study, run) / "metrics.json")
     return metrics
 
 
-def read_record(study: Path, run: Run) -> dict[str, Any]:
+def read_record(study: Path, run: PlannedRun) -> dict[str, Any]:
     """Read the record of a finished run."""
     record: dict[str, Any] = read_json(run_folder(study, run) / RUN)
     return record

@@ -1,14 +1,15 @@
-"""What is told while a study goes on: runs done, time left, the table so far."""
+"""Progress of a study: finished runs, time left, and the table of results so far."""
 
 import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from twinlens.console import duration, say
 from twinlens.files import digest
+from twinlens.records.plan import PlannedRun
 from twinlens.study.planning.config import Study
-from twinlens.study.planning.plan import Run
 from twinlens.study.running.failures import failure
 from twinlens.study.running.paths import is_finished, read_metrics, read_record
 
@@ -16,48 +17,48 @@ TABLE_EVERY_S = 60.0
 
 
 class Progress:
-    """Looks at a study's folder, and tells what is new there, whoever did it."""
+    """Reports what is new in a study's folder, whichever process did it."""
 
     def __init__(
         self,
         study: Study,
-        plan: list[Run],
+        plan: list[PlannedRun],
         folder: Path,
-        seconds_of: Callable[[Run], float] | None = None,
+        seconds_of: Callable[[PlannedRun], float] | None = None,
     ) -> None:
-        """Note what is done already.
+        """Note which runs are finished already.
 
         Args:
             study: The study.
             plan: Its runs.
             folder: Its folder.
-            seconds_of: Estimates a run of which no similar one is finished.
+            seconds_of: Estimated seconds of a run, used until a similar one is finished.
         """
         self.study, self.plan, self.folder, self.seconds_of = study, plan, folder, seconds_of
         self.seconds = dict[str, float]()
         self.failed = dict[str, str]()
-        self.table_told = -math.inf
-        self._look()
+        self.table_shown = -math.inf
+        self._update()
 
-    def tell(self, workers: int) -> None:
-        """Tell what is new, if anything is.
+    def report(self, workers: int) -> None:
+        """Print what is new, if anything is.
 
         Args:
-            workers: How many runs are done at the same time.
+            workers: Number of runs at the same time.
         """
-        new = self._look()
+        new = self._update()
         for run in new:
             reason = self.failed.get(run.id)
-            say(f"Failed: {run.id}: {reason}" if reason else f"Done: {run.id}")
+            say(f"Failed: {run.id}: {reason}" if reason else f"Finished: {run.id}")
         if new:
             say(self._summary(workers))
         trained = any(run.kind != "pretrain" and run.id in self.seconds for run in new)
-        if trained and (time.monotonic() - self.table_told >= TABLE_EVERY_S or not self._left()):
+        if trained and (time.monotonic() - self.table_shown >= TABLE_EVERY_S or not self._left()):
             say(self.table())
-            self.table_told = time.monotonic()
+            self.table_shown = time.monotonic()
 
-    def _look(self) -> list[Run]:
-        """Return the runs that finished or failed since the last look."""
+    def _update(self) -> list[PlannedRun]:
+        """Return the runs that finished or failed since the last call."""
         new = []
         for run in self.plan:
             if run.id in self.seconds:
@@ -71,25 +72,25 @@ class Progress:
                 new.append(run)
         return new
 
-    def _left(self) -> list[Run]:
+    def _left(self) -> list[PlannedRun]:
         return [r for r in self.plan if r.id not in self.seconds and r.id not in self.failed]
 
     def _summary(self, workers: int) -> str:
-        text = f"Runs done: {len(self.seconds)} of {len(self.plan)}"
+        text = f"Runs finished: {len(self.seconds)} of {len(self.plan)}"
         if self.failed:
             text += f", {len(self.failed)} failed"
         seconds = self._seconds_left(workers)
         return text + (f", about {duration(seconds)} left." if seconds else ".")
 
     def _seconds_left(self, workers: int) -> float | None:
-        """Estimate from finished runs that differ in the seed alone, or else from `seconds_of`."""
+        """Estimate from finished runs that differ only in the seed, or else from `seconds_of`."""
         alike: dict[str, list[float]] = {}
         for run in self.plan:
             if run.id in self.seconds:
-                alike.setdefault(_but_for_the_seed(run), []).append(self.seconds[run.id])
+                alike.setdefault(_without_seed(run), []).append(self.seconds[run.id])
         left, total = self._left(), 0.0
         for run in left:
-            measured = alike.get(_but_for_the_seed(run))
+            measured = alike.get(_without_seed(run))
             if measured:
                 total += sum(measured) / len(measured)
             elif self.seconds_of:
@@ -99,27 +100,25 @@ class Progress:
         return total / max(1, min(workers, len(left)))
 
     def table(self) -> str:
-        """Return means of the primary metric over the seeds done, by arm and label fraction."""
+        """Return means of the primary metric over the finished seeds, by arm and label fraction."""
         metric = self.study.primary_metric
         cells: dict[tuple[str, float], list[float]] = {}
         for run in self.plan:
             if run.kind != "pretrain" and run.id in self.seconds:
                 score = read_metrics(self.folder, run)["test"][metric]
-                cells.setdefault((str(run.arm), run.label_fraction or 1), []).append(score)
+                cells.setdefault((run.arm, run.label_fraction), []).append(score)
         width = max(map(len, self.study.arms))
         lines = [f"{metric.replace('_', ' ').capitalize()} on test so far: mean (seeds)"]
         lines.append(" " * width + "".join(f"  labels {b:<6g}" for b in self.study.label_fractions))
         for arm in self.study.arms:
-            found = (
-                cells.get((arm, label_fraction), [])
-                for label_fraction in self.study.label_fractions
-            )
-            lines.append(arm.ljust(width) + "".join(f"  {_cell(values):<13}" for values in found))
+            row = (cells.get((arm, fraction), []) for fraction in self.study.label_fractions)
+            lines.append(arm.ljust(width) + "".join(f"  {_cell(values):<13}" for values in row))
         return "\n".join(line.rstrip() for line in lines)
 
 
-def _but_for_the_seed(run: Run) -> str:
-    return run.kind + digest({k: v for k, v in run.arguments.items() if k != "seed"})
+def _without_seed(run: PlannedRun) -> str:
+    """Return what identifies a run up to its seed."""
+    return digest([run.arm, replace(run.request, seed=0).as_json()])
 
 
 def _cell(values: list[float]) -> str:

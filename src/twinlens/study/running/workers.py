@@ -1,4 +1,4 @@
-"""Several processes of this machine that do the same task."""
+"""Worker processes on this machine."""
 
 import os
 import signal
@@ -13,47 +13,50 @@ import torch
 from twinlens import console
 from twinlens.console import say
 
-LOOK_EVERY_S = 1.0
+POLL_S = 1.0
+"""Seconds between two checks of the workers."""
 
-Task = Callable[[Callable[[], bool]], None]
-"""Function of a function that says whether to stop in good order. It can be pickled."""
+Worker = Callable[[Callable[[], bool]], None]
+"""What a worker runs: a function of `should_stop`, which it asks whether to stop gracefully. It
+can be pickled."""
 
 
-def in_processes(task: Task, count: int, device: str, tell: Callable[[int], None]) -> None:
-    """Do a task in several processes, each with its own GPU or its share of the cores.
+def in_processes(
+    worker: Worker, count: int, device: str, on_progress: Callable[[int], None]
+) -> None:
+    """Run a worker in several processes, each with its own GPU or its share of the cores.
 
-    They stop in good order at Ctrl-C, and where this process is killed. One that dies is named,
-    and the others go on.
+    They stop gracefully at Ctrl-C, and if this process is killed. A worker that dies is reported,
+    and the others continue.
 
     Args:
-        task: What each of them does.
-        count: How many; no more than there are GPUs, where there are any to be used.
+        worker: What each process runs.
+        count: Number of processes; no more than there are GPUs, if any are used.
         device: "auto", "cpu", "cuda" or "mps".
-        tell: Called once a second with the number of processes.
+        on_progress: Called once a second with the number of running processes.
     """
-    environments = _environments(count, device)
-    workers, leashes = list[SpawnProcess](), list[Connection]()
+    processes, stop_pipes = list[SpawnProcess](), list[Connection]()
     try:
-        for number, environment in enumerate(environments, start=1):
-            worker, stop_pipe = _start(task, f"Worker {number}", environment)
-            workers.append(worker)
-            leashes.append(stop_pipe)
-        _wait(workers, tell)
+        for number, environment in enumerate(_environments(count, device), start=1):
+            process, stop_pipe = _start(worker, f"Worker {number}", environment)
+            processes.append(process)
+            stop_pipes.append(stop_pipe)
+        _wait(processes, on_progress)
     except KeyboardInterrupt:
-        say("Stopping: every worker ends its step and keeps a checkpoint. At once: Ctrl-C again.")
-        for stop_pipe in leashes:
+        say("Stopping: every worker ends its step and saves a checkpoint. At once: Ctrl-C again.")
+        for stop_pipe in stop_pipes:
             stop_pipe.close()
-        for worker in workers:
-            worker.join()
+        for process in processes:
+            process.join()
         raise
     finally:
-        for worker in workers:
-            worker.terminate()
-            worker.join()
+        for process in processes:
+            process.terminate()
+            process.join()
 
 
 def _environments(count: int, device: str) -> list[dict[str, str]]:
-    """Return for each worker the variables that give it its GPU, or its share of the cores."""
+    """Return for each worker the variables that assign its GPU, or its share of the cores."""
     if device in ("auto", "cuda") and torch.cuda.is_available():
         every = ",".join(map(str, range(torch.cuda.device_count())))
         gpus = os.environ.get("CUDA_VISIBLE_DEVICES", every).split(",")
@@ -63,21 +66,23 @@ def _environments(count: int, device: str) -> list[dict[str, str]]:
     return [{"OMP_NUM_THREADS": str(max(1, torch.get_num_threads() // count))}] * count
 
 
-def _start(task: Task, name: str, environment: dict[str, str]) -> tuple[SpawnProcess, Connection]:
-    """Start a worker, which stops when the connection that is returned is closed."""
+def _start(
+    worker: Worker, name: str, environment: dict[str, str]
+) -> tuple[SpawnProcess, Connection]:
+    """Start a process, which stops when the connection that is returned is closed."""
     context = get_context("spawn")
-    theirs, ours = context.Pipe(duplex=False)
-    worker = context.Process(target=_work, args=(task, theirs), name=name)
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_run, args=(worker, receiver), name=name)
     with _variables(environment):  # before torch starts there
-        worker.start()
-    theirs.close()
-    return worker, ours
+        process.start()
+    receiver.close()
+    return process, sender
 
 
-def _work(task: Task, stop_pipe: Connection) -> None:
+def _run(worker: Worker, stop_pipe: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches us too; the other end decides
     console.quiet = True
-    task(stop_pipe.poll)  # true once the other end is closed, or its process is gone
+    worker(stop_pipe.poll)  # true once the other end is closed, or its process is gone
 
 
 @contextmanager
@@ -92,23 +97,23 @@ def _variables(changes: dict[str, str]) -> Iterator[None]:
         os.environ.update(before)
 
 
-def _wait(workers: list[SpawnProcess], tell: Callable[[int], None]) -> None:
-    running = list(workers)
+def _wait(processes: list[SpawnProcess], on_progress: Callable[[int], None]) -> None:
+    running = list(processes)
     while running:
-        wait([worker.sentinel for worker in running], timeout=LOOK_EVERY_S)
-        ended = [worker for worker in running if not worker.is_alive()]
-        running = [worker for worker in running if worker not in ended]
-        tell(len(running))
-        for worker in ended:
-            if worker.exitcode:
-                tell_death(f"{worker.name} died with exit code {worker.exitcode}", len(running))
+        wait([process.sentinel for process in running], timeout=POLL_S)
+        ended = [process for process in running if not process.is_alive()]
+        running = [process for process in running if process not in ended]
+        on_progress(len(running))
+        for process in ended:
+            if process.exitcode:
+                report_death(f"{process.name} died with exit code {process.exitcode}", len(running))
 
 
-def tell_death(what: str, left: int) -> None:
-    """Say that a worker died, and what becomes of its run.
+def report_death(what: str, left: int) -> None:
+    """Print that a worker died, and what becomes of its run.
 
     Args:
-        what: Who it was, and how.
+        what: Which worker, and how.
         left: Number of workers that are left.
     """
-    say(f"{what}. " + ("The others take its run over." if left else "No worker is left."))
+    say(f"{what}. " + ("The others take over its run." if left else "No worker is left."))
