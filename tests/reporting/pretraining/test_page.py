@@ -12,7 +12,7 @@ from twinlens.cli import app
 from twinlens.errors import UserError
 from twinlens.files import read_json, sha256
 from twinlens.reporting import report
-from twinlens.reporting.pretraining import pretraining_section as evidence
+from twinlens.reporting.pretraining import pretraining_section
 from twinlens.reporting.pretraining.page import pretraining_report
 
 Build = Callable[..., Path]
@@ -95,7 +95,7 @@ def test_without_labels_nothing_is_said_of_classes(run: Path) -> None:
 
 
 def test_too_large_neighbours_are_named_instead(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evidence, "_PICTURE_BYTES", 3000)
+    monkeypatch.setattr(pretraining_section, "_PICTURE_BYTES", 3000)
     assert "it is stored as neighbours.png" in Page(report(run)).text
 
 

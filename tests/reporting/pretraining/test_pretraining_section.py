@@ -7,7 +7,7 @@ from planned import share_pretraining
 from watched import ALARM, watch
 
 from twinlens.reporting import report
-from twinlens.reporting.pretraining import pretraining_section as evidence
+from twinlens.reporting.pretraining import pretraining_section
 from twinlens.reporting.study.load_study import read_study
 from twinlens.reporting.study.training_curves import by_arm
 
@@ -24,7 +24,7 @@ def study(tmp_path: Path, build_study: Build) -> Path:
     return folder
 
 
-def test_arms_that_share_a_pretraining_share_its_evidence(study: Path) -> None:
+def test_arms_that_share_a_pretraining_share_its_section(study: Path) -> None:
     page = Page(report(study))
     for words in (
         "Is the pretraining of a and b working?",
@@ -37,7 +37,7 @@ def test_arms_that_share_a_pretraining_share_its_evidence(study: Path) -> None:
     assert sum(label.startswith("Map of the embedding") for label in page.labels) == 2
 
 
-def test_the_evidence_comes_with_the_pretraining(study: Path) -> None:
+def test_the_section_comes_with_the_pretraining(study: Path) -> None:
     html = report(study).read_text(encoding="utf-8")
     section = html[html.index("<h3>Pretraining</h3>") : html.index("<h3>Fine-tuning</h3>")]
     assert "Is the pretraining of a and b working?" in section
@@ -66,12 +66,15 @@ def test_pictures_are_named_once_the_page_is_full(
 ) -> None:
     pretrained = by_arm(read_study(study), "pretrain")
     twice = [*pretrained, *pretrained]
-    size = sum(row.size for row in evidence.evidence(pretrained, study)[0].neighbours)
-    monkeypatch.setattr(evidence, "_PICTURE_BYTES", size)
-    first, second = evidence.evidence(twice, study)
-    assert (len(first.neighbours), first.elsewhere) == (3, "")
+    size = sum(
+        row.size
+        for row in pretraining_section.pretraining_sections(pretrained, study)[0].neighbours
+    )
+    monkeypatch.setattr(pretraining_section, "_PICTURE_BYTES", size)
+    first, second = pretraining_section.pretraining_sections(twice, study)
+    assert (len(first.neighbours), first.neighbours_file) == (3, "")
     assert second.neighbours == []
-    assert second.elsewhere == "runs/pretrain-1-0/neighbours.png"
+    assert second.neighbours_file == "runs/pretrain-1-0/neighbours.png"
 
 
 def test_only_the_first_pretraining_is_explained(tmp_path: Path, build_study: Build) -> None:

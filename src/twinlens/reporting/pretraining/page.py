@@ -12,7 +12,10 @@ from twinlens.pretraining.pretrained_encoder import ENCODER
 from twinlens.reporting import formatting as wording
 from twinlens.reporting.load_run import StoredRun, read_run
 from twinlens.reporting.pretraining.monitoring import alarms, before_and_after
-from twinlens.reporting.pretraining.pretraining_section import evidence, views
+from twinlens.reporting.pretraining.pretraining_section import (
+    pretraining_sections,
+    pretraining_views,
+)
 from twinlens.reporting.rendering import render
 from twinlens.reporting.study import training_curves as curves
 from twinlens.reporting.tables import tables
@@ -57,8 +60,8 @@ def content(run: StoredRun) -> dict[str, Any]:
         "verdict": _verdict(run),
         "notices": notices(run),
         "key_numbers": key_numbers(run),
-        "evidence": evidence(arms, run.folder)[0],
-        "views": views(arms, run.folder),
+        "section": pretraining_sections(arms, run.folder)[0],
+        "views": pretraining_views(arms, run.folder),
         "searches": curves.lr_finder_panels(arms),
         "losses_panels": curves.loss_panels(arms),
         "terms": curves.loss_legend(terms),

@@ -1,4 +1,4 @@
-"""All that a page shows of each pretraining: what was said, watched and pictured."""
+"""What a page shows of each pretraining: verdict, curves, maps, neighbours and views."""
 
 from base64 import b64encode
 from collections.abc import Sequence
@@ -25,10 +25,14 @@ _PICTURE_BYTES = 1_000_000  # of all pictures of a kind together, so that the pa
 
 
 @dataclass(frozen=True)
-class Views:
-    """Pairs of views that a pretraining run has stored; `uri` is empty if they are too large.
+class ViewGrid:
+    """Views that a run has stored as a picture.
 
-    `panels` is the picture for a file of its own.
+    Attributes:
+        arms: Titles of the arms that use them.
+        path: Path of the picture, relative to the page's folder.
+        uri: The picture as a data URI; empty if it is too large for the page.
+        panels: The picture as a figure with a file of its own.
     """
 
     arms: str
@@ -38,30 +42,30 @@ class Views:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class PretrainingSection:
     """What shows whether a pretraining works.
 
     Attributes:
-        arms: Those that start from it; empty outside a study.
-        swatch: The mark of the first of them.
-        seed: Of the run that the map and the neighbours show, if there are several.
-        words: A text a seed: its verdict, and how it ended.
-        curves: Of what was watched.
-        monitor: How it was watched.
+        arms: Titles of the arms that start from it; empty outside a study.
+        swatch: Mark of the first of these arms.
+        seed: Seed of the run whose maps and neighbours are shown, if there are several.
+        sentences: Verdict and ending of each seed.
+        curves: Panels of the monitored quantities.
+        monitor: How they were measured.
         alarms: Whether there were any.
-        maps: Before and after.
+        maps: Panels of the embedding before and after.
         classes: Legend of the maps.
-        neighbours: Of some images.
-        neighbour_panels: The same as a picture, for a file of its own.
+        neighbours: Nearest neighbours of some images.
+        neighbour_panels: The same as a figure with a file of its own.
         same_class: How many neighbours are of the query's class before and after, of how many.
-        elsewhere: Where the neighbours lie if they are too large for the page.
+        neighbours_file: Path of the picture of neighbours if it is too large for the page.
         missing: What is not stored.
     """
 
     arms: str
     swatch: Markup
     seed: str
-    words: list[str]
+    sentences: list[str]
     curves: list[Panel]
     monitor: dict[str, Any]
     alarms: bool
@@ -70,31 +74,36 @@ class Evidence:
     neighbours: list[Neighbours]
     neighbour_panels: list[Panel]
     same_class: tuple[int, int, int] | None
-    elsewhere: str
+    neighbours_file: str
     missing: str
 
 
-def evidence(arms: Sequence[ArmRuns], folder: Path) -> list[Evidence]:
-    """Return the evidence on each pretraining.
+def pretraining_sections(arms: Sequence[ArmRuns], folder: Path) -> list[PretrainingSection]:
+    """Return what a page shows of each pretraining.
 
     Args:
         arms: Pretraining runs, by the arms that start from them.
-        folder: That of the page, where paths on it begin.
+        folder: Folder of the page.
     """
     neighbours = [nearest_neighbours(arm.runs[0]) for arm in arms]
     fits = _fitting([sum(row.size for row in rows) for rows in neighbours])
-    return [_of(*each, folder) for each in zip(arms, neighbours, fits, strict=True)]
+    return [
+        _section(arm, rows, fit, folder)
+        for arm, rows, fit in zip(arms, neighbours, fits, strict=True)
+    ]
 
 
-def _of(arm: ArmRuns, neighbours: list[Neighbours], fits: bool, folder: Path) -> Evidence:
+def _section(
+    arm: ArmRuns, neighbours: list[Neighbours], fits: bool, folder: Path
+) -> PretrainingSection:
     run = arm.runs[0]
     curves, (maps, classes) = monitor_panels(arm), map_panels(arm)
     parts = {"curves": curves, "map of the embedding": maps, "nearest neighbours": neighbours}
-    return Evidence(
+    return PretrainingSection(
         arms=arm.title,
         swatch=swatch(arm.index),
         seed=f"seed {run.seed}" if len(arm.runs) > 1 else "",
-        words=_words(arm),
+        sentences=_sentences(arm),
         curves=curves,
         monitor=run.monitor or {},
         alarms=any(alarms(run) for run in arm.runs),
@@ -103,28 +112,28 @@ def _of(arm: ArmRuns, neighbours: list[Neighbours], fits: bool, folder: Path) ->
         neighbours=neighbours if fits else [],
         neighbour_panels=_picture(run.folder / "neighbours.png", arm.title),
         same_class=same_class(neighbours),
-        elsewhere="" if fits else _path(run, "neighbours.png", folder),
+        neighbours_file="" if fits else _path(run, "neighbours.png", folder),
         missing=listing([f"no {name}" for name, part in parts.items() if not part]),
     )
 
 
-def _words(arm: ArmRuns) -> list[str]:
-    """Return verdict and ending of each seed; outside a study the verdict heads the page."""
-    words = {
+def _sentences(arm: ArmRuns) -> list[str]:
+    """Return verdict and ending of each seed; outside a study the page begins with the verdict."""
+    sentences = {
         run.seed: " ".join([*(run.info.get("verdict") or [] if run.arms else []), *ending(run)])
         for run in arm.runs
     }
     several = len(arm.runs) > 1
-    return [f"Seed {seed}: {text}" if several else text for seed, text in words.items() if text]
+    return [f"Seed {seed}: {text}" if several else text for seed, text in sentences.items() if text]
 
 
-def views(arms: Sequence[ArmRuns], folder: Path) -> list[Views]:
+def pretraining_views(arms: Sequence[ArmRuns], folder: Path) -> list[ViewGrid]:
     """Return the stored pairs of views, one picture for the arms that share a pretraining."""
     shown = having(arms, lambda run: (run.folder / "views.png").is_file())
     paths = [arm.runs[0].folder / "views.png" for arm in shown]
     fits = _fitting([path.stat().st_size for path in paths])
     return [
-        Views(
+        ViewGrid(
             arm.title,
             _path(arm.runs[0], "views.png", folder),
             _uri(path) if fit else "",
@@ -134,15 +143,17 @@ def views(arms: Sequence[ArmRuns], folder: Path) -> list[Views]:
     ]
 
 
-def training_views(arms: Sequence[ArmRuns], folder: Path) -> list[Views]:
-    """Return the stored views of fine-tunings, one picture for the arms that share a recipe."""
+def training_views(arms: Sequence[ArmRuns], folder: Path) -> list[ViewGrid]:
+    """Return the stored views of trainings, one picture for the arms that share a recipe."""
     alike: dict[str, list[ArmRuns]] = {}
     for arm in having(arms, lambda run: (run.folder / "views.png").is_file()):
         config = arm.runs[0].config
         recipe = str([config.get("views"), config.get("view_changes")])
         alike.setdefault(recipe, []).append(arm)
     titles = {recipe: listing([arm.title for arm in some]) for recipe, some in alike.items()}
-    return views([replace(some[0], title=titles[key]) for key, some in alike.items()], folder)
+    return pretraining_views(
+        [replace(some[0], title=titles[key]) for key, some in alike.items()], folder
+    )
 
 
 def _picture(path: Path, title: str) -> list[Panel]:
@@ -158,7 +169,7 @@ def _path(run: StoredRun, name: str, folder: Path) -> str:
 
 
 def _fitting(sizes: Sequence[int]) -> list[bool]:
-    """Tell in order which pictures of these sizes fit on the page together."""
+    """Return which pictures of these sizes fit on the page together, taken in order."""
     taken, fits = 0, []
     for size in sizes:
         fits.append(taken + size <= _PICTURE_BYTES)

@@ -7,7 +7,11 @@ from typing import Any
 from twinlens.files import write_text
 from twinlens.reporting.figures.svg import swatch
 from twinlens.reporting.pretraining.page import pretraining_report
-from twinlens.reporting.pretraining.pretraining_section import evidence, training_views, views
+from twinlens.reporting.pretraining.pretraining_section import (
+    pretraining_sections,
+    pretraining_views,
+    training_views,
+)
 from twinlens.reporting.rendering import rendered
 from twinlens.reporting.study import cost, methods, per_class
 from twinlens.reporting.study import forest_plots as figures
@@ -118,8 +122,8 @@ def _training(study: StoredStudy) -> dict[str, Any]:
     pretrained, fine_tuned = curves.by_arm(study, "pretrain"), curves.by_arm(study, "train")
     terms = curves.loss_columns(pretrained)
     return {
-        "evidence": evidence(pretrained, study.folder),
-        "views": views(pretrained, study.folder),
+        "pretraining_sections": pretraining_sections(pretrained, study.folder),
+        "views": pretraining_views(pretrained, study.folder),
         "training_views": training_views(fine_tuned, study.folder),
         "pretraining_searches": curves.lr_finder_panels(pretrained),
         "fine_tuning_searches": curves.lr_finder_panels(fine_tuned),
