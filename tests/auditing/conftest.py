@@ -59,7 +59,7 @@ def resized() -> Callable[..., np.ndarray]:
 def pretrained(phantoms: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """The folders of a data set and of a pretraining on it, of the projector alone."""
     run = tmp_path_factory.mktemp("pretrained") / "run"
-    settings = {"epochs": 0, "batch_size": 32, "projector": [8], "moments": 0}
+    settings = {"epochs": 0, "batch_size": 32, "projector": [8], "monitor_points": 0}
     settings |= {"frozen_batchnorm": False}
     return phantoms, pretrain(phantoms, run, encoder="resnet18", settings=settings, device="cpu")
 

@@ -164,6 +164,13 @@ def test_the_findings_on_one_split_are_those_of_the_whole_audit(dataset, finding
         assert alone.model_copy(update={"seconds": whole.seconds}) == whole
 
 
+def test_a_stored_audit_that_cannot_be_read_is_ignored(dataset, findings, capsys):
+    (dataset.path / "audit").mkdir()
+    (dataset.path / AUDIT).write_text('{"links": []}')
+    assert inspect(dataset, [open_split(dataset)]).links == findings.links
+    assert "the stored audit is ignored" in capsys.readouterr().err
+
+
 def test_a_clean_repair_serves_again_and_what_an_encoder_found_is_kept(dataset, monkeypatch):
     features = np.random.default_rng(0).normal(size=(len(dataset.table), 8)).astype(np.float32)
     features[1] = features[0] * 1.001

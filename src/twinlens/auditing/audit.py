@@ -16,9 +16,11 @@ from twinlens.auditing.quality import find_outliers
 from twinlens.auditing.repair import repair_leaking, repairs
 from twinlens.auditing.split_audit import audit_split
 from twinlens.auditing.summary import summary_sentences, warning_sentences
+from twinlens.console import say
 from twinlens.data.dataset import SKIPPED, Dataset
 from twinlens.data.groups import LINKS
 from twinlens.data.splits import Split
+from twinlens.errors import UserError
 from twinlens.records.audit import (
     AuditedData,
     AuditFindings,
@@ -97,9 +99,13 @@ def write_findings(dataset: Dataset, findings: AuditFindings) -> None:
 
 
 def stored_findings(dataset: Dataset) -> AuditFindings | None:
-    """Return the stored audit of exactly these images, if there is one."""
+    """Return the stored audit of exactly these images, if there is one that can be read."""
     path = dataset.path / AUDIT
-    findings = AuditFindings.read(path) if path.exists() else None
+    try:
+        findings = AuditFindings.read(path) if path.exists() else None
+    except UserError as error:
+        say(f"WARNING: the stored audit is ignored. {error}")
+        return None
     return findings if findings and findings.data.hash == dataset.hash else None
 
 
