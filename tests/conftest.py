@@ -14,6 +14,7 @@ from PIL import Image
 from twinlens.data.dataset import Dataset, open_dataset, write_dataset
 from twinlens.importing.import_images import import_images
 from twinlens.importing.sources.phantom import phantom_image
+from twinlens.records.dataset import DatasetDescription
 from twinlens.registry import Registry
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -79,17 +80,21 @@ def dataset_of() -> Callable[..., Dataset]:
         labels: Sequence[str | None],
         groups: Sequence[str] | None = None,
         ids: Sequence[str] | None = None,
-        grown_from: Sequence[str] = (),
+        previous_hashes: Sequence[str] = (),
         **attributes: Sequence[object],
     ) -> Dataset:
         ids = [f"image{i:05d}" for i in range(len(labels))] if ids is None else ids
         groups = ids if groups is None else groups
         table = pd.DataFrame({"id": ids, "label": labels, "group": groups}).astype("str")
-        info = {"classes": sorted(table["label"].dropna().unique()), "size": 1, "class_info": {}}
-        info |= {"table_only": True, "grown_from": list(grown_from)}
+        description = DatasetDescription(
+            size=1,
+            classes=sorted(table["label"].dropna().unique()),
+            table_only=True,
+            previous_hashes=list(previous_hashes),
+        )
         path.mkdir(exist_ok=True)
         skipped = pd.DataFrame(columns=["file", "reason"])
-        write_dataset(path, table.assign(**attributes), skipped, "", info)
+        write_dataset(path, table.assign(**attributes), skipped, "", description)
         return open_dataset(path)
 
     return to_folder

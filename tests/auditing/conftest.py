@@ -13,6 +13,7 @@ from twinlens import files
 from twinlens.data.dataset import PACK, Dataset, open_dataset, write_dataset
 from twinlens.importing.sources.phantom import phantom_image
 from twinlens.pretraining.pretrain import pretrain
+from twinlens.records.dataset import DatasetDescription
 
 
 @pytest.fixture(scope="session")
@@ -73,7 +74,6 @@ def data_of(tmp_path: Path) -> Callable[..., Dataset]:
         labels: Sequence[str | None] | None = None,
         groups: Sequence[str] | None = None,
         name: str = "data",
-        **info: object,
     ) -> Dataset:
         folder = tmp_path / name
         folder.mkdir()
@@ -83,9 +83,9 @@ def data_of(tmp_path: Path) -> Callable[..., Dataset]:
         columns = {"id": ids, "label": labels, "group": ids if groups is None else groups}
         table = pd.DataFrame(columns).astype("str")
         classes = sorted(table["label"].dropna().unique())
-        info = {"classes": classes, "class_info": {}, "size": images.shape[1], **info}
+        description = DatasetDescription(classes=classes, size=images.shape[1])
         skipped = pd.DataFrame(columns=["file", "reason"])
-        write_dataset(folder, table, skipped, files.digest(images.tolist()), info)
+        write_dataset(folder, table, skipped, files.digest(images.tolist()), description)
         return open_dataset(folder)
 
     return to_folder

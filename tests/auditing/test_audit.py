@@ -9,6 +9,7 @@ from twinlens.data.dataset import open_dataset
 from twinlens.data.groups import LINKS, links_of
 from twinlens.data.splits import open_split, split_names, write_split
 from twinlens.records.audit import AuditFindings, SuspectedLabelError
+from twinlens.records.split import ImportedSplit
 from twinlens.requests.audit import AuditRequest
 
 COMPUTE = "twinlens.auditing.audit.compute_features"
@@ -114,7 +115,7 @@ def test_a_label_that_its_neighbours_contradict_is_reported_with_names(dataset, 
 
 def test_a_table_without_images_is_audited_for_its_groups(dataset_of, tmp_path):
     table = dataset_of(tmp_path / "data", ["x", "y"] * 6, [f"g{n // 3}" for n in range(12)])
-    split = write_split(table.path, "main", ["train", "test", "val"] * 4, {"how": ""})
+    split = write_split(table.path, "main", ["train", "test", "val"] * 4, ImportedSplit())
     findings = inspect(table, [split])
     assert findings.data.table_only is True
     assert findings.links == findings.conflicts == []

@@ -4,6 +4,7 @@ import pytest
 from twinlens.auditing.composition import MAX_CATEGORIES, describe_parts
 from twinlens.data.splits import NO_LABEL, write_split
 from twinlens.data.table import SPLITS
+from twinlens.records.split import ImportedSplit
 from twinlens.records.split_audit import CategoricalAttribute, NumericAttribute, PartComposition
 
 PARTS = ["train"] * 20 + ["val"] * 10 + ["test"] * 8 + ["unlabelled"] * 20 + [None] * 2
@@ -27,7 +28,7 @@ def found(dataset_of, tmp_path):
         site=[f"s{n % MAX_CATEGORIES}" for n in range(count)],
         smoker=[True, True, False, True] * (count // 4),
     )
-    return describe_parts(dataset, write_split(dataset.path, "by-hand", PARTS, {"how": "by hand"}))
+    return describe_parts(dataset, write_split(dataset.path, "by-hand", PARTS, ImportedSplit()))
 
 
 def test_counts_add_up(found):
@@ -64,7 +65,7 @@ def test_identifiers_and_what_nobody_knows_are_left_out(found):
 
 def test_an_empty_part_is_described(dataset_of, tmp_path):
     dataset = dataset_of(tmp_path / "data", ["x", "y"], age=[1.0, 2.0], sex=["f", "m"])
-    split = write_split(dataset.path, "by-hand", ["train", "train"], {"how": "by hand"})
+    split = write_split(dataset.path, "by-hand", ["train", "train"], ImportedSplit())
     assert describe_parts(dataset, split)["test"] == PartComposition(
         images=0,
         classes={"x": 0, "y": 0},

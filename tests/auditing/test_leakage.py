@@ -3,6 +3,7 @@ import pytest
 
 from twinlens.auditing.leakage import find_leaks, part_of_each
 from twinlens.data.splits import write_split
+from twinlens.records.split import ImportedSplit
 from twinlens.records.split_audit import Contamination, StraddlingGroup
 
 NONE = pd.DataFrame({"a": [], "b": [], "found_by": []}, dtype="str")
@@ -19,7 +20,7 @@ def split_of(dataset_of, tmp_path):
     def to_split(*images):
         ids, groups, parts = zip(*images, strict=True)
         dataset = dataset_of(tmp_path / "data", ["x"] * len(ids), groups, ids)
-        return dataset, write_split(dataset.path, "by-hand", list(parts), {"how": "by hand"})
+        return dataset, write_split(dataset.path, "by-hand", list(parts), ImportedSplit())
 
     return to_split
 

@@ -10,6 +10,7 @@ from twinlens.data.dataset import open_dataset
 from twinlens.data.splits import open_split, unlabelled_rows, write_split
 from twinlens.errors import UserError
 from twinlens.importing.import_images import import_images
+from twinlens.records.split import ImportedSplit
 from twinlens.records.split_audit import SeenImages
 
 NONE = pd.DataFrame({"a": [], "b": []}, dtype="str")
@@ -29,7 +30,7 @@ def split_with(dataset, name="other", **rows_of_part):
     parts = np.full(len(dataset.table), None, dtype=object)
     for part, rows in rows_of_part.items():
         parts[rows] = part
-    return write_split(dataset.path, name, parts, {"how": "by hand"})
+    return write_split(dataset.path, name, parts, ImportedSplit())
 
 
 @pytest.fixture

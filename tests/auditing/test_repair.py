@@ -11,6 +11,7 @@ from twinlens.auditing.repair import repair_sentence, repair_split, repairs
 from twinlens.data.groups import merge_groups
 from twinlens.data.splits import open_split, write_split
 from twinlens.data.table import SPLITS
+from twinlens.records.split import ImportedSplit
 
 PLACES = [*SPLITS, None]
 
@@ -31,7 +32,7 @@ def split_of(dataset_of, tmp_path):
         ids, groups, labels, parts = zip(*images, strict=True)
         folder = Path(tempfile.mkdtemp(dir=tmp_path)) / "data"
         dataset = dataset_of(folder, labels, groups, ids)
-        return dataset, write_split(folder, "imported", list(parts), {"how": "imported"})
+        return dataset, write_split(folder, "imported", list(parts), ImportedSplit())
 
     return to_split
 
@@ -153,13 +154,13 @@ def test_a_repaired_split_says_what_was_made_under_a_name_of_its_own(split_of):
     names = [repair_split(dataset, split, links_between())[0].name for _ in range(3)]
     assert names == ["imported-fixed", "imported-fixed-2", "imported-fixed-3"]
     fixed = open_split(dataset, "imported-fixed-3")
-    assert fixed.info["how"]["repaired"] == "imported"
-    assert fixed.info["how"]["hash"] == split.hash
-    assert fixed.info["notes"][0] == (
+    assert fixed.record.method.repaired == "imported"
+    assert fixed.record.method.hash == split.hash
+    assert fixed.record.notes[0] == (
         "Groups moved to one side: 1; images moved: 1 from test to train; "
         "images without a label dropped: 0. NO IMAGES LEFT in test: x."
     )
-    assert fixed.info["counts"]["train"] == {"x": 2}
+    assert fixed.record.counts["train"] == {"x": 2}
 
 
 def test_it_is_known_which_split_repairs_which(split_of):

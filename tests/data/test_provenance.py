@@ -12,7 +12,7 @@ def grown(tmp_path, dataset_of):
     """A data set before and after it grew, its split, and the extension."""
     before = dataset_of(tmp_path / "data", ["a", "b"] * 10)
     split(before.path, name="old")
-    after = dataset_of(tmp_path / "data", ["a", "b"] * 15, grown_from=[before.hash])
+    after = dataset_of(tmp_path / "data", ["a", "b"] * 15, previous_hashes=[before.hash])
     split(after.path, extend="old", name="new")
     split(after.path, name="other")
     return before, after

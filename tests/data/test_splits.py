@@ -2,7 +2,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from twinlens import files
 from twinlens.data.splits import (
     counts,
     open_split,
@@ -10,6 +9,7 @@ from twinlens.data.splits import (
     write_split,
 )
 from twinlens.errors import UserError
+from twinlens.records.split import ImportedSplit, SharesSplit, SplitRecord
 from twinlens.splitting.split import make_split
 
 
@@ -30,7 +30,7 @@ def test_no_group_lies_on_two_sides_and_every_image_is_somewhere_or_counted(lesi
     assert len(train) + len(val) + len(test) == len(train | val | test)
     everywhere = np.concatenate(list(split.rows.values()))
     assert len(np.unique(everywhere)) == len(everywhere)
-    assert split.info["dropped"] == len(lesions.table) - len(everywhere) > 0
+    assert split.record.dropped == len(lesions.table) - len(everywhere) > 0
     left_out = np.setdiff1d(np.arange(len(lesions.table)), everywhere)
     assert (lesions.labels[left_out] == -1).all()
     assert groups_of(lesions, left_out) <= val | test
@@ -53,7 +53,7 @@ def test_a_rare_class_is_in_every_part(lesions):
         split = make_split(lesions, per_class=None, val=0.01, test=0.01, seed=seed)
         found = counts(lesions, split)
         assert all(found[part]["df"] > 0 for part in ("train", "val", "test"))
-        assert split.info["notes"] == [f"Images left out of the split: {split.info['dropped']}."]
+        assert split.record.notes == [f"Images left out of the split: {split.record.dropped}."]
 
 
 def test_only_labelled_images_are_trained_and_tested_on_and_at_most_so_many_a_class(lesions):
@@ -76,7 +76,7 @@ def test_counts_add_up_to_the_images(lesions):
     labels = lesions.table["label"].iloc[split.rows["test"]]
     assert found["test"] == {name: (labels == name).sum() for name in lesions.classes}
     assert found["unlabelled"]["no label"] == (lesions.labels[split.rows["unlabelled"]] < 0).sum()
-    assert split.info["counts"] == found
+    assert split.record.counts == found
 
 
 def test_the_same_arguments_give_the_same_split_and_other_seeds_another(
@@ -87,7 +87,7 @@ def test_the_same_arguments_give_the_same_split_and_other_seeds_another(
     twin = dataset_of(tmp_path / "twin", lesions.table["label"], lesions.table["group"])
     elsewhere = make_split(twin, per_class=50, val=0.1, test=0.2, seed=0, name="mine")
     other = make_split(lesions, per_class=50, val=0.1, test=0.2, seed=1)
-    assert first.info == again.info
+    assert first.record == again.record
     assert first.hash == elsewhere.hash != other.hash
     assert all(np.array_equal(first.rows[s], again.rows[s]) for s in first.rows)
 
@@ -95,9 +95,9 @@ def test_the_same_arguments_give_the_same_split_and_other_seeds_another(
 def test_what_is_written_is_what_is_opened(lesions):
     made = make_split(lesions, per_class=50, val=0.1, test=0.2, seed=0, name="mine")
     opened = open_split(lesions)
-    assert opened.info == made.info
+    assert opened.record == made.record
     assert all(np.array_equal(opened.rows[s], made.rows[s]) for s in made.rows)
-    assert opened.info["how"] == {"per_class": 50, "val": 0.1, "test": 0.2, "seed": 0}
+    assert opened.record.method == SharesSplit(per_class=50, val=0.1, test=0.2, seed=0)
 
 
 def test_a_name_is_given_once(lesions):
@@ -105,7 +105,7 @@ def test_a_name_is_given_once(lesions):
     with pytest.raises(UserError, match=r"'mine' .* exists already and was made otherwise"):
         make_split(lesions, per_class=51, val=0.1, test=0.2, seed=0, name="mine")
     with pytest.raises(UserError, match="exists already: choose another name"):
-        write_split(lesions.path, "mine", ["unlabelled"] * 3000, {})
+        write_split(lesions.path, "mine", ["unlabelled"] * 3000, ImportedSplit())
 
 
 def test_a_changed_split_is_refused(lesions):
@@ -138,7 +138,7 @@ def test_the_split_must_be_chosen_where_there_are_several(lesions):
         open_split(lesions)
     with pytest.raises(UserError, match="Unknown split 'per6'"):
         open_split(lesions, "per6")
-    assert open_split(lesions, "per5-val0.1-test0.2-seed1").info["seed"] == 1
+    assert open_split(lesions, "per5-val0.1-test0.2-seed1").record.method.seed == 1
 
 
 def test_too_few_groups_for_all_parts_are_said(tmp_path, dataset_of):
@@ -148,7 +148,7 @@ def test_too_few_groups_for_all_parts_are_said(tmp_path, dataset_of):
         found = counts(dataset, split)
         assert [found[part]["pair"] for part in ("train", "val", "test")] == [1, 0, 1]
         assert [found[part]["single"] for part in ("train", "val", "test")] == [1, 0, 0]
-        assert split.info["notes"] == [
+        assert split.record.notes == [
             "Class 'single' is in 1 group of images only: none of it in test and val.",
             "Class 'pair' is in 2 groups of images only: none of it in val.",
         ]
@@ -158,7 +158,7 @@ def test_a_part_that_is_not_wanted_stays_empty(tmp_path, dataset_of):
     dataset = dataset_of(tmp_path / "data", ["a", "b"] * 10)
     split = make_split(dataset, per_class=None, val=0, test=0.2, seed=0)
     assert [len(split.rows[part]) for part in ("train", "val", "test")] == [16, 0, 4]
-    assert split.info["notes"] == []
+    assert split.record.notes == []
 
 
 def test_groups_of_mixed_labels_stay_whole_and_rare_classes_are_in_every_part(tmp_path, dataset_of):
@@ -220,23 +220,23 @@ def test_nothing_to_split_without_labels(tmp_path, dataset_of):
 def test_an_imported_split_says_what_it_leaves_out_and_tears(tmp_path, dataset_of):
     dataset = dataset_of(tmp_path / "data", ["a", "a", "b", None, "b"], ["g", "g", "h", "i", "h"])
     given = ["train", "test", "train", "unlabelled", None]
-    split = write_split(dataset.path, "imported", given, {"how": "column 'part'"})
+    split = write_split(dataset.path, "imported", given, ImportedSplit())
     assert {part: rows.tolist() for part, rows in split.rows.items()} == {
         "train": [0, 2],
         "val": [],
         "test": [1],
         "unlabelled": [3],
     }
-    assert split.info["dropped"] == 1
-    left_out, straddling = split.info["notes"]
+    assert split.record.dropped == 1
+    left_out, straddling = split.record.notes
     assert left_out == "Images left out of the split: 1."
     assert "more than one side of the split: 1." in straddling
-    assert files.read_json(dataset.path / "splits" / "imported.json") == split.info
+    assert SplitRecord.read(dataset.path / "splits" / "imported.json") == split.record
 
 
 def test_imported_splits_are_checked(tmp_path, dataset_of):
     dataset = dataset_of(tmp_path / "data", ["a", None])
     with pytest.raises(UserError, match=r"Unknown split 'trian'\. Did you mean 'train'"):
-        write_split(dataset.path, "imported", ["trian", None], {})
+        write_split(dataset.path, "imported", ["trian", None], ImportedSplit())
     with pytest.raises(UserError, match="1 images without a label, such as 'image00001'"):
-        write_split(dataset.path, "imported", ["train", "test"], {})
+        write_split(dataset.path, "imported", ["train", "test"], ImportedSplit())

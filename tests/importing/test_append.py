@@ -7,6 +7,8 @@ from twinlens.data.splits import open_split, write_split
 from twinlens.errors import UserError
 from twinlens.importing import append as growing
 from twinlens.importing.import_images import import_images
+from twinlens.records.dataset import ClassInfo
+from twinlens.records.split import ImportedSplit
 
 
 @pytest.fixture
@@ -16,7 +18,7 @@ def data(tmp_path, draw):
         draw(tmp_path / "old" / f"{number}.png", number)
     table(tmp_path / "old", "0.png,x,p\n1.png,y,p\n2.png,,\n3.png,,")
     dataset = import_images(tmp_path / "old", tmp_path / "data", size=8)
-    write_split(dataset.path, "half", ["train", "test", None, "unlabelled"], {"how": "by hand"})
+    write_split(dataset.path, "half", ["train", "test", None, "unlabelled"], ImportedSplit())
     return dataset
 
 
@@ -65,7 +67,7 @@ def test_new_images_come_after_the_old_ones(data, new, capsys):
     assert content(data.path / "splits") == before
     assert open_split(grown, "half").rows["unlabelled"].tolist() == [3]
     printed = capsys.readouterr().err
-    assert f"{data.path} grows by 2 images and 1 labels." in printed
+    assert f"{data.path}: added 2 images and 1 labels." in printed
     assert f"twinlens split {data.path} --extend NAME" in printed
     assert "Classes: x 1, y 2, z 1." in printed
 
@@ -75,9 +77,9 @@ def test_what_it_grew_from_is_recorded(data, new, draw):
     second = add(table(new, "7.png,z,"), data)
     draw(new / "9.png", 9)
     third = add(table(new, "9.png,z,"), data)
-    assert third.info["grown_from"] == [first, second.hash]
-    assert [entry["kind"] for entry in third.info["source"]] == ["csv"] * 3
-    assert [entry["path"] for entry in third.info["source"]][1:] == [str(new)] * 2
+    assert third.record.previous_hashes == [first, second.hash]
+    assert [entry.kind for entry in third.record.sources] == ["csv"] * 3
+    assert [entry.path for entry in third.record.sources][1:] == [str(new)] * 2
     assert len({first, second.hash, third.hash}) == 3
 
 
@@ -94,7 +96,7 @@ def test_labels_alone_can_be_added(data, new, capsys):
     np.testing.assert_array_equal(grown.images, data.images)
     again = add(new, data)
     assert again.hash == grown.hash
-    assert again.info["grown_from"] == [data.hash]
+    assert again.record.previous_hashes == [data.hash]
     assert "holds these 1 images already: nothing to do" in capsys.readouterr().err
 
 
@@ -157,7 +159,7 @@ def test_broken_images_are_listed_until_they_are_mended(data, new, draw, capsys)
     grown = add(table(new, "2.png,x,\n7.png,x,\n6.png,x,"), data)
     assert grown.table["label"].fillna("").tolist() == ["x", "y", "x", "", "x", "x"]
     assert pd.read_csv(grown.path / "skipped.csv")["file"].tolist() == ["6.png"]
-    assert grown.info["skipped"] == 1
+    assert grown.record.skipped == 1
     (new / "9.png").write_text("a note")
     source = table(new, "9.png,x,\n6.png,x,")
     refused(r"None of the 2 images could be imported; the first is 6\.png", source, data)
@@ -166,7 +168,7 @@ def test_broken_images_are_listed_until_they_are_mended(data, new, draw, capsys)
 def test_the_splits_of_the_new_source_are_left_out(data, new, capsys):
     header = "image,label,group,split"
     grown = add(table(new, "7.png,z,,train\n8.png,z,,test", header), data)
-    assert "The splits that the source names are left out" in capsys.readouterr().err
+    assert "The splits that the source names are ignored" in capsys.readouterr().err
     assert "split" not in grown.table
     assert [path.name for path in sorted((grown.path / "splits").iterdir())] == [
         "half.json",
@@ -191,7 +193,7 @@ def test_what_else_lies_in_the_folder_is_kept(data, new, capsys):
     for name in ("audit/links.parquet", "mine/notes.txt", "readme.txt"):
         assert (data.path / name).read_text() == name
     assert (data.path / "link").is_symlink()
-    assert f"Its audit is of before: run 'twinlens audit {data.path}'" in capsys.readouterr().err
+    assert f"Its audit is out of date: run 'twinlens audit {data.path}'" in capsys.readouterr().err
 
 
 def test_what_is_still_broken_is_listed_again_and_changes_nothing(data, new, capsys):
@@ -200,7 +202,7 @@ def test_what_is_still_broken_is_listed_again_and_changes_nothing(data, new, cap
     skipped = (data.path / "skipped.csv").read_text()
     capsys.readouterr()
     again = add(new, data)
-    assert again.info == grown.info
+    assert again.record == grown.record
     assert again.table.equals(grown.table)
     np.testing.assert_array_equal(again.images, grown.images)
     assert (data.path / "skipped.csv").read_text() == skipped
@@ -215,7 +217,7 @@ def test_the_source_appears_when_a_data_set_grows(data, new):
     grown = add(table(new, "7.png,z,web", "image,label,source"), data)
     assert grown.table["source"].tolist() == ["old"] * 4 + ["new"]
     assert grown.table["original_source"].tolist()[4:] == ["web"]
-    assert [entry["name"] for entry in grown.info["source"]] == ["old", "new"]
+    assert [entry.name for entry in grown.record.sources] == ["old", "new"]
     grown = add(table(new, "8.png,z,web", "image,label,source"), data)
     assert grown.table["source"].tolist() == ["old"] * 4 + ["new", "new-2"]
 
@@ -233,15 +235,15 @@ def test_what_the_user_says_about_classes_replaces_what_is_held(data, new, capsy
     capsys.readouterr()
     again = add(new, data, classes={"z": {"title": "zet"}, "x": {"title": "other"}})
     assert again.class_info == {
-        "x": {"title": "other"},
-        "z": {"group": "benign", "title": "zet"},
+        "x": ClassInfo(title="other"),
+        "z": ClassInfo(group="benign", title="zet"),
     }
     assert (again.hash, again.lineage) == (first.hash, first.lineage)
-    assert "replaced as you say: x, z." in capsys.readouterr().err
+    assert "replaced by yours: x, z." in capsys.readouterr().err
     third = add(table(new, "8.png,x,"), data, classes={"x": {"title": "third"}})
-    assert third.class_info["x"] == {"title": "third"}
-    assert "replaced as you say: x." in capsys.readouterr().err
-    assert add(new, data, classes={"x": {"title": "third"}}).info == third.info
+    assert third.class_info["x"] == ClassInfo(title="third")
+    assert "replaced by yours: x." in capsys.readouterr().err
+    assert add(new, data, classes={"x": {"title": "third"}}).record == third.record
     assert "nothing to do" in capsys.readouterr().err
 
 
@@ -249,7 +251,7 @@ def test_classes_and_what_is_known_of_them_are_united(data, new):
     info = {"z": {"group": "malignant"}, "x": {"title": "ex"}}
     grown = add(table(new, "7.png,x,\n8.png,z,"), data, classes=info)
     assert grown.classes == ["x", "y", "z"]
-    assert grown.class_info == {"x": {"title": "ex"}, "z": {"group": "malignant"}}
+    assert grown.class_info == {"x": ClassInfo(title="ex"), "z": ClassInfo(group="malignant")}
 
 
 def test_a_joined_data_set_names_what_is_added(data, new, tmp_path, draw):
@@ -268,5 +270,5 @@ def test_a_table_without_images_grows(tmp_path):
     file.write_text("image,label\nb,y\nc,x\n")
     grown = import_images(file, tmp_path / "data", add=True)
     assert grown.table["label"].tolist() == ["x", "y", "x"]
-    assert grown.info["grown_from"] == [first.hash]
+    assert grown.record.previous_hashes == [first.hash]
     assert open_dataset(grown.path).table_only

@@ -4,12 +4,13 @@ import pytest
 from twinlens.errors import UserError
 from twinlens.importing.class_info import with_classes
 from twinlens.importing.source import Source
+from twinlens.records.dataset import ClassInfo
 
 
 @pytest.fixture
 def source():
     table = pd.DataFrame({"id": list("abc"), "label": ["NV", None, "MEL"]})
-    info = {"MEL": {"title": "melanoma", "colour": "#000000"}, "gone": {"title": "gone"}}
+    info = {"MEL": ClassInfo(title="melanoma", colour="#000000"), "gone": ClassInfo(title="gone")}
     return Source(table, list("abc"), classes=["MEL", "NV"], class_info=info)
 
 
@@ -23,8 +24,8 @@ def test_the_file_orders_adds_and_overrides(source, file, capsys):
     result = with_classes(source, file)
     assert result.classes == ["NV", "MEL", "BCC"]
     assert result.class_info == {
-        "NV": {"group": "benign"},
-        "MEL": {"title": "melanoma", "colour": "#2b2b3a", "group": "malignant"},
+        "NV": ClassInfo(group="benign"),
+        "MEL": ClassInfo(title="melanoma", colour="#2b2b3a", group="malignant"),
     }
     assert "names classes that no image has: BCC." in capsys.readouterr().err
 
@@ -45,7 +46,7 @@ def test_a_mapping_says_the_same(source, file):
             r"class 'NV': The key 'colour' is wrong \(given: 'brown'\): write it as .*quotes",
         ),
         ("NV:\n  colour: #8a5a33\n", "class 'NV': The key 'colour' is wrong .*in quotes"),
-        ("NV: nevus\n", "what is said about 'NV' must be keys and values"),
+        ("NV: nevus\n", "the description of 'NV' must be keys and values"),
         ("NV: {}\nNO: {}\n", "the class False is not text: write it in quotes"),
         ("- NV\n", "must hold keys and values"),
     ],

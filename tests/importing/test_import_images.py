@@ -9,6 +9,7 @@ from twinlens.data.splits import open_split
 from twinlens.errors import UserError
 from twinlens.importing import import_images as importing
 from twinlens.importing.import_images import import_images, recognise
+from twinlens.records.dataset import ClassInfo
 
 
 @pytest.fixture
@@ -21,8 +22,8 @@ def test_a_folder_becomes_a_data_set(class_folder, out, capsys):
     assert dataset.images.shape == (6, 8, 8, 3)
     assert dataset.classes == ["melanoma", "nevus"]
     assert list(dataset.table.columns) == ["id", "label", "group"]
-    assert dataset.info["source"]["kind"] == "folder"
-    assert dataset.info["skipped"] == 0
+    assert dataset.record.sources[0].kind == "folder"
+    assert dataset.record.skipped == 0
     assert pd.read_csv(out / "skipped.csv").empty
     printed = capsys.readouterr().err
     assert "read as 'folder'" in printed
@@ -153,7 +154,7 @@ def test_the_kind_is_recognised_and_said(files, kind, tmp_path, out, draw, capsy
         else:
             draw(tmp_path / "in" / name, number)
     dataset = import_images(tmp_path / "in", out, size=8)
-    assert dataset.info["source"]["kind"] == kind
+    assert dataset.record.sources[0].kind == kind
     assert f"read as '{kind}'" in capsys.readouterr().err
     assert bool(dataset.classes) == (kind != "unlabelled")
 
@@ -210,11 +211,11 @@ def test_several_sources_become_one_data_set(class_folder, out, tmp_path, draw, 
     }  # fmt: skip
     assert "more/nevus/1.png" in dataset.table["id"].tolist()
     assert dataset.classes[8:] == ["melanoma", "nevus", "other"]
-    assert "Synthetic" in dataset.info["notice"]
-    assert [entry["name"] for entry in dataset.info["source"]] == [
+    assert "Synthetic" in dataset.record.notice
+    assert [entry.name for entry in dataset.record.sources] == [
         "images", "more", "phantom:2", "gone",
     ]  # fmt: skip
-    assert [entry["kind"] for entry in dataset.info["source"]] == [
+    assert [entry.kind for entry in dataset.record.sources] == [
         "folder", "folder", "phantom", "csv",
     ]  # fmt: skip
     assert pd.read_csv(out / "skipped.csv").to_numpy().tolist() == [["x.png", "no such file"]]
@@ -232,8 +233,8 @@ def test_a_table_is_imported_without_its_images(tmp_path, out, capsys):
     file.write_text("image,label,part\na,x,train\nb,y,test\n,y,train\nc,,\n")
     dataset = import_images(file, out, split="part", size=8, table_only=True)
     assert dataset.table["id"].tolist() == ["a", "b", "c"]
-    assert dataset.info["images"] == 3
-    assert dataset.info["table_only"]
+    assert dataset.record.images == 3
+    assert dataset.record.table_only
     assert dataset.size == 8
     assert not (out / "pack.npy").exists()
     assert {name: rows.tolist() for name, rows in open_split(dataset).rows.items()} == {
@@ -264,7 +265,10 @@ def test_classes_are_ordered_and_described_by_the_user(class_folder, out, capsys
     classes = {"nevus": {"group": "benign"}, "melanoma": {"colour": "#000000"}, "other": {}}
     dataset = import_images(class_folder, out, size=8, classes=classes)
     assert dataset.classes == ["nevus", "melanoma", "other"]
-    assert dataset.class_info == {"nevus": {"group": "benign"}, "melanoma": {"colour": "#000000"}}
+    assert dataset.class_info == {
+        "nevus": ClassInfo(group="benign"),
+        "melanoma": ClassInfo(colour="#000000"),
+    }
     assert "Classes: nevus 3, melanoma 3, other 0." in capsys.readouterr().err
     import_images(class_folder, out, size=8, classes=classes)
     assert "nothing to do" in capsys.readouterr().err
@@ -317,7 +321,7 @@ def test_real_images_come_in_whole(shared, out):
         size=64,
     )
     assert dataset.images.shape == (10644, 64, 64, 3)
-    assert dataset.info["skipped"] == 0
+    assert dataset.record.skipped == 0
     counts = np.bincount(dataset.labels)
     assert dict(zip(dataset.classes, counts.tolist(), strict=True)) == {
         "AK": 96, "BCC": 435, "BKL": 1110, "DF": 86, "MEL": 1385, "NV": 7279, "SCC": 147,

@@ -3,8 +3,9 @@ import pytest
 
 from twinlens.errors import UserError
 from twinlens.importing.decode import decode
-from twinlens.importing.merge import given_groups, join, source_names, stack
+from twinlens.importing.merge import concatenate, given_groups, join, source_names
 from twinlens.importing.source import Source
+from twinlens.records.dataset import ClassInfo
 
 
 def source_of(ids, *, read=str.encode, **given):
@@ -66,7 +67,7 @@ def test_an_id_that_another_source_calls_a_group_stays_alone():
 
 def test_one_class_of_two_titles_is_refused():
     titles = ["adipose", "melanoma"]
-    sources = {name: source_of(name, class_info={"0": {"title": name}}) for name in titles}
+    sources = {name: source_of(name, class_info={"0": ClassInfo(title=name)}) for name in titles}
     with pytest.raises(UserError, match="'0' is 'adipose' in one source and 'melanoma' in another"):
         join(sources)
 
@@ -90,13 +91,15 @@ def test_classes_come_in_order_given_ones_first():
 
 
 def test_the_first_word_on_a_class_counts():
-    first = source_of("a", classes=["x"], class_info={"x": {"colour": "#000000"}}, notice="Drawn.")
-    info = {"x": {"colour": "#ffffff", "group": "benign"}, "y": {"title": "why"}}
+    first = source_of(
+        "a", classes=["x"], class_info={"x": ClassInfo(colour="#000000")}, notice="Drawn."
+    )
+    info = {"x": ClassInfo(colour="#ffffff", group="benign"), "y": ClassInfo(title="why")}
     second = source_of("b", classes=["x", "y"], class_info=info, notice="Drawn.")
     third = source_of("c", notice="Not for use.")
     gather = join({"one": first, "two": second, "three": third})
     assert gather.class_info == {
-        "x": {"colour": "#000000", "group": "benign"}, "y": {"title": "why"},
+        "x": ClassInfo(colour="#000000", group="benign"), "y": ClassInfo(title="why"),
     }  # fmt: skip
     assert gather.notice == "Drawn. Not for use."
 
@@ -134,6 +137,6 @@ def test_names_are_the_last_part_and_unique(tmp_path):
 )
 def test_columns_of_different_kinds_can_be_stored(one, two, expected, tmp_path):
     tables = [pd.DataFrame({"id": list("ab"), "x": one}), pd.DataFrame({"id": ["c"], "x": two})]
-    stack(tables).to_parquet(tmp_path / "t.parquet")
+    concatenate(tables).to_parquet(tmp_path / "t.parquet")
     found = pd.read_parquet(tmp_path / "t.parquet")["x"]
     assert found.astype(object).where(found.notna(), None).tolist() == expected

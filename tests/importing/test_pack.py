@@ -11,6 +11,7 @@ from twinlens.importing.decode import decode, square
 from twinlens.importing.pack import fingerprint, left_out, refuse_none, write_pack
 from twinlens.importing.source import Options, Source
 from twinlens.importing.sources import folder
+from twinlens.records.dataset import ClassInfo
 
 
 @pytest.fixture
@@ -77,7 +78,7 @@ def test_the_fingerprint_follows_content_table_and_size(source, draw):
     assert fingerprint(replace(source, table=source.table.assign(label="x")), 8) != first
     assert fingerprint(replace(source, skipped=[("a", "no such file")]), 8) != first
     assert fingerprint(replace(source, classes=["nevus", "melanoma"]), 8) != first
-    assert fingerprint(replace(source, class_info={"nevus": {"group": "benign"}}), 8) != first
+    assert fingerprint(replace(source, class_info={"nevus": ClassInfo(group="benign")}), 8) != first
     draw(source.items[3], 77)
     assert fingerprint(source, 8) != first
 

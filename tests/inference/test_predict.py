@@ -11,6 +11,7 @@ from twinlens.data.dataset import Dataset
 from twinlens.errors import UserError
 from twinlens.inference.predict import embed, predict, predictions_table
 from twinlens.models.encoders import Encoder
+from twinlens.records.dataset import DatasetRecord
 from twinlens.views.recipes import RECIPES, normalise, plain, view
 
 PACK = np.random.default_rng(0).integers(0, 256, (20, 16, 16, 3), dtype=np.uint8)
@@ -135,8 +136,8 @@ def test_the_table_of_predictions(tmp_path):
     table = pd.DataFrame(
         {"id": list("abcd"), "label": ["x", None, "y", "x"], "group": list("ggih"), "age": 1}
     ).astype({"label": "str"})
-    info = {"classes": ["x", "y"], "class_info": {}, "size": 16, "hash": ""}
-    dataset = Dataset(tmp_path, table, PACK[:4], info)
+    record = DatasetRecord(classes=["x", "y"], size=16, hash="", images=4, skipped=0)
+    dataset = Dataset(tmp_path, table, PACK[:4], record)
     probabilities = np.array([[0.25, 0.75], [1.0, 0.0]], dtype=np.float32)
     found = predictions_table(dataset, np.array([3, 0]), "test", probabilities)
     assert found.to_dict("list") == {

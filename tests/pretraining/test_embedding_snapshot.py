@@ -46,7 +46,7 @@ def test_labelled_training_images_are_shown_where_there_are_any(data):
 
 def test_without_labelled_training_images_those_of_the_pretraining_are_shown(data):
     split = open_split(data)
-    bare = Split("bare", split.rows | {"train": split.rows["train"][:0]}, split.info)
+    bare = Split(split.record, split.rows | {"train": split.rows["train"][:0]})
     seen = unlabelled_rows(bare)
     shown = sample(data, bare, seen, seed=0, most=30)
     assert len(shown) == 30

@@ -7,6 +7,7 @@ from twinlens.data.splits import open_split, write_split
 from twinlens.errors import UserError
 from twinlens.pretraining.pretrain import pretrain
 from twinlens.pretraining.preview import show_views
+from twinlens.records.split import ImportedSplit
 from twinlens.views import recipes
 
 SIDE, STEP = 32, 32 + 4  # of the phantoms, and with the gap between them
@@ -121,6 +122,6 @@ def test_mistakes_are_sentences_and_write_nothing(phantoms, tmp_path, wrong, sen
 
 def test_a_split_without_images_to_pretrain_on_is_explained(dataset_of, tmp_path):
     data = dataset_of(tmp_path / "data", ["a", "b"])
-    write_split(data.path, "tested", ["test", "test"], {"how": "by hand"})
+    write_split(data.path, "tested", ["test", "test"], ImportedSplit())
     with pytest.raises(UserError, match="There are no images"):
         show_views(data.path, tmp_path / "views.png")

@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 
 from twinlens.data.dataset import Dataset
 from twinlens.errors import UserError
+from twinlens.records.dataset import DatasetRecord
+from twinlens.records.split import Shares
 from twinlens.splitting.holding_out import held_out_plans, values_of
 
-SHARES = {"per_class": None, "val": 0.2}
+SHARES = Shares(per_class=None, val=0.2)
 
 
 @pytest.fixture
@@ -38,7 +40,7 @@ def test_test_is_the_site_and_the_rest_is_train_and_val(sites):
     assert set(parts[~rome & ~labelled]) <= {"unlabelled", None}
     assert abs((parts == "val").sum() - 0.2 * (labelled & ~rome).sum()) <= 2
     assert notes == []
-    without, _ = drawn_by(sites, "site=Rome", {"per_class": None, "val": 0}, "rome")["rome"]
+    without, _ = drawn_by(sites, "site=Rome", Shares(per_class=None, val=0), "rome")["rome"]
     assert "val" not in without
 
 
@@ -67,7 +69,7 @@ def test_groups_are_held_out_whole_and_what_is_elsewhere_is_dropped(tmp_path, da
     groups = ["both", "both", "b", "c", "d", "both", "e", "f"]
     site = ["here", "there", "there", "there", "there", None, "here", "there"]
     dataset = dataset_of(tmp_path / "data", labels, groups, site=site)
-    parts, notes = drawn_by(dataset, "site=here", {"per_class": None, "val": 0}, "n")["n"]
+    parts, notes = drawn_by(dataset, "site=here", Shares(per_class=None, val=0), "n")["n"]
     assert parts.tolist() == ["test", None, "train", "train", "train", None, "test", "train"]
     assert notes == [
         "Images without site=here that are left out because their group is held out: 2."
@@ -77,7 +79,7 @@ def test_groups_are_held_out_whole_and_what_is_elsewhere_is_dropped(tmp_path, da
 def test_classes_that_one_side_lacks_are_said(tmp_path, dataset_of):
     site = ["a"] * 4 + ["b"] * 8
     dataset = dataset_of(tmp_path / "data", ["x", "y"] * 2 + ["y"] * 6 + ["z"] * 2, site=site)
-    _, notes = drawn_by(dataset, "site=a", {"per_class": None, "val": 0}, "n")["n"]
+    _, notes = drawn_by(dataset, "site=a", Shares(per_class=None, val=0), "n")["n"]
     assert notes == [
         "Classes without an image in train: x.",
         "Classes without an image in test: z.",
@@ -94,7 +96,8 @@ def test_nothing_of_a_held_out_group_is_trained_on(data):
 
     groups, labels, site = column(range(15)), column(["x", "x", None]), column(["a", "b", None])
     table = pd.DataFrame({"id": range(size), "label": labels, "group": groups, "site": site})
-    dataset = Dataset(Path("nowhere"), table, None, {"classes": ["x"]})
+    record = DatasetRecord(size=1, classes=["x"], hash="", images=size, skipped=0)
+    dataset = Dataset(Path("nowhere"), table, None, record)
     try:
         drawn = drawn_by(dataset, "site")
     except UserError as error:

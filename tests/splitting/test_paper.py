@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from twinlens.data.dataset import Dataset
 from twinlens.data.groups import LINKS
 from twinlens.errors import UserError
+from twinlens.records.dataset import DatasetRecord
 from twinlens.splitting.paper import BCN, PRESETS, TABLE_1, draw_preset
 from twinlens.splitting.split import split
 
@@ -17,7 +18,9 @@ TOTAL = sum(map(sum, TABLE_1.values()))
 
 def in_memory(ids, labels, groups, path=Path("nowhere")):
     table = pd.DataFrame({"id": ids, "label": labels, "group": groups})
-    return Dataset(path, table, None, {"classes": sorted(set(table["label"].dropna()))})
+    classes = sorted(set(table["label"].dropna()))
+    record = DatasetRecord(size=1, classes=classes, hash="", images=len(table), skipped=0)
+    return Dataset(path, table, None, record)
 
 
 def like_isic(**more):
@@ -143,7 +146,7 @@ def test_downsampled_copies_other_classes_and_images_without_label():
 
 def test_robust_keeps_near_duplicates_on_one_side(tmp_path):
     dataset = like_isic()
-    dataset = Dataset(tmp_path, dataset.table, None, dataset.info)
+    dataset = Dataset(tmp_path, dataset.table, None, dataset.record)
     random = np.random.default_rng(1)
     pairs = random.choice(dataset.table["id"], (2000, 2))  # across lesions and classes
     (tmp_path / LINKS).parent.mkdir()
@@ -235,16 +238,16 @@ def test_the_official_tables_give_the_counts_and_the_leakage_of_the_paper(isic_2
     for preset in ("paper-code", "paper"):
         (made,) = split(isic_2019, preset=preset, seed=seed)
         for number, part in enumerate(("train", "val", "test")):
-            counts = made.info["counts"][part]
+            counts = made.record.counts[part]
             assert {name: counts[name] for name in TABLE_1} == column(number)
-        assert made.info["dropped"] == 2074
-        share = float(made.info["notes"][-1].partition("Of the test images, ")[2].split("%")[0])
+        assert made.record.dropped == 2074
+        share = float(made.record.notes[-1].partition("Of the test images, ")[2].split("%")[0])
         assert 20 < share < 22.5
 
 
 @pytest.mark.real
 def test_the_official_tables_have_no_leakage_in_the_robust_split(isic_2019):
     (made,) = split(isic_2019, preset="recommended")
-    assert [sum(made.info["counts"][part].values()) for part in ("train", "val")] == [2554, 1280]
-    assert any(note.startswith("0 test images share") for note in made.info["notes"])
-    assert not any("more than one side" in note for note in made.info["notes"])
+    assert [sum(made.record.counts[part].values()) for part in ("train", "val")] == [2554, 1280]
+    assert any(note.startswith("0 test images share") for note in made.record.notes)
+    assert not any("more than one side" in note for note in made.record.notes)

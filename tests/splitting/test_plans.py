@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from twinlens.data.dataset import Dataset
 from twinlens.errors import UserError
+from twinlens.records.dataset import DatasetRecord
+from twinlens.records.split import Shares
 from twinlens.splitting.plans import fold_plans
 
 
@@ -16,11 +18,12 @@ def in_memory(labels, groups):
     table = pd.DataFrame({"id": ids, "label": labels, "group": [f"g{n}" for n in groups]})
     table["label"] = table["label"].astype("str")
     classes = sorted(table["label"].dropna().unique())
-    return Dataset(Path("nowhere"), table, None, {"classes": classes})
+    record = DatasetRecord(size=1, classes=classes, hash="", images=len(ids), skipped=0)
+    return Dataset(Path("nowhere"), table, None, record)
 
 
 def folds_of(dataset, folds, val=0.0, per_class=None, seed=0):
-    plans = fold_plans(dataset, folds, {"per_class": per_class, "val": val}, seed, "name")
+    plans = fold_plans(dataset, folds, Shares(per_class=per_class, val=val), seed, "name")
     assert [plan.name for plan in plans] == [f"name-fold{n}" for n in range(1, folds + 1)]
     return [plan.draw() for plan in plans]
 

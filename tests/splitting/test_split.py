@@ -8,6 +8,7 @@ from twinlens import cli
 from twinlens.data.groups import LINKS
 from twinlens.data.splits import open_split, write_split
 from twinlens.errors import UserError
+from twinlens.records.split import ImportedSplit
 from twinlens.splitting.split import make_split, split
 
 
@@ -34,7 +35,7 @@ def test_one_split_or_several_are_a_list(data):
     assert [each.name for each in repeated] == [
         f"per5-val0.1-test0.2-seed{seed}" for seed in (7, 8, 9)
     ]
-    assert [each.info["seed"] for each in repeated] == [7, 8, 9]
+    assert [each.record.method.seed for each in repeated] == [7, 8, 9]
     assert len({each.hash for each in repeated}) == 3
     alone = make_split(data, per_class=5, val=0.1, test=0.2, seed=8, name="alone")
     assert alone.hash == repeated[1].hash
@@ -45,14 +46,14 @@ def test_one_split_or_several_are_a_list(data):
 def test_the_same_call_gives_the_same_splits(data):
     for arguments in ({"folds": 3}, {"repeats": 2}, {"hold_out": "site", "val": 0}):
         first = split(data.path, **arguments)
-        assert [each.info for each in split(data.path, **arguments)] == [
-            each.info for each in first
+        assert [each.record for each in split(data.path, **arguments)] == [
+            each.record for each in first
         ]
 
 
 def test_names_are_checked_before_anything_is_written(data):
-    write_split(data.path, "cv-fold3", ["unlabelled"] * 80, {"how": "by hand"})
-    with pytest.raises(UserError, match=r"'cv-fold3' .* was made otherwise \(.*how: by hand"):
+    write_split(data.path, "cv-fold3", ["unlabelled"] * 80, ImportedSplit())
+    with pytest.raises(UserError, match=r"'cv-fold3' .* was made otherwise \(.*kind: imported"):
         split(data.path, folds=3, name="cv")
     assert [path.stem for path in (data.path / "splits").glob("*.json")] == ["cv-fold3"]
 
@@ -113,9 +114,9 @@ def test_near_duplicates_stay_on_one_side_and_are_part_of_how_it_was_made(data, 
         for part in ("val", "test"):
             side.iloc[made.rows[part]] = part
         assert (side[links["a"]].to_numpy() == side[links["b"]].to_numpy()).all()
-        assert "15 near-duplicate links of the audit unite groups." in made.info["notes"]
-        assert made.info["how"]["links"]["count"] == 15
-    assert "links" not in before.info["how"]
+        assert "15 near-duplicate links of the audit merge groups." in made.record.notes
+        assert made.record.method.links.count == 15
+    assert before.record.method.links is None
     assert split(data.path, name="before")[0].hash == before.hash
     assert "'before' stays as it is, though an audit has linked" in capsys.readouterr().err
 

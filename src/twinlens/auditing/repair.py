@@ -8,7 +8,7 @@ from twinlens.auditing.leakage import SIDES, find_leaks, part_of_each
 from twinlens.data.dataset import Dataset
 from twinlens.data.groups import merge_groups
 from twinlens.data.splits import Split, has_split, open_split, split_names, write_split
-from twinlens.records.split_audit import Repair
+from twinlens.records.split import Repair
 
 
 def repair_leaking(dataset: Dataset, leaking: Sequence[Split], links: pd.DataFrame) -> list[Split]:
@@ -58,16 +58,15 @@ def repair_split(dataset: Dataset, split: Split, links: pd.DataFrame) -> tuple[S
         dropped=int(target.isna().sum()),
         lost=_lost_classes(dataset.table["label"], parts, fixed_parts),
     )
-    info = {"how": repair.model_dump(), "notes": [repair_sentence(repair)]}
     parts_by_row = fixed_parts.to_numpy(dtype=object)
-    return write_split(dataset.path, repair.split, parts_by_row, info), repair
+    notes = [repair_sentence(repair)]
+    return write_split(dataset.path, repair.split, parts_by_row, repair, notes=notes), repair
 
 
 def repairs(splits: Iterable[Split]) -> dict[str, Repair]:
     """Return the repairs among some splits, by the name of the split that each repairs."""
-    made = [split.info.get("how") for split in splits]
-    records = [Repair(**how) for how in made if isinstance(how, dict) and "repaired" in how]
-    return {repair.repaired: repair for repair in records}
+    methods = [split.record.method for split in splits]
+    return {method.repaired: method for method in methods if isinstance(method, Repair)}
 
 
 def repair_sentence(repair: Repair) -> str:

@@ -139,7 +139,7 @@ def _show(dataset: Path, made: "list[Split]") -> None:
     """Print the counts of one split, or a line for each of several, and each note once."""
     said: set[str] = set()
     for split in made:
-        counts, notes = split.info["counts"], split.info["notes"]
+        counts, notes = split.record.counts, split.record.notes
         totals = {part: sum(by_class.values()) for part, by_class in counts.items()}
         if len(made) == 1:
             print(f"Split '{split.name}' of {dataset}, hash {split.hash[:12]}")

@@ -57,7 +57,7 @@ def select_classes(data: Dataset, split: Split, classes: Sequence[str]) -> tuple
     wanted = data.table["label"].isin(kept)
     table = data.table.assign(label=data.table["label"].where(wanted))
     known = {name: info for name, info in data.class_info.items() if name in kept}
-    info = data.info | {"classes": kept, "class_info": known}
+    record = data.record.model_copy(update={"classes": kept, "class_info": known})
     rows = {part: rows[wanted.to_numpy()[rows]] for part, rows in split.rows.items()}
     others = np.setdiff1d(split.rows["train"], rows["train"])
     rows["unlabelled"] = np.sort(np.concatenate([split.rows["unlabelled"], others]))
@@ -68,4 +68,4 @@ def select_classes(data: Dataset, split: Split, classes: Sequence[str]) -> tuple
             "choose other classes, or another split."
         )
     images = None if data.table_only else data.images
-    return Dataset(data.path, table, images, info), replace(split, rows=rows)
+    return Dataset(data.path, table, images, record), replace(split, rows=rows)

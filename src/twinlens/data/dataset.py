@@ -11,7 +11,6 @@ splits/          a table and a JSON file for each split
 
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,6 +18,7 @@ import pandas as pd
 from twinlens import files
 from twinlens.data.table import table_digest
 from twinlens.errors import UserError
+from twinlens.records.dataset import ClassInfo, DatasetDescription, DatasetRecord
 from twinlens.types import PackedImages, Rows
 
 MARKER = "dataset.json"
@@ -32,17 +32,17 @@ class Dataset:
 
     Attributes:
         path: Its folder.
-        table: A row an image; see `twinlens.data.table`.
-        info: Content of ``dataset.json``.
+        table: One row per image; see `twinlens.data.table`.
+        record: Content of ``dataset.json``.
     """
 
     def __init__(
-        self, path: Path, table: pd.DataFrame, images: PackedImages | None, info: dict[str, Any]
+        self, path: Path, table: pd.DataFrame, images: PackedImages | None, record: DatasetRecord
     ) -> None:
         """Hold what was read; `images` is None where the data set is its table alone."""
         self.path = path
         self.table = table
-        self.info = info
+        self.record = record
         self._images = images
 
     @property
@@ -66,28 +66,28 @@ class Dataset:
 
     @property
     def classes(self) -> list[str]:
-        """Class names; a class's number is its place here."""
-        return list(self.info["classes"])
+        """Class names; a class's number is its position."""
+        return self.record.classes
 
     @property
-    def class_info(self) -> dict[str, dict[str, Any]]:
-        """What is known about a class: title, colour, group (such as malignant). May be empty."""
-        return dict(self.info["class_info"])
+    def class_info(self) -> dict[str, ClassInfo]:
+        """Title, colour and group by class, where known."""
+        return self.record.class_info
 
     @property
     def size(self) -> int:
         """Side of the square images, in pixels."""
-        return int(self.info["size"])
+        return self.record.size
 
     @property
     def hash(self) -> str:
         """Digest of images, table and classes: equal where the content is equal."""
-        return str(self.info["hash"])
+        return self.record.hash
 
     @property
     def lineage(self) -> list[str]:
-        """Its hash, and the hashes it had before it grew."""
-        return [self.hash, *self.info.get("grown_from", [])]
+        """Its hash, and the hashes that it had before images or labels were added."""
+        return [self.hash, *self.record.previous_hashes]
 
     @cached_property
     def labels(self) -> Rows:
@@ -106,27 +106,31 @@ def open_dataset(path: Path | str) -> Dataset:
     files.recover(path)
     if not (path / MARKER).is_file():
         raise UserError(f"{path} is not a data set (no {MARKER}): make one with 'twinlens import'.")
-    info = files.read_json(path / MARKER)
+    record = DatasetRecord.read(path / MARKER)
     images = None
     try:
         table = pd.read_parquet(path / TABLE)
-        if not info.get("table_only"):
+        if not record.table_only:
             images = np.load(path / PACK, mmap_mode="r")
     except (OSError, ValueError) as error:
         raise UserError(
             f"The data set {path} is damaged ({error}): import it again with --overwrite."
         ) from error
-    shape = (len(table), info["size"], info["size"], 3)
+    shape = (len(table), record.size, record.size, 3)
     if images is not None and (images.shape != shape or images.dtype != np.uint8):
         raise UserError(
             f"The data set {path} is damaged ({PACK} has shape {images.shape}, the table "
             f"{len(table)} rows): import it again with --overwrite."
         )
-    return Dataset(path, table, images, info)
+    return Dataset(path, table, images, record)
 
 
 def write_dataset(
-    folder: Path, table: pd.DataFrame, skipped: pd.DataFrame, pixels: str, info: dict[str, Any]
+    folder: Path,
+    table: pd.DataFrame,
+    skipped: pd.DataFrame,
+    pixels: str,
+    description: DatasetDescription,
 ) -> None:
     """Write all of a data set but its pack and its splits.
 
@@ -135,10 +139,13 @@ def write_dataset(
         table: From `twinlens.data.table.arrange`.
         skipped: Columns ``file`` and ``reason``.
         pixels: Digest of the pack.
-        info: ``size``, ``classes`` and what else is to be in ``dataset.json``.
+        description: What is known about the images.
     """
     table.to_parquet(folder / TABLE, index=False)
     skipped.to_csv(folder / SKIPPED, index=False)
-    content = [pixels, table_digest(table), info["classes"], info["size"]]
-    counts = {"images": len(table), "skipped": len(skipped)}
-    files.write_json(folder / MARKER, {"hash": files.digest(content), **counts, **info})
+    content = [pixels, table_digest(table), description.classes, description.size]
+    fields = {name: getattr(description, name) for name in DatasetDescription.model_fields}
+    record = DatasetRecord(
+        hash=files.digest(content), images=len(table), skipped=len(skipped), **fields
+    )
+    record.write(folder / MARKER)

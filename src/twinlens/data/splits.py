@@ -13,7 +13,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,6 +22,8 @@ from twinlens import files
 from twinlens.data.dataset import MARKER, TABLE, Dataset
 from twinlens.data.table import SPLITS
 from twinlens.errors import UserError, unknown
+from twinlens.records.dataset import DatasetRecord
+from twinlens.records.split import Method, SplitRecord
 from twinlens.types import Rows
 
 FOLDER = "splits"
@@ -34,27 +35,27 @@ class Split:
     """An opened split.
 
     Attributes:
-        name: Its name.
+        record: Content of the JSON file.
         rows: Sorted row numbers for each of `SPLITS`.
-        info: Content of the JSON file: ``hash``, ``how`` it was made, ``counts`` by split and
-            class, the number of ``dropped`` images, and ``notes``, sentences for the user. A split
-            that extends another names it in ``extends``, and in ``extended_hashes`` the hashes of
-            that one and of those before it.
     """
 
-    name: str
+    record: SplitRecord
     rows: dict[str, Rows]
-    info: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self.record.name
 
     @property
     def hash(self) -> str:
-        """Digest of which image is where."""
-        return str(self.info["hash"])
+        """Digest of which image is in which part."""
+        return self.record.hash
 
     @property
     def lineage(self) -> list[str]:
         """Its hash, and those of the splits that it extends: nothing has moved since."""
-        return [self.hash, *self.info.get("extended_hashes", [])]
+        return [self.hash, *self.record.previous_hashes]
 
 
 def split_names(dataset: Dataset) -> list[str]:
@@ -83,11 +84,11 @@ def open_split(dataset: Dataset, name: str | None = None) -> Split:
     name = name or names[0]
     if name not in names:
         raise unknown("split", name, names)
-    assignment, record = _paths(dataset.path, name)
-    info = files.read_json(record)
+    assignment, marker = _paths(dataset.path, name)
+    record = SplitRecord.read(marker)
     table = listing(dataset, name)
     table = table[table["split"].notna()]
-    if _hash(table) != info.get("hash"):
+    if _hash(table) != record.hash:
         raise UserError(
             f"The split file {assignment} was changed after it was made (its hash differs): "
             "restore it, or make a new split under another name."
@@ -99,7 +100,7 @@ def open_split(dataset: Dataset, name: str | None = None) -> Split:
             f"The split file {assignment} lists the image '{stranger}', which {dataset.path} "
             "does not hold: it belongs to another data set."
         )
-    return Split(name, {s: np.sort(rows[table["split"] == s]) for s in SPLITS}, info)
+    return Split(record, {s: np.sort(rows[table["split"] == s]) for s in SPLITS})
 
 
 def listing(dataset: Dataset, name: str) -> pd.DataFrame:
@@ -130,7 +131,10 @@ def write_split(
     folder: Path,
     name: str,
     split_of_row: Sequence[str | None] | NDArray[np.object_],
-    info: dict[str, Any],
+    method: Method,
+    *,
+    notes: Sequence[str] = (),
+    previous_hashes: Sequence[str] = (),
 ) -> Split:
     """Write a split that is there for good.
 
@@ -138,7 +142,9 @@ def write_split(
         folder: Folder of the data set; its table is there already.
         name: Name of the split: letters, digits, dot, dash, underscore.
         split_of_row: One of `SPLITS` for each row of the table; missing: the image is left out.
-        info: What to note about it; ``how`` says how it was made.
+        method: How it was made.
+        notes: Sentences for the user.
+        previous_hashes: Hashes of the splits that it extends, the latest first.
 
     Raises:
         UserError: The name is taken or cannot be a file's, a split's name is unknown, or an image
@@ -146,25 +152,27 @@ def write_split(
     """
     if has_split(folder, name):
         raise UserError(f"The split '{name}' of {folder} exists already: choose another name.")
-    assignment, record = _paths(folder, name)
+    assignment, marker = _paths(folder, name)
     table = pd.read_parquet(folder / TABLE, columns=["id", "label", "group"])
     table["split"] = pd.Series(np.array(split_of_row, dtype=object), dtype="str")
     kept = table[table["split"].notna()]
     _check(name, kept)
     rows = {s: np.flatnonzero(table["split"] == s) for s in SPLITS}
-    info = {
-        "name": name,
-        "hash": _hash(kept),
-        **info,
-        "counts": _counts(table["label"], files.read_json(folder / MARKER)["classes"], rows),
-        "dropped": len(table) - len(kept),
-        "notes": [*info.get("notes", []), *_notes(kept, len(table) - len(kept))],
-    }
+    dropped = len(table) - len(kept)
+    record = SplitRecord(
+        name=name,
+        hash=_hash(kept),
+        method=method,
+        counts=_counts(table["label"], DatasetRecord.read(folder / MARKER).classes, rows),
+        dropped=dropped,
+        notes=[*notes, *_notes(kept, dropped)],
+        previous_hashes=list(previous_hashes),
+    )
     with files.atomic_file(assignment) as temporary:
         listed = table[["id", "split"]].assign(labelled=table["label"].notna())
         listed.to_parquet(temporary, index=False)
-    files.write_json(record, info)
-    return Split(name, rows, info)
+    record.write(marker)
+    return Split(record, rows)
 
 
 def unlabelled_rows(split: Split) -> Rows:

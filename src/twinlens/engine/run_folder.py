@@ -136,9 +136,9 @@ def describe_data(dataset: Dataset, split: Split) -> dict[str, Any]:
         "hash": dataset.hash,
         "size": dataset.size,
         "classes": dataset.classes,
-        "class_info": dataset.class_info,
+        "class_info": {n: i.model_dump() for n, i in dataset.class_info.items()},
         "counts": counts(dataset, split),
         "split": split.name,
-        "split_hash": split.info["hash"],
-        "notice": dataset.info.get("notice", ""),
+        "split_hash": split.hash,
+        "notice": dataset.record.notice,
     }

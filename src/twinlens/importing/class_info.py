@@ -1,4 +1,4 @@
-"""What a user says about the classes: their order, titles, colours and groups.
+"""The classes as a user describes them: their order, titles, colours and groups.
 
 ```yaml
 NV: {title: melanocytic nevus, colour: "#8a5a33", group: benign}
@@ -7,89 +7,84 @@ other: {}
 ```
 """
 
-import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BeforeValidator
-
-from twinlens.config import Config, parse, read_yaml
+from twinlens.config import parse, read_yaml
 from twinlens.console import say
 from twinlens.errors import UserError
 from twinlens.importing.source import Source
+from twinlens.records.dataset import ClassInfo
 
-
-def _colour(value: Any) -> Any:
-    # Without quotes YAML takes it for a comment.
-    if not re.fullmatch("#[0-9a-fA-F]{6}", str(value)):
-        raise ValueError('write it as "#rrggbb", in quotes')
-    return value
-
-
-class ClassInfo(Config):
-    """What may be said about a class.
-
-    Attributes:
-        title: Its name in full.
-        colour: Its colour in figures, such as ``#8a5a33``.
-        group: What it counts as, such as malignant.
-    """
-
-    title: str = ""
-    colour: Annotated[str, BeforeValidator(_colour)] = ""
-    group: str = ""
-
+NOTHING = ClassInfo()
 
 Classes = Path | str | Mapping[str, Mapping[str, str]]
-"""A YAML file, or its content: for each class, in order, the values of `ClassInfo` that matter."""
+"""A YAML file, or its content: for each class, in order, what is known of `ClassInfo`."""
 
 
-def read_classes(classes: Classes) -> dict[str, dict[str, str]]:
-    """Return what the user says about each class, in order.
+def read_classes(classes: Classes) -> dict[str, ClassInfo]:
+    """Return the user's description of each class, in order.
 
     Raises:
         UserError: A value is wrong.
     """
     content = classes if isinstance(classes, Mapping) else read_yaml(Path(classes))
-    return {name: _facts(_where(classes), name, facts) for name, facts in content.items()}
+    return {name: _class_info(_where(classes), name, given) for name, given in content.items()}
 
 
 def with_classes(source: Source, classes: Classes) -> Source:
-    """Return a source with the classes as the user orders and describes them.
+    """Return a source with the classes in the user's order, with the user's descriptions.
 
-    What the source itself knows about a class stays where the user says nothing.
+    What the source itself knows about a class stays where the user gives nothing.
 
     Raises:
         UserError: A value is wrong, or an image has a label that is not among the classes.
     """
     where, given = _where(classes), read_classes(classes)
     labels = source.table["label"].dropna().unique()
-    strange = [name for name in labels if name not in given]
-    if strange:
+    unnamed = [name for name in labels if name not in given]
+    if unnamed:
         raise UserError(
-            f"{where} does not name the class '{strange[0]}', which images are labelled with: add "
+            f"{where} does not name the class '{unnamed[0]}', which images are labelled with: add "
             f"it; the labels are {', '.join(sorted(labels))}."
         )
-    idle = [name for name in given if name not in set(labels)]
-    if idle:
-        say(f"{where} names classes that no image has: {', '.join(idle)}.")
-    about = {name: {**source.class_info.get(name, {}), **facts} for name, facts in given.items()}
-    return replace(source, classes=list(given), class_info={k: v for k, v in about.items() if v})
+    unused = [name for name in given if name not in set(labels)]
+    if unused:
+        say(f"{where} names classes that no image has: {', '.join(unused)}.")
+    return replace(source, classes=list(given), class_info=updated(source.class_info, given))
+
+
+def updated(
+    known: Mapping[str, ClassInfo], given: Mapping[str, ClassInfo], classes: Iterable[str] = ()
+) -> dict[str, ClassInfo]:
+    """Return what is known about classes, replaced by the fields that a user gives.
+
+    Args:
+        known: What is known so far.
+        given: The user's descriptions, of which only the fields count that were given.
+        classes: Names of the classes; by default those that the user describes.
+    """
+    infos = {
+        name: known.get(name, NOTHING).model_copy(
+            update=given.get(name, NOTHING).model_dump(exclude_unset=True)
+        )
+        for name in classes or given
+    }
+    return {name: info for name, info in infos.items() if info != NOTHING}
 
 
 def _where(classes: Classes) -> str:
     return "classes" if isinstance(classes, Mapping) else str(classes)
 
 
-def _facts(where: str, name: Any, facts: Any) -> dict[str, str]:
+def _class_info(where: str, name: Any, given: Any) -> ClassInfo:
     if not isinstance(name, str):
         raise UserError(f"{where}: the class {name} is not text: write it in quotes.")
-    if not isinstance(facts, Mapping):
+    if not isinstance(given, Mapping):
         raise UserError(
-            f"{where}: what is said about '{name}' must be keys and values, such as "
-            "{title: melanoma}, or {} for nothing."
+            f"{where}: the description of '{name}' must be keys and values, such as "
+            "{title: melanoma}, or {} for none."
         )
-    known = parse(ClassInfo, dict(facts), where=f"{where}, class '{name}'")
-    return known.model_dump(exclude_unset=True)
+    return parse(ClassInfo, dict(given), where=f"{where}, class '{name}'")

@@ -13,7 +13,7 @@ from twinlens.data.dataset import MARKER, PACK, SKIPPED, Dataset, open_dataset, 
 from twinlens.data.splits import write_split
 from twinlens.data.table import arrange
 from twinlens.errors import UserError, unknown
-from twinlens.importing.append import grow, origins
+from twinlens.importing.append import append
 from twinlens.importing.class_info import Classes, read_classes, with_classes
 from twinlens.importing.decode import MIN_SIDE
 from twinlens.importing.find_images import SUFFIXES, image_files
@@ -21,14 +21,14 @@ from twinlens.importing.merge import class_names, join, source_names
 from twinlens.importing.pack import fingerprint, left_out, refuse_none, unpacked, write_pack
 from twinlens.importing.source import Options, Source
 from twinlens.importing.sources import SOURCES
+from twinlens.records.dataset import DatasetDescription, SourceRecord
+from twinlens.records.split import ImportedSplit
 
 DEFAULT_SIZE = 256
 WITH_COLUMNS = ("csv", "dicom", "parquet")
 """Kinds of source whose columns can be named."""
 
 _SHOWN = 20  # more classes than these are not listed
-
-Origins = list[dict[str, str]]
 
 
 def import_images(
@@ -88,8 +88,8 @@ def import_images(
     if classes is not None:
         images = with_classes(images, classes)
     if there is not None:
-        told = read_classes(classes) if classes is not None else {}
-        dataset = grow(there, images, where, told, table_only=table_only, workers=workers)
+        given = read_classes(classes) if classes is not None else {}
+        dataset = append(there, images, where, given, table_only=table_only, workers=workers)
     elif not overwrite and _holds(out, images, size, workers):
         say(f"{out} holds exactly these images already: nothing to do.")
         return open_dataset(out)
@@ -135,7 +135,7 @@ def _size(size: int | None, there: Dataset | None) -> int:
 
 def _read(
     paths: list[str], kind: str, options: Options, there: Dataset | None
-) -> tuple[Source, Origins]:
+) -> tuple[Source, list[SourceRecord]]:
     """Read all sources as one."""
     if not paths:
         raise UserError("There is nothing to import: pass a folder, a file, or 'phantom'.")
@@ -151,25 +151,27 @@ def _read(
     sources = [SOURCES[known].read(path, options) for path, known in zip(paths, kinds, strict=True)]
     if options.table_only:
         sources = [replace(source, items=()) for source in sources]
-    where = [{"kind": known, "path": path} for path, known in zip(paths, kinds, strict=True)]
+    taken = [source.name for source in there.record.sources] if there else []
+    names = source_names(paths, taken)
+    records = [
+        SourceRecord(name=name, kind=kind, path=path)
+        for name, kind, path in zip(names, kinds, paths, strict=True)
+    ]
     if len(sources) == 1 and there is None:
-        return sources[0], where
-    names = source_names(paths, [entry["name"] for entry in origins(there)] if there else [])
-    where = [entry | {"name": name} for entry, name in zip(where, names, strict=True)]
-    return join(dict(zip(names, sources, strict=True))), where
+        return sources[0], records
+    return join(dict(zip(names, sources, strict=True))), records
 
 
 def _holds(out: Path, source: Source, size: int, workers: int | None) -> bool:
     if not (out / MARKER).is_file():
         return False
-    known = open_dataset(out).info.get("fingerprint")
-    return bool(known == fingerprint(source, size, workers))
+    return open_dataset(out).record.fingerprint == fingerprint(source, size, workers)
 
 
 def _build(
     out: Path,
     source: Source,
-    where: Origins,
+    where: list[SourceRecord],
     options: Options,
     workers: int | None,
     overwrite: bool,
@@ -184,16 +186,16 @@ def _build(
             refuse_none(skipped)
         rows = source.table.iloc[packed.kept]
         table = arrange(rows.drop(columns="split"))
-        info = {
-            "size": options.size,
-            "table_only": options.table_only,
-            "classes": class_names(replace(source, table=table)),
-            "class_info": dict(source.class_info),
-            "notice": source.notice,
-            "source": where[0] if len(where) == 1 else where,
-            "fingerprint": packed.fingerprint,
-        }
-        write_dataset(work, table, skipped, packed.pixels, info)
+        description = DatasetDescription(
+            size=options.size,
+            classes=class_names(replace(source, table=table)),
+            class_info=dict(source.class_info),
+            table_only=options.table_only,
+            notice=source.notice,
+            sources=where,
+            fingerprint=packed.fingerprint,
+        )
+        write_dataset(work, table, skipped, packed.pixels, description)
         _keep_splits(work, rows["split"], rows["label"])
     return open_dataset(out)
 
@@ -210,13 +212,13 @@ def _keep_splits(folder: Path, names: pd.Series, labels: pd.Series) -> None:
     if names.isna().all():
         return
     assigned = [None if pd.isna(name) else str(name) for name in names]
-    made = write_split(folder, "imported", assigned, {"how": "as the source says"})
+    made = write_split(folder, "imported", assigned, ImportedSplit())
     counts = ", ".join(f"{name} {len(rows):,}" for name, rows in made.rows.items())
     say(f"The splits that the source names are kept as the split 'imported': {counts}.")
 
 
 def _summarise(dataset: Dataset) -> None:
-    skipped = dataset.info["skipped"]
+    skipped = dataset.record.skipped
     images = "rows without images, for" if dataset.table_only else "images of"
     say(
         f"{dataset.path}: {len(dataset.table):,} {images} {dataset.size} pixels, "

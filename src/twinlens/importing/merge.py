@@ -15,6 +15,7 @@ from PIL import Image
 from twinlens.console import say
 from twinlens.errors import UserError
 from twinlens.importing.source import Source
+from twinlens.records.dataset import ClassInfo
 
 _MARK = 4  # bytes before an image's content that hold the number of its source
 
@@ -26,7 +27,7 @@ def join(sources: Mapping[str, Source]) -> Source:
         sources: Each by its name, in order.
     """
     parts = list(sources.values())
-    table = stack([named(name, source.table) for name, source in sources.items()])
+    table = concatenate([with_source_name(name, source.table) for name, source in sources.items()])
     ids = _unique_ids(table)
     table["group"] = _groups(parts, table, ids)
     table["id"] = ids
@@ -44,8 +45,10 @@ def join(sources: Mapping[str, Source]) -> Source:
         [(number, item) for number, source in enumerate(parts) for item in source.items],
         read,
         decode,
+        classes=merge_classes(parts),
+        class_info=merge_class_info(parts),
         skipped=[entry for source in parts for entry in source.skipped],
-        **about(parts),
+        notice=merge_notices(parts),
     )
 
 
@@ -68,7 +71,7 @@ def source_names(paths: Iterable[str], taken: Iterable[str] = ()) -> list[str]:
     return names[start:]
 
 
-def stack(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+def concatenate(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Return the rows of all tables, with the columns of any.
 
     A column that is text in one and numbers in another becomes text.
@@ -88,28 +91,41 @@ def given_groups(table: pd.DataFrame) -> pd.Series:
     return group.mask((group == table["id"]) & ~group.duplicated(keep=False))
 
 
-def about(sources: Sequence[Source]) -> dict[str, Any]:
-    """Return the classes of all sources, what is known about them, and all notices.
+def merge_classes(sources: Sequence[Source]) -> list[str]:
+    """Return the classes of all sources, those of sources with an order of their own first."""
+    ordered = sorted(sources, key=lambda source: source.classes is None)
+    return list(dict.fromkeys(name for source in ordered for name in class_names(source)))
 
-    Classes come in the order of the sources, those of sources that say which there are first.
-    Where two sources say different things about a class, the first one counts.
+
+def merge_class_info(sources: Sequence[Source]) -> dict[str, ClassInfo]:
+    """Return what is known about classes; where two sources differ, the first one counts.
 
     Raises:
         UserError: Two sources give a class different titles.
     """
-    _refuse_other_titles(sources)
-    names: dict[str, None] = {}
-    for source in sorted(sources, key=lambda source: source.classes is None):
-        names |= dict.fromkeys(class_names(source))
-    info: dict[str, dict[str, Any]] = {}
-    for source in reversed(sources):
-        for name, facts in source.class_info.items():
-            info[name] = {**info.get(name, {}), **facts}
-    notices = dict.fromkeys(source.notice for source in sources if source.notice)
-    return {"classes": list(names), "class_info": info, "notice": " ".join(notices)}
+    merged: dict[str, ClassInfo] = {}
+    for source in sources:
+        for name, info in source.class_info.items():
+            first = merged.get(name, ClassInfo())
+            if info.title and first.title and info.title != first.title:
+                raise UserError(
+                    f"The class '{name}' is '{first.title}' in one source and '{info.title}' in "
+                    "another: import them into separate data sets."
+                )
+            merged[name] = ClassInfo(
+                title=first.title or info.title,
+                colour=first.colour or info.colour,
+                group=first.group or info.group,
+            )
+    return merged
 
 
-def named(name: str, table: pd.DataFrame) -> pd.DataFrame:
+def merge_notices(sources: Sequence[Source]) -> str:
+    """Return the notices of all sources, each once."""
+    return " ".join(dict.fromkeys(source.notice for source in sources if source.notice))
+
+
+def with_source_name(name: str, table: pd.DataFrame) -> pd.DataFrame:
     """Return a table with the name of its source as the column ``source``.
 
     A column of that name becomes ``original_source``.
@@ -123,18 +139,6 @@ def named(name: str, table: pd.DataFrame) -> pd.DataFrame:
 def class_names(source: Source) -> list[str]:
     """Return the classes in order: as the source says, else sorted."""
     return list(source.classes or sorted(source.table["label"].dropna().unique()))
-
-
-def _refuse_other_titles(sources: Sequence[Source]) -> None:
-    titles: dict[str, str] = {}
-    for source in sources:
-        for name, facts in source.class_info.items():
-            title = facts.get("title")
-            if title and titles.setdefault(name, title) != title:
-                raise UserError(
-                    f"The class '{name}' is '{titles[name]}' in one source and '{title}' in "
-                    "another: import them into data sets of their own."
-                )
 
 
 def _groups(parts: Sequence[Source], table: pd.DataFrame, ids: pd.Series) -> pd.Series:

@@ -139,9 +139,9 @@ def fingerprint(source: Source, size: int, workers: int | None = None) -> str:
 
 def _fingerprint(source: Source, size: int, contents: str) -> str:
     classes = None if source.classes is None else list(source.classes)
-    about = {name: dict(facts) for name, facts in source.class_info.items()}
+    class_info = {name: info.model_dump() for name, info in source.class_info.items()}
     table = table_digest(source.table)
-    return files.digest([table, contents, list(source.skipped), classes, about, size])
+    return files.digest([table, contents, list(source.skipped), classes, class_info, size])
 
 
 def _each(work: Callable[[range], T], count: int, workers: int | None, title: str) -> Iterator[T]:

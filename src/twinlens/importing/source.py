@@ -9,6 +9,7 @@ import pandas as pd
 from PIL import Image
 
 from twinlens.importing.decode import decode
+from twinlens.records.dataset import ClassInfo
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class Source:
             like `decode`.
         decode: From those bytes to an RGB image of any size. May raise `decode.ImageError`.
         classes: Class names in order; None: sorted from the labels.
-        class_info: For each class its title, colour, group (such as malignant), where known.
+        class_info: Title, colour and group by class, where known.
         skipped: Images that are known to be missing, as (file, reason).
         notice: A sentence that every report on these images must show, if there is one.
     """
@@ -76,6 +77,6 @@ class Source:
     read: Callable[[Any], bytes] = Path.read_bytes
     decode: Callable[[bytes], Image.Image] = decode
     classes: Sequence[str] | None = None
-    class_info: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    class_info: Mapping[str, ClassInfo] = field(default_factory=dict)
     skipped: Sequence[tuple[str, str]] = ()
     notice: str = ""

@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import Field, PositiveInt
 
 from twinlens.records.base import Record
+from twinlens.records.dataset import ClassInfo
 from twinlens.records.weights import InitialWeights, Normalisation, TrainedOn
 from twinlens.views.parameters import ViewRecipe
 
@@ -84,7 +85,7 @@ class BundleInfo(Record):
         head: A name in `HEADS`.
         normalisation: Normalisation that the encoder was trained with.
         classes: Names of the classes, in the order of the logits.
-        class_info: For each class its title, colour, group and so on, where known.
+        class_info: Title, colour and group by class, where known.
         size: Side of the images in training, in pixels.
         test_time: Test-time augmentation.
         precision: What the model was trained and evaluated in.
@@ -96,7 +97,7 @@ class BundleInfo(Record):
     head: str = "linear"
     normalisation: Normalisation
     classes: list[str] = Field(min_length=1)
-    class_info: dict[str, dict[str, Any]] = Field(default={})
+    class_info: dict[str, ClassInfo] = Field(default={})
     size: PositiveInt
     test_time: TestTimeAugmentation
     precision: Literal["auto", "fp32", "bf16"] = "auto"

@@ -3,6 +3,7 @@
 from typing import Literal
 
 from twinlens.records.base import Record
+from twinlens.records.split import Repair
 
 HeldOutPart = Literal["val", "test"]
 
@@ -81,28 +82,6 @@ class SplitAudit(Record):
     composition: dict[str, PartComposition]
     leaks: Leaks
     linked_images: dict[str, str | None]
-
-
-class Repair(Record):
-    """How a split was made from one that leaks.
-
-    Attributes:
-        split: Name of the repaired split.
-        repaired: Name of the split that leaks.
-        hash: Hash of the split that leaks.
-        groups: Number of groups that were moved to one side.
-        moved: Number of images by move, such as "test to train".
-        dropped: Number of images without a label that were left out.
-        lost: By part the classes of which no image is left.
-    """
-
-    split: str
-    repaired: str
-    hash: str
-    groups: int
-    moved: dict[str, int]
-    dropped: int
-    lost: dict[str, list[str]]
 
 
 class SeenImages(Record):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from twinlens.data.dataset import Dataset
 from twinlens.data.groups import groups_of
 from twinlens.errors import UserError
+from twinlens.records.split import Shares
 from twinlens.seeds import generator
 from twinlens.splitting.stratify import (
     PARTS,
@@ -70,10 +71,8 @@ def sample_of(dataset: Dataset) -> Sample:
 def draw(
     sample: Sample,
     place: Int[ndarray, " group"],
+    shares: Shares,
     *,
-    per_class: int | None,
-    val: float,
-    test: float = 0.0,
     tested: Bool[ndarray, " group"] | None = None,
 ) -> tuple[Assignment, list[str]]:
     """Draw a split.
@@ -81,9 +80,7 @@ def draw(
     Args:
         sample: What there is.
         place: Place of each group in a random order.
-        per_class: At most so many labelled training images a class; None: all.
-        val: Share of the labelled images outside `tested` for validation.
-        test: Share of them for test.
+        shares: Fractions of the labelled images outside `tested`.
         tested: Groups that are test already.
 
     Returns:
@@ -94,6 +91,7 @@ def draw(
     """
     rest = sample if tested is None else sample.of_groups(~tested)
     pairs = rest.stratified(place)
+    val, test = shares.val, shares.test or 0.0
     parts = deal(pairs, sample.count, val=val, test=test)
     wanted = [part for part, part_share in ((TRAIN, 1), (TEST, test), (VAL, val)) if part_share]
     among = "images" if tested is None else "the images outside test"
@@ -101,7 +99,7 @@ def draw(
     if tested is not None:
         parts[tested] = TEST
     sides = np.array(PARTS, dtype=object)[parts[sample.groups]]
-    return settle(sides, sample.labels, place[sample.groups], per_class), notes
+    return settle(sides, sample.labels, place[sample.groups], shares.per_class), notes
 
 
 def settle(

@@ -2,10 +2,8 @@
 
 import itertools
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +11,15 @@ import pandas as pd
 from twinlens.data.dataset import Dataset
 from twinlens.data.splits import Split, has_split, listing, open_split
 from twinlens.errors import UserError
+from twinlens.records.split import (
+    ExtendedSplit,
+    FoldSplit,
+    HeldOutSplit,
+    Method,
+    Original,
+    PresetSplit,
+    Shares,
+)
 from twinlens.seeds import generator
 from twinlens.splitting.assignment import (
     Assignment,
@@ -55,14 +62,19 @@ def extension_plan(dataset: Dataset, extend: str, seed: int, name: str | None) -
         name: Name of the new split; by default the old one's with the next free number.
     """
     base = open_split(dataset, extend)
-    how = {"extends": extend, "recipe": _recipe(base), "data": dataset.hash, "seed": seed}
-    how |= links_used(dataset)
+    method = ExtendedSplit(
+        extends=extend,
+        original=_original(base),
+        dataset_hash=dataset.hash,
+        seed=seed,
+        links=links_used(dataset),
+    )
     if name is None:
-        stem = re.sub(r"-\d+$", "", extend) if "extends" in base.info else extend
+        extended = isinstance(base.record.method, ExtendedSplit)
+        stem = re.sub(r"-\d+$", "", extend) if extended else extend
         numbered = (f"{stem}-{number}" for number in itertools.count(2))
-        name = next(each for each in numbered if _may_be_named(dataset, each, how))
-    info = {"extends": {"name": extend, "hash": base.hash}, "extended_hashes": base.lineage}
-    return Plan(name, how, partial(draw_extension, dataset, base, seed), info)
+        name = next(free for free in numbered if _may_be_named(dataset, free, method))
+    return Plan(name, method, partial(draw_extension, dataset, base, seed), base.lineage)
 
 
 def draw_extension(dataset: Dataset, split: Split, seed: int) -> tuple[Assignment, list[str]]:
@@ -83,45 +95,42 @@ def draw_extension(dataset: Dataset, split: Split, seed: int) -> tuple[Assignmen
         UserError: Nothing was added.
     """
     grown = _growth(dataset, split)
-    recipe = _recipe(split)
+    original = _original(split)
     sample = sample_of(dataset)
-    if "preset" in recipe:
+    if isinstance(original, PresetSplit):
         sample = replace(sample, labels=np.where(in_table(dataset.table), sample.labels, -1))
     side, straddling = _sides_of_groups(grown.was, sample)
     new_groups = side == NOWHERE
     place = generator(seed, "extend", split.hash).permutation(sample.count)
-    side[new_groups] = _deal(dataset, sample.of_groups(new_groups), recipe, place)[new_groups]
+    side[new_groups] = _deal(dataset, sample.of_groups(new_groups), original, place)[new_groups]
     part = np.array(PARTS, dtype=object)[side[sample.groups]]
-    part = _hold_out(dataset, recipe, part, straddling[sample.groups])
+    part = _hold_out(dataset, original, part, straddling[sample.groups])
     moving = grown.new | grown.relabelled
     trained = grown.was == "train"
     part[~moving & trained] = "train"
     part[~moving & ~trained] = None
     order = np.where(moving, place[sample.groups], NOWHERE)  # who was in train comes first
-    part = settle(part, sample.labels, order, recipe.get("per_class"))
+    part = settle(
+        part, sample.labels, order, original.per_class if isinstance(original, Shares) else None
+    )
     stuck = ~moving | (grown.relabelled & (part == None))  # noqa: E711, element by element
     part[stuck] = grown.was[stuck]
-    return part, _notes(split, grown, recipe, int((grown.new & straddling[sample.groups]).sum()))
+    return part, _notes(split, grown, original, int((grown.new & straddling[sample.groups]).sum()))
 
 
-def _recipe(split: Split) -> dict[str, Any]:
-    """Return how a split was drawn, or the one that it extends first of all."""
-    how = split.info["how"]
-    return dict(how.get("recipe", how)) if isinstance(how, dict) else {}
+def _original(split: Split) -> Original:
+    """Return how a split was made, or the first one of the chain that it extends."""
+    method = split.record.method
+    return method.original if isinstance(method, ExtendedSplit) else method
 
 
-def _may_be_named(dataset: Dataset, name: str, how: Mapping[str, Any]) -> bool:
+def _may_be_named(dataset: Dataset, name: str, method: Method) -> bool:
     """Tell whether the name is free, or taken by the very split that is wanted."""
-    return not has_split(dataset.path, name) or open_split(dataset, name).info["how"] == how
+    return not has_split(dataset.path, name) or open_split(dataset, name).record.method == method
 
 
 def _growth(dataset: Dataset, split: Split) -> Growth:
     then = listing(dataset, split.name)
-    if "labelled" not in then:
-        raise UserError(
-            f"The split '{split.name}' of {dataset.path} does not say which of its images had a "
-            "label: it is from an earlier version and cannot be extended."
-        )
     row = pd.Index(then["id"]).get_indexer(dataset.table["id"])
     new = row < 0
     was = then["split"].astype(object).where(then["split"].notna(), None).to_numpy()[row]
@@ -146,41 +155,42 @@ def _sides_of_groups(was: Assignment, sample: Sample) -> tuple[Rows, np.ndarray]
     return most, (most != least) & (most >= 0)
 
 
-def _deal(dataset: Dataset, sample: Sample, recipe: Mapping[str, Any], place: Rows) -> Rows:
-    """Deal new groups as the split was drawn; all are train where it was not drawn by shares."""
+def _deal(dataset: Dataset, sample: Sample, original: Original, place: Rows) -> Rows:
+    """Assign new groups as the split was drawn; all are train where it was not drawn by shares."""
     tested = np.zeros(sample.count, dtype=bool)
-    if "folds" in recipe:
-        tested = fold_of_group(sample, recipe["folds"], recipe["seed"]) == recipe["fold"] - 1
-    if "hold_out" in recipe:
-        tested[sample.groups[_held_out(dataset, recipe)]] = True
+    if isinstance(original, FoldSplit):
+        tested = fold_of_group(sample, original.folds, original.seed) == original.fold - 1
+    if isinstance(original, HeldOutSplit):
+        tested[sample.groups[_held_out(dataset, original)]] = True
     pairs = sample.of_groups(~tested).stratified(place)
-    val, test = recipe.get("val", 0.0), recipe.get("test", 0.0)
+    val = original.val if isinstance(original, Shares) else 0.0
+    test = original.test or 0.0 if isinstance(original, Shares) else 0.0
     parts = deal(pairs, sample.count, val=val, test=test)
     parts[tested] = TEST
     return parts
 
 
 def _hold_out(
-    dataset: Dataset, recipe: Mapping[str, Any], part: Assignment, straddling: np.ndarray
+    dataset: Dataset, original: Original, part: Assignment, straddling: np.ndarray
 ) -> Assignment:
     """Leave out images whose group is on several sides, or on the wrong one for a site held out."""
     part[straddling] = None
-    if "hold_out" in recipe:
-        part[_held_out(dataset, recipe) != (part == "test")] = None
+    if isinstance(original, HeldOutSplit):
+        part[_held_out(dataset, original) != (part == "test")] = None
     return part
 
 
-def _held_out(dataset: Dataset, recipe: Mapping[str, Any]) -> np.ndarray:
-    found: np.ndarray = (values_of(dataset.table[recipe["hold_out"]]) == recipe["value"]).to_numpy()
-    return found
+def _held_out(dataset: Dataset, original: HeldOutSplit) -> np.ndarray:
+    values = values_of(dataset.table[original.column])
+    return (values == original.value).to_numpy(dtype=bool)
 
 
-def _notes(split: Split, grown: Growth, recipe: Mapping[str, Any], straddling: int) -> list[str]:
+def _notes(split: Split, grown: Growth, original: Original, straddling: int) -> list[str]:
     notes = [
         f"Extends '{split.name}' by {grown.new.sum()} new images and {grown.relabelled.sum()} new "
         "labels; what was placed there has stayed."
     ]
-    if "val" not in recipe:
+    if not isinstance(original, Shares):
         notes.append(
             f"'{split.name}' was not drawn by shares, so new groups went to train, or to "
             "unlabelled where they have no label."

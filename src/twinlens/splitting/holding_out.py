@@ -9,9 +9,10 @@ import pandas as pd
 from twinlens.data.dataset import Dataset
 from twinlens.data.table import COLUMNS
 from twinlens.errors import UserError, unknown
+from twinlens.records.split import HeldOutSplit, Shares
 from twinlens.seeds import generator
 from twinlens.splitting.assignment import Sample, draw, sample_of
-from twinlens.splitting.plans import Drawn, Plan, Shares, absent, check_shares, links_used, spelled
+from twinlens.splitting.plans import Drawn, Plan, absent, check_shares, links_used, spelled
 
 MANY = 100
 """Values of a column beyond which leaving out each in turn is a mistake."""
@@ -32,13 +33,13 @@ def held_out_plans(
     Raises:
         UserError: There is no such column or value, or it leaves nothing to train on.
     """
-    check_shares(**shares)
+    check_shares(shares)
     sample = sample_of(dataset)
     column, values = _column_and_values(dataset, hold_out)
     if name is not None and hold_out != column:
         names = [name]
     else:
-        base = name or f"{spelled(**shares)}-seed{seed}-{_safe(column)}"
+        base = name or f"{spelled(shares)}-seed{seed}-{_safe(column)}"
         names = _distinct([f"{base}-{_safe(value)}" for value in values])
     texts = values_of(dataset.table[column])
     links = links_used(dataset)
@@ -50,7 +51,7 @@ def held_out_plans(
     return [
         Plan(
             each,
-            {**shares, "hold_out": column, "value": value, "seed": seed, **links},
+            HeldOutSplit(**dict(shares), column=column, value=value, seed=seed, links=links),
             partial(drawn, value),
         )
         for each, value in zip(names, values, strict=True)
@@ -97,7 +98,7 @@ def _draw(sample: Sample, held: np.ndarray, what: str, shares: Shares, seed: int
     if not (sample.labels[outside] >= 0).any():
         raise UserError(f"--hold-out {what} leaves no labelled image to train on.")
     place = generator(seed, "hold out", what).permutation(sample.count)
-    part, notes = draw(sample, place, tested=tested, **shares)
+    part, notes = draw(sample, place, shares, tested=tested)
     siblings = ~outside & ~held
     part[siblings] = None
     if siblings.any():

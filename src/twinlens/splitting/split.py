@@ -9,6 +9,7 @@ from twinlens.console import say
 from twinlens.data.dataset import Dataset, open_dataset
 from twinlens.data.splits import Split, has_split, listing, open_split, write_split
 from twinlens.errors import UserError
+from twinlens.records.split import RandomSplit, Shares
 from twinlens.splitting.assignment import Assignment, sample_of
 from twinlens.splitting.extending import extension_plan
 from twinlens.splitting.holding_out import held_out_plans
@@ -64,7 +65,7 @@ def split(
     options = {"preset": preset, "per_class": per_class, "val": val, "test": test, "folds": folds}
     _check(options | {"repeats": repeats, "hold_out": hold_out, "extend": extend})
     dataset = open_dataset(data)
-    shares = {"per_class": per_class, "val": 0.1 if val is None else val}
+    shares = Shares(per_class=per_class, val=0.1 if val is None else val)
     if folds is not None:
         return _make(dataset, fold_plans(dataset, folds, shares, seed, name))
     if hold_out is not None:
@@ -74,7 +75,7 @@ def split(
     if preset is not None:
         plan = partial(preset_plan, dataset, preset)
     else:
-        shares["test"] = 0.2 if test is None else test
+        shares = shares.model_copy(update={"test": 0.2 if test is None else test})
         plan = partial(share_plan, dataset, sample_of(dataset), shares)
     if repeats is None:
         return _make(dataset, [plan(seed, name)])
@@ -109,7 +110,7 @@ def make_split(
         UserError: The arguments make no sense, there is nothing to split, or the name is taken by
             a split made with other arguments.
     """
-    shares = {"per_class": per_class, "val": val, "test": test}
+    shares = Shares(per_class=per_class, val=val, test=test)
     return _make(dataset, [share_plan(dataset, sample_of(dataset), shares, seed, name)])[0]
 
 
@@ -139,12 +140,12 @@ def _existing(dataset: Dataset, plan: Plan) -> Split | None:
     if not has_split(dataset.path, plan.name):
         return None
     there = open_split(dataset, plan.name)
-    how = there.info["how"] if isinstance(there.info["how"], dict) else {"how": there.info["how"]}
-    differing = sorted(key for key in {*how, *plan.how} if how.get(key) != plan.how.get(key))
+    held, wanted = there.record.method.model_dump(), plan.method.model_dump()
+    differing = sorted(key for key in {*held, *wanted} if held.get(key) != wanted.get(key))
     if {*differing} - {"links"}:
         raise UserError(
             f"The split '{plan.name}' of {dataset.path} exists already and was made otherwise "
-            f"({', '.join(f'{key}: {how.get(key)}' for key in differing)}): choose another name."
+            f"({', '.join(f'{key}: {held.get(key)}' for key in differing)}): choose another name."
         )
     if differing:
         say(
@@ -152,8 +153,8 @@ def _existing(dataset: Dataset, plan: Plan) -> Split | None:
             "since: to unite these too, draw it under another name."
         )
     listed = listing(dataset, plan.name)
-    fewer = len(listed) < len(dataset.table)
-    if "labelled" in listed and (fewer or listed["labelled"].sum() < (dataset.labels >= 0).sum()):
+    fewer_labels = listed["labelled"].sum() < (dataset.labels >= 0).sum()
+    if len(listed) < len(dataset.table) or fewer_labels:
         raise UserError(
             f"The split '{plan.name}' is from before {dataset.path} grew: extend it with "
             f"--extend {plan.name}, or choose another name."
@@ -162,8 +163,14 @@ def _existing(dataset: Dataset, plan: Plan) -> Split | None:
 
 
 def _write(dataset: Dataset, plan: Plan, part: Assignment, notes: list[str]) -> Split:
-    links = plan.how.get("links")
+    links = plan.method.links if isinstance(plan.method, RandomSplit) else None
     if links:
-        notes = [*notes, f"{links['count']:,} near-duplicate links of the audit unite groups."]
-    info = {"how": plan.how, "seed": plan.how["seed"], **plan.info, "notes": notes}
-    return write_split(dataset.path, plan.name, part, info)
+        notes = [*notes, f"{links.count:,} near-duplicate links of the audit merge groups."]
+    return write_split(
+        dataset.path,
+        plan.name,
+        part,
+        plan.method,
+        notes=notes,
+        previous_hashes=plan.previous_hashes,
+    )

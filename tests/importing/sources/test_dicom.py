@@ -206,7 +206,7 @@ def test_recognised_are_folders_of_dicom_files_alone(folder, draw, tmp_path):
 def test_columns_reach_the_source_through_the_import(folder, tmp_path):
     dataset = import_images(folder, tmp_path / "out", label="SeriesDescription", size=16)
     assert dataset.classes == ["MEL", "NV"]
-    assert dataset.info["source"]["kind"] == "dicom"
+    assert dataset.record.sources[0].kind == "dicom"
 
 
 @pytest.mark.parametrize(

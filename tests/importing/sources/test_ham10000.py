@@ -38,7 +38,7 @@ def test_labels_lesions_and_attributes(ham):
     ]
     assert [path.parent.name[-1] for path in source.items] == ["1", "1", "2", "2"]
     assert source.classes == ["AKIEC", "BCC", "BKL", "DF", "MEL", "NV", "VASC"]
-    assert source.class_info["AKIEC"]["group"] == "malignant"
+    assert source.class_info["AKIEC"].group == "malignant"
 
 
 @pytest.mark.parametrize("name", ["HAM10000_metadata", "HAM10000_metadata.tab"])
@@ -79,7 +79,7 @@ def test_a_missing_image_is_skipped_and_listed(ham, tmp_path):
     dataset = import_images(ham, tmp_path / "out", size=16)
     assert dataset.table["id"].tolist() == ["ISIC_0", "ISIC_2", "ISIC_3"]
     assert (tmp_path / "out" / "skipped.csv").read_text() == "file,reason\nISIC_1,no such file\n"
-    assert dataset.info["class_info"]["NV"]["title"] == "melanocytic nevus"
+    assert dataset.class_info["NV"].title == "melanocytic nevus"
 
 
 def test_the_table_alone(ham):

@@ -50,8 +50,8 @@ def test_actinic_keratosis_and_intraepithelial_carcinoma_are_a_class_of_their_ow
     source = isic2018.read(str(task3), Options())
     assert source.classes == ["AKIEC", "BCC", "BKL", "DF", "MEL", "NV", "VASC"]
     assert list(source.class_info) == source.classes
-    assert source.class_info["AKIEC"]["title"] == "actinic keratosis and intraepithelial carcinoma"
-    groups = {name: info["group"] for name, info in source.class_info.items()}
+    assert source.class_info["AKIEC"].title == "actinic keratosis and intraepithelial carcinoma"
+    groups = {name: info.group for name, info in source.class_info.items()}
     assert [name for name in groups if groups[name] == "malignant"] == ["AKIEC", "BCC", "MEL"]
 
 

@@ -61,7 +61,7 @@ def test_labels_lesions_and_attributes_of_the_training_part(training, capsys):
     ]
     assert [path.name for path in source.items] == ["ISIC_0.jpg", "ISIC_1.jpg", "ISIC_2.jpg"]
     assert source.classes == list(ISIC_CLASSES)
-    assert source.class_info["SCC"]["group"] == "malignant"
+    assert source.class_info["SCC"].group == "malignant"
     assert capsys.readouterr().err == ""
 
 

@@ -7,6 +7,7 @@ from twinlens.errors import UserError
 from twinlens.importing.import_images import import_images, recognise
 from twinlens.importing.source import Options
 from twinlens.importing.sources import medmnist
+from twinlens.records.dataset import ClassInfo
 
 
 @pytest.fixture
@@ -83,7 +84,7 @@ def test_parts_can_be_mapped(save):
 def test_known_sets_have_titles(save):
     path = save("PneumoniaMNIST_64.npz", test=(pixels(2, 64, 64), [[1], [0]]))
     source = medmnist.read(path, Options())
-    assert source.class_info == {"0": {"title": "normal"}, "1": {"title": "pneumonia"}}
+    assert source.class_info == {"0": ClassInfo(title="normal"), "1": ClassInfo(title="pneumonia")}
     other = save("pneumoniamnist.npz", test=(pixels(2, 28, 28), [[1], [2]]))
     assert medmnist.read(other, Options()).class_info == {}
 

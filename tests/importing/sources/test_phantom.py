@@ -165,8 +165,8 @@ def test_import_gives_a_data_set_that_says_it_is_synthetic(tmp_path):
     dataset = import_images("phantom:60:2", tmp_path / "set", size=32)
     assert dataset.images.shape == (60, 32, 32, 3)
     assert dataset.classes == CLASSES
-    assert all("synthetic" in info["title"] for info in dataset.class_info.values())
-    assert {info["group"] for info in dataset.class_info.values()} == {"benign", "malignant"}
+    assert all("synthetic" in info.title for info in dataset.class_info.values())
+    assert {info.group for info in dataset.class_info.values()} == {"benign", "malignant"}
     row = phantom_table(60, 2).iloc[30]
     expected = phantom_image(2, row["lesion"], row["photograph"], size=32)
     np.testing.assert_array_equal(dataset.images[30], expected)

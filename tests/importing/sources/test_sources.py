@@ -44,7 +44,7 @@ def test_every_source_is_recognised_and_said(kind, layout, capsys):
 def test_every_source_is_imported_whole(kind, layout, tmp_path):
     dataset = import_images(layout, tmp_path / "out", size=16)
     assert len(dataset.table) == len(SOURCES[kind].read(layout, Options(size=16)).table) > 1
-    assert dataset.info["skipped"] == 0
+    assert dataset.record.skipped == 0
     assert SOURCES[kind].__doc__.strip()
 
 

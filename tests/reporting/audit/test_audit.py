@@ -4,13 +4,14 @@ import twinlens
 from twinlens.data.dataset import open_dataset
 from twinlens.data.splits import split_names, write_split
 from twinlens.records.audit import AuditFindings
+from twinlens.records.split import ImportedSplit
 
 
 def test_a_table_alone_is_audited_without_a_word_on_images(tmp_path, dataset_of):
     groups = [f"g{number // 2}" for number in range(12)]
     sites = ["Wien", None, None] * 4
     data = dataset_of(tmp_path / "data", ["MEL", "NV", None, None] * 3, groups, site=sites)
-    write_split(data.path, "odd", ["train", "test", "unlabelled", None] * 3, {"how": ""})
+    write_split(data.path, "odd", ["train", "test", "unlabelled", None] * 3, ImportedSplit())
     findings = twinlens.audit(data.path)
     assert findings.leaking
     page = Page(data.path / "audit" / "audit.html")

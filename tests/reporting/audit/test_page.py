@@ -8,6 +8,7 @@ from twinlens.auditing.audit import combine, inspect
 from twinlens.data.dataset import SKIPPED, Dataset, open_dataset
 from twinlens.data.splits import open_split
 from twinlens.records.audit import AuditFindings, SuspectedLabelError
+from twinlens.records.dataset import ClassInfo
 from twinlens.records.split_audit import PretrainingOverlap, SeenImages, SplitFindings
 
 EVIL = '<script>alert("x")</script>'
@@ -52,9 +53,10 @@ def test_markup_in_names_is_text(leaking, tmp_path):
     table[["id", "group"]] = EVIL + table[["id", "group"]]
     table["label"] = table["label"].replace({"NV": EVIL})
     table = table.rename(columns={"age": EVIL})
-    info = known.info | {"classes": [EVIL, "BCC", "MEL"], "notice": EVIL}
-    info["class_info"] = {EVIL: {"title": EVIL, "group": EVIL, "colour": f'red" {EVIL}'}}
-    dataset = Dataset(leaking, table, known.images, info)
+    class_info = {EVIL: ClassInfo(title=EVIL, group=EVIL)}
+    changes = {"classes": [EVIL, "BCC", "MEL"], "notice": EVIL, "class_info": class_info}
+    record = known.record.model_copy(update=changes)
+    dataset = Dataset(leaking, table, known.images, record)
     error = SuspectedLabelError(id=EVIL + "01.png", label=EVIL, suggested=EVIL, agreement=0.9)
     run = PretrainingOverlap(run=EVIL, images=5, unknown=EVIL)
     update = {"suspected_label_errors": [error], "pretraining": [run]}

@@ -12,6 +12,7 @@ from twinlens.data.dataset import open_dataset
 from twinlens.data.splits import write_split
 from twinlens.importing.import_images import import_images
 from twinlens.records.audit import QualityOutlier, SuspectedLabelError
+from twinlens.records.split import ImportedSplit
 
 
 def test_thumbnails_are_the_images(leaking, page):
@@ -95,7 +96,7 @@ def test_of_many_pairs_and_images_a_few_are_shown(leaking, tmp_path):
 def test_one_of_several_splits_is_named_with_the_part(leaking, tmp_path):
     dataset = open_dataset(leaking)
     other = ["test" if number == 40 else "train" for number in range(44)]
-    write_split(leaking, "other", other, {"how": ""})
+    write_split(leaking, "other", other, ImportedSplit())
     page = show(dataset, find(dataset), tmp_path)
     pairs = re.findall(r'<div class="together">(.*?)</p>', page.html, re.DOTALL)
     loud = [re.findall(r'class="loud">([^<]*)<', pair) for pair in pairs]

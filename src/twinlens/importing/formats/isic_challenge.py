@@ -13,6 +13,7 @@ from twinlens.importing.csv_text import typed
 from twinlens.importing.find_images import image_files, with_images
 from twinlens.importing.formats.isic_tables import find_table, read_columns
 from twinlens.importing.source import Options, Source
+from twinlens.records.dataset import ClassInfo
 
 UNKNOWN = "UNK"
 _NO_CLASS = ("image", "score_weight", "validation_weight")
@@ -34,7 +35,7 @@ class Challenge:
     parts: tuple[str, ...]
     facts: str
     columns: Mapping[str, str]
-    classes: Mapping[str, Mapping[str, str]]
+    classes: Mapping[str, ClassInfo]
 
     def file(self, part: str, what: str) -> str:
         """Return the name of a part's table."""

@@ -29,6 +29,7 @@ from twinlens.importing.formats.npz import (
     read_header,
 )
 from twinlens.importing.source import Options, Source
+from twinlens.records.dataset import ClassInfo
 
 PARTS = ("train", "val", "test")
 
@@ -73,7 +74,7 @@ def read(source: str, options: Options) -> Source:
     table, classes = _table(parts, options)
     titles = MEDMNIST_CLASSES.get(re.sub(r"_\d+$", "", path.stem.lower()), ())
     fit = all(int(name) < len(titles) for name in classes)
-    class_info = {name: {"title": titles[int(name)]} for name in classes} if fit else {}
+    class_info = {name: ClassInfo(title=titles[int(name)]) for name in classes} if fit else {}
     starts = list(accumulate((len(part.labels) for part in parts), initial=0))
 
     def content(row: int) -> bytes:

@@ -74,7 +74,7 @@ def read(source: str, options: Options) -> Source:
         decode=_draw,
         classes=list(ISIC_CLASSES),
         class_info={
-            name: {**info, "title": f"{info['title']} (synthetic)"}
+            name: info.model_copy(update={"title": f"{info.title} (synthetic)"})
             for name, info in ISIC_CLASSES.items()
         },
         notice=NOTICE,

@@ -26,10 +26,10 @@ def audit_page(dataset: Dataset, findings: AuditFindings) -> str:
 def content(dataset: Dataset, findings: AuditFindings) -> dict[str, Any]:
     """Return what the template shows: words, tables, figures and thumbnails."""
     images = not dataset.table_only
-    colours = composition.class_colours(dataset.classes, dataset.class_info)
+    colours = composition.class_colours(dataset.classes, _class_info(dataset))
     return {
         "title": str(dataset.path),
-        "notice": dataset.info.get("notice", ""),
+        "notice": dataset.record.notice,
         "findings": findings,
         "lead": _lead(findings),
         "key_numbers": _key_numbers(dataset, findings),
@@ -48,6 +48,10 @@ def content(dataset: Dataset, findings: AuditFindings) -> dict[str, Any]:
         "settings": tables.facts_table(dict(findings.settings)),
         "json": str(dataset.path / AUDIT),
     }
+
+
+def _class_info(dataset: Dataset) -> dict[str, dict[str, Any]]:
+    return {name: info.model_dump() for name, info in dataset.class_info.items()}
 
 
 def _lead(findings: AuditFindings) -> str:
@@ -101,7 +105,7 @@ def _of_split(
         "contamination": tables.contamination_table(leaks.contamination),
         "straddling": tables.records_table(straddling),
         "straddling_count": len(leaks.groups),
-        "counts": tables.class_counts(counts, dataset.classes, dataset.class_info),
+        "counts": tables.class_counts(counts, dataset.classes, _class_info(dataset)),
         "panel": composition.class_panel(parts, colours, f"composition-{name}"),
         "legend": composition.class_legend(parts, colours),
         "attributes": composition.attributes_table(parts),
