@@ -1,18 +1,22 @@
 """How large and how orderly the code is, as a table or as JSON.
 
-    python benchmarks/rubric.py [CHECKOUT] [--json FILE]
+    git worktree add /tmp/before 7a309a9
+    python benchmarks/rubric.py --before /tmp/before --json benchmarks/results/rubric.json
 
 Lines are those of Python files. Complexity is McCabe's, as ruff counts it. A source file is
-mirrored where a test file of its name lies in the same folder below tests/.
+mirrored if a test file of its name lies in the same folder below tests/. The time of --help is the
+shortest of five.
 """
 
 import argparse
 import ast
 import json
+import os
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 LONGEST = 300
@@ -51,6 +55,12 @@ def rubric(checkout: Path) -> dict[str, float]:
         ),
         "mentions of dict[str, Any]": code.count("dict[str, Any]"),
         "mentions of Mapping[str, Any]": code.count("Mapping[str, Any]"),
+        "uses of read_json outside records": sum(
+            text.count("read_json(") - text.count("def read_json(")
+            for path, text in texts.items()
+            if path.parent.name != "records"
+        ),
+        "twinlens train --help, s": round(min(_help(checkout) for _ in range(5)), 2),
     }
 
 
@@ -74,14 +84,28 @@ def _complex(source: Path) -> int:
         return len(json.loads(Path(found.name).read_text(encoding="utf-8")))
 
 
+def _help(checkout: Path) -> float:
+    start = time.perf_counter()
+    subprocess.run(
+        [sys.executable, "-m", "twinlens.cli", "train", "--help"],
+        env=os.environ | {"PYTHONPATH": str(checkout / "src")},
+        stdout=subprocess.DEVNULL,
+        check=True,
+    )
+    return time.perf_counter() - start
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="How large and how orderly the code is.")
     parser.add_argument("checkout", type=Path, nargs="?", default=Path(__file__).parents[1])
+    parser.add_argument("--before", type=Path, help="An older checkout, to compare with.")
     parser.add_argument("--json", type=Path, help="File to write the figures to.")
     options = parser.parse_args()
-    figures = rubric(options.checkout)
-    for name, value in figures.items():
-        print(f"{name:<45} {value:>9,g}")
+    checkouts = {"before": options.before, "after": options.checkout}
+    figures = {name: rubric(path) for name, path in checkouts.items() if path}
+    print(f"{'':<45}" + "".join(f"{name:>10}" for name in figures))
+    for row in figures["after"]:
+        print(f"{row:<45}" + "".join(f"{values[row]:>10,g}" for values in figures.values()))
     if options.json:
         options.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
 
