@@ -41,8 +41,14 @@ OUT = Path(__file__).parent / "results" / "derm_choices.json"
 RUNS = Path("runs/derm-choices")
 EPOCHS, LR = 6, 2e-3
 PENALTIES = (0.1, 0.01)
-PAPER = {"crop_scale": [0.3, 1.0], "vertical_flip_p": 0.5, "per_batch": []}
-STRONG = PAPER | {"brightness": 0.4, "contrast": 0.4, "saturation": 0.4, "hue": 0.1}
+PAPER = {
+    "crop": {"scale": [0.3, 1.0], "per_batch": False},
+    "vertical_flip": {"p": 0.5},
+    "blur": {"per_batch": False},
+}
+STRONG = PAPER | {
+    "colour_jitter": {"brightness": 0.4, "contrast": 0.4, "saturation": 0.4, "hue": 0.1}
+}
 
 CANDIDATES: dict[str, dict[str, object]] = {
     "random weights": {"epochs": 0, "projector_epochs": 0},
@@ -54,7 +60,7 @@ CANDIDATES: dict[str, dict[str, object]] = {
         "view_changes": PAPER,
     },
     "stronger colour changes": {"epochs": 10, "views": "paper-code", "view_changes": STRONG},
-    "no colour changes": {"view_changes": {"jitter_p": 0.0}},
+    "no colour changes": {"view_changes": {"colour_jitter": {"p": 0.0}}},
     "weak colour changes (robust)": {},
     # From here on with weak colour changes.
     "rate .0005": {"lr": 5e-4},

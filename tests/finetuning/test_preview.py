@@ -9,7 +9,8 @@ from twinlens.data.dataset import open_dataset
 from twinlens.finetuning.preview import write_views
 from twinlens.importing.import_images import import_images
 from twinlens.seeds import derive
-from twinlens.views.recipes import RECIPES, view
+from twinlens.views.recipes import RECIPES
+from twinlens.views.view import view
 
 
 @pytest.mark.parametrize(("size", "side"), [(32, 32), (128, 96)])

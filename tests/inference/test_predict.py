@@ -12,7 +12,8 @@ from twinlens.errors import UserError
 from twinlens.inference.predict import embed, predict, predictions_table
 from twinlens.models.encoders import Encoder
 from twinlens.records.dataset import DatasetRecord
-from twinlens.views.recipes import RECIPES, normalise, plain, view
+from twinlens.views.recipes import RECIPES
+from twinlens.views.view import clean_view, normalise, view
 
 PACK = np.random.default_rng(0).integers(0, 256, (20, 16, 16, 3), dtype=np.uint8)
 READ = reader(PACK, np.arange(20))
@@ -74,7 +75,7 @@ def test_all_views_are_drawn_where_none_is_clean(network):
 
 def test_a_clean_view_needs_no_recipe(network):
     found = run(network, views=1, recipe=None, size=8)
-    np.testing.assert_allclose(found, softmax_of(network, plain(READ(ROWS), 8)), atol=1e-6)
+    np.testing.assert_allclose(found, softmax_of(network, clean_view(READ(ROWS), 8)), atol=1e-6)
 
 
 def test_predictions_are_repeatable_and_depend_on_the_seed(network):
@@ -123,7 +124,7 @@ def test_features_are_those_of_the_clean_view(network):
     found = embed(encoder, READ, ROWS, size=12, batch_size=2)
     assert encoder.training
     with torch.no_grad():
-        expected = encoder.eval()(normalise(plain(READ(ROWS), 12), MEAN, STD))
+        expected = encoder.eval()(normalise(clean_view(READ(ROWS), 12), MEAN, STD))
     np.testing.assert_allclose(found, expected.numpy(), atol=1e-6)
 
 

@@ -10,7 +10,7 @@ from twinlens.files import read_json
 from twinlens.pretraining.card import write_card
 from twinlens.pretraining.pretrain import pretrain
 from twinlens.pretraining.pretrained_encoder import pretrained_encoder
-from twinlens.views.recipes import normalise
+from twinlens.views.view import normalise
 
 pytestmark = pytest.mark.peers
 

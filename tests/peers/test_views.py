@@ -10,26 +10,33 @@ Where both compute the same, they agree to rounding (`EXACT`). Two differences a
   of 255 (measured: 2.3; half a view pixel aside would make 19).
 """
 
+from functools import reduce
 from importlib import import_module
 
 import numpy as np
 import pytest
 import torch
 from scipy import stats
-
-from twinlens.seeds import uniforms
-from twinlens.views.blur import gaussian_blur
-from twinlens.views.colour import (
+from twinlens.views.operations.blur import gaussian_blur
+from twinlens.views.operations.colour_jitter import (
+    ColourJitter,
     adjust_brightness,
     adjust_contrast,
     adjust_hue,
     adjust_saturation,
-    grey,
-    solarise,
 )
-from twinlens.views.parameters import COUNT, ViewRecipe, draw
-from twinlens.views.recipes import PAIRS, plain
-from twinlens.views.warp import affine, warp
+from twinlens.views.operations.crop import Crop
+from twinlens.views.operations.flip import HorizontalFlip, VerticalFlip
+from twinlens.views.operations.grey import Grey
+from twinlens.views.operations.operation import Draw
+from twinlens.views.operations.rotation import Rotation
+from twinlens.views.operations.solarise import Solarise
+
+from twinlens.seeds import uniforms
+from twinlens.views.recipe import COUNT, draw
+from twinlens.views.recipes import PAIRS
+from twinlens.views.view import clean_view
+from twinlens.views.warp import compose, warp
 
 pytestmark = pytest.mark.peers
 
@@ -87,15 +94,15 @@ def each(function, images, *numbers):
 
 def warped(x, *, box=WHOLE, flip=False, vertical_flip=False, angle=0.0, size=None):
     height, width = size or x.shape[-2:]
-    n = len(x)
-    matrices = affine(
-        torch.tensor(box).repeat(n, 1),
-        torch.full((n,), flip),
-        torch.full((n,), vertical_flip),
-        torch.full((n,), float(angle)),
-        width / height,
-    )
-    return warp(x, matrices, height, width)
+    yes = torch.ones(len(x), dtype=torch.bool)
+    steps = [
+        (Crop(), Draw(yes, torch.tensor(box).repeat(len(x), 1).unbind(1))),
+        (HorizontalFlip(), Draw(yes & flip)),
+        (VerticalFlip(), Draw(yes & vertical_flip)),
+        (Rotation(), Draw(yes, (torch.full((len(x),), float(angle)),))),
+    ]
+    maps = [operation.matrices(draw, width / height) for operation, draw in steps]
+    return warp(x, reduce(compose, maps), height, width)
 
 
 @pytest.mark.parametrize(
@@ -115,27 +122,25 @@ def test_jitter_is_torchvisions(theirs, noise, ours, name, numbers, tolerance):
 def test_jitters_ranges_are_torchvisions(torchvision):
     strengths = {"brightness": 0.4, "contrast": 1.5, "saturation": 0.2, "hue": 0.1}
     ranges = torchvision.transforms.ColorJitter(**strengths)
-    ends = np.repeat(np.array([[0.0], [1.0]], np.float32), COUNT, axis=1)
-    drawn = draw(ViewRecipe(**strengths), ends, 8, 8)
-    for part in strengths:
-        assert getattr(drawn, part).tolist() == pytest.approx(getattr(ranges, part))
+    for part, bounds in zip(strengths, ColourJitter(**strengths).ranges(), strict=True):
+        assert bounds == pytest.approx(getattr(ranges, part))
 
 
 def test_grey_is_kornias_and_torchvisions(theirs, kornia, noise):
-    assert_close(grey(noise)[:, :1], kornia.color.rgb_to_grayscale(noise), EXACT)
-    assert_close(grey(noise), theirs.rgb_to_grayscale(noise, num_output_channels=3), LUMA)
+    assert_close(Grey().apply(noise)[:, :1], kornia.color.rgb_to_grayscale(noise), EXACT)
+    assert_close(Grey().apply(noise), theirs.rgb_to_grayscale(noise, num_output_channels=3), LUMA)
 
 
 def test_solarising_is_kornias(kornia, noise):
     threshold, addition = torch.tensor([0.4, 0.5, 0.6]), torch.tensor([-0.1, 0.0, 0.1])
     expected = kornia.enhance.solarize(noise, threshold, addition)
-    assert_close(solarise(noise, threshold, addition), expected, EXACT)
+    assert_close(Solarise().apply(noise, threshold, addition), expected, EXACT)
 
 
 def test_solarising_without_addition_is_torchvisions(theirs, noise):
     threshold = torch.tensor([0.4, 128 / 255, 0.6])
     expected = each(theirs.solarize, noise, threshold.tolist())
-    assert_close(solarise(noise, threshold, torch.zeros(3)), expected, EXACT)
+    assert_close(Solarise().apply(noise, threshold, torch.zeros(3)), expected, EXACT)
 
 
 def test_the_papers_solarising_is_drawn_as_by_kornias_defaults(kornia):
@@ -144,8 +149,9 @@ def test_the_papers_solarising_is_drawn_as_by_kornias_defaults(kornia):
         solarize = kornia.augmentation.RandomSolarize(p=1.0)
         drawn = solarize.generate_parameters(torch.Size((4000, 3, 8, 8)))
     ours = draw(PAIRS["paper"][1], uniforms(0, 0, np.arange(4000), COUNT), 8, 8)
-    assert stats.ks_2samp(ours.threshold, drawn["thresholds"]).pvalue > 1e-4
-    assert stats.ks_2samp(ours.addition, drawn["additions"]).pvalue > 1e-4
+    threshold, addition = ours["solarise"].numbers
+    assert stats.ks_2samp(threshold, drawn["thresholds"]).pvalue > 1e-4
+    assert stats.ks_2samp(addition, drawn["additions"]).pvalue > 1e-4
 
 
 @pytest.mark.parametrize("radius", [2, 6])
@@ -203,7 +209,7 @@ def test_crops_of_smooth_images_are_torchvisions_with_antialias(theirs, smooth, 
 
 
 def test_the_clean_view_is_torchvisions(theirs, noise):
-    assert_close(plain(noise, 24), theirs.resize(noise, [24, 24], antialias=True), EXACT)
+    assert_close(clean_view(noise, 24), theirs.resize(noise, [24, 24], antialias=True), EXACT)
 
 
 def test_one_warp_is_torchvisions_crop_then_flip_then_rotation(theirs, smooth):
@@ -226,8 +232,8 @@ def test_boxes_are_distributed_as_torchvisions(torchvision, scale, height, width
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         boxes = [sampler.get_params(image, scale, [3 / 4, 4 / 3]) for _ in range(count)]
-    drawn = uniforms(0, 0, np.arange(count), COUNT)
-    ours = draw(ViewRecipe(crop_scale=scale), drawn, height, width).box.double()
+    drawn = Crop(scale=scale).draw(uniforms(0, 0, np.arange(count), Crop.NUMBERS), width / height)
+    ours = torch.stack(drawn.numbers, dim=1).double()
     ours = (ours * torch.tensor([width, height, width, height]))[:, [1, 0, 3, 2]].numpy()
     for mine, other in zip(described(ours), described(np.array(boxes)), strict=True):
         assert stats.ks_2samp(mine.round(3), other.round(3)).pvalue > 1e-4

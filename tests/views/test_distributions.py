@@ -3,16 +3,15 @@
 The p values are bounds on fixed numbers: nothing here differs from run to run.
 """
 
-from dataclasses import fields
-
 import numpy as np
 import pytest
 import torch
 from scipy import stats
 
-from twinlens.views import recipes
-from twinlens.views.parameters import CROP_ATTEMPTS
-from twinlens.views.recipes import PAIRS, RECIPES, view
+from twinlens.views import view as view_module
+from twinlens.views.operations.crop import ATTEMPTS
+from twinlens.views.recipes import PAIRS, RECIPES
+from twinlens.views.view import view
 
 N = 20_000
 STEPS = 2_000  # of batches, where a batch has one draw
@@ -22,15 +21,7 @@ EACH = {f"fine-tuning {name}": (recipe, 1) for name, recipe in RECIPES.items()} 
     for name, pair in PAIRS.items()
     for number, recipe in enumerate(pair, start=1)
 }
-DECISIONS = {
-    "flip": lambda d: d["flip"],
-    "vertical_flip": lambda d: d["vertical_flip"],
-    "rotate": lambda d: d["angle"] != 0,
-    "jitter": lambda d: d["jitter"],
-    "grey": lambda d: d["grey"],
-    "blur": lambda d: d["sigma"] > 0,
-    "solarise": lambda d: d["solarise"],
-}
+DECISIONS = [name for name in PAIRS["paper"][0].operations() if name != "crop"]
 
 
 def drawn(name, rows=N, step=0, number=None):
@@ -38,12 +29,19 @@ def drawn(name, rows=N, step=0, number=None):
     recipe, own = EACH[name]
     images = torch.zeros(1, 3, 64, 64).expand(rows, -1, -1, -1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recipes, "apply", lambda _, draws, **__: draws)
+        patch.setattr(view_module, "apply", lambda _, __, draws, **___: draws)
         draws = view(
             images, np.arange(rows), recipe=recipe, seed=0, step=step, number=number or own
         )
-    tensors = {f.name: getattr(draws, f.name) for f in fields(draws) if f.name != "blur_radius"}
-    return {key: value.double().numpy() for key, value in tensors.items()}
+    table = {name: draw.applied for name, draw in draws.items() if name != "crop"}
+    table |= {
+        f"{name} {i}": numbers
+        for name, draw in draws.items()
+        for i, numbers in enumerate(draw.numbers)
+        if name != "crop"
+    }
+    table["box"] = torch.stack(draws["crop"].numbers, dim=1)
+    return {key: value.double().numpy() for key, value in table.items()}
 
 
 @pytest.fixture(scope="module", params=EACH)
@@ -60,10 +58,11 @@ def recipe(name):
 def draws(name, recipe):
     """Many draws; of what a batch shares, one for each of many steps."""
     images = drawn(name)
-    if recipe.per_batch:
+    shared = {"box": recipe.crop.per_batch, "blur 0": recipe.blur.per_batch}
+    if any(shared.values()):
         steps = [drawn(name, rows=8, step=step) for step in range(STEPS)]
-        images["box"] = np.stack([step["box"][0] for step in steps])
-        images["sigma of a step"] = np.array([step["sigma"].max() for step in steps])
+        per_step = {key: np.stack([step[key][0] for step in steps]) for key in shared}
+        images |= {key: values for key, values in per_step.items() if shared[key]}
     return images
 
 
@@ -75,26 +74,20 @@ def assert_uniform(values, low, high):
 
 
 @pytest.mark.parametrize("decision", DECISIONS)
-def test_each_step_is_taken_with_its_probability(draws, recipe, decision):
-    p = getattr(recipe, f"{decision}_p")
-    taken = int(DECISIONS[decision](draws).sum())
+def test_each_operation_is_applied_with_its_probability(draws, recipe, decision):
+    p = getattr(recipe, decision).p
+    taken = int(draws[decision].sum())
     assert stats.binomtest(taken, N, p).pvalue > SURE
     if p in (0, 1):
         assert taken == p * N
 
 
-def test_numbers_are_uniform_in_their_ranges(draws, recipe):
-    for part in ("brightness", "contrast", "saturation"):
-        strength = getattr(recipe, part)
-        assert_uniform(draws[part], 1 - strength, 1 + strength)
-    assert_uniform(draws["hue"], -recipe.hue, recipe.hue)
-    assert_uniform(draws["threshold"], *recipe.solarise_threshold)
-    assert_uniform(draws["addition"], *recipe.solarise_addition)
-    if recipe.rotate_p:
-        assert_uniform(draws["angle"][draws["angle"] != 0], *recipe.rotate_degrees)
-    sigma = draws.get("sigma of a step", draws["sigma"])
-    if recipe.blur_p:
-        assert_uniform(sigma[sigma > 0] * recipe.blur_size, *recipe.blur_sigma)
+@pytest.mark.parametrize("operation_name", DECISIONS)
+def test_numbers_are_uniform_in_their_ranges(draws, recipe, operation_name):
+    operation = getattr(recipe, operation_name)
+    for i, (low, high) in enumerate(operation.ranges()):
+        scale = operation.size if operation_name == "blur" else 1
+        assert_uniform(draws[f"{operation_name} {i}"] * scale, low, high)
 
 
 def share_that_fits(area, limit):
@@ -110,11 +103,11 @@ def share_that_fits(area, limit):
 
 
 def test_boxes_are_uniform_where_they_fit(draws, recipe):
-    (low, high), limit = recipe.crop_scale, np.log(recipe.crop_ratio[1])
+    (low, high), limit = recipe.crop.scale, np.log(recipe.crop.ratio[1])
     start, whole = share_that_fits(np.array(low), limit), share_that_fits(np.array(high), limit)
     fitting = (draws["box"][:, 2:] < 1).any(axis=1)
     # A box that never fitted is the whole image.
-    fails = (1 - (whole - start) / (high - low)) ** CROP_ATTEMPTS
+    fails = (1 - (whole - start) / (high - low)) ** ATTEMPTS
     assert stats.binomtest(int((~fitting).sum()), len(fitting), fails).pvalue > SURE
     left, top, width, height = draws["box"][fitting].T
     area, ratio = width * height, np.log(width / height)
@@ -159,7 +152,5 @@ def test_views_steps_and_images_are_drawn_independently(name):
 def test_a_batch_shares_what_the_recipe_names(name, recipe):
     """Were another draw shared, one batch would not hold its distribution, as it does above."""
     batch = drawn(name, rows=200)
-    sigma = batch["sigma"][batch["sigma"] > 0]
-    assert (np.ptp(batch["box"], axis=0).max() == 0) == ("crop" in recipe.per_batch)
-    if recipe.blur_p:
-        assert (np.ptp(sigma) == 0) == ("blur_sigma" in recipe.per_batch)
+    assert (np.ptp(batch["box"], axis=0).max() == 0) == recipe.crop.per_batch
+    assert (np.ptp(batch["blur 0"]) == 0) == recipe.blur.per_batch

@@ -1,197 +1,25 @@
-"""Views as a whole: what they depend on, what they add up to, and the named recipes."""
+"""The named recipes are those of the protocols; docs/views.md is checked number by number."""
 
-import numpy as np
 import pytest
-import torch
-from PIL import Image
 
-from twinlens.seeds import uniforms
-from twinlens.views.blur import gaussian_blur
-from twinlens.views.colour import grey, jitter, solarise
-from twinlens.views.parameters import COUNT
-from twinlens.views.recipes import (
-    PAIRS,
-    RECIPES,
-    ViewRecipe,
-    apply,
-    draw,
-    normalise,
-    plain,
-    two_views,
-    view,
-)
-from twinlens.views.warp import affine, warp
+from twinlens.errors import UserError
+from twinlens.views.recipe import ViewRecipe
+from twinlens.views.recipes import PAIRS, RECIPES, named_pair, named_recipe
 
-ALL = [
-    *(pytest.param(recipe, id=f"fine-tuning-{name}") for name, recipe in RECIPES.items()),
-    *(
-        pytest.param(recipe, id=f"pretraining-{name}-{number}")
-        for name, pair in PAIRS.items()
-        for number, recipe in enumerate(pair, start=1)
-    ),
-]
-ROWS = np.array([5, 17, 3, 1000, 42, 8, 9, 77])
-
-
-def images(batch=8, height=32, width=32):
-    return torch.rand(batch, 3, height, width, generator=torch.Generator().manual_seed(0))
-
-
-@pytest.mark.parametrize("recipe", ALL)
-@pytest.mark.parametrize("size", [None, 12])
-def test_views_are_images(recipe, size):
-    x = images(height=32, width=40).contiguous(memory_format=torch.channels_last)
-    before = x.clone()
-    views = view(x, ROWS, recipe=recipe, seed=0, step=0, size=size)
-    assert views.shape == ((8, 3, 12, 12) if size else x.shape)
-    assert views.is_contiguous(memory_format=torch.channels_last)
-    assert views.dtype == torch.float32
-    assert 0 <= views.min() <= views.max() <= 1
-    assert views.std() > 0.05
-    assert torch.equal(x, before)
-
-
-@pytest.mark.parametrize("recipe", ALL)
-def test_a_view_does_not_depend_on_the_other_images(recipe):
-    x = images()
-    together = view(x, ROWS, recipe=recipe, seed=0, step=3, size=16)
-    chosen = [6, 1, 3]
-    some = view(x[chosen], ROWS[chosen], recipe=recipe, seed=0, step=3, size=16)
-    torch.testing.assert_close(some, together[chosen], atol=1e-6, rtol=0)
-
-
-@pytest.mark.parametrize("recipe", ALL)
-def test_a_view_is_repeatable_and_depends_on_seed_step_number_and_row(recipe):
-    x = images()
-
-    def made(rows=ROWS, **key):
-        return view(x, rows, recipe=recipe, **{"seed": 0, "step": 0, "number": 1} | key)
-
-    assert torch.equal(made(), made())
-    for other in (made(seed=1), made(step=1), made(number=2), made(rows=ROWS + 1)):
-        assert not torch.allclose(made(), other, atol=1e-2)
-
-
-def test_the_default_recipe_changes_nothing():
-    x = images()
-    torch.testing.assert_close(
-        view(x, ROWS, recipe=ViewRecipe(), seed=0, step=0), x, atol=2e-5, rtol=0
-    )
-
-
-def test_apply_is_the_operations_in_order():
-    recipe = PAIRS["paper"][0].model_copy(
-        update={"jitter_p": 1.0, "grey_p": 0.5, "solarise_p": 1.0, "blur_size": 32}
-    )
-    x = images()
-    draws = draw(recipe, uniforms(0, 0, ROWS, COUNT), 32, 32)
-    expected = warp(x, affine(draws.box, draws.flip, draws.vertical_flip, draws.angle), 32, 32)
-    expected = jitter(expected, draws.brightness, draws.contrast, draws.saturation, draws.hue)
-    expected = torch.where(draws.grey[:, None, None, None], grey(expected), expected)
-    expected = gaussian_blur(expected, draws.sigma * 32, 6)
-    expected = solarise(expected, draws.threshold, draws.addition)
-    assert 0 < draws.grey.sum() < 8
-    torch.testing.assert_close(apply(x, draws), expected.clamp(0, 1), atol=1e-6, rtol=0)
-
-
-def test_only_the_drawn_images_are_changed():
-    x = images()
-    draws = draw(ViewRecipe(solarise_p=0.5), uniforms(0, 0, ROWS, COUNT), 32, 32)
-    changed = (apply(x, draws) - x).abs().amax((1, 2, 3)) > 0.01
-    assert 0 < changed.sum() < 8
-    assert torch.equal(changed, draws.solarise)
-
-
-def test_blur_scales_with_the_view():
-    recipe = ViewRecipe(blur_p=1.0, blur_sigma=(2.0, 2.0), blur_kernel=13, blur_size=64)
-    x = images(1, 32, 32)
-    views = view(x, np.array([0]), recipe=recipe, seed=0, step=0)
-    expected = gaussian_blur(x, torch.tensor([1.0]), 3)
-    torch.testing.assert_close(views, expected, atol=2e-5, rtol=0)
-
-
-def test_two_views_are_views_1_and_2():
-    pair = PAIRS["recommended"]
-    first, second = two_views(images(), ROWS, recipes=pair, seed=4, step=9, size=16)
-    for number, made in ((1, first), (2, second)):
-        recipe = pair[number - 1]
-        alone = view(images(), ROWS, recipe=recipe, seed=4, step=9, number=number, size=16)
-        assert torch.equal(made, alone)
-    assert not torch.allclose(first, second, atol=1e-2)
-
-
-def test_views_can_be_trained_on():
-    weight = torch.ones(3, 1, 1, requires_grad=True)
-    views = view(images().requires_grad_(), ROWS, recipe=PAIRS["official"][0], seed=0, step=0)
-    assert not views.requires_grad
-    (views * weight).sum().backward()
-    torch.testing.assert_close(weight.grad.flatten(), views.sum((0, 2, 3)))
-
-
-def crops(recipe, step, rows=ROWS):
-    """Recover the crop of each view from an image whose colours are coordinates."""
-    across = torch.linspace(0, 1, 64).expand(64, 64)
-    x = torch.stack((across, across.T, across)).expand(len(rows), 3, 64, 64)
-    views = view(x, rows, recipe=recipe, seed=0, step=step)
-    return views[:, :2].flatten(2).mean(2)
-
-
-def test_per_batch_draws_are_shared_by_the_batch_but_not_by_steps():
-    recipe = ViewRecipe(crop_scale=(0.2, 0.5), per_batch=("crop",))
-    first, second = crops(recipe, 0), crops(recipe, 1)
-    assert (first - first[0]).abs().max() < 1e-6
-    assert (first[0] - second[0]).abs().max() > 0.01
-    own = crops(recipe.model_copy(update={"per_batch": ()}), 0)
-    assert (own - own[0]).abs().amax(1)[1:].min() > 0.01
-
-
-def test_per_batch_sigma_leaves_the_decision_to_each_image():
-    rows = np.arange(64)
-    x = images(1, 64, 64).expand(64, 3, 64, 64)
-    recipe = ViewRecipe(blur_p=0.5, blur_size=64, per_batch=("blur_sigma",))
-    views = view(x, rows, recipe=recipe, seed=0, step=0)
-    sharpness = (views[..., 1:] - views[..., :-1]).abs().mean((1, 2, 3)).numpy()
-    assert len(np.unique(sharpness.round(4))) == 2  # as it was, or blurred by the one sigma
-
-
-def test_pretraining_recipes_are_the_protocols():
-    for name, (first, second) in PAIRS.items():
-        assert (first.blur_p, second.blur_p) == (1.0, 0.1), name
-        colourless = 0.0 if name == "recommended" else 0.2
-        assert (first.solarise_p, second.solarise_p) == (0.0, colourless), name
-        for recipe in (first, second):
-            assert (recipe.flip_p, recipe.jitter_p, recipe.grey_p) == (0.5, 0.8, colourless), name
-            assert (recipe.blur_kernel, recipe.blur_sigma) == (13, (0.1, 2.0)), name
-    strengths = {
-        name: (first.brightness, first.contrast, first.saturation, first.hue)
-        for name, (first, _) in PAIRS.items()
-    }
-    assert strengths["official"] == strengths["paper"] == (0.4, 0.4, 0.2, 0.1)
-    assert strengths["paper-code"] == (0.24, 0.24, 0.12, 0.06)
-    assert strengths["recommended"] == (0.1, 0.1, 0.1, 0.02)
-    scales = {name: first.crop_scale for name, (first, _) in PAIRS.items()}
-    assert scales == {
-        "official": (0.08, 1.0),
-        "paper": (0.7, 1.0),
-        "paper-code": (0.7, 1.0),
-        "recommended": (0.3, 1.0),
-    }
-    shared = {name: first.per_batch for name, (first, _) in PAIRS.items() if first.per_batch}
-    assert shared == {"paper-code": ("crop", "blur_sigma")}
+ALL = [*RECIPES.values(), *(recipe for pair in PAIRS.values() for recipe in pair)]
 
 
 def test_fine_tuning_recipes_are_the_protocols():
     for recipe in RECIPES.values():
-        assert recipe.crop_scale == (0.7, 1.0)
-        assert recipe.crop_ratio == (3 / 4, 4 / 3)
-        assert (recipe.flip_p, recipe.rotate_p) == (0.25, 0.25)
-        assert recipe.jitter_p == recipe.grey_p == recipe.blur_p == recipe.solarise_p == 0
-    assert {name: recipe.rotate_degrees for name, recipe in RECIPES.items()} == {
+        used = {n: o.probability() for n, o in recipe.operations().items() if o.probability()}
+        assert used == {"crop": 1, "horizontal_flip": 0.25, "rotation": 0.25}
+        assert (recipe.crop.scale, recipe.crop.ratio) == ((0.7, 1.0), (3 / 4, 4 / 3))
+    assert {name: recipe.rotation.degrees for name, recipe in RECIPES.items()} == {
         "paper": (0, 45),
         "paper-code": (-45, 45),
         "recommended": (-45, 45),
     }
-    assert [name for name, recipe in RECIPES.items() if recipe.per_batch] == ["paper-code"]
+    assert [name for name, recipe in RECIPES.items() if recipe.crop.per_batch] == ["paper-code"]
 
 
 @pytest.mark.parametrize("recipe", ALL)
@@ -199,31 +27,17 @@ def test_named_recipes_pass_their_own_checks(recipe):
     assert ViewRecipe.model_validate(recipe.model_dump()) == recipe
 
 
-def test_plain_leaves_the_right_size_alone():
-    x = images()
-    assert plain(x, 32) is x
+def test_changes_leave_the_other_settings():
+    recipe = named_recipe("paper", {"blur": {"p": 0.5}, "rotation": {"degrees": [0, 9]}})
+    assert (recipe.blur.p, recipe.rotation.degrees, recipe.rotation.p) == (0.5, (0, 9), 0.25)
+    first, second = named_pair("recommended", {"blur": {"kernel": 3}})
+    assert (first.blur.p, second.blur.p) == (1.0, 0.1)
+    assert first.blur.kernel == second.blur.kernel == 3
 
 
-@pytest.mark.parametrize("size", [9, 16, 50])
-def test_plain_resizes_as_pillow_does(size):
-    x = images(1, 32, 40)
-    resized = [
-        np.asarray(Image.fromarray(c.numpy()).resize((size, size), Image.Resampling.BILINEAR))
-        for c in x[0]
-    ]
-    torch.testing.assert_close(
-        plain(x, size)[0], torch.from_numpy(np.stack(resized)), atol=1e-5, rtol=0
-    )
-
-
-def test_plain_does_not_alias():
-    checkerboard = torch.from_numpy((np.indices((64, 64)).sum(0) % 2).astype(np.float32))
-    small = plain(checkerboard.expand(1, 3, 64, 64), 16)
-    assert (small - 0.5).abs().max() < 0.01
-
-
-def test_normalise_subtracts_and_divides_by_channel():
-    x = torch.full((2, 3, 4, 5), 0.5)
-    actual = normalise(x, (0.5, 0.25, 0.0), (1.0, 0.5, 0.25))
-    assert actual[:, :, 0, 0].tolist() == [[0.0, 0.5, 2.0]] * 2
-    assert torch.equal(actual, actual[:, :, :1, :1].expand_as(x))
+@pytest.mark.parametrize("named", [named_recipe, named_pair])
+def test_unknown_recipes_and_settings_are_refused(named):
+    with pytest.raises(UserError, match="Unknown recipe of views 'strange'"):
+        named("strange", {})
+    with pytest.raises(UserError, match="Settings of the views: Unknown key below 'crop'"):
+        named("paper", {"crop": {"size": 3}})

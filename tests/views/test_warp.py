@@ -1,5 +1,7 @@
 """Warps against slices, scipy and Pillow."""
 
+from functools import reduce
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,11 @@ import torch.nn.functional as F  # noqa: N812
 from PIL import Image
 from scipy import ndimage
 
-from twinlens.views.warp import affine, reductions, warp
+from twinlens.views.operations.crop import Crop
+from twinlens.views.operations.flip import HorizontalFlip, VerticalFlip
+from twinlens.views.operations.operation import Draw
+from twinlens.views.operations.rotation import Rotation
+from twinlens.views.warp import compose, reductions, warp
 
 WHOLE = (0.0, 0.0, 1.0, 1.0)
 
@@ -16,18 +22,23 @@ def images(batch=2, height=24, width=24, seed=0):
     return torch.rand(batch, 3, height, width, generator=torch.Generator().manual_seed(seed))
 
 
-def warped(x, *, box=WHOLE, flip=False, vertical_flip=False, angle=0.0, size=None):
+def affine(boxes, flip=False, vertical_flip=False, angle=0.0, aspect=1.0):
+    """Crop each image by its box, then flip and rotate all alike."""
+    boxes = torch.as_tensor(boxes)
+    yes = torch.ones(len(boxes), dtype=torch.bool)
+    steps = [
+        (Crop(), Draw(yes, boxes.unbind(1))),
+        (HorizontalFlip(), Draw(yes & flip)),
+        (VerticalFlip(), Draw(yes & vertical_flip)),
+        (Rotation(), Draw(yes, (torch.full((len(boxes),), float(angle)),))),
+    ]
+    return reduce(compose, [operation.matrices(draw, aspect) for operation, draw in steps])
+
+
+def warped(x, *, box=WHOLE, size=None, **how):
     """Warp all images alike."""
     height, width = size or x.shape[-2:]
-    n = len(x)
-    matrices = affine(
-        torch.tensor(box).repeat(n, 1),
-        torch.full((n,), flip),
-        torch.full((n,), vertical_flip),
-        torch.full((n,), float(angle)),
-        width / height,
-    )
-    return warp(x, matrices, height, width)
+    return warp(x, affine([box] * len(x), aspect=width / height, **how), height, width)
 
 
 def assert_close(actual, expected, tolerance=2e-5):
@@ -144,24 +155,19 @@ def test_checkerboard_shrunk_by_four_is_grey_and_not_aliased(angle):
 
 
 def test_reduction_is_the_smallest_that_leaves_one_and_a_half():
-    def factor(side, angle=0.0):
-        box = torch.tensor([[0.0, 0.0, side, side]])
-        no = torch.tensor([False])
-        return reductions(affine(box, no, no, torch.tensor([angle])), (96, 96), (32, 32)).item()
+    def factor(width, height, angle=0.0):
+        matrices = affine([[0.0, 0.0, width, height]], angle=angle)
+        return reductions(matrices, (96, 96), (32, 32)).item()
 
-    assert factor(0.2) == 1
-    assert factor(0.5) == factor(0.5, 37.0) == 1  # 1.5 image pixels a view pixel
-    assert factor(0.51) == factor(1.0, 45.0) == 2  # up to 3
-    box = torch.tensor([[0.0, 0.0, 1.0, 0.4]])  # wide: the longer side decides
-    no = torch.tensor([False])
-    assert reductions(affine(box, no, no, torch.zeros(1)), (96, 96), (32, 32)).item() == 2
+    assert factor(0.2, 0.2) == 1
+    assert factor(0.5, 0.5) == factor(0.5, 0.5, 37.0) == 1  # 1.5 image pixels per view pixel
+    assert factor(0.51, 0.51) == factor(1.0, 1.0, 45.0) == 2  # up to 3
+    assert factor(1.0, 0.4) == 2  # wide: the longer side decides
 
 
 def test_each_image_is_reduced_by_its_own_crop():
     x = images(2, 96, 96)
-    boxes = torch.tensor([[0.25, 0.25, 0.3, 0.3], WHOLE])
-    no = torch.tensor([False, False])
-    matrices = affine(boxes, no, no, torch.zeros(2))
+    matrices = affine([[0.25, 0.25, 0.3, 0.3], WHOLE])
     together = warp(x, matrices, 32, 32)
     for i in (0, 1):
         alone = warp(x[i : i + 1], matrices[i : i + 1], 32, 32)

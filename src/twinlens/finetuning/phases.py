@@ -23,7 +23,8 @@ from twinlens.models.heads import HEADS
 from twinlens.seeds import derive
 from twinlens.settings.finetuning import FineTuning
 from twinlens.types import Images, Labels, Logits, Rows
-from twinlens.views.recipes import named_recipe, normalise, view
+from twinlens.views.recipes import named_recipe
+from twinlens.views.view import normalise, view
 
 
 class Classifier(nn.Module):

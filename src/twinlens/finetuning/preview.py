@@ -7,7 +7,8 @@ from twinlens.data.dataset import Dataset
 from twinlens.seeds import derive
 from twinlens.types import Rows
 from twinlens.views.image_grid import write_picture
-from twinlens.views.recipes import ViewRecipe, plain, view
+from twinlens.views.recipe import ViewRecipe
+from twinlens.views.view import clean_view, view
 
 VIEWS = "views.png"
 
@@ -29,4 +30,4 @@ def write_views(path: Path, data: Dataset, rows: Rows, recipe: ViewRecipe, seed:
     images = reader(data.images, some)(some)
     views = [view(images, some, recipe=recipe, seed=seed, step=step) for step in range(_STEPS)]
     side = min(_SIDE, data.size)
-    write_picture(path, [plain(line, side) for line in (images, *views)])
+    write_picture(path, [clean_view(line, side) for line in (images, *views)])

@@ -21,7 +21,8 @@ from twinlens.models.bundle import load_bundle
 from twinlens.models.encoders import Encoder
 from twinlens.records.bundle import BundleInfo, TestTimeAugmentation
 from twinlens.types import Features, Images, Rows
-from twinlens.views.recipes import ViewRecipe, normalise, plain, view
+from twinlens.views.recipe import ViewRecipe
+from twinlens.views.view import clean_view, normalise, view
 
 Probabilities = Float[ndarray, "image class"]
 
@@ -75,7 +76,7 @@ def predict(
         outputs, keys = [], _content_keys(images)
         for number in range(1, views + 1):
             if recipe is None or (clean and number == 1):
-                x = plain(images, size)
+                x = clean_view(images, size)
             else:
                 x = view(images, keys, recipe=recipe, seed=seed, step=0, number=number, size=size)
             with autocast():
@@ -164,7 +165,9 @@ def embed(
 
     def features(images: Images, _batch: Rows) -> Features:
         with autocast():
-            result: Features = encoder(normalise(plain(images, size), encoder.mean, encoder.std))
+            result: Features = encoder(
+                normalise(clean_view(images, size), encoder.mean, encoder.std)
+            )
         return result
 
     with eval_mode(encoder):

@@ -21,7 +21,7 @@ from twinlens.records.neighbours import LabelledImage, NearestNeighbours, QueryI
 from twinlens.seeds import derive, generator
 from twinlens.types import Rows
 from twinlens.views.image_grid import write_picture
-from twinlens.views.recipes import plain
+from twinlens.views.view import clean_view
 
 EMBEDDING = "embedding.parquet"
 NEIGHBOURS = "neighbours.json"
@@ -96,7 +96,7 @@ def write_evidence(
         record.write(folder / NEIGHBOURS)
         shown = sample_rows[np.column_stack([chosen, *near])]
         read = reader(data.images, shown.ravel())
-        write_picture(folder / PICTURE, [plain(read(line), side) for line in shown])
+        write_picture(folder / PICTURE, [clean_view(read(line), side) for line in shown])
 
 
 def queries(labels: Rows, groups: ndarray, seed: int, count: int = QUERIES) -> Rows:

@@ -23,7 +23,8 @@ from twinlens.pretraining.probing import Probed, check_probe, choose, describe, 
 from twinlens.seeds import derive, generator
 from twinlens.settings.pretraining import Pretraining
 from twinlens.types import Rows
-from twinlens.views.recipes import named_pair, normalise, two_views
+from twinlens.views.recipes import named_pair
+from twinlens.views.view import normalise, two_views
 
 MONITOR = "monitor.json"
 BEST = "best.safetensors"

@@ -20,7 +20,8 @@ from twinlens.pretraining.monitor import Monitor
 from twinlens.seeds import derive
 from twinlens.settings.pretraining import Pretraining
 from twinlens.types import Rows
-from twinlens.views.recipes import named_pair, normalise, two_views
+from twinlens.views.recipes import named_pair
+from twinlens.views.view import normalise, two_views
 
 
 def fit(

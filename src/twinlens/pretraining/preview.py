@@ -14,7 +14,8 @@ from twinlens.seeds import derive
 from twinlens.settings.pretraining import Pretraining
 from twinlens.types import Rows
 from twinlens.views.image_grid import check_picture, write_picture
-from twinlens.views.recipes import named_pair, two_views
+from twinlens.views.recipes import named_pair
+from twinlens.views.view import two_views
 
 
 @accepts(ShowViewsRequest)

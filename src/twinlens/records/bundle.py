@@ -7,7 +7,7 @@ from pydantic import Field, PositiveInt
 from twinlens.records.base import Record
 from twinlens.records.dataset import ClassInfo
 from twinlens.records.weights import InitialWeights, Normalisation, TrainedOn
-from twinlens.views.parameters import ViewRecipe
+from twinlens.views.recipe import ViewRecipe
 
 
 class TestTimeAugmentation(Record):

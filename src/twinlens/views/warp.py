@@ -11,49 +11,33 @@ import math
 
 import torch
 import torch.nn.functional as F  # noqa: N812, the field's own name
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from twinlens.types import Images
+from twinlens.views.operations.operation import Matrices
 
 MAX_SHRINK = 1.5
 """Image pixels per view pixel that bilinear sampling is trusted with."""
 
 
-def affine(
-    box: Float[Tensor, "batch 4"],
-    flip: Bool[Tensor, " batch"],
-    vertical_flip: Bool[Tensor, " batch"],
-    angle: Float[Tensor, " batch"],
-    aspect: float = 1.0,
-) -> Float[Tensor, "batch 2 3"]:
-    """Build the matrices that crop, then flip, then rotate.
+def compose(outer: Matrices, inner: Matrices) -> Matrices:
+    """Return the maps that take a point of the view through `inner`, then through `outer`.
 
-    A matrix maps a point of the view to a point of the image. Rotation turns about the crop's
-    centre and keeps its corners filled with what lies around the crop, where the image has it.
-
-    Args:
-        box: Left, top, width and height of the crop as shares of the image's sides.
-        flip: Mirror left and right.
-        vertical_flip: Mirror top and bottom.
-        angle: Counter-clockwise, in degrees.
-        aspect: The view's width over its height.
+    Multiplied by element, since a matrix product may be rounded differently under autocast.
     """
-    left, top, width, height = box.unbind(1)
-    cos, sin = torch.cos(angle.deg2rad()), torch.sin(angle.deg2rad())
-    across = torch.where(flip, -width, width)
-    down = torch.where(vertical_flip, -height, height)
-    x = torch.stack((across * cos, -across * sin / aspect, 2 * left + width - 1), dim=1)
-    y = torch.stack((down * sin * aspect, down * cos, 2 * top + height - 1), dim=1)
-    return torch.stack((x, y), dim=1)
+    linear = (outer[:, :, :2, None] * inner[:, None, :, :]).sum(dim=2)
+    linear[:, :, 2] += outer[:, :, 2]
+    return linear
 
 
-def warp(images: Images, matrices: Float[Tensor, "batch 2 3"], height: int, width: int) -> Images:
+def warp(images: Images, matrices: Matrices, height: int, width: int) -> Images:
     """Sample each image through its matrix: bilinear, mirrored, area-reduced where it shrinks.
 
     Args:
         images: Any size, any memory format.
-        matrices: From `affine`, on the CPU, so that grouping by reduction waits for no device.
+        matrices: Maps from the view to the image, on the CPU, so that grouping by reduction waits
+            for no device.
         height: Height of the views in pixels.
         width: Width of the views in pixels.
     """
@@ -69,12 +53,12 @@ def warp(images: Images, matrices: Float[Tensor, "batch 2 3"], height: int, widt
 
 
 def reductions(
-    matrices: Float[Tensor, "batch 2 3"], image: tuple[int, int], view: tuple[int, int]
+    matrices: Matrices, image: tuple[int, int], view: tuple[int, int]
 ) -> Int[Tensor, " batch"]:
     """Return the smallest whole factor for each image that leaves a shrink of `MAX_SHRINK`.
 
     Args:
-        matrices: From `affine`.
+        matrices: Maps from the view to the image.
         image: Height and width of the images in pixels.
         view: Height and width of the views in pixels.
     """
@@ -94,9 +78,7 @@ def _reduce(images: Images, factor: int) -> Images:
     return F.adaptive_avg_pool2d(images, (height, width))
 
 
-def _grid(
-    matrices: Float[Tensor, "batch 2 3"], height: int, width: int
-) -> Float[Tensor, "batch height width 2"]:
+def _grid(matrices: Matrices, height: int, width: int) -> Float[Tensor, "batch height width 2"]:
     """Return where each view pixel lies in the image: `affine_grid`, a third of its time."""
     x = (2 * torch.arange(width, device=matrices.device) + 1) / width - 1
     y = (2 * torch.arange(height, device=matrices.device) + 1) / height - 1

@@ -128,14 +128,18 @@ def test_augmentation_is_that_of_the_recipes(study: Path) -> None:
     pair = PAIRS["recommended"]
     for number, recipe in enumerate(pair, start=1):
         shown = found[f"Pretraining, view {number}"]
-        assert f"Blur {recipe.blur_p:g}" in shown
-        assert f"Flip top and bottom {recipe.vertical_flip_p:g}" in shown
-    assert f"Rotate {RECIPES['recommended'].rotate_p:g}" in found["Training and test time"]
+        assert f"Blur {recipe.blur.p:g}" in shown
+        assert f"Flip top and bottom {recipe.vertical_flip.p:g}" in shown
+    assert f"Rotate {RECIPES['recommended'].rotation.p:g}" in found["Training and test time"]
     assert "Blur –" in found["Training and test time"]
 
 
 def test_changed_views_are_columns_of_their_own(study: Path) -> None:
-    configure(study, "train-1-1-0", view_changes={"flip_p": 0.9, "crop_scale": [1.0, 1.0]})
+    configure(
+        study,
+        "train-1-1-0",
+        view_changes={"horizontal_flip": {"p": 0.9}, "crop": {"scale": [1.0, 1.0]}},
+    )
     table = augmentation_table(read_study(study))
     assert table is not None
     heads = [(head.text, head.detail) for head in table.head[3:]]

@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy import ndimage
 
-from twinlens.views.blur import gaussian_blur
+from twinlens.views.operations.blur import Blur, gaussian_blur
 
 
 def images(batch=3, height=20, width=27):
@@ -50,3 +50,10 @@ def test_an_image_does_not_see_the_others():
     for i in range(3):
         alone = gaussian_blur(x[i : i + 1], sigma[i : i + 1], 4)
         torch.testing.assert_close(together[i : i + 1], alone, atol=1e-6, rtol=0)
+
+
+def test_blur_scales_with_the_view():
+    blur = Blur(p=1.0, sigma=(2.0, 2.0), kernel=13, size=64)
+    x = images(1, 32, 32)
+    _, (sigma,) = blur.draw(np.zeros((1, 2), np.float32), 1.0)
+    assert torch.equal(blur.apply(x, sigma), gaussian_blur(x, torch.tensor([1.0]), 3))

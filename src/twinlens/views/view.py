@@ -1,0 +1,102 @@
+"""Views of a batch, made by following a recipe, and the clean view.
+
+A view depends on (seed, step, view number, row) and on nothing else: neither on the other images
+of the batch nor on the process that makes it.
+"""
+
+from collections.abc import Sequence
+from functools import reduce
+
+import torch
+import torch.nn.functional as F  # noqa: N812, the field's own name
+
+from twinlens.seeds import derive
+from twinlens.types import Images, Rows
+from twinlens.views.operations.operation import Geometric, Photometric
+from twinlens.views.recipe import Draws, ViewRecipe, draw, random_numbers
+from twinlens.views.warp import compose, warp
+
+
+def two_views(
+    images: Images,
+    rows: Rows,
+    *,
+    recipes: tuple[ViewRecipe, ViewRecipe],
+    seed: int,
+    step: int,
+    size: int | None = None,
+) -> tuple[Images, Images]:
+    """Make view 1 and view 2 of each image; arguments as for `view`."""
+    first, second = (
+        view(images, rows, recipe=recipe, seed=seed, step=step, number=number, size=size)
+        for number, recipe in enumerate(recipes, start=1)
+    )
+    return first, second
+
+
+def view(
+    images: Images,
+    rows: Rows,
+    *,
+    recipe: ViewRecipe,
+    seed: int,
+    step: int,
+    number: int = 1,
+    size: int | None = None,
+) -> Images:
+    """Make one view of each image.
+
+    Args:
+        images: Values in [0, 1].
+        rows: Row number of each image.
+        recipe: What may be drawn.
+        seed: The run's seed.
+        step: Optimiser step, or any other counter.
+        number: Which view of the image: 1 and 2 in pretraining, 1 to n at test time.
+        size: Side of the square views in pixels; by default the images' own height and width.
+
+    Returns:
+        Values in [0, 1], channels_last.
+    """
+    numbers = random_numbers(recipe, rows, derive(seed, "view", number), step)
+    return apply(images, recipe, draw(recipe, numbers, *images.shape[-2:]), size=size)
+
+
+@torch.no_grad()
+def apply(images: Images, recipe: ViewRecipe, draws: Draws, *, size: int | None = None) -> Images:
+    """Apply what was drawn, on the images' device.
+
+    Args:
+        images: Values in [0, 1]; left as they are.
+        recipe: The operations.
+        draws: What was drawn for them.
+        size: Side of the square views in pixels; by default the images' own height and width.
+
+    Returns:
+        Values in [0, 1], channels_last.
+    """
+    height, width = (size, size) if size else images.shape[-2:]
+    steps = [(operation, draws[name]) for name, operation in recipe.operations().items()]
+    maps = [o.matrices(drawn, width / height) for o, drawn in steps if isinstance(o, Geometric)]
+    views = warp(images, reduce(compose, maps), height, width)
+    for operation, (applied, numbers) in steps:
+        index = applied.nonzero()[:, 0]
+        if isinstance(operation, Photometric) and len(index):
+            chosen = index.to(views.device)
+            drawn = (number[index].to(views) for number in numbers)
+            views[chosen] = operation.apply(views[chosen], *drawn)
+    return views.clamp_(0, 1).contiguous(memory_format=torch.channels_last)
+
+
+@torch.no_grad()
+def clean_view(images: Images, size: int) -> Images:
+    """Resize to a square, antialiased, as evaluation does. The same size changes nothing."""
+    if tuple(images.shape[-2:]) == (size, size):
+        return images
+    resized = F.interpolate(images, (size, size), mode="bilinear", antialias=True)
+    return resized.clamp_(0, 1)
+
+
+def normalise(images: Images, mean: Sequence[float], std: Sequence[float]) -> Images:
+    """Subtract the mean and divide by the standard deviation, channel by channel."""
+    return (images - images.new_tensor(mean)[:, None, None]) / images.new_tensor(std)[:, None, None]
