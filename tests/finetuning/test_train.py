@@ -206,7 +206,7 @@ def test_the_papers_presets_run(phantoms, tmp_path, preset):
     run = _train(phantoms, tmp_path / "run", preset=preset, settings={"epochs": 1})
     info = load_bundle(run / "model").info
     assert info.test_time.clean is False
-    assert info.test_time.recipe.per_batch == (("crop",) if preset == "paper-code" else ())
+    assert info.test_time.recipe.crop.per_batch is (preset == "paper-code")
     assert info.normalisation == Normalisation(mean=(0, 0, 0), std=(1, 1, 1))
 
 

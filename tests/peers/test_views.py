@@ -17,6 +17,8 @@ import numpy as np
 import pytest
 import torch
 from scipy import stats
+
+from twinlens.seeds import uniforms
 from twinlens.views.operations.blur import gaussian_blur
 from twinlens.views.operations.colour_jitter import (
     ColourJitter,
@@ -31,8 +33,6 @@ from twinlens.views.operations.grey import Grey
 from twinlens.views.operations.operation import Draw
 from twinlens.views.operations.rotation import Rotation
 from twinlens.views.operations.solarise import Solarise
-
-from twinlens.seeds import uniforms
 from twinlens.views.recipe import COUNT, draw
 from twinlens.views.recipes import PAIRS
 from twinlens.views.view import clean_view

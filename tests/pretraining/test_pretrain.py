@@ -66,7 +66,7 @@ def test_a_run_keeps_what_it_was(finished, phantoms):
     assert record["data"]["split_hash"] == split.hash
     assert record["images"] == len(split.rows["train"]) + len(split.rows["unlabelled"])
     assert record["config"]["lambda"] == 0.0051
-    assert [recipe["blur_p"] for recipe in record["recipes"]] == [1.0, 0.1]
+    assert [recipe["blur"]["p"] for recipe in record["recipes"]] == [1.0, 0.1]
     assert record["environment"]["precision"] == "fp32"
     assert record["command"].startswith("twinlens pretrain ")
     assert "--set batch_size=32" in record["command"]
@@ -263,8 +263,8 @@ def test_the_papers_presets_run(phantoms, tmp_path, preset):
         ({"settings": {"method": "barlow"}}, "Unknown method 'barlow'.*barlow_twins"),
         ({"settings": {"views": "strange"}}, "Unknown recipe of views 'strange'.*recommended"),
         (
-            {"settings": {"view_changes": {"crop": 1}}},
-            "Settings of the views: Unknown key 'crop'.*crop_scale",
+            {"settings": {"view_changes": {"crop": {"size": 1}}}},
+            "Settings of the views: Unknown key below 'crop': 'size'.*scale",
         ),
         ({"settings": {"epoch": 3}}, "Unknown key 'epoch'. Did you mean 'epochs'"),
         ({"settings": {"epochs": -3}}, r"The key 'epochs' is wrong \(given: -3\)"),

@@ -8,7 +8,8 @@ from twinlens.errors import UserError
 from twinlens.pretraining.pretrain import pretrain
 from twinlens.pretraining.preview import show_views
 from twinlens.records.split import ImportedSplit
-from twinlens.views import recipes
+from twinlens.views import view as view_module
+from twinlens.views.recipe import ViewRecipe
 
 SIDE, STEP = 32, 32 + 4  # of the phantoms, and with the gap between them
 
@@ -54,8 +55,8 @@ def test_the_views_are_those_of_a_runs_first_step(phantoms, tmp_path, monkeypatc
     settings = {"batch_size": batch_size, "projector": [8], "projector_epochs": 0}
     settings |= {"lr": 1e-3, "precision": "fp32", "monitor_points": 0}
     show_views(phantoms, tmp_path / "views.png", settings=settings, seed=5, count=4)
-    view = recipes.view
-    monkeypatch.setattr(recipes, "view", watched)
+    view = view_module.view
+    monkeypatch.setattr(view_module, "view", watched)
     with pytest.raises(KeyboardInterrupt):
         pretrain(
             phantoms, tmp_path / "run", encoder="resnet18", settings=settings, seed=5, device="cpu"
@@ -72,8 +73,7 @@ def test_settings_and_seed_decide_what_is_shown(phantoms, tmp_path):
     robust, again, other = shown("a"), shown("b"), shown("c", seed=1)
     assert np.array_equal(robust, again)
     assert not np.array_equal(robust[0], other[0])
-    still = {f"{part}_p": 0 for part in ("flip", "rotate", "jitter", "grey", "blur", "solarise")}
-    still |= {"vertical_flip_p": 0, "crop_scale": [1, 1]}
+    still = {name: {"p": 0} for name in ViewRecipe.model_fields} | {"crop": {"scale": [1, 1]}}
     images, first, second = shown("d", settings={"view_changes": still}).astype(int)
     assert max(np.abs(first - images).max(), np.abs(second - images).max()) <= 1
     assert not np.array_equal(shown("e", preset="paper")[1:], robust[1:])
@@ -107,7 +107,7 @@ def test_a_file_is_replaced_on_demand_alone(phantoms, tmp_path):
         ({"preset": "papper"}, "Unknown preset 'papper'. Did you mean 'paper'"),
         ({"split": "mine"}, "Unknown split 'mine'.*imported"),
         ({"settings": {"views": "strange"}}, "Unknown recipe of views 'strange'.*recommended"),
-        ({"settings": {"view_changes": {"blur": 0}}}, "Unknown key 'blur'. Did you mean 'blur_p'"),
+        ({"settings": {"view_changes": {"blurr": 0}}}, "Unknown key 'blurr'. Did you mean 'blur'"),
         ({"settings": {"epoch": 3}}, "Unknown key 'epoch'. Did you mean 'epochs'"),
     ],
 )

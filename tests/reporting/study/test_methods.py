@@ -153,12 +153,25 @@ def test_changed_views_are_columns_of_their_own(study: Path) -> None:
 
 def test_numbers_that_a_run_holds_go_before_a_name(study: Path) -> None:
     path = study / "runs" / "pretrain-1-0" / "run.json"
-    recipes = [recipe.model_dump(mode="json") | {"flip_p": 0.6} for recipe in PAIRS["recommended"]]
+    flips = {"horizontal_flip": {"p": 0.6}}
+    recipes = [recipe.changed(flips) for recipe in PAIRS["recommended"]]
     write_json(path, read_json(path) | {"recipes": recipes})
-    recipe = RECIPES["recommended"].model_dump(mode="json") | {"flip_p": 0.75}
-    write_json(
-        study / "runs" / "train-0-1-0" / "model" / "bundle.json", {"test_time": {"recipe": recipe}}
-    )
+    recipe = RECIPES["recommended"].changed({"horizontal_flip": {"p": 0.75}})
+    bundle = {
+        "encoder": "resnet18",
+        "normalisation": {"mean": [0, 0, 0], "std": [1, 1, 1]},
+        "classes": ["MEL"],
+        "size": 32,
+        "test_time": {"views": 3, "clean": True, "recipe": recipe, "seed": 0},
+        "provenance": {
+            "trained_on": {"data_hash": "d", "split_hash": "s"},
+            "label_fraction": 1.0,
+            "seed": 0,
+            "weights": {"name": "random"},
+            "settings": {},
+        },
+    }
+    write_json(study / "runs" / "train-0-1-0" / "model" / "bundle.json", bundle)
     table = augmentation_table(read_study(study))
     assert table is not None
     assert [cell.text for cell in table.rows[1][1:]] == ["0.6", "0.6", "0.75", "0.25"]

@@ -7,8 +7,8 @@ from twinlens.data.dataset import open_dataset
 from twinlens.data.splits import open_split
 from twinlens.engine.device import make_fabric
 from twinlens.errors import UserError
-from twinlens.study.estimate.estimate import Estimate, estimate
 from twinlens.study.estimate import estimate as module
+from twinlens.study.estimate.estimate import Estimate, estimate
 from twinlens.study.estimate.timing_process import Cost
 from twinlens.study.planning.config import Study
 from twinlens.study.planning.plan import make_plan
