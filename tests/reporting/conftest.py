@@ -14,7 +14,7 @@ from sklearn.metrics import precision_recall_fscore_support
 
 from twinlens.evaluation.statistics import paired_difference, summary
 from twinlens.files import write_json
-from twinlens.reporting.tables import exports
+from twinlens.reporting.figures.figure_files import ReportFigure
 from twinlens.seeds import generator
 
 sys.path.insert(0, str(Path(__file__).parent))  # for html_page, planned and watched
@@ -35,11 +35,11 @@ METRICS = ("accuracy", "balanced_accuracy", "macro_f1")
 def _no_figure_files() -> Iterator[None]:
     """Figures as files take most of a report's time; the tests of the files ask for them."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(exports, "save_figure", _empty_files)
+        patch.setattr(ReportFigure, "save", _empty_files)
         yield
 
 
-def _empty_files(path: Path, *_: object) -> None:
+def _empty_files(_: ReportFigure, path: Path) -> None:
     for suffix in (".svg", ".pdf"):
         path.with_name(path.name + suffix).touch()
 

@@ -3,6 +3,9 @@
 from html.parser import HTMLParser
 from pathlib import Path
 
+from twinlens.reporting.figures.figure_files import ReportFigure
+from twinlens.reporting.figures.layout import Panel
+
 VOID = {"meta", "img", "br", "line", "hr", "wbr"}
 
 
@@ -49,3 +52,8 @@ class Page(HTMLParser):
     def handle_data(self, data: str) -> None:
         if self._open[-1:] != ["style"]:
             self.words.append(data)
+
+
+def drawing(*panels: Panel) -> str:
+    """Return panels as a page shows them."""
+    return ReportFigure("figure", panels).__html__()

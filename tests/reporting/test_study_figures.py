@@ -44,7 +44,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, build_study: Build) -> Path
 def test_every_figure_is_on_the_page_and_has_files(folder: Path) -> None:
     page = Page(folder / "report.html")
     for words in (
-        "What was really run, an arm a line",
+        "What was run, one line per arm",
         "In the shaded zone a difference is smaller than 0.020",
         "Every number comes with 77 validation labels.",
         "each arm beside arm 0",

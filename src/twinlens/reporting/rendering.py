@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from twinlens.reporting import formatting as wording
-from twinlens.reporting.figures.svg import Panel
+from twinlens.reporting.figures.figure_files import ReportFigure
+from twinlens.reporting.figures.layout import Panel
+from twinlens.reporting.figures.style import Legend
 from twinlens.reporting.tables.tables import Table
 
 
@@ -19,8 +20,7 @@ class Numbered:
     kind: str
     number: int
     name: str
-    content: Table | Sequence[Panel]
-    legend: Sequence[tuple[Markup, str]]
+    content: Table | ReportFigure | None
 
 
 def render(template: str, **values: Any) -> str:
@@ -57,20 +57,23 @@ def rendered(template: str, **values: Any) -> tuple[str, list[Numbered]]:
     return environment.get_template(template).render(values), numbered
 
 
-def _numbering(numbered: list[Numbered]) -> Callable[..., int]:
-    """Return a function that numbers figures and tables, and notes them."""
+def _numbering(numbered: list[Numbered]) -> Callable[..., Numbered]:
+    """Return a function that numbers tables and figures, and notes them."""
 
     def number(
-        kind: str,
-        name: str = "",
-        content: Table | Sequence[Panel] = (),
-        legend: Sequence[tuple[Markup, str]] = (),
-    ) -> int:
+        kind: str, name: str = "", content: Table | Sequence[Panel] = (), legend: Legend = ()
+    ) -> Numbered:
         before = [entry for entry in numbered if entry.kind == kind]
         slug = wording.slug(name)
         again = sum(entry.name.partition("-")[0] == slug for entry in before)
-        own = f"{slug}-{again + 1}" if slug and again else slug
-        numbered.append(Numbered(kind, len(before) + 1, own, content, legend))
-        return len(before) + 1
+        unique = f"{slug}-{again + 1}" if slug and again else slug
+        if not isinstance(content, Table):
+            figure_id = unique or f"figure-{len(before) + 1}"
+            drawn = ReportFigure(figure_id, content, legend) if content else None
+        entry = Numbered(
+            kind, len(before) + 1, unique, content if isinstance(content, Table) else drawn
+        )
+        numbered.append(entry)
+        return entry
 
     return number

@@ -7,18 +7,25 @@ import pytest
 from matplotlib.axes import Axes
 from PIL import Image
 
-from twinlens.reporting.figures.figure_files import picture_panel, save_figure
-from twinlens.reporting.figures.svg import NARROW, WIDE, Panel, draw, line_swatch, swatch
+from twinlens.reporting.figures.figure_files import ReportFigure
+from twinlens.reporting.figures.layout import Frame, Panel, picture_panel
+from twinlens.reporting.figures.style import NARROW, WIDE, Legend, Mark, arm_mark
 from twinlens.reporting.study import page
 from twinlens.reporting.study.load_study import read_study
+
+SAVE = ReportFigure.save  # that of the session is replaced
 
 
 def _panel(title: str, *, width: float = NARROW, note: str = "") -> Panel:
     def paint(axes: Axes) -> None:
         axes.plot([0, 1], [0, 1], color="#0072b2")
 
-    drawing = draw(paint, width=width, height=100, left=30, top=4, name=title, label=title)
-    return Panel(title, drawing, note, swatch(1), [(line_swatch("#d55e00"), "its own line")])
+    legend = [(Mark("#d55e00", linestyle="-"), "its own line")]
+    return Panel(title, Frame(width, 100, left=30), paint, title, note, arm_mark(1), legend)
+
+
+def save_figure(path: Path, panels: list[Panel], legend: Legend = ()) -> list[Path]:
+    return SAVE(ReportFigure(path.name, panels, legend), path)
 
 
 def _size(svg: Path) -> tuple[float, float]:
@@ -36,7 +43,7 @@ def test_a_figure_is_the_same_bytes_each_time(tmp_path: Path) -> None:
 
 def test_a_file_has_real_colours_titles_legends_and_notes(tmp_path: Path) -> None:
     panels = [_panel("first", note="A remark."), _panel("second")]
-    svg, pdf = save_figure(tmp_path / "v1.5", panels, [(swatch(0), "the reference")])
+    svg, pdf = save_figure(tmp_path / "v1.5", panels, [(arm_mark(0), "the reference")])
     text = svg.read_text(encoding="utf-8")
     assert "var(--" not in text
     assert "#0072b2" in text
@@ -63,7 +70,7 @@ def test_panels_stand_side_by_side_where_there_is_room(
 def test_a_long_title_and_many_legend_entries_take_more_lines(tmp_path: Path) -> None:
     plain, _ = save_figure(tmp_path / "plain", [_panel("a")])
     long, _ = save_figure(tmp_path / "long", [_panel("an arm of a name " * 6)])
-    legend = [(swatch(i), f"arm number {i}") for i in range(20)]
+    legend = [(arm_mark(i), f"arm number {i}") for i in range(20)]
     marked, _ = save_figure(tmp_path / "marked", [_panel("a")], legend)
     assert _size(long)[1] > _size(plain)[1]
     assert _size(marked)[1] > _size(plain)[1] + 5 * 16

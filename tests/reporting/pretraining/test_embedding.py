@@ -2,11 +2,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from html_page import drawing
 from watched import watch
 
-from twinlens.reporting.figures.svg import Panel
+from twinlens.reporting.figures.layout import Panel
+from twinlens.reporting.figures.style import Legend
 from twinlens.reporting.load_run import read_run
-from twinlens.reporting.pretraining.embedding import Legend, map_panels
+from twinlens.reporting.pretraining.embedding import map_panels
 from twinlens.reporting.study.training_curves import ArmRuns
 
 Build = Callable[..., Path]
@@ -22,7 +24,7 @@ def _maps(run: Path) -> tuple[list[Panel], Legend]:
 
 
 def _dots(panel: Panel) -> int:
-    return str(panel.drawing).count("<use ")
+    return drawing(panel).count("<use ")
 
 
 def test_both_maps_show_every_image_once(run: Path) -> None:
@@ -30,16 +32,16 @@ def test_both_maps_show_every_image_once(run: Path) -> None:
     assert [panel.title for panel in panels] == ["Before pretraining", "After pretraining"]
     assert [_dots(panel) for panel in panels] == [40, 40]
     assert [name for _, name in legend] == ["MEL", "NV", "BCC", "no label"]
-    assert "MEL 10, NV 10, BCC 10, no label 10" in panels[0].drawing
-    assert panels[0].drawing != panels[1].drawing
+    assert "MEL 10, NV 10, BCC 10, no label 10" in drawing(panels[0])
+    assert drawing(panels[0]) != drawing(panels[1])
 
 
 def test_classes_have_their_own_colours_where_known(run: Path) -> None:
     panels, legend = _maps(watch(run, labels=("MEL", "wart")))
-    assert "fill:color-mix(in srgb, #b22222 var(--own), var(--ink))" in legend[0][0]
-    assert "fill:var(--colour-" in legend[1][0]
+    assert "fill:color-mix(in srgb, #b22222 var(--own), var(--ink))" in legend[0][0].__html__()
+    assert "fill:var(--colour-" in legend[1][0].__html__()
     drawn = "fill: color-mix(in srgb, #b22222 var(--own), var(--ink))"
-    assert panels[1].drawing.count(drawn) == 1  # for all dots of the class
+    assert drawing(panels[1]).count(drawn) == 1  # for all dots of the class
 
 
 def test_thirty_classes_are_told_apart_by_colour_and_mark(run: Path) -> None:
@@ -54,7 +56,7 @@ def test_images_without_labels_have_one_colour_and_no_legend(run: Path) -> None:
     panels, legend = _maps(watch(run, labels=(None,)))
     assert legend == []
     assert [_dots(panel) for panel in panels] == [40, 40]
-    assert "var(--colour-1)" in panels[0].drawing
+    assert "var(--colour-1)" in drawing(panels[0])
 
 
 def test_a_map_of_very_many_images_is_thinned_and_says_so(run: Path) -> None:

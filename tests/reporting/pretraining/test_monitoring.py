@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from html_page import drawing
 from watched import watch
 
 from twinlens.files import read_json, write_json
@@ -27,7 +28,7 @@ def run(tmp_path: Path, build_study: Build) -> Path:
 def _panels(*runs: Path) -> dict[str, str]:
     """Return the drawings of these runs by their title."""
     panels = monitor_panels(ArmRuns("twins", 1, [read_run(run) for run in runs]))
-    return {panel.title: str(panel.drawing) for panel in panels}
+    return {panel.title: drawing(panel) for panel in panels}
 
 
 def _lines(drawing: str, colour: str) -> int:
@@ -51,15 +52,15 @@ def test_each_seed_has_a_line(tmp_path: Path, build_study: Build) -> None:
 
 
 def test_only_the_probes_are_held_against_chance(run: Path) -> None:
-    assert [title for title, drawing in _panels(run).items() if ">chance<" in drawing] == ["Probes"]
+    assert [title for title, svg in _panels(run).items() if ">chance<" in svg] == ["Probes"]
 
 
 def test_an_alarm_is_marked_in_every_panel_and_said(run: Path) -> None:
     calm = _panels(run)
     alarmed = _panels(watch(run, alarm=230))
-    for title, drawing in alarmed.items():
-        assert "alarm at step 230." in drawing
-        assert _lines(drawing, "ink") == _lines(calm[title], "ink") + 1
+    for title, svg in alarmed.items():
+        assert "alarm at step 230." in svg
+        assert _lines(svg, "ink") == _lines(calm[title], "ink") + 1
     assert not any("alarm" in drawing for drawing in calm.values())
 
 

@@ -2,6 +2,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from html_page import drawing
+
 from twinlens.files import read_json, write_json
 from twinlens.reporting.study.forest_plots import difference_figures
 from twinlens.reporting.study.load_study import StoredStudy, read_study
@@ -25,8 +27,8 @@ def test_few_rows_are_one_figure_and_say_their_label_fraction(
     ((label_fraction, panels),) = difference_figures(_read(folder))
     assert label_fraction == 1
     assert [panel.title for panel in panels] == ["Balanced accuracy", "Macro F1", "Accuracy"]
-    assert ">random + Barlow Twins, 100 %</text>" in panels[0].drawing
-    assert ">random + Barlow Twins, 10 %</text>" in panels[0].drawing
+    assert ">random + Barlow Twins, 100 %</text>" in drawing(panels[0])
+    assert ">random + Barlow Twins, 10 %</text>" in drawing(panels[0])
 
 
 def test_many_rows_are_a_figure_a_label_fraction(tmp_path: Path, build_study: Build) -> None:
@@ -37,17 +39,17 @@ def test_many_rows_are_a_figure_a_label_fraction(tmp_path: Path, build_study: Bu
     found = difference_figures(_read(folder))
     assert [label_fraction for label_fraction, _ in found] == [1, 0.1]
     for _, panels in found:
-        assert panels[0].drawing.count(">arm 7</text>") == 1
-        assert "%</text>" not in panels[0].drawing
+        assert drawing(panels[0]).count(">arm 7</text>") == 1
+        assert "%</text>" not in drawing(panels[0])
 
 
 def test_the_corrected_p_stands_where_the_test_is(tmp_path: Path, build_study: Build) -> None:
     folder = build_study(tmp_path / "study", pretrained=[], seeds=3)
     ((_, panels),) = difference_figures(_read(folder, p_holm=0.0312))
-    assert [">p = 0.031</text>" in panel.drawing for panel in panels] == [True, False, False]
-    assert "(p = 0.031)" in panels[0].drawing[:600]
+    assert [">p = 0.031</text>" in drawing(panel) for panel in panels] == [True, False, False]
+    assert "(p = 0.031)" in drawing(panels[0])[:600]
     ((_, panels),) = difference_figures(_read(folder))
-    assert "p = " not in panels[0].drawing
+    assert "p = " not in drawing(panels[0])
 
 
 def test_the_smallest_worthwhile_difference_is_a_zone_of_the_primary_metric(
@@ -56,10 +58,10 @@ def test_the_smallest_worthwhile_difference_is_a_zone_of_the_primary_metric(
     folder = build_study(tmp_path / "study", pretrained=[], seeds=3)
     ((_, plain),) = difference_figures(_read(folder))
     ((_, shaded),) = difference_figures(_read(folder, min_effect=0.45))
-    assert ["opacity: 0.5" in panel.drawing for panel in shaded] == [True, False, False]
-    assert not any("opacity: 0.5;" in panel.drawing for panel in plain)
-    assert ">0.4</text>" in shaded[0].drawing  # the axis reaches to it
-    assert ">0.4</text>" not in plain[0].drawing
+    assert ["opacity: 0.5" in drawing(panel) for panel in shaded] == [True, False, False]
+    assert not any("opacity: 0.5;" in drawing(panel) for panel in plain)
+    assert ">0.4</text>" in drawing(shaded[0])  # the axis reaches to it
+    assert ">0.4</text>" not in drawing(plain[0])
 
 
 def test_one_arm_has_no_differences(tmp_path: Path, build_study: Build) -> None:

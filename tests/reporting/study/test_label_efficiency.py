@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from html_page import drawing
 
 from twinlens.files import read_json, write_json
-from twinlens.reporting.figures.svg import WIDE
+from twinlens.reporting.figures.style import WIDE
 from twinlens.reporting.study.label_efficiency import label_legend, label_panels
 from twinlens.reporting.study.load_study import StoredStudy, read_study
 
@@ -39,26 +40,26 @@ def test_each_arm_is_a_line_through_its_means_over_the_label_fractions(folder: P
     study = _read(folder, {})
     (panel,) = label_panels(study)
     for number in LABELS.values():
-        assert f">{number:,}</text>" in panel.drawing
-    label = panel.drawing[: panel.drawing.index("viewBox") + 2000]
+        assert f">{number:,}</text>" in drawing(panel)
+    label = drawing(panel)[: drawing(panel).index("viewBox") + 2000]
     for arm in ("random", "twins"):
         found = study.summary(arm, 0.25, study.primary)
         assert found
         assert f"{found['mean']:.3f} with 250" in label
     assert [name for _, name in label_legend(study)] == ["random", "twins"]
-    assert panel.drawing.count("opacity: 0.12") == 2  # a band each
+    assert drawing(panel).count("opacity: 0.12") == 2  # a band each
 
 
 def test_worth_is_marked_at_the_largest_label_fraction_where_it_is_known(folder: Path) -> None:
     worth = {"twins": {"0.1": _worth(180.4), "0.25": _worth(410.0), "1": _worth(None)}}
     (panel,) = label_panels(_read(folder, worth))
-    assert ">410 labels</text>" in panel.drawing
-    assert "180 labels" not in panel.drawing
+    assert ">410 labels</text>" in drawing(panel)
+    assert "180 labels" not in drawing(panel)
 
 
 def test_worth_that_is_nowhere_known_is_not_marked(folder: Path) -> None:
     (panel,) = label_panels(_read(folder, {"twins": {"1": _worth(None)}}))
-    assert "labels</text>" not in panel.drawing
+    assert "labels</text>" not in drawing(panel)
 
 
 def test_one_label_fraction_makes_no_curve(tmp_path: Path, build_study: Build) -> None:
@@ -70,7 +71,7 @@ def test_one_label_fraction_makes_no_curve(tmp_path: Path, build_study: Build) -
 def test_one_seed_has_a_line_and_no_band(tmp_path: Path, build_study: Build) -> None:
     folder = build_study(tmp_path / "study", pretrained=[], seeds=1, label_fractions=(1.0, 0.1))
     (panel,) = label_panels(_read(folder, {}))
-    assert "opacity: 0.12" not in panel.drawing
+    assert "opacity: 0.12" not in drawing(panel)
 
 
 def test_many_arms_have_a_panel_each_beside_the_reference(
@@ -83,7 +84,7 @@ def test_many_arms_have_a_panel_each_beside_the_reference(
     study = _read(folder, {"arm 3": {"0.1": _worth(300.0)}})
     panels = label_panels(study)
     assert [panel.title for panel in panels] == arms[1:]
-    marked = [">300 labels</text>" in panel.drawing for panel in panels]
+    marked = [">300 labels</text>" in drawing(panel) for panel in panels]
     assert marked == [arm == "arm 3" for arm in arms[1:]]
     assert [name for _, name in label_legend(study)] == ["arm 0"]
 
@@ -93,7 +94,7 @@ def test_an_arm_without_results_is_left_out(folder: Path) -> None:
     results["arms"]["broken"] = {}
     write_json(folder / "results.json", results)
     (panel,) = label_panels(_read(folder, {}))
-    assert "broken no finished run" in panel.drawing
+    assert "broken no finished run" in drawing(panel)
 
 
 @pytest.mark.parametrize(("low", "high"), [(120.0, 700.0), (None, 700.0), (None, None)])
@@ -103,8 +104,8 @@ def test_what_cannot_be_told_from_the_worth_is_a_line_that_may_be_open(
     worth = {"twins": {"0.1": _worth(300.0) | {"low": low, "high": high}}}
     (panel,) = label_panels(_read(folder, worth))
     (line,) = re.findall(r'<path d="M ([\d.]+) [\d.]+ L ([\d.]+) [^"]*"[^>]*stroke-width: 0.7',
-                         panel.drawing.replace("\n", " "))  # fmt: skip
-    frame = 50, WIDE - 8
+                         drawing(panel).replace("\n", " "))  # fmt: skip
+    frame = 58, WIDE  # beside the margin of 8 pixels
 
     def at(labels: float) -> float:
         share = np.log(labels / (100 / 1.15)) / np.log(1000 * 1.15 / (100 / 1.15))

@@ -65,13 +65,14 @@ def test_every_table_and_figure_marks_transductive_arms(
     folder = build_study(tmp_path / "study", arms=arms, pretrained=arms[1:], seeds=2,
                          label_fractions=(1.0, 0.1), pretraining={"images": images})  # fmt: skip
     page = Page(report(folder))
-    marked = page.html.count(f"{arms[1]} (transductive)")
+    shown = " ".join([page.text, *page.labels])
+    marked = shown.count(f"{arms[1]} (transductive)")
     if images != "all":
         assert marked == page.text.count("ransductive") == 0
         return
     parts = [part for part in re.split(r"<section|<figure|</figure>", page.html) if arms[1] in part]
     assert len(parts) > 12
-    assert marked == page.html.count(arms[1]) - _unmarked(page.html, arms[1])
+    assert marked == shown.count(arms[1]) - _unmarked(shown, arms[1])
     assert "… it (transductive), 10 %" in page.text
     assert "none (transductive)" not in page.text
 
@@ -87,10 +88,10 @@ def test_an_arm_that_starts_from_a_transductive_file_is_marked(
     assert read_study(folder).transductive == ["file"]
 
 
-def _unmarked(html: str, arm: str) -> int:
+def _unmarked(text: str, arm: str) -> int:
     """Count the places that quote files, and the notice, which says it in its own words."""
-    settings = html.count(f"- {arm}")
-    return settings + html.count(f"the pretraining of {arm} has seen")
+    settings = text.count(f"- {arm}")
+    return settings + text.count(f"the pretraining of {arm} has seen")
 
 
 def test_the_arm_shown_first_is_that_of_the_verdict(tmp_path: Path, build_study: Build) -> None:

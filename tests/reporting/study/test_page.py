@@ -146,7 +146,7 @@ def test_absent_class_has_no_score(tmp_path: Path, build_study: Build) -> None:
     folder = build_study(tmp_path / "study", pretrained=[], seeds=2, absent="BCC")
     page = Page(report(folder))
     assert "BCC · basal cell carcinoma · no test image" in page.text
-    assert page.html.count('<td class="absent') == 2 * 5
+    assert page.html.count(">–</text>") == 2 * 5
 
 
 def test_failed_and_unfinished_runs_are_listed_once(tmp_path: Path, build_study: Build) -> None:
@@ -184,7 +184,7 @@ def test_each_method_shows_its_own_terms(tmp_path: Path, build_study: Build) -> 
     info["config"]["method"] = "vicreg"
     (run / "run.json").write_text(json.dumps(info))
     page = Page(report(folder))
-    shown = [label for label in page.labels if label.startswith("Loss against the step, ")]
+    shown = " ".join(page.labels)
     assert "Loss against the step, a: loss, invariance, redundancy and floor." in shown
     assert "Loss against the step, b: loss, invariance, variance and covariance." in shown
     for name in ("Barlow Twins", "VICReg"):

@@ -3,6 +3,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from html_page import drawing
 from planned import share_pretraining
 
 from twinlens.files import read_json, write_json
@@ -51,7 +52,7 @@ def _boxes(drawing: str) -> list[str]:
 def test_what_neighbours_share_is_drawn_once(tmp_path: Path, build_study: Build) -> None:
     panel = framework_panel(read_study(_study(tmp_path / "study", build_study)))
     assert panel
-    titles = _boxes(panel.drawing)
+    titles = _boxes(drawing(panel))
     assert titles.count("random") == 1  # the weights of three arms
     assert titles.count("supervised.pth") == 1
     assert titles.count("Barlow Twins") == 1  # the pretraining of two arms
@@ -66,15 +67,17 @@ def test_numbers_are_those_of_the_runs(tmp_path: Path, build_study: Build) -> No
     for text in ("6,341 images", "30 epochs", "40 epochs", "1 epoch", "MLP head",
                  "classes weighted", "image + 2 drawn", "rate 1.0 × 10⁻³", "to 4.0 × 10⁻³, found",
                  "250 images"):  # fmt: skip
-        assert f">{text}</text>" in panel.drawing
-    assert "twins, probed: starting weights: random, resnet18; pretraining" in panel.drawing
+        assert f">{text}</text>" in drawing(panel)
+    assert "twins, probed: starting weights: random, resnet18; pretraining" in drawing(panel)
 
 
 def test_a_pretraining_that_saw_test_images_says_so(tmp_path: Path, build_study: Build) -> None:
-    folder = _study(tmp_path / "study", build_study, **{"pretrain-1": {"images": "all"}})
+    folder = _study(tmp_path / "study", build_study)
+    for path in folder.glob("runs/pretrain-1-*/run.json"):
+        write_json(path, read_json(path) | {"transductive": True})
     panel = framework_panel(read_study(folder))
     assert panel
-    assert ">test images among them</text>" in panel.drawing
+    assert ">test images among them</text>" in drawing(panel)
 
 
 def test_predictions_of_another_tool_have_nothing_between_start_and_test(
@@ -88,7 +91,7 @@ def test_predictions_of_another_tool_have_nothing_between_start_and_test(
     panel = framework_panel(read_study(folder))
     assert panel
     assert "supervised: starting weights: another tool; test: its predictions, seed0.csv" in (
-        panel.drawing
+        drawing(panel)
     )
 
 
@@ -96,7 +99,7 @@ def test_one_arm_and_no_run_at_all(tmp_path: Path, build_study: Build) -> None:
     folder = build_study(tmp_path / "study", arms=["random"], pretrained=[], seeds=1)
     panel = framework_panel(read_study(folder))
     assert panel
-    assert "pretraining" not in panel.drawing
+    assert "pretraining" not in drawing(panel)
     assert embedding_panels(read_study(folder)) == []
     shutil.rmtree(folder / "runs")
     assert framework_panel(read_study(folder)) is None
@@ -108,15 +111,15 @@ def test_a_joint_embedding_has_the_numbers_of_its_pretraining(
     (panel,) = embedding_panels(read_study(_study(tmp_path / "study", build_study)))
     assert (panel.title, panel.note) == ("Barlow Twins", "Of twins and twins, probed.")
     for text in ("128", "512", "256", "λ 0.0051", "shared"):
-        assert f">{text}</text>" in panel.drawing
+        assert f">{text}</text>" in drawing(panel)
 
 
 def test_a_teacher_has_a_way_of_its_own(tmp_path: Path, build_study: Build) -> None:
     byol = {"method": "byol", "teacher_momentum": 0.99, "predictor": [1024]}
     folder = _study(tmp_path / "study", build_study, **{"pretrain-1": byol})
     (panel,) = embedding_panels(read_study(folder))
-    titles = _boxes(panel.drawing)
+    titles = _boxes(drawing(panel))
     assert titles.count("projector") == 2
-    assert panel.drawing.count(">resnet18</text>") == 2
+    assert drawing(panel).count(">resnet18</text>") == 2
     for text in ("student", "teacher", "keeps 0.99", "predictor 1024"):
-        assert f">{text}</text>" in panel.drawing
+        assert f">{text}</text>" in drawing(panel)

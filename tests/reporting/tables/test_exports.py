@@ -9,12 +9,13 @@ from judged import judge
 from twinlens.errors import UserError
 from twinlens.files import read_json
 from twinlens.reporting import report
-from twinlens.reporting.figures import figure_files as standalone
-from twinlens.reporting.tables import exports
+from twinlens.reporting.figures.figure_files import ReportFigure
 from twinlens.reporting.tables.exports import as_csv
 from twinlens.reporting.tables.tables import Cell, Table
 
 Build = Callable[..., Path]
+
+SAVE = ReportFigure.save  # that of the session is replaced
 
 ARMS = ("random", "random + Barlow Twins")
 DIFFERENCES = (
@@ -127,7 +128,7 @@ def test_a_figure_that_fails_leaves_everything_as_it_was(
     def fail(*_: object) -> None:
         raise OSError("no space left")
 
-    monkeypatch.setattr(exports, "save_figure", fail)
+    monkeypatch.setattr(ReportFigure, "save", fail)
     with pytest.raises(OSError, match="no space left"):
         report(folder)
     assert {p: p.stat().st_mtime_ns for p in folder.rglob("*") if p.is_file()} == before
@@ -137,7 +138,7 @@ def test_a_figure_that_fails_leaves_everything_as_it_was(
 def test_figures_are_written_as_svg_and_pdf(
     tmp_path: Path, build_study: Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exports, "save_figure", standalone.save_figure)
+    monkeypatch.setattr(ReportFigure, "save", SAVE)
     folder = build_study(tmp_path / "study", arms=["random"], pretrained=[], seeds=1)
     for run in (folder / "runs").iterdir():
         (run / "history.parquet").unlink()

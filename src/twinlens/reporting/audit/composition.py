@@ -4,22 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
-from markupsafe import Markup
 from matplotlib.axes import Axes
 
 from twinlens.data.splits import NO_LABEL
 from twinlens.data.table import SPLITS
 from twinlens.records.split_audit import CategoricalAttribute, NumericAttribute, PartComposition
-from twinlens.reporting.figures.svg import (
-    BOTTOM,
-    PALETTE,
-    PAPER,
-    RULE,
-    WIDE,
-    Panel,
-    draw,
-    square_swatch,
-)
+from twinlens.reporting.figures.layout import Frame, Panel
+from twinlens.reporting.figures.style import BOTTOM, PALETTE, PAPER, RULE, WIDE, Legend, Mark
 from twinlens.reporting.formatting import MISSING, count, decimal, percent, plain
 from twinlens.reporting.study.forest_plots import LABEL_PX, class_colour, lane_label, lanes
 from twinlens.reporting.tables.tables import Cell, Table, number
@@ -38,20 +29,14 @@ def class_colours(classes: list[str], class_info: dict[str, dict[str, Any]]) -> 
     } | {NO_LABEL: RULE}
 
 
-def class_legend(composition: Composition, colours: dict[str, str]) -> list[tuple[Markup, str]]:
+def class_legend(composition: Composition, colours: dict[str, str]) -> Legend:
     """Return a legend of the classes that have images."""
     present = {name for part in composition.values() for name, n in part.classes.items() if n}
-    return [(square_swatch(colours[name]), name) for name in colours if name in present]
+    return [(Mark(colours[name], "s"), name) for name in colours if name in present]
 
 
-def class_panel(composition: Composition, colours: dict[str, str], name: str) -> Panel:
-    """Draw each part as a bar of its classes.
-
-    Args:
-        composition: Of a split.
-        colours: By class.
-        name: Unique on the page.
-    """
+def class_panel(composition: Composition, colours: dict[str, str]) -> Panel:
+    """Draw each part of a split as a bar of its classes, in their colours."""
     parts = [part for part in SPLITS if composition[part].images]
     lane = LABEL_PX + 22
 
@@ -68,18 +53,9 @@ def class_panel(composition: Composition, colours: dict[str, str], name: str) ->
                           edgecolor=PAPER, linewidth=0.6)  # fmt: skip
                 left += share
 
-    return Panel(
-        "",
-        draw(
-            paint,
-            width=WIDE,
-            height=lane * len(parts) + BOTTOM + 2,
-            left=8,
-            top=2,
-            name=name,
-            label=_alternative_text(composition, parts),
-        ),
-    )
+    height = lane * len(parts) + BOTTOM + 2
+    frame = Frame(WIDE, height, left=8, top=2)
+    return Panel("", frame, paint, _alternative_text(composition, parts))
 
 
 def _alternative_text(composition: Composition, parts: list[str]) -> str:

@@ -106,7 +106,7 @@ def _of_split(
         "straddling": tables.records_table(straddling),
         "straddling_count": len(leaks.groups),
         "counts": tables.class_counts(counts, dataset.classes, _class_info(dataset)),
-        "panel": composition.class_panel(parts, colours, f"composition-{name}"),
+        "panel": composition.class_panel(parts, colours),
         "legend": composition.class_legend(parts, colours),
         "attributes": composition.attributes_table(parts),
     }

@@ -2,30 +2,18 @@
 
 import numpy as np
 import pandas as pd
-from markupsafe import Markup
 from matplotlib.axes import Axes
 
 from twinlens.data.splits import NO_LABEL
 from twinlens.reporting.audit.composition import class_colours
-from twinlens.reporting.figures.svg import (
-    MUTED,
-    PALETTE,
-    RULE,
-    WIDE,
-    Drawing,
-    Panel,
-    draw,
-    marker,
-    swatch,
-)
+from twinlens.reporting.figures.layout import Frame, Panel
+from twinlens.reporting.figures.style import MUTED, PALETTE, RULE, WIDE, Legend, Mark, marker
 from twinlens.reporting.formatting import count
 from twinlens.reporting.load_run import StoredRun
 from twinlens.reporting.study.training_curves import ArmRuns
 
 _DOTS = 1000  # images on a map; more would hide each other and weigh on the page
 _WHEN = {"before": "Before pretraining", "after": "After pretraining"}
-
-Legend = list[tuple[Markup, str]]
 
 
 def map_panels(arm: ArmRuns) -> tuple[list[Panel], Legend]:
@@ -39,11 +27,8 @@ def map_panels(arm: ArmRuns) -> tuple[list[Panel], Legend]:
     table = _sample(run.embedding)
     labels = table["label"].fillna(NO_LABEL)
     marks = _class_marks(run, set(labels))
-    panels = [
-        Panel(_WHEN[when], _map(table, labels, marks, when, arm), _images_shown(run.embedding))
-        for when in _WHEN
-    ]
-    legend: Legend = [(swatch(index, colour), label) for label, (index, colour) in marks.items()]
+    panels = [_map(table, labels, marks, when, arm) for when in _WHEN]
+    legend = [(Mark(mark[1], marker(mark[0])), label) for label, mark in marks.items()]
     return panels, legend if len(legend) > 1 else []
 
 
@@ -53,8 +38,8 @@ def _sample(table: pd.DataFrame) -> pd.DataFrame:
     return table.iloc[rows]
 
 
-def _images_shown(table: pd.DataFrame) -> str:
-    if len(table) <= _DOTS:
+def _images_shown(table: pd.DataFrame | None) -> str:
+    if table is None or len(table) <= _DOTS:
         return ""
     return f"{count(_DOTS)} of the {count(len(table))} images on the map."
 
@@ -80,7 +65,7 @@ def _map(
     marks: dict[str, tuple[int, str]],
     when: str,
     arm: ArmRuns,
-) -> Drawing:
+) -> Panel:
     often = labels.value_counts()
 
     def paint(axes: Axes) -> None:
@@ -97,13 +82,10 @@ def _map(
         axes.spines[:].set_color(RULE)
 
     counts = ", ".join(f"{label} {count(often[label])}" for label in marks)
-    return draw(
+    return Panel(
+        _WHEN[when],
+        Frame(WIDE, 0.8 * WIDE, left=1, top=2, bottom=4),
         paint,
-        width=WIDE,
-        height=0.8 * WIDE,
-        left=1,
-        top=2,
-        bottom=4,
-        name=f"map-{when}-{arm.index}",
-        label=f"Map of the embedding {when} pretraining{arm.of}. Images by class: {counts}.",
+        f"Map of the embedding {when} pretraining{arm.of}. Images by class: {counts}.",
+        note=_images_shown(arm.runs[0].embedding),
     )

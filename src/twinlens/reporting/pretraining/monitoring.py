@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from twinlens.reporting.figures.svg import INK, MUTED, PALETTE, WIDE, Panel, draw, line_swatch
+from twinlens.reporting.figures.layout import Frame, Panel
+from twinlens.reporting.figures.style import INK, MUTED, PALETTE, WIDE, Mark
 from twinlens.reporting.formatting import decimal, listing
 from twinlens.reporting.load_run import StoredRun
 from twinlens.reporting.study.training_curves import (
     HEIGHT,
-    LEFT,
     ArmRuns,
     has_history,
     having,
@@ -103,20 +103,9 @@ def _panel(arm: ArmRuns, title: str, axis: str, columns: Mapping[str, str]) -> P
             axes.plot(step, 0.97, "v", color=INK, markersize=7, clip_on=False,
                       transform=axes.get_xaxis_transform())  # fmt: skip
 
-    drawing = draw(
-        paint,
-        width=WIDE,
-        height=HEIGHT,
-        left=LEFT,
-        top=16,
-        name=f"monitor-{arm.index}-{[*CURVES].index(title)}",
-        label=_in_words(arm, title, columns),
-    )
-    legend = [
-        (line_swatch(colour, dashed=dashes == "--"), columns[c])
-        for c, (colour, dashes) in lines.items()
-    ]
-    return Panel(title, drawing, legend=legend)
+    legend = [(Mark(colour, linestyle=dashes), columns[c]) for c, (colour, dashes) in lines.items()]
+    frame = Frame(WIDE, HEIGHT, top=16)
+    return Panel(title, frame, paint, _in_words(arm, title, columns), legend=legend)
 
 
 def _vertical_axis(axes: Axes, title: str, run: StoredRun) -> None:

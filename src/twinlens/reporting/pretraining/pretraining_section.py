@@ -6,13 +6,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from markupsafe import Markup
-
-from twinlens.reporting.figures.figure_files import picture_panel
-from twinlens.reporting.figures.svg import Panel, swatch
+from twinlens.reporting.figures.layout import Panel, picture_panel
+from twinlens.reporting.figures.style import Legend, Mark, arm_mark
 from twinlens.reporting.formatting import listing
 from twinlens.reporting.load_run import StoredRun
-from twinlens.reporting.pretraining.embedding import Legend, map_panels
+from twinlens.reporting.pretraining.embedding import map_panels
 from twinlens.reporting.pretraining.monitoring import alarms, ending, monitor_panels
 from twinlens.reporting.pretraining.nearest_neighbours import (
     Neighbours,
@@ -47,7 +45,7 @@ class PretrainingSection:
 
     Attributes:
         arms: Titles of the arms that start from it; empty outside a study.
-        swatch: Mark of the first of these arms.
+        mark: Mark of the first of these arms.
         seed: Seed of the run whose maps and neighbours are shown, if there are several.
         sentences: Verdict and ending of each seed.
         curves: Panels of the monitored quantities.
@@ -63,7 +61,7 @@ class PretrainingSection:
     """
 
     arms: str
-    swatch: Markup
+    mark: Mark
     seed: str
     sentences: list[str]
     curves: list[Panel]
@@ -101,7 +99,7 @@ def _section(
     parts = {"curves": curves, "map of the embedding": maps, "nearest neighbours": neighbours}
     return PretrainingSection(
         arms=arm.title,
-        swatch=swatch(arm.index),
+        mark=arm_mark(arm.index),
         seed=f"seed {run.seed}" if len(arm.runs) > 1 else "",
         sentences=_sentences(arm),
         curves=curves,

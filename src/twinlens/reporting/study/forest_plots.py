@@ -8,7 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import is_color_like, to_hex
 from matplotlib.ticker import MaxNLocator
 
-from twinlens.reporting.figures.svg import (
+from twinlens.reporting.figures.layout import Frame, Panel
+from twinlens.reporting.figures.style import (
     BOTTOM,
     INK,
     LETTER,
@@ -18,10 +19,7 @@ from twinlens.reporting.figures.svg import (
     RIGHT,
     RULE,
     WIDE,
-    Drawing,
-    Panel,
     colour,
-    draw,
     marker,
 )
 from twinlens.reporting.formatting import (
@@ -66,7 +64,7 @@ def difference_figures(study: StoredStudy) -> list[tuple[float, list[Panel]]]:
     return [
         (
             some[0][1],
-            [Panel(metric_title(m), _forest(study, some, m, limits)) for m in study.metrics],
+            [_forest(study, some, m, limits) for m in study.metrics],
         )
         for some in together
         if some
@@ -109,7 +107,7 @@ def _numbers(values: object) -> list[float]:
 
 def _forest(
     study: StoredStudy, rows: Sequence[Row], metric: str, limits: tuple[float, float]
-) -> Drawing:
+) -> Panel:
     lane = LABEL_PX + 24
 
     def paint(axes: Axes) -> None:
@@ -131,15 +129,8 @@ def _forest(
             lane_label(axes, lane * position, study.arm_title(arm) + extent, remark=corrected)
             _interval_and_seeds(axes, entry, lane * position + LABEL_PX + 9, study.arms.index(arm))
 
-    return draw(
-        paint,
-        width=NARROW,
-        height=lane * len(rows) + BOTTOM + 2,
-        left=8,
-        top=2,
-        name=f"difference-{metric}-{rows[0][1]:g}",
-        label=_difference_words(study, rows, metric),
-    )
+    frame = Frame(NARROW, lane * len(rows) + BOTTOM + 2, left=8, top=2)
+    return Panel(metric_title(metric), frame, paint, _difference_words(study, rows, metric))
 
 
 def _interval_and_seeds(axes: Axes, entry: dict[str, Any], y: float, index: int) -> None:
@@ -185,13 +176,10 @@ def class_panels(study: StoredStudy) -> list[Panel]:
         run.test for run in study.runs_of("train", label_fraction=study.label_fractions[0])
     ):
         return []
-    return [
-        Panel(group.capitalize(), _class_dots(study, group, classes))
-        for group, classes in study.class_groups.items()
-    ]
+    return [_class_dots(study, group, classes) for group, classes in study.class_groups.items()]
 
 
-def _class_dots(study: StoredStudy, group: str, classes: list[str]) -> Drawing:
+def _class_dots(study: StoredStudy, group: str, classes: list[str]) -> Panel:
     lane = LABEL_PX + 11 * len(study.arms) + 7
 
     def paint(axes: Axes) -> None:
@@ -209,15 +197,8 @@ def _class_dots(study: StoredStudy, group: str, classes: list[str]) -> Drawing:
                 if seeds:
                     _mean(axes, float(np.mean(seeds)), y, index, size=8)
 
-    return draw(
-        paint,
-        width=WIDE,
-        height=lane * len(classes) + BOTTOM + 2,
-        left=8,
-        top=2,
-        name=f"classes-{study.classes.index(classes[0])}",
-        label=_class_words(study, group, classes),
-    )
+    frame = Frame(WIDE, lane * len(classes) + BOTTOM + 2, left=8, top=2)
+    return Panel(group.capitalize(), frame, paint, _class_words(study, group, classes))
 
 
 def class_f1(study: StoredStudy, arm: str, name: str) -> list[float]:

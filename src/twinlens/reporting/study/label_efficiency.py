@@ -5,22 +5,20 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator
 
-from twinlens.reporting.figures.svg import (
+from twinlens.reporting.figures.layout import Frame, Panel
+from twinlens.reporting.figures.style import (
     INK,
     MUTED,
     NARROW,
     PAPER,
     WIDE,
-    Drawing,
-    Panel,
+    Legend,
+    arm_mark,
     colour,
-    draw,
     marker,
-    swatch,
 )
 from twinlens.reporting.formatting import (
     count,
@@ -33,8 +31,6 @@ from twinlens.reporting.study.load_study import StoredStudy
 
 TOGETHER = 3
 """Arms whose curves one panel can hold; where there are more, each has a panel of its own."""
-
-_LEFT, _BOTTOM = 50, 50
 
 
 @dataclass(frozen=True)
@@ -63,10 +59,10 @@ def label_panels(study: StoredStudy) -> list[Panel]:
     ]
 
 
-def label_legend(study: StoredStudy) -> list[tuple[Markup, str]]:
+def label_legend(study: StoredStudy) -> Legend:
     """Return marks and names of the arms, or of the reference alone where each has a panel."""
     shown = study.arms if len(study.arms) <= TOGETHER else [study.reference]
-    return [(swatch(study.arms.index(arm)), study.arm_title(arm)) for arm in shown]
+    return [(arm_mark(study.arms.index(arm)), study.arm_title(arm)) for arm in shown]
 
 
 def _labels(study: StoredStudy) -> dict[float, int]:
@@ -99,17 +95,7 @@ def _limits(study: StoredStudy) -> tuple[float, float] | None:
 
 def _panel(study: StoredStudy, arms: Sequence[str], best: str | None, title: str) -> Panel:
     worth = _worth(study, best) if best else None
-    drawing = _draw(study, arms, worth, NARROW if title else WIDE)
-    mark = swatch(study.arms.index(arms[-1])) if title else Markup("")
-    return Panel(title, drawing, swatch=mark)
 
-
-def _draw(
-    study: StoredStudy,
-    arms: Sequence[str],
-    worth: dict[str, Any] | None,
-    width: float,
-) -> Drawing:
     def paint(axes: Axes) -> None:
         axes.set_ylim(_limits(study))
         axes.set_xscale("log")
@@ -128,16 +114,10 @@ def _draw(
         axes.set_ylabel(metric_title(study.primary).lower())
         axes.grid(axis="y")
 
-    return draw(
-        paint,
-        width=width,
-        height=0.72 * width,
-        left=_LEFT,
-        top=4,
-        bottom=_BOTTOM,
-        name=f"labels-{study.arms.index(arms[-1])}",
-        label=_in_words(study, arms),
-    )
+    width = NARROW if title else WIDE
+    frame = Frame(width, 0.72 * width, bottom=50)
+    mark = arm_mark(study.arms.index(arms[-1])) if title else None
+    return Panel(title, frame, paint, _in_words(study, arms), mark=mark)
 
 
 def _curve(axes: Axes, points: list[_Point], index: int) -> None:

@@ -5,7 +5,8 @@ from typing import Any
 from matplotlib.axes import Axes
 
 from twinlens.pretraining.methods import METHODS
-from twinlens.reporting.figures.svg import MUTED, WIDE, Panel, draw, swatch
+from twinlens.reporting.figures.layout import Frame, Panel
+from twinlens.reporting.figures.style import MUTED, WIDE, arm_mark
 from twinlens.reporting.formatting import count, method_title, plain, plural
 from twinlens.reporting.load_run import StoredRun
 from twinlens.reporting.study.load_study import StoredStudy
@@ -48,19 +49,11 @@ def _panel(study: StoredStudy, arms: list[str], run: StoredRun) -> Panel:
                 )
 
     ways = [" and ".join(_words(box) for box in column) for column in boxes]
-    index = study.arms.index(arms[0])
-    drawing = draw(
-        paint,
-        width=WIDE + 10,
-        height=_HEIGHT,
-        left=0,
-        top=0,
-        bottom=0,
-        name=f"embedding-{index}",
-        label=f"Joint embedding of {title}: {', then '.join(ways)}.",
-    )
+    description = f"Joint embedding of {title}: {', then '.join(ways)}."
     known = title if len(arms) <= _NAMED else plural(len(arms), "arm")
-    return Panel(method_title(run.method), drawing, f"Of {known}.", swatch(index))
+    frame = Frame(WIDE + 10, _HEIGHT, 0, 0, 0)
+    mark = arm_mark(study.arms.index(arms[0]))
+    return Panel(method_title(run.method), frame, paint, description, f"Of {known}.", mark)
 
 
 def _boxes(run: StoredRun) -> list[list[Box]]:

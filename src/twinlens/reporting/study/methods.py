@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from markupsafe import Markup
-
 from twinlens.pretraining.images import IMAGES
 from twinlens.pretraining.methods import METHODS
-from twinlens.reporting.figures.svg import swatch
+from twinlens.reporting.figures.style import Mark, arm_mark
 from twinlens.reporting.formatting import (
     MISSING,
     count,
@@ -44,7 +42,7 @@ class Described:
     """In words what some arms have in common."""
 
     arms: str
-    swatch: Markup
+    mark: Mark
     words: str
 
 
@@ -100,7 +98,7 @@ def _described(study: StoredStudy, kind: str, words: Callable[[StoredRun], str])
         for run in study.runs_of(kind, arm=arm)[:1]:
             alike.setdefault(words(run), []).append(arm)
     return [
-        Described(_all_or_titles(study, arms), swatch(study.arms.index(arms[0])), text)
+        Described(_all_or_titles(study, arms), arm_mark(study.arms.index(arms[0])), text)
         for text, arms in alike.items()
     ]
 

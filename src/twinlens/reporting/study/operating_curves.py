@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
-from markupsafe import Markup
 from matplotlib.axes import Axes
 from numpy import ndarray
 from sklearn.metrics import (
@@ -18,13 +17,11 @@ from sklearn.metrics import (
 )
 
 from twinlens.reporting.audit.composition import class_colours
-from twinlens.reporting.figures.simplify import kept
-from twinlens.reporting.figures.svg import MUTED, WIDE, Drawing, Panel, draw, line_swatch, swatch
+from twinlens.reporting.figures.layout import Frame, Panel
+from twinlens.reporting.figures.style import MUTED, WIDE, Mark, arm_mark
 from twinlens.reporting.formatting import decimal, listing
 from twinlens.reporting.load_run import StoredRun
 from twinlens.reporting.study.load_study import StoredStudy
-
-_HEIGHT, _LEFT = 340, 42
 
 Curve = tuple[Float[ndarray, " point"], Float[ndarray, " point"]]
 Scorer = Callable[[ndarray, ndarray], float]
@@ -35,7 +32,7 @@ class OperatingCurves:
     """The two panels of an arm: the receiver operating characteristic, and precision-recall."""
 
     arm: str
-    swatch: Markup
+    mark: Mark
     words: str
     panels: list[Panel]
 
@@ -58,15 +55,12 @@ def _of_arm(study: StoredStudy, arm: str, run: StoredRun, path: Path) -> Operati
     there = [name for name in study.classes if (table["label"] == name).any()]
     shown = there if len(there) > 1 else []  # against the rest: there must be a rest
     index = study.arms.index(arm)
-    panels = [
-        _panel(study, table, shown, f"{name}-{index}", study.arm_title(arm))
-        for name in ("roc", "pr")
-    ]
+    panels = [_panel(study, table, shown, name, study.arm_title(arm)) for name in ("roc", "pr")]
     accuracy = decimal((run.test or {}).get("accuracy"))
     words = [f"Seed {run.seed}, accuracy {accuracy}."]
     absent = [name for name in study.classes if name not in there]
     words += [f"No test image of {listing(absent)}."] if absent else []
-    return OperatingCurves(study.arm_title(arm), swatch(index), " ".join(words), panels)
+    return OperatingCurves(study.arm_title(arm), arm_mark(index), " ".join(words), panels)
 
 
 def roc(wanted: ndarray, scores: ndarray) -> Curve:
@@ -91,19 +85,18 @@ _KINDS: dict[str, tuple[str, str, str, Callable[[ndarray, ndarray], Curve], str,
 def _panel(
     study: StoredStudy, table: pd.DataFrame, classes: Sequence[str], name: str, arm: str
 ) -> Panel:
-    title, across, up, curve, summary, score = _KINDS[name.partition("-")[0]]
+    title, across, up, curve, summary, score = _KINDS[name]
     styles = _styles(study)
     answers = {c: ((table["label"] == c).to_numpy(), table[f"p_{c}"].to_numpy()) for c in classes}
     scores = {c: float(score(*answer)) for c, answer in answers.items()}
 
     def paint(axes: Axes) -> None:
-        if name.startswith("roc"):
+        if name == "roc":
             axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle=":")
         for c, answer in answers.items():
             own, dashed = styles[c]
             x, y = curve(*answer)
-            rows = kept(x, y)
-            axes.plot(x[rows], y[rows], color=own, linestyle="--" if dashed else "-",
+            axes.plot(x, y, color=own, linestyle="--" if dashed else "-",
                       linewidth=1.3, alpha=0.85, clip_on=False)  # fmt: skip
         axes.set(xlim=(0, 1), ylim=(0, 1), xlabel=across, ylabel=up)
         axes.grid()
@@ -111,18 +104,14 @@ def _panel(
     mean = decimal(float(np.mean([*scores.values()])) if scores else None, digits=2)
     words = f"Mean over the classes: {mean}."
     legend = [
-        (line_swatch(own, dashed=dashed), f"{c} {decimal(scores[c], digits=2)}")
+        (Mark(own, linestyle="--" if dashed else "-"), f"{c} {decimal(scores[c], digits=2)}")
         for c, (own, dashed) in styles.items()
         if c in scores
     ]
     parts = ", ".join(text for _, text in legend)
     label = f"{title} of {arm}, {summary}: {parts}. {words}"
-    return Panel(title, _draw(paint, name, label), f"{summary.capitalize()} in the legend. {words}",
-                 legend=legend)  # fmt: skip
-
-
-def _draw(paint: Callable[[Axes], None], name: str, label: str) -> Drawing:
-    return draw(paint, width=WIDE, height=_HEIGHT, left=_LEFT, top=6, name=name, label=label)
+    note = f"{summary.capitalize()} in the legend. {words}"
+    return Panel(title, Frame(WIDE, 340, left=42, top=6), paint, label, note, legend=legend)
 
 
 def _styles(study: StoredStudy) -> dict[str, tuple[str, bool]]:

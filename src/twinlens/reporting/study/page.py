@@ -5,7 +5,7 @@ from shlex import quote
 from typing import Any
 
 from twinlens.files import write_text
-from twinlens.reporting.figures.svg import swatch
+from twinlens.reporting.figures.style import arm_mark
 from twinlens.reporting.pretraining.page import pretraining_report
 from twinlens.reporting.pretraining.pretraining_section import (
     pretraining_sections,
@@ -62,7 +62,7 @@ def content(study: StoredStudy) -> dict[str, Any]:
     """Return what the templates show: words, tables and figures, section by section."""
     return {
         "study": study,
-        "arm_legend": [(swatch(i), study.arm_title(arm)) for i, arm in enumerate(study.arms)],
+        "arm_legend": [(arm_mark(i), study.arm_title(arm)) for i, arm in enumerate(study.arms)],
         "reference": study.arm_title(study.reference),
         "key_numbers": front.key_numbers(study),
         "notices": front.notices(study),

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from markupsafe import Markup
 
-from twinlens.reporting.figures.svg import swatch
+from twinlens.reporting.figures.style import Mark, arm_mark
 from twinlens.reporting.formatting import MISSING, count, decimal
 from twinlens.reporting.load_run import StoredRun
 from twinlens.reporting.study.forest_plots import class_f1
@@ -25,7 +24,7 @@ class Classification:
     """Precision, recall and F1 of an arm's run whose accuracy is nearest the arm's mean."""
 
     arm: str
-    swatch: Markup
+    mark: Mark
     run: StoredRun
     table: Table
 
@@ -117,7 +116,7 @@ def classifications(study: StoredStudy) -> list[Classification]:
     return [
         Classification(
             study.arm_title(arm),
-            swatch(study.arms.index(arm)),
+            arm_mark(study.arms.index(arm)),
             run,
             _classification(study, arm, run),
         )

@@ -13,7 +13,8 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyBboxPatch
 
-from twinlens.reporting.figures.svg import INK, MUTED, PAPER, Panel, colour, draw, marker
+from twinlens.reporting.figures.layout import Frame, Panel
+from twinlens.reporting.figures.style import INK, MUTED, PAPER, colour, marker
 from twinlens.reporting.formatting import count, method_title, plain, plural, scientific
 from twinlens.reporting.load_run import StoredRun
 from twinlens.reporting.study.load_study import StoredStudy
@@ -71,17 +72,8 @@ def framework_panel(study: StoredStudy) -> Panel | None:
                 top, down = _HEAD + pitch * first + 3, pitch * (last + 1 - first) - 6
                 draw_box(axes, box, left, top, across, down)
 
-    drawing = draw(
-        paint,
-        width=width + 9,
-        height=_HEAD + pitch * len(lanes),
-        left=0,
-        top=0,
-        bottom=0,
-        name="framework",
-        label=_in_words(study, lanes),
-    )
-    return Panel("", drawing)
+    frame = Frame(width + 9, _HEAD + pitch * len(lanes), 0, 0, 0)
+    return Panel("", frame, paint, _in_words(study, lanes))
 
 
 def _pitch(study: StoredStudy, lanes: Sequence[Lane]) -> float:

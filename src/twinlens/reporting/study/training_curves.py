@@ -5,33 +5,30 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from twinlens.reporting.figures.simplify import kept
-from twinlens.reporting.figures.svg import (
+from twinlens.reporting.figures.layout import Frame, Panel
+from twinlens.reporting.figures.style import (
     INK,
     MUTED,
     NARROW,
     PALETTE,
     PAPER,
     WIDE,
-    Drawing,
-    Panel,
+    Legend,
+    Mark,
+    arm_mark,
     colour,
-    draw,
-    line_swatch,
     marker,
-    swatch,
 )
 from twinlens.reporting.formatting import listing, method_title, plain, scientific, tick
 from twinlens.reporting.load_run import StoredRun
 from twinlens.reporting.study.load_study import StoredStudy
 
 _POINTS = 220  # a curve is averaged down to about this many points, to fewer among many panels
-HEIGHT, LEFT = 190, 50
+HEIGHT = 190
 _NOT_LOSSES = {"step", "lr", "momentum", "seconds"}
 _TITLES = {"pretrain": "Pretraining", "train": "Fine-tuning"}
 
@@ -82,22 +79,10 @@ def having(arms: Sequence[ArmRuns], has: Callable[[StoredRun], object]) -> list[
 def lr_finder_panels(arms: Sequence[ArmRuns]) -> list[Panel]:
     """Draw the learning-rate search of every run, a panel an arm."""
     shown = having(arms, lambda run: run.lr_finder and run.lr_finder["lrs"])
-    return [
-        Panel(
-            arm.title,
-            _lr_finder(arm, width=_width(shown)),
-            " ".join(
-                f"Seed {run.seed}: {run.lr_finder['message']}"
-                for run in arm.runs
-                if run.lr_finder and run.lr_finder["how"] != "valley"
-            ),
-            swatch(arm.index),
-        )
-        for arm in shown
-    ]
+    return [_lr_finder(arm, width=_width(shown)) for arm in shown]
 
 
-def _lr_finder(arm: ArmRuns, *, width: float) -> Drawing:
+def _lr_finder(arm: ArmRuns, *, width: float) -> Panel:
     index = arm.index
 
     def paint(axes: Axes) -> None:
@@ -123,8 +108,13 @@ def _lr_finder(arm: ArmRuns, *, width: float) -> Drawing:
 
     rates = listing([scientific((run.lr_finder or {})["suggestion"]) for run in arm.runs])
     label = f"Learning-rate search{arm.of}: taken {rates}."
-    name = f"lr-{arm.kind}-{index}"
-    return draw(paint, width=width, height=HEIGHT, left=LEFT, top=4, name=name, label=label)
+    notes = [
+        f"Seed {run.seed}: {run.lr_finder['message']}"
+        for run in arm.runs
+        if run.lr_finder and run.lr_finder["how"] != "valley"
+    ]
+    frame = Frame(width, HEIGHT)
+    return Panel(arm.title, frame, paint, label, " ".join(notes), arm_mark(index))
 
 
 def schedule_panels(arms: Sequence[ArmRuns]) -> list[Panel]:
@@ -134,50 +124,31 @@ def schedule_panels(arms: Sequence[ArmRuns]) -> list[Panel]:
         shown = having([arm for arm in arms if arm.kind == kind], has_history)
         for column, title in (("lr", "learning rate"), ("momentum", "momentum")):
             if shown:
-                drawing = _schedule(shown, column, title, name=f"schedule-{kind}-{column}")
-                panels.append(Panel(f"{_TITLES[kind]}: {title}", drawing))
+                panels.append(_schedule(shown, column, title))
     return panels
 
 
-def _schedule(arms: Sequence[ArmRuns], column: str, title: str, *, name: str) -> Drawing:
+def _schedule(arms: Sequence[ArmRuns], column: str, title: str) -> Panel:
     def paint(axes: Axes) -> None:
         for run, index in ((run, arm.index) for arm in arms for run in arm.runs):
             history = _thinned(run)
-            unit = history["at"].max(), max(history[column].max(), 1e-12)
             for _, phase in history.groupby("phase", sort=False):
-                at, level = phase["at"].to_numpy(), phase[column].to_numpy()
-                rows = kept(at / unit[0], level / unit[1])
-                axes.plot(at[rows], level[rows], color=colour(index), linewidth=1.4, alpha=0.75)
+                axes.plot(phase["at"], phase[column], color=colour(index), lw=1.4, alpha=0.75)
         phase_marks(axes, arms[0].runs[0])
         step_axis(axes)
         axes.margins(y=0.12)
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.grid(axis="y")
 
-    return draw(
-        paint,
-        width=WIDE,
-        height=HEIGHT,
-        left=LEFT,
-        top=16,
-        name=name,
-        label=f"{title} against the step",
-    )
+    heading = f"{_TITLES[arms[0].kind]}: {title}"
+    return Panel(heading, Frame(WIDE, HEIGHT, top=16), paint, f"{heading} against the step.")
 
 
 def loss_panels(arms: Sequence[ArmRuns]) -> list[Panel]:
     """Draw the loss of every run, with its terms, a panel an arm."""
     shown = having(arms, has_history)
     columns = loss_columns(arms)
-    return [
-        Panel(
-            arm.title,
-            _losses(arm, columns, shown),
-            f"Method: {method_title(arm.runs[0].method)}." if arm.kind == "pretrain" else "",
-            swatch(arm.index),
-        )
-        for arm in shown
-    ]
+    return [_losses(arm, columns, shown) for arm in shown]
 
 
 def loss_columns(arms: Sequence[ArmRuns]) -> dict[str, str]:
@@ -197,12 +168,15 @@ def loss_columns(arms: Sequence[ArmRuns]) -> dict[str, str]:
     return {column: colours[column] for column in columns}
 
 
-def loss_legend(columns: dict[str, str]) -> list[tuple[Markup, str]]:
+def loss_legend(columns: dict[str, str]) -> Legend:
     """Return a legend of the loss and its terms."""
-    return [(line_swatch(c, dashed=name == "floor"), plain(name)) for name, c in columns.items()]
+    return [
+        (Mark(colour, linestyle="--" if name == "floor" else "-"), plain(name))
+        for name, colour in columns.items()
+    ]
 
 
-def _losses(arm: ArmRuns, columns: dict[str, str], beside: Sequence[ArmRuns]) -> Drawing:
+def _losses(arm: ArmRuns, columns: dict[str, str], beside: Sequence[ArmRuns]) -> Panel:
     points = min(_POINTS, max(80, 1000 // len(beside)))
 
     def paint(axes: Axes) -> None:
@@ -226,8 +200,9 @@ def _losses(arm: ArmRuns, columns: dict[str, str], beside: Sequence[ArmRuns]) ->
 
     own = [plain(column) for column in columns if column in _thinned(arm.runs[0])]
     label = f"Loss against the step{arm.of}: {listing(own)}."
-    name, width = f"loss-{arm.kind}-{arm.index}", _width(beside)
-    return draw(paint, width=width, height=HEIGHT, left=LEFT, top=16, name=name, label=label)
+    note = f"Method: {method_title(arm.runs[0].method)}." if arm.kind == "pretrain" else ""
+    frame = Frame(_width(beside), HEIGHT, top=16)
+    return Panel(arm.title, frame, paint, label, note, arm_mark(arm.index))
 
 
 def _width(panels: Sequence[object]) -> float:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from twinlens.console import progress
 from twinlens.files import atomic_folder, write_text
-from twinlens.reporting.figures.figure_files import save_figure
 from twinlens.reporting.rendering import Numbered
 from twinlens.reporting.tables.latex import tabular
 from twinlens.reporting.tables.tables import Table
@@ -60,8 +59,8 @@ def _write(folder: Path, entry: Numbered) -> None:
         write_text(path.with_name(f"{entry.name}.csv"), as_csv(entry.content))
         note = f"% Table {entry.number} of the report\n"
         write_text(path.with_name(f"{entry.name}.tex"), note + tabular(entry.content))
-    else:
-        save_figure(path, entry.content, entry.legend)
+    elif entry.content is not None:
+        entry.content.save(path)
 
 
 def _note(named: Sequence[Numbered]) -> str:

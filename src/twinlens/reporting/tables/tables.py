@@ -4,10 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from markupsafe import Markup
-
 from twinlens.records.split_audit import Contamination, HeldOutPart
-from twinlens.reporting.figures.svg import swatch
+from twinlens.reporting.figures.style import Mark, arm_mark
 from twinlens.reporting.formatting import MISSING, count, listing, plain, share
 from twinlens.reporting.study.load_study import StoredStudy, grouped
 
@@ -23,7 +21,7 @@ class Cell:
 
     text: str
     detail: str = ""
-    swatch: Markup = Markup("")  # noqa: RUF009  (immutable)
+    mark: Mark | None = None
     numeric: bool = False
 
 
@@ -51,7 +49,7 @@ def number(text: str, detail: str = "") -> Cell:
 def arm_cell(study: StoredStudy, arms: Sequence[str], detail: str = "") -> Cell:
     """Return a cell that names arms, with the mark of the first."""
     known = [study.arms.index(arm) for arm in arms if arm in study.arms]
-    mark = swatch(min(known)) if known else Markup("")
+    mark = arm_mark(min(known)) if known else None
     return Cell(arm_titles(study, arms), detail, mark)
 
 
