@@ -37,10 +37,19 @@ def split_of(dataset_of, tmp_path):
     return to_split
 
 
+def images_of(text):
+    """Return (id, group, label, part) of images a, b, ... from words such as ``px test``."""
+    words = [image.split() for image in text.split(", ")]
+    return [
+        (name, group[0], None if group[1] == "-" else group[1], part)
+        for name, (group, part) in zip("abcdefgh", words, strict=False)
+    ]
+
+
 def fixed_parts(dataset, split, links):
-    fixed, made = repair_split(dataset, split, links)
-    parts = part_of_each(dataset, fixed).set_axis(dataset.table["id"])
-    return parts.astype(object).where(parts.notna(), None).to_dict(), made
+    fixed = repair_split(dataset, split, links)
+    parts = part_of_each(dataset, fixed)
+    return parts.astype(object).where(parts.notna(), None).tolist(), fixed.record.method
 
 
 some_images = st.lists(
@@ -66,7 +75,8 @@ def test_a_repaired_split_leaks_no_more_and_is_the_same_elsewhere(split_of, imag
     dataset, split = split_of(images)
     links = links_between(*((f"i{a}", f"i{b}") for a, b in pairs))
     before, old_files = part_of_each(dataset, split), files_of(dataset.path / "splits")
-    fixed, made = repair_split(dataset, split, links)
+    fixed = repair_split(dataset, split, links)
+    made = fixed.record.method
     after, label = part_of_each(dataset, fixed), dataset.table["label"]
 
     assert not find_leaks(dataset, fixed, links).leaking
@@ -91,21 +101,11 @@ def test_a_repaired_split_leaks_no_more_and_is_the_same_elsewhere(split_of, imag
 
 
 def test_a_group_goes_to_the_side_that_has_most_of_it(split_of):
-    parts, made = fixed_parts(
-        *split_of([
-            ("a", "p", "x", "test"),
-            ("b", "p", "x", "test"),
-            ("c", "p", "x", "train"),
-            ("d", "q", "x", "train"),
-            ("e", "q", "x", "unlabelled"),
-            ("f", "q", "x", "unlabelled"),
-            ("g", "q", "x", "val"),
-            ("h", "r", "x", "unlabelled"),
-        ]),
-        links_between(),
-    )  # fmt: skip
-    assert "".join(parts) == "abcdefgh"
-    assert list(parts.values()) == [
+    images = (
+        "px test, px test, px train, qx train, qx unlabelled, qx unlabelled, qx val, rx unlabelled"
+    )
+    parts, made = fixed_parts(*split_of(images_of(images)), links_between())
+    assert parts == [
         "test", "test", "test", "train", "unlabelled", "unlabelled", "train", "unlabelled",
     ]  # fmt: skip
     assert (made.groups, made.dropped) == (2, 0)
@@ -114,35 +114,15 @@ def test_a_group_goes_to_the_side_that_has_most_of_it(split_of):
 
 
 def test_of_equal_sides_train_comes_first_then_val(split_of):
-    parts, _ = fixed_parts(
-        *split_of([
-            ("a", "p", "x", "test"),
-            ("b", "p", "x", "train"),
-            ("c", "q", "x", "test"),
-            ("d", "q", "x", "val"),
-            ("e", "r", "x", "test"),
-            ("f", "s", "x", "val"),
-            ("g", "t", "x", "train"),
-        ]),
-        links_between(("e", "f"), ("f", "g")),
-    )  # fmt: skip
-    assert list(parts.values()) == ["train", "train", "val", "val", "train", "train", "train"]
+    images = images_of("px test, px train, qx test, qx val, rx test, sx val, tx train")
+    parts, _ = fixed_parts(*split_of(images), links_between(("e", "f"), ("f", "g")))
+    assert parts == ["train", "train", "val", "val", "train", "train", "train"]
 
 
 def test_an_image_without_a_label_is_dropped_from_test_and_unlabelled_beside_train(split_of):
-    parts, made = fixed_parts(
-        *split_of([
-            ("a", "p", "x", "test"),
-            ("b", "p", "x", "test"),
-            ("c", "p", None, "unlabelled"),
-            ("d", "q", "x", "train"),
-            ("e", "q", "x", "train"),
-            ("f", "q", None, "unlabelled"),
-            ("g", "q", "x", "val"),
-        ]),
-        links_between(),
-    )  # fmt: skip
-    assert list(parts.values()) == ["test", "test", None, "train", "train", "unlabelled", "train"]
+    images = "px test, px test, p- unlabelled, qx train, qx train, q- unlabelled, qx val"
+    parts, made = fixed_parts(*split_of(images_of(images)), links_between())
+    assert parts == ["test", "test", None, "train", "train", "unlabelled", "train"]
     assert (made.groups, made.moved, made.dropped) == (2, {"val to train": 1}, 1)
     assert repair_sentence(made).endswith(
         "moved: 1 from val to train; images without a label dropped: 1. NO IMAGES LEFT in val: x."
@@ -150,8 +130,8 @@ def test_an_image_without_a_label_is_dropped_from_test_and_unlabelled_beside_tra
 
 
 def test_a_repaired_split_says_what_was_made_under_a_name_of_its_own(split_of):
-    dataset, split = split_of([("a", "p", "x", "train"), ("b", "p", "x", "test")])
-    names = [repair_split(dataset, split, links_between())[0].name for _ in range(3)]
+    dataset, split = split_of(images_of("px train, px test"))
+    names = [repair_split(dataset, split, links_between()).name for _ in range(3)]
     assert names == ["imported-fixed", "imported-fixed-2", "imported-fixed-3"]
     fixed = open_split(dataset, "imported-fixed-3")
     assert fixed.record.method.repaired == "imported"
@@ -164,9 +144,10 @@ def test_a_repaired_split_says_what_was_made_under_a_name_of_its_own(split_of):
 
 
 def test_it_is_known_which_split_repairs_which(split_of):
-    dataset, split = split_of([("a", "p", "x", "train"), ("b", "p", "x", "test")])
+    dataset, split = split_of(images_of("px train, px test"))
     assert repairs([split]) == {}
-    fixed, made = repair_split(dataset, split, links_between())
+    fixed = repair_split(dataset, split, links_between())
+    made = fixed.record.method
     reopened = open_split(dataset, fixed.name)
     assert (made.split, made.repaired, made.hash) == ("imported-fixed", "imported", split.hash)
     assert repairs([split, reopened]) == {"imported": made}

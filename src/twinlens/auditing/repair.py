@@ -19,12 +19,12 @@ def repair_leaking(dataset: Dataset, leaking: Sequence[Split], links: pd.DataFra
         known = existing.get(split.name)
         fixed = open_split(dataset, known.split) if known and known.hash == split.hash else None
         if fixed is None or find_leaks(dataset, fixed, links).leaking:
-            fixed = repair_split(dataset, split, links)[0]
+            fixed = repair_split(dataset, split, links)
         repaired.append(fixed)
     return repaired
 
 
-def repair_split(dataset: Dataset, split: Split, links: pd.DataFrame) -> tuple[Split, Repair]:
+def repair_split(dataset: Dataset, split: Split, links: pd.DataFrame) -> Split:
     """Write a split in which each group that leaks lies on one side.
 
     Groups, merged where links join them, are moved to the side that has most of their images; of
@@ -37,7 +37,7 @@ def repair_split(dataset: Dataset, split: Split, links: pd.DataFrame) -> tuple[S
         links: As for `find_leaks`.
 
     Returns:
-        The new split, named after the old one, and how it was made.
+        The new split, named after the old one.
     """
     parts = part_of_each(dataset, split)
     groups = merge_groups(dataset.table, links)
@@ -60,7 +60,7 @@ def repair_split(dataset: Dataset, split: Split, links: pd.DataFrame) -> tuple[S
     )
     parts_by_row = fixed_parts.to_numpy(dtype=object)
     notes = [repair_sentence(repair)]
-    return write_split(dataset.path, repair.split, parts_by_row, repair, notes=notes), repair
+    return write_split(dataset.path, repair.split, parts_by_row, repair, notes=notes)
 
 
 def repairs(splits: Iterable[Split]) -> dict[str, Repair]:

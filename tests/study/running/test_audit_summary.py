@@ -55,7 +55,7 @@ def test_what_is_audited_already_is_not_audited_again(data, tmp_path, monkeypatc
 def test_the_audit_of_the_data_set_serves_each_of_its_splits(data, tmp_path, monkeypatch, capsys):
     twinlens.audit(data.path)
     beside = (data.path / "audit" / "audit.json").read_text()
-    fixed, _ = repair_split(data, open_split(data), links_of(data))
+    fixed = repair_split(data, open_split(data), links_of(data))
     monkeypatch.setattr(auditing, "inspect", lambda *_, **__: pytest.fail("images were read again"))
     keep_audit(tmp_path, data, open_split(data, "imported"))
     assert stored(tmp_path).straddling_links == 3
