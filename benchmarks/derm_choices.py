@@ -33,7 +33,7 @@ from twinlens.engine.device import make_fabric
 from twinlens.evaluation.evaluate import score
 from twinlens.files import read_json, write_json
 from twinlens.finetuning.phases import fit
-from twinlens.inference.predict import embed_rows
+from twinlens.inference.embed import embed_rows
 from twinlens.pretraining.pretrained_encoder import pretrained_encoder
 from twinlens.settings.finetuning import FineTuning
 

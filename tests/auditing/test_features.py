@@ -6,7 +6,7 @@ from twinlens.auditing.features import compute_features
 from twinlens.data.batches import reader
 from twinlens.errors import UserError
 from twinlens.importing.import_images import import_images
-from twinlens.inference.predict import embed
+from twinlens.inference.embed import embed
 from twinlens.models.encoders import build_encoder
 from twinlens.models.weights import save_tensors
 from twinlens.pretraining.pretrained_encoder import pretrained_encoder

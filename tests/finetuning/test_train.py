@@ -20,7 +20,7 @@ from twinlens.files import read_json
 from twinlens.finetuning import phases as module
 from twinlens.finetuning.train import train
 from twinlens.importing.import_images import import_images
-from twinlens.inference.predict import embed
+from twinlens.inference.embed import embed
 from twinlens.models.bundle import load_bundle
 from twinlens.models.encoders import build_encoder
 from twinlens.models.heads import mlp_classifier

@@ -9,7 +9,7 @@ from numpy import ndarray
 from twinlens.data.dataset import Dataset
 from twinlens.engine.device import make_fabric
 from twinlens.errors import UserError
-from twinlens.inference.predict import embed_rows
+from twinlens.inference.embed import embed_rows
 from twinlens.models.encoders import build_encoder
 from twinlens.models.weights import load_weights
 from twinlens.pretraining.pretrained_encoder import pretrained_encoder

@@ -72,8 +72,9 @@ def _cli_type(hint: Any) -> Any:
     parts = get_args(hint)
     if _is_mapping(hint):
         return list[str]
-    if getattr(hint, "__origin__", None) is tuple:
-        return list[_cli_type(parts[0])]  # type: ignore[misc]
+    for part in (hint, *parts):
+        if getattr(part, "__origin__", None) is tuple:
+            return list[_cli_type(get_args(part)[0])]  # type: ignore[misc]
     if Path in parts:
         return Path | None if type(None) in parts else Path
     if float in parts and str in parts:

@@ -26,6 +26,7 @@ from twinlens.commands.options import (
 from twinlens.errors import UserError
 from twinlens.files import read_json, write_text
 from twinlens.pretraining.methods import METHODS
+from twinlens.requests.predict import PredictRequest
 from twinlens.requests.show_views import ShowViewsRequest
 from twinlens.requests.train import TrainRequest
 
@@ -117,15 +118,14 @@ def evaluate(
     print(pd.DataFrame(scores["per_class"]).T.to_string(float_format="%.3f"))
 
 
+@from_request
 def predict(
-    model: Annotated[Path, typer.Argument(help="A run's model/ folder, or a study's best/.")],
-    images: Annotated[list[Path], typer.Argument(help="Image files, or folders of them.")],
+    request: PredictRequest,
     out: Annotated[Path | None, typer.Option(help="CSV file; default: the screen.")] = None,
-    device: Device = "auto",
     overwrite: Overwrite = False,
 ) -> None:
-    """Predict class probabilities for images. Files that are broken are listed; exit code 1."""
-    table = twinlens.predict(model, images, device=device)
+    """Predict, and print or write the table; exit code 1 if files are broken."""
+    table = twinlens.predict.run(request)
     if out is None:
         print(table.to_csv(index=False, float_format="%.4f"), end="")
     else:

@@ -18,11 +18,8 @@ from twinlens.engine.device import environment, make_fabric
 from twinlens.errors import UserError, unknown
 from twinlens.evaluation.metrics import metrics
 from twinlens.files import atomic_file, atomic_folder, write_json
-from twinlens.inference.predict import (
-    predict_as_stored,
-    predict_members,
-    predictions_table,
-)
+from twinlens.inference.predictions_table import predictions_table
+from twinlens.inference.test_time import predict_ensemble, predict_probabilities
 from twinlens.models.encoders import Encoder
 from twinlens.models.ensemble import read_members
 from twinlens.records.bundle import BundleInfo, TestTimeAugmentation
@@ -55,7 +52,7 @@ def score(
     Returns:
         Metrics (see `metrics`) and the table of predictions (see `predictions_table`).
     """
-    probabilities = predict_as_stored(
+    probabilities = predict_probabilities(
         encoder,
         head,
         reader(data.images, rows, fabric.device),
@@ -63,7 +60,7 @@ def score(
         tta=tta,
         size=data.size,
         batch_size=BATCH_SIZE,
-        fabric=fabric,
+        autocast=fabric.autocast,
     )
     found = metrics(data.labels[rows], probabilities, data.classes)
     return found, predictions_table(data, rows, part, probabilities)
@@ -109,7 +106,7 @@ def evaluate(
         members = {path: _with_views(info, tta) for path, info in members.items()}
     fabric = make_fabric(next(iter(members.values())).precision, device)
     read = reader(data.images, rows, fabric.device)
-    probabilities = predict_members(members, read, rows, batch_size=BATCH_SIZE, fabric=fabric)
+    probabilities = predict_ensemble(members, read, rows, batch_size=BATCH_SIZE, fabric=fabric)
     found = metrics(data.labels[rows], probabilities, data.classes)
     table = predictions_table(data, rows, part, probabilities)
     if out is not None:

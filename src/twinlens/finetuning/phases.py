@@ -17,7 +17,7 @@ from twinlens.data.dataset import Dataset
 from twinlens.engine.loop import Loss, Phase, adamw, choose_lr, train
 from twinlens.engine.one_cycle import constant, one_cycle
 from twinlens.evaluation.probe import linear_probe
-from twinlens.inference.predict import embed_rows
+from twinlens.inference.embed import embed_rows
 from twinlens.models.encoders import Encoder
 from twinlens.models.heads import HEADS
 from twinlens.seeds import derive

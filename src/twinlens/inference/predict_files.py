@@ -11,34 +11,31 @@ from twinlens.engine.device import make_fabric
 from twinlens.errors import UserError
 from twinlens.importing.decode import ImageError, decode, square
 from twinlens.importing.find_images import image_files
-from twinlens.inference.predict import predict_members
+from twinlens.inference.test_time import predict_ensemble
 from twinlens.models.ensemble import read_members
+from twinlens.requests.base import accepts
+from twinlens.requests.predict import PredictRequest
 from twinlens.types import Images, PackedImages, Rows
 
 BATCH_SIZE = 64
 
 
-def predict(
-    model: Path | str, images: Path | str | Sequence[Path | str], *, device: str = "auto"
-) -> pd.DataFrame:
-    """Predict the class of image files, with the model's own test-time augmentation.
-
-    Args:
-        model: Folder of a model bundle, or of an ensemble of bundles.
-        images: An image file, a folder of them, or several of either.
-        device: "auto", "cpu", "cuda" or "mps".
+@accepts(PredictRequest)
+def predict(request: PredictRequest) -> pd.DataFrame:
+    """Predict the classes of image files.
 
     Returns:
-        A row a file: file, predicted class, ``p_<class>`` for each class, and the error where the
+        One row per file: file, predicted class, ``p_<class>`` for each class, and the error if the
         file could not be read (missing otherwise).
 
     Raises:
         UserError: There is no image, a path does not exist, or the bundle cannot be used.
     """
+    images = request.images
     paths = _files([images] if isinstance(images, Path | str) else images)
-    members = read_members(Path(model))
+    members = read_members(Path(request.model))
     first, *_ = members.values()
-    fabric = make_fabric(first.precision, device)
+    fabric = make_fabric(first.precision, request.device)
     errors: dict[int, str] = {}
 
     def read(rows: Rows) -> Images:
@@ -47,7 +44,7 @@ def predict(
         return batch.to(fabric.device).float().div_(255)
 
     rows = np.arange(len(paths))
-    probabilities = predict_members(members, read, rows, batch_size=BATCH_SIZE, fabric=fabric)
+    probabilities = predict_ensemble(members, read, rows, batch_size=BATCH_SIZE, fabric=fabric)
     classes = first.classes
     table = pd.DataFrame({"file": [str(path) for path in paths]})
     table["predicted"] = [classes[i] for i in probabilities.argmax(axis=1)]
@@ -60,18 +57,18 @@ def predict(
 
 
 def _files(images: Sequence[Path | str]) -> list[Path]:
-    found: list[Path] = []
+    files: list[Path] = []
     for path in map(Path, images):
         if not path.exists():
             raise UserError(f"{path} does not exist.")
-        found += image_files(path) if path.is_dir() else [path]
-    if not found:
+        files += image_files(path) if path.is_dir() else [path]
+    if not files:
         raise UserError(f"There are no image files in {', '.join(map(str, images))}.")
-    return found
+    return files
 
 
 def _read(path: Path, size: int, row: int, errors: dict[int, str]) -> PackedImages:
-    """Read one image; a broken one is noted, and black stands in its place."""
+    """Read one image; a broken one is noted and replaced by black."""
     try:
         return square(decode(path.read_bytes()), size)
     except (ImageError, OSError) as error:

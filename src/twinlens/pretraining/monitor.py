@@ -15,7 +15,8 @@ from twinlens.data.splits import Split
 from twinlens.errors import UserError
 from twinlens.evaluation.collapse_metrics import effective_rank, spread
 from twinlens.files import read_json, write_json
-from twinlens.inference.predict import embed_rows, eval_mode
+from twinlens.inference.embed import embed_rows
+from twinlens.inference.forward import eval_mode
 from twinlens.models.weights import read_tensors, save_tensors
 from twinlens.pretraining.methods.barlow_twins import cross_correlation
 from twinlens.pretraining.networks import SiameseNetwork

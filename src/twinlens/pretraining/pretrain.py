@@ -15,7 +15,7 @@ from twinlens.engine.distributed import check_batch, launch
 from twinlens.engine.loggers import check_loggers, logging
 from twinlens.engine.run_folder import describe_data, finish, running
 from twinlens.files import read_json
-from twinlens.inference.predict import embed_rows
+from twinlens.inference.embed import embed_rows
 from twinlens.models.encoders import NOT_NORMALISED, build_encoder, check_size
 from twinlens.models.weights import load_weights, save_tensors
 from twinlens.pretraining.card import metadata, write_card

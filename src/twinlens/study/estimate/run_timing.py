@@ -23,7 +23,7 @@ from twinlens.evaluation.evaluate import score
 from twinlens.finetuning import phases as finetuning
 from twinlens.finetuning.preview import write_views
 from twinlens.finetuning.train import test_time
-from twinlens.inference.predict import embed_rows
+from twinlens.inference.embed import embed_rows
 from twinlens.models.encoders import Encoder, build_encoder
 from twinlens.models.heads import HEADS
 from twinlens.models.weights import save_tensors

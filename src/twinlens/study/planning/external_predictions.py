@@ -15,7 +15,7 @@ from twinlens.errors import UserError
 from twinlens.evaluation.metrics import metrics
 from twinlens.evaluation.test_access import TEST_ACCESS, log_test_access
 from twinlens.files import atomic_file, atomic_folder, sha256, write_json
-from twinlens.inference.predict import predictions_table
+from twinlens.inference.predictions_table import predictions_table
 from twinlens.requests.predictions import PredictionsRequest
 
 _SUM_WITHIN = 1e-3  # of 1, for tools that write few digits

@@ -1,0 +1,58 @@
+"""Features of images: what an encoder makes of their clean views."""
+
+from contextlib import nullcontext
+
+from jaxtyping import Float
+from lightning_fabric import Fabric
+from numpy import ndarray
+
+from twinlens.data.batches import Reader, reader
+from twinlens.data.dataset import Dataset
+from twinlens.inference.forward import Autocast, eval_mode, in_batches
+from twinlens.models.encoders import Encoder
+from twinlens.types import Features, Images, Rows
+from twinlens.views.view import clean_view, normalise
+
+
+def embed(
+    encoder: Encoder,
+    read: Reader,
+    rows: Rows,
+    *,
+    size: int,
+    batch_size: int,
+    autocast: Autocast = nullcontext,
+) -> Float[ndarray, "image feature"]:
+    """Return the encoder's features of each image's clean view.
+
+    Args:
+        encoder: From normalised images to features.
+        read: Function of row numbers that returns images in [0, 1] on the encoder's device.
+        rows: Row number of each image.
+        size: Side of the views in pixels.
+        batch_size: Images at a time.
+        autocast: Context of the forward pass.
+    """
+
+    def features(images: Images) -> Features:
+        with autocast():
+            views = normalise(clean_view(images, size), encoder.mean, encoder.std)
+            result: Features = encoder(views)
+        return result
+
+    with eval_mode(encoder):
+        return in_batches(features, read, rows, batch_size, "Computing features")
+
+
+def embed_rows(
+    encoder: Encoder, data: Dataset, rows: Rows, fabric: Fabric, *, batch_size: int = 256
+) -> Float[ndarray, "image feature"]:
+    """Return the features of images of a data set; the encoder is on Fabric's device."""
+    return embed(
+        encoder,
+        reader(data.images, rows, fabric.device),
+        rows,
+        size=data.size,
+        batch_size=batch_size,
+        autocast=fabric.autocast,
+    )

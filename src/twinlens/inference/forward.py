@@ -1,0 +1,58 @@
+"""Forward passes of a network in eval mode, batch by batch."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy import ndarray
+from torch import Tensor, nn
+
+from twinlens.console import progress
+from twinlens.data.batches import Reader
+from twinlens.errors import UserError
+from twinlens.types import Images, Rows
+
+Autocast = Callable[[], AbstractContextManager[object]]
+"""Returns the context of a forward pass, such as the method `autocast` of Fabric."""
+
+
+@torch.inference_mode()
+def in_batches(
+    output: Callable[[Images], Tensor], read: Reader, rows: Rows, batch_size: int, title: str
+) -> Float[ndarray, "image output"]:
+    """Apply a function to batches of images, and return its outputs in the order of `rows`.
+
+    Args:
+        output: From images to one row of numbers per image.
+        read: Function of row numbers that returns images in [0, 1] on the network's device.
+        rows: Row number of each image.
+        batch_size: Images at a time.
+        title: What the progress bar says.
+
+    Raises:
+        UserError: There are no images.
+    """
+    if not len(rows):
+        raise UserError("There are no images to predict: look at the split's counts.")
+    parts = []
+    with progress(title, len(rows)) as show:
+        for start in range(0, len(rows), batch_size):
+            batch = rows[start : start + batch_size]
+            parts.append(output(read(batch)).float().cpu().numpy())
+            show(start + len(batch), "")
+    return np.concatenate(parts)
+
+
+@contextmanager
+def eval_mode(*modules: nn.Module) -> Iterator[None]:
+    """Put modules into eval mode, and each of their parts back into its own mode afterwards."""
+    before = [(part, part.training) for module in modules for part in module.modules()]
+    for module in modules:
+        module.eval()
+    try:
+        yield
+    finally:
+        for part, training in before:
+            part.training = training

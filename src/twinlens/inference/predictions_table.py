@@ -1,0 +1,28 @@
+"""The table of predictions that runs and evaluations store."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from twinlens.data.dataset import Dataset
+from twinlens.inference.test_time import Probabilities
+from twinlens.types import Rows
+
+
+def predictions_table(
+    dataset: Dataset, rows: Rows, split: str | Sequence[str], probabilities: Probabilities
+) -> pd.DataFrame:
+    """Arrange predictions for ``predictions.parquet``.
+
+    Args:
+        dataset: The data set of the images.
+        rows: Row number of each image, shape (image,).
+        split: The part of the split that all of them, or each of them, belong to.
+        probabilities: Shape (image, class).
+
+    Returns:
+        Columns id, label, group, split, and ``p_<class>`` for each class.
+    """
+    known = dataset.table[["id", "label", "group"]].iloc[rows].reset_index(drop=True)
+    columns = [f"p_{name}" for name in dataset.classes]
+    return known.assign(split=split).join(pd.DataFrame(probabilities, columns=columns))

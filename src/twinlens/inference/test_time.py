@@ -1,0 +1,125 @@
+"""Class probabilities of images, averaged over views: test-time augmentation, and ensembles."""
+
+import zlib
+from collections.abc import Mapping
+from contextlib import nullcontext
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from lightning_fabric import Fabric
+from numpy import ndarray
+from torch import Tensor, nn
+
+from twinlens.data.batches import Reader
+from twinlens.inference.forward import Autocast, eval_mode, in_batches
+from twinlens.models.bundle import load_bundle
+from twinlens.models.encoders import Encoder
+from twinlens.records.bundle import BundleInfo, TestTimeAugmentation
+from twinlens.types import Images, Rows
+from twinlens.views.view import clean_view, normalise, view
+
+Probabilities = Float[ndarray, "image class"]
+
+
+def predict_probabilities(
+    encoder: Encoder,
+    head: nn.Module,
+    read: Reader,
+    rows: Rows,
+    *,
+    tta: TestTimeAugmentation,
+    size: int,
+    batch_size: int,
+    autocast: Autocast = nullcontext,
+) -> Probabilities:
+    """Average the softmax over views of each image.
+
+    View k of an image depends on the seed, k and its pixels alone, not on its row or batch: an
+    image gets the same probabilities in evaluation and from a file. The networks are in eval mode
+    meanwhile, and as they were afterwards.
+
+    Args:
+        encoder: From normalised images to features.
+        head: From features to logits.
+        read: Function of row numbers that returns images in [0, 1] on the encoder's device.
+        rows: Images to predict, in any order.
+        tta: The views.
+        size: Side of the views in pixels.
+        batch_size: Images at a time.
+        autocast: Context of the encoder's forward pass. Head and softmax are in fp32 all the same,
+            since the head of a linear probe subtracts large numbers.
+
+    Returns:
+        float32 probabilities, shape (image, class), in the order of `rows`.
+
+    Raises:
+        UserError: There are no images.
+    """
+
+    def probabilities(images: Images) -> Tensor:
+        outputs, keys = [], _content_keys(images)
+        for number in range(1, tta.views + 1):
+            if tta.clean and number == 1:
+                x = clean_view(images, size)
+            else:
+                x = view(
+                    images,
+                    keys,
+                    recipe=tta.recipe,
+                    seed=tta.seed,
+                    step=0,
+                    number=number,
+                    size=size,
+                )
+            with autocast():
+                features = encoder(normalise(x, encoder.mean, encoder.std))
+            outputs.append(head(features.float()).softmax(dim=1))
+        return torch.stack(outputs).mean(dim=0)
+
+    with eval_mode(encoder, head):
+        return in_batches(probabilities, read, rows, batch_size, "Predicting")
+
+
+def predict_ensemble(
+    members: Mapping[Path, BundleInfo],
+    read: Reader,
+    rows: Rows,
+    *,
+    batch_size: int,
+    fabric: Fabric,
+) -> Probabilities:
+    """Average the probabilities of a model's bundles, each with its own test-time augmentation.
+
+    Bundles are loaded one after another, so that memory holds one at a time.
+
+    Args:
+        members: See `twinlens.models.ensemble.read_members`.
+        read: As for `predict_probabilities`.
+        rows: Images to predict.
+        batch_size: Images at a time.
+        fabric: Gives device and precision.
+    """
+    by_member = []
+    for folder, info in members.items():
+        bundle = load_bundle(folder)
+        probabilities = predict_probabilities(
+            bundle.encoder.to(fabric.device),
+            bundle.head.to(fabric.device),
+            read,
+            rows,
+            tta=info.test_time,
+            size=info.size,
+            batch_size=batch_size,
+            autocast=fabric.autocast,
+        )
+        by_member.append(probabilities)
+    mean: Probabilities = np.mean(by_member, axis=0)
+    return mean
+
+
+def _content_keys(images: Images) -> Rows:
+    """Return a number for each image that its pixels alone determine."""
+    pixels = (images * 255).round().byte().permute(0, 2, 3, 1).contiguous().cpu().numpy()
+    return np.array([zlib.crc32(image) for image in pixels])
