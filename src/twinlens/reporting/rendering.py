@@ -10,7 +10,7 @@ from twinlens.reporting import formatting as wording
 from twinlens.reporting.figures.figure_files import ReportFigure
 from twinlens.reporting.figures.layout import Panel
 from twinlens.reporting.figures.style import Legend
-from twinlens.reporting.tables.tables import Table
+from twinlens.reporting.tables.tables import Table, value_words
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,21 @@ def render(template: str, **values: Any) -> str:
 
 def rendered(template: str, **values: Any) -> tuple[str, list[Numbered]]:
     """Fill in a template, and return as well its tables and figures in the order of appearance."""
+    environment = _environment(autoescape=True)
+    numbered: list[Numbered] = []
+    values |= {"number": _numbering(numbered), "numbered": numbered}
+    return environment.get_template(template).render(values), numbered
+
+
+def text_environment() -> Environment:
+    """Return an environment for templates of plain text, with the filters of the pages."""
+    return _environment(autoescape=False)
+
+
+def _environment(*, autoescape: bool) -> Environment:
     environment = Environment(
         loader=ChoiceLoader([PackageLoader("twinlens.reporting", at) for at in ("templates", "")]),
-        autoescape=True,
+        autoescape=autoescape,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -51,10 +63,12 @@ def rendered(template: str, **values: Any) -> tuple[str, list[Numbered]]:
         label_fraction=wording.label_fraction_title,
         decimal=wording.decimal,
         breakable=wording.breakable,
+        share=wording.share,
+        plural=wording.plural,
+        words=value_words,
+        sentence=lambda parts: wording.sentence([*filter(None, parts)]),
     )
-    numbered: list[Numbered] = []
-    values |= {"number": _numbering(numbered), "numbered": numbered}
-    return environment.get_template(template).render(values), numbered
+    return environment
 
 
 def _numbering(numbered: list[Numbered]) -> Callable[..., Numbered]:

@@ -1,103 +1,145 @@
-"""A checklist in the sense of CLAIM and TRIPOD+AI, filled in as far as the stored runs can tell.
-
-Numbers are those of CLAIM's 2024 update (Tejani et al., Radiology: Artificial Intelligence 2024)
-and of TRIPOD+AI (Collins et al., BMJ 2024). What only the authors can know is left to them.
-"""
+"""A checklist after CLAIM and TRIPOD+AI, filled in as far as the stored runs allow."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any
 
-from twinlens.reporting.study import checklist_answers as answers
-from twinlens.reporting.study import data_answers
+import yaml
+
+from twinlens.reporting.formatting import decimal, interval, method_title, plural, sentence, spread
+from twinlens.reporting.load_run import StoredRun
+from twinlens.reporting.rendering import text_environment
 from twinlens.reporting.study.load_study import StoredStudy
-from twinlens.reporting.tables.tables import Cell, Record, Table
+from twinlens.reporting.study.methods import balancing, weights_words
+from twinlens.reporting.study.reproducibility import failures
+from twinlens.reporting.tables.tables import Cell, Table, arm_titles
 
 AUTHORS = "To be filled in by the authors"
-
-
-class Item(NamedTuple):
-    """A topic and its numbers in CLAIM and TRIPOD+AI.
-
-    Attributes:
-        topic: What is asked.
-        claim: Number in CLAIM's 2024 update.
-        tripod: Number in TRIPOD+AI.
-        authors: What only they can say.
-        answer: What the runs show; nothing where they show nothing.
-    """
-
-    topic: str
-    claim: str
-    tripod: str
-    authors: str = ""
-    answer: Callable[[StoredStudy], str] | str = ""
+_FILE = Path(__file__).with_suffix(".yaml")
+ITEMS: list[dict[str, str]] = yaml.safe_load(_FILE.read_text(encoding="utf-8"))
+_LR_SOURCES = {
+    "valley": "by a search on training images",
+    "fallback": "a stated learning rate where the search was inconclusive",
+    "fixed": "fixed beforehand",
+}
 
 
 def checklist(study: StoredStudy) -> Table:
     """Return the items, what the runs say of each, and what is left to the authors."""
-    rows: list[list[Cell]] = []
-    records: list[Record] = []
+    environment, values = text_environment(), _values(study)
+    records = []
     for item in ITEMS:
-        found = item.answer if isinstance(item.answer, str) else item.answer(study)
-        left = item.authors or ("" if found else item.topic.lower())
-        asked = f"{AUTHORS}: {left}." if left else ""
-        answer = Cell(found, asked) if found else Cell("", asked)
-        rows.append([Cell(item.topic), Cell(item.claim), Cell(item.tripod), answer])
-        names = ("topic", "claim_2024", "tripod_ai", "from_the_runs", "left_to_the_authors")
-        values = (item.topic, item.claim, item.tripod, found, left)
-        records.append(dict(zip(names, values, strict=True)))
+        text = environment.from_string(item.get("answer", "")).render(values)
+        answer, topic = " ".join(text.split()), item["topic"]
+        record = {
+            "topic": topic,
+            "claim_2024": item.get("claim", ""),
+            "tripod_ai": item.get("tripod", ""),
+            "from_the_runs": answer,
+            "left_to_the_authors": item.get("authors") or ("" if answer else topic.lower()),
+        }
+        records.append(record)
+    rows = [
+        [*map(Cell, (r["topic"], r["claim_2024"], r["tripod_ai"])),
+         Cell(r["from_the_runs"], f"{AUTHORS}: {r['left_to_the_authors']}."
+              if r["left_to_the_authors"] else "")]
+        for r in records
+    ]  # fmt: skip
     head = [Cell("Topic"), Cell("CLAIM"), Cell("TRIPOD+AI"), Cell("Answer")]
     return Table(head, rows, "checklist", records)
 
 
-ITEMS = (
-    Item("Kind of study", "1, 6", "1", "target population", answers.kind),
-    Item("Background and intended use", "3", "3a–3c", "clinical background, use, users"),
-    Item("Objectives", "4", "4", "hypotheses", answers.objectives),
-    Item("Prospective or retrospective", "5", "5a", "how and when the data were collected"),
-    Item("Data source", "7", "5a, 5b", "origin, sites and dates", data_answers.source),
-    Item("Inclusion and exclusion", "8", "6a, 6b", "criteria, setting"),
-    Item("Preprocessing", "9", "7", "", data_answers.preprocessing),
-    Item("Selection of subsets", "10", "", "", data_answers.subsets),
-    Item("De-identification", "11", "17", "methods, ethics committee, consent"),
-    Item("Missing and unreadable data", "12", "11", "missing labels", data_answers.missing),
-    Item("Image acquisition", "13", "9a", "devices and protocol"),
-    Item("Reference standard", "14–18", "8a, 8b",
-         "how, by whom and how consistently the labels were made", data_answers.labels),
-    Item("Partitions", "19", "12a", "", data_answers.partitions),
-    Item("Level at which they are disjoint", "20", "12a", "what a group is", data_answers.level),
-    Item("Leakage", "20", "12a", "", data_answers.leakage),
-    Item("Sample size", "21", "10", "why it is enough", data_answers.sample_size),
-    Item("Model", "22", "12c", "", answers.model),
-    Item("Software", "23", "18f", "", answers.software),
-    Item("Initial weights", "24", "12c", "", answers.initial_weights),
-    Item("Training and hyperparameters", "25", "12c", "how settings were chosen beforehand",
-         answers.training),
-    Item("Class imbalance", "", "13", "", answers.class_balance),
-    Item("Choice of the final model", "26", "12c", "", answers.final_model),
-    Item("Ensembling", "27", "", "", answers.ensembling),
-    Item("Output and threshold", "", "15", "", answers.output),
-    Item("Metrics", "28", "12e", "why this metric", answers.metrics),
-    Item("Uncertainty and significance", "29", "12e", "", answers.uncertainty),
-    Item("Robustness and sensitivity", "30", "12d", "other sensitivity analyses",
-         answers.robustness),
-    Item("Explainability", "31", "", "", "No method of explanation was part of this study."),
-    Item("Internal evaluation", "32", "12a", "", data_answers.internal),
-    Item("External evaluation", "33", "16", "whether any was done, and on which data",
-         "The test part of one data set; whether it is of another site is not stored."),
-    Item("Registration", "34", "18d", "registry and number, or that there is none"),
-    Item("Numbers included", "35", "20a", "patients or examinations, and who was excluded",
-         data_answers.numbers),
-    Item("Characteristics of the cases", "36", "20b", "demographic and clinical characteristics"),
-    Item("Performance", "37, 38", "23a", "", answers.performance),
-    Item("Subgroups and fairness", "", "14, 23a", "groups of people", "Scores by class only."),
-    Item("Analysis of errors", "39", "", "what wrong cases have in common",
-         answers.errors),
-    Item("Failed runs", "", "", "", answers.failed),
-    Item("Limitations", "40", "26", "all others", answers.limitations),
-    Item("Implications and use", "41", "25, 27a–27c", "interpretation and role in practice"),
-    Item("Protocol", "42", "18c", "", "study.yaml, with the exact command and hashes: see Record."),
-    Item("Availability of data, code and model", "43", "18e, 18f, 22",
-         "where data and model can be had", answers.availability),
-    Item("Funding and interests", "44", "18a, 18b", "funding, role of the funders, interests"),
-)  # fmt: skip
+def _values(study: StoredStudy) -> dict[str, Any]:
+    """Return what the answers of the checklist refer to."""
+    counts = study.data.get("counts") or {}
+    sizes = {part: sum(by_class.values()) for part, by_class in counts.items()}
+    seeds, fractions = len(study.results.get("seeds") or []), len(study.label_fractions)
+    repeats = {"seed": seeds, "label fraction": fractions}
+    sources = {run.lr_finder["how"] for run in study.runs if run.lr_finder}
+    environments = [study.environment, *(run.info.get("environment") for run in study.runs)]
+    return {
+        "study": study,
+        "data": {"hash": "", "path": "", "size": None, "split": "", "counts": {}} | study.data,
+        "audit": study.audit,
+        "best": study.results.get("best") or {},
+        "titles": lambda arms: arm_titles(study, arms),
+        "others": [arm for arm in study.arms if arm != study.reference],
+        "methods": sorted({method_title(run.method) for run in study.runs_of("pretrain")}),
+        "normalised": list({bool(n) for run in study.runs if (n := run.config.get("normalise"))
+                            is not None}),
+        "subset": study.settings.get("classes"),
+        "sizes": [f"{n:,} {part}" for part, n in sizes.items()],
+        "test_images": sizes.get("test", 0),
+        "seeds": seeds,
+        "repeats": [plural(n, noun) for noun, n in repeats.items() if n > 1],
+        "encoders": _distinct(study, "encoder"),
+        "heads": _distinct(study, "head") or ["linear"],
+        "linear_probe": "linear_probe" in _distinct(study, "tuning"),
+        "views": sorted(_distinct(study, "tta")),
+        "environment": {"packages": None} | next(filter(None, environments), {}),
+        "initial_weights": _by_arm(
+            study, lambda run: weights_words(run.config) if "weights" in run.config else ""
+        ),
+        "class_balance": _by_arm(
+            study, lambda run: "" if run.external else balancing(run.config)
+        ),
+        "lr_sources": [words for how, words in _LR_SOURCES.items() if how in sources],
+        "accesses": len(study.results.get("test_access") or []),
+        "failed": len(failures(study)),
+        **_scores(study),
+    }  # fmt: skip
+
+
+def _scores(study: StoredStudy) -> dict[str, Any]:
+    """Return what the answers say of the primary metric at the largest label fraction."""
+    largest = study.label_fractions[0] if study.label_fractions else 1.0
+    summaries = {
+        arm: summary
+        for arm in study.arms
+        if (summary := study.summary(arm, largest, study.primary))
+    }
+    differences = {arm: study.difference(arm, largest, study.primary) for arm in study.arms}
+    intervals = [
+        difference
+        for label_fraction in study.label_fractions
+        for arm in study.arms
+        if (difference := study.difference(arm, label_fraction, study.primary))
+        and difference.get("interval")
+    ]
+    return {
+        "performance": [
+            f"{study.arm_title(arm)} {decimal(s['mean'])}"
+            + (f" {spread(s)} {interval(s.get('interval'))}" if s["n"] > 1 else "")
+            for arm, s in summaries.items()
+        ],
+        "single_seed": [arm for arm, summary in summaries.items() if summary["n"] == 1],
+        "intervals": intervals,
+        "corrected": any(entry.get("p_holm") is not None for entry in intervals),
+        "resampled": any(entry.get("resampled_interval") for entry in intervals),
+        "seeds_needed": [
+            f"{difference['seeds_needed']} seeds needed for {study.arm_title(arm)}"
+            for arm, difference in differences.items()
+            if difference and difference.get("seeds_needed")
+        ],
+    }
+
+
+def _distinct(study: StoredStudy, key: str) -> list[str]:
+    """Return the values of a setting in all trainings, each once."""
+    values = [run.config[key] for run in study.runs_of("train") if key in run.config]
+    return [*dict.fromkeys(map(str, values))]
+
+
+def _by_arm(study: StoredStudy, describe: Callable[[StoredRun], str]) -> str:
+    """Describe the training of each arm, arms with the same description together."""
+    alike: dict[str, list[str]] = {}
+    for arm in study.arms:
+        for run in study.runs_of("train", arm=arm)[:1]:
+            if words := describe(run):
+                alike.setdefault(words, []).append(arm)
+    return sentence(
+        [
+            f"{words} ({'all arms' if arms == study.arms else arm_titles(study, arms)})"
+            for words, arms in alike.items()
+        ]
+    )
