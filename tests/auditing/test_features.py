@@ -8,7 +8,7 @@ from twinlens.errors import UserError
 from twinlens.importing.import_images import import_images
 from twinlens.inference.embed import embed
 from twinlens.models.encoders import build_encoder
-from twinlens.models.weights import save_tensors
+from twinlens.models.tensor_files import save_tensors
 from twinlens.pretraining.pretrained_encoder import pretrained_encoder
 from twinlens.requests.audit import AuditRequest
 

@@ -7,7 +7,7 @@ from twinlens.errors import UserError
 from twinlens.models.bundle import load_bundle, save_bundle
 from twinlens.models.encoders import build_encoder
 from twinlens.models.heads import classifier, mlp_classifier
-from twinlens.models.weights import read_tensors, save_tensors
+from twinlens.models.tensor_files import read_tensors, save_tensors
 
 
 @pytest.fixture

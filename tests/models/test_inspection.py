@@ -13,8 +13,9 @@ from twinlens.errors import UserError
 from twinlens.files import sha256
 from twinlens.models.encoders import build_encoder
 from twinlens.models.inspection import check_weights, draw_filters, list_weights
+from twinlens.models.match import match
 from twinlens.models.published import WEIGHTS
-from twinlens.models.weights import match, save_tensors
+from twinlens.models.tensor_files import save_tensors
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """Files that load, and a sentence for each that must not."""
 
-import pickle
-from collections import OrderedDict
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +12,8 @@ from twinlens.files import sha256
 from twinlens.models import weights as module
 from twinlens.models.encoders import Encoder, build_encoder
 from twinlens.models.published import WEIGHTS, Published
-from twinlens.models.weights import cached, load_weights, match, save_tensors
+from twinlens.models.tensor_files import save_tensors
+from twinlens.models.weights import cached, load_weights
 from twinlens.records.weights import EncoderHeader, InitialWeights, Normalisation, TrainedOn
 
 Tensors = dict[str, torch.Tensor]
@@ -51,15 +50,6 @@ def test_loads_every_kind_of_file(encoder, other, tmp_path, suffix):
     initial = load_weights(encoder, str(path))
     assert_loaded(encoder, other)
     assert initial == InitialWeights(name=str(path), sha256=sha256(path), matched=len(other))
-
-
-def test_what_save_tensors_writes_loads_again(encoder, tiny, tmp_path):
-    path = tmp_path / "encoder.safetensors"
-    saved = build_encoder(tiny, seed=1).state_dict()
-    save_tensors(path, saved)
-    load_weights(encoder, path)
-    assert_loaded(encoder, saved)
-    assert [file.name for file in tmp_path.iterdir()] == ["encoder.safetensors"]
 
 
 HEADER = EncoderHeader(
@@ -100,13 +90,6 @@ def test_a_damaged_header_is_refused_and_the_encoder_stays(encoder, other, tmp_p
     with pytest.raises(UserError, match=r"The header of .*w\.safetensors is damaged"):
         load_weights(encoder, tmp_path / "w.safetensors")
     assert_loaded(encoder, before)
-
-
-@pytest.mark.parametrize("nest", ["state_dict", "model"])
-def test_finds_a_nested_state_dict(encoder, other, tmp_path, nest):
-    torch.save({"epoch": 3, nest: OrderedDict(other)}, tmp_path / "w.pth")
-    load_weights(encoder, tmp_path / "w.pth")
-    assert_loaded(encoder, other)
 
 
 @pytest.mark.parametrize("head", ["fc", "classifier", "head"])
@@ -150,13 +133,6 @@ def test_a_full_checkpoint_of_fastai_keys_loads_the_same_network(tmp_path):
     assert torch.equal(first.eval()(images), second.eval()(images))
 
 
-def test_the_sum_is_that_of_the_parameters_alone(encoder):
-    ones = {key: torch.ones_like(tensor) for key, tensor in encoder.state_dict().items()}
-    assert match(encoder, ones).total == 4 * 3 * 3 * 3 + 4 + 4
-    tiny = {key: torch.full_like(tensor, 1e-3) for key, tensor in encoder.state_dict().items()}
-    assert match(encoder, tiny).total == pytest.approx(0.116, rel=1e-7)
-
-
 def test_old_files_lack_num_batches_tracked(encoder, other, tmp_path):
     old = {key: tensor for key, tensor in other.items() if "num_batches" not in key}
     torch.save(old, tmp_path / "w.pth")
@@ -179,64 +155,6 @@ def test_refuses_other_shapes_missing_and_unknown_tensors(encoder, other, tmp_pa
         "Choose the encoder that the weights were made for."
     )
     assert_loaded(encoder, before)
-
-
-class Payload:
-    """A pickle that creates a file when it is loaded without care."""
-
-    def __init__(self, target: Path) -> None:
-        self.target = target
-
-    def __reduce__(self):
-        return Path.touch, (self.target,)
-
-
-def test_a_pickle_with_code_is_refused_and_the_code_does_not_run(encoder, tmp_path):
-    target = tmp_path / "created"
-    for name, save in {"zip.pth": torch.save, "plain.pt": dump}.items():
-        save({"conv1.weight": torch.zeros(2), "code": Payload(target)}, tmp_path / name)
-        with pytest.raises(UserError, match=r"is refused.*could run foreign code"):
-            load_weights(encoder, tmp_path / name)
-    assert not target.exists()
-    torch.load(tmp_path / "zip.pth", weights_only=False)
-    assert target.exists(), "the payload must be one that works"
-
-
-def dump(content: object, path: Path) -> None:
-    path.write_bytes(pickle.dumps(content))
-
-
-def damage(other: Tensors, path: Path, kind: str) -> None:
-    if kind == "truncated":
-        torch.save(other, path) if path.suffix == ".pth" else save_file(other, path)
-        path.write_bytes(path.read_bytes()[:-100])
-    else:
-        path.write_bytes({"empty": b"", "text": b"hello, no weights here\n"}[kind])
-
-
-@pytest.mark.parametrize(
-    ("name", "kind", "words"),
-    [
-        ("w.pth", "empty", "is empty"),
-        ("w.pth", "truncated", "damaged or no file of torch.save"),
-        ("w.pth", "text", "damaged or no file of torch.save"),
-        ("w.safetensors", "empty", "is empty"),
-        ("w.safetensors", "truncated", "damaged or no safetensors file"),
-        ("w.safetensors", "text", "damaged or no safetensors file"),
-        ("w.h5", "text", r"must end in .safetensors, .pth, .pt or .pth.tar"),
-    ],
-)
-def test_damaged_files_are_refused_in_a_sentence(encoder, other, tmp_path, name, kind, words):
-    damage(other, tmp_path / name, kind)
-    with pytest.raises(UserError, match=words):
-        load_weights(encoder, tmp_path / name)
-
-
-@pytest.mark.parametrize("content", [torch.zeros(3), {"epoch": 3}, {}, [torch.zeros(1)]])
-def test_files_without_named_tensors_are_refused(encoder, tmp_path, content):
-    torch.save(content, tmp_path / "w.pth")
-    with pytest.raises(UserError, match="no dictionary of named tensors"):
-        load_weights(encoder, tmp_path / "w.pth")
 
 
 def test_missing_file_and_folder(encoder, tmp_path):

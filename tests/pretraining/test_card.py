@@ -8,7 +8,7 @@ import yaml
 from twinlens.files import write_json
 from twinlens.models.encoders import ENCODERS, EncoderSpec, build_encoder
 from twinlens.models.published import WEIGHTS
-from twinlens.models.weights import read_header, save_tensors
+from twinlens.models.tensor_files import read_header, save_tensors
 from twinlens.pretraining.card import metadata, write_card
 from twinlens.pretraining.method import configure
 from twinlens.records.weights import EncoderHeader, Normalisation, TrainedOn

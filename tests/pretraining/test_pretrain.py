@@ -16,7 +16,8 @@ from twinlens.files import read_json, sha256
 from twinlens.finetuning.train import train
 from twinlens.importing.import_images import import_images
 from twinlens.models.encoders import build_encoder
-from twinlens.models.weights import load_weights, read_header, save_tensors
+from twinlens.models.tensor_files import read_header, save_tensors
+from twinlens.models.weights import load_weights
 from twinlens.pretraining import pretrain as module
 from twinlens.pretraining.images import IMAGES
 from twinlens.pretraining.method import configure

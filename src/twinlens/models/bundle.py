@@ -10,7 +10,8 @@ from twinlens.errors import UserError, unknown
 from twinlens.files import atomic_folder
 from twinlens.models.encoders import Encoder, build_encoder
 from twinlens.models.heads import HEADS
-from twinlens.models.weights import misfits, read_tensors, save_tensors
+from twinlens.models.match import misfits
+from twinlens.models.tensor_files import read_tensors, save_tensors
 from twinlens.records.bundle import BundleInfo
 
 INFO = "bundle.json"

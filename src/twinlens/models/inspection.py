@@ -11,8 +11,10 @@ from torch import Tensor
 from twinlens.errors import UserError
 from twinlens.files import sha256
 from twinlens.models.encoders import Encoder, build_encoder
+from twinlens.models.match import Match, describe_match, match
 from twinlens.models.published import SUM_TOLERANCE, WEIGHTS
-from twinlens.models.weights import Match, cached, in_words, match, read_tensors, weight_file
+from twinlens.models.tensor_files import read_tensors
+from twinlens.models.weights import cached, weight_file
 from twinlens.views.image_grid import check_picture, write_picture
 
 _COLUMNS = 8
@@ -92,7 +94,7 @@ def check_weights(
         path,
         _table(tensors, found),
         fits=not found.problems,
-        summary=found.problems or in_words(network, found),
+        summary=found.problems or describe_match(network, found),
         total=found.total,
         published=_published(path, network, found),
     )

@@ -17,7 +17,7 @@ from twinlens.evaluation.collapse_metrics import effective_rank, spread
 from twinlens.files import read_json, write_json
 from twinlens.inference.embed import embed_rows
 from twinlens.inference.forward import eval_mode
-from twinlens.models.weights import read_tensors, save_tensors
+from twinlens.models.tensor_files import read_tensors, save_tensors
 from twinlens.pretraining.methods.barlow_twins import cross_correlation
 from twinlens.pretraining.networks import SiameseNetwork
 from twinlens.pretraining.probing import Probed, check_probe, choose, describe, scores

@@ -17,7 +17,8 @@ from twinlens.engine.run_folder import describe_data, finish, running
 from twinlens.files import read_json
 from twinlens.inference.embed import embed_rows
 from twinlens.models.encoders import NOT_NORMALISED, build_encoder, check_size
-from twinlens.models.weights import load_weights, save_tensors
+from twinlens.models.tensor_files import save_tensors
+from twinlens.models.weights import load_weights
 from twinlens.pretraining.card import metadata, write_card
 from twinlens.pretraining.embedding_snapshot import sample, write_evidence
 from twinlens.pretraining.images import IMAGES

@@ -26,7 +26,7 @@ from twinlens.finetuning.train import test_time
 from twinlens.inference.embed import embed_rows
 from twinlens.models.encoders import Encoder, build_encoder
 from twinlens.models.heads import HEADS
-from twinlens.models.weights import save_tensors
+from twinlens.models.tensor_files import save_tensors
 from twinlens.pretraining import phases as pretraining
 from twinlens.pretraining.embedding_snapshot import sample, write_evidence
 from twinlens.pretraining.images import IMAGES

@@ -1,0 +1,85 @@
+"""Whether the tensors of a file fit an encoder, strict about names and shapes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from twinlens.models.encoders import Encoder
+from twinlens.models.keys import recognise
+
+_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Match:
+    """What a file holds for an encoder.
+
+    Attributes:
+        names: For each name of the file the encoder's; None for what is left out.
+        tensors: The file's tensors that are meant for the encoder, by its names.
+        problems: How the tensors differ from the encoder's; empty where they fit.
+        total: Sum of all parameters, without BatchNorm's statistics.
+    """
+
+    names: dict[str, str | None]
+    tensors: dict[str, Tensor]
+    problems: str
+    total: float
+
+    @property
+    def dropped(self) -> list[str]:
+        """The file's names of what is left out: a classifier, a projector."""
+        return [key for key, name in self.names.items() if name is None]
+
+
+def match(encoder: Encoder, tensors: Mapping[str, Tensor]) -> Match:
+    """Compare a file's tensors with an encoder's."""
+    expected = encoder.state_dict()
+    names = recognise(tensors, expected)
+    ours = {name: tensors[key] for key, name in names.items() if name is not None}
+    learned = {key.removeprefix("network.") for key, _ in encoder.named_parameters()}
+    return Match(
+        names,
+        ours,
+        problems=misfits(expected, ours),
+        total=sum(ours[key].sum(dtype=torch.float64).item() for key in ours if key in learned),
+    )
+
+
+def describe_match(encoder: Encoder, match: Match) -> str:
+    """Say what was loaded, such as "loaded 318 of 318 tensors; dropped fc.weight, fc.bias"."""
+    expected = [k for k in encoder.state_dict() if k in match.tensors or not _is_counter(k)]
+    loaded = f"loaded {len(match.tensors)} of {len(expected)} tensors"
+    return loaded + (f"; dropped {_first(match.dropped)}" if match.dropped else "")
+
+
+def misfits(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> str:
+    """Say how the tensors of a file differ from those of a module, or return an empty string."""
+    reshaped = [
+        f"{key} is {_shape(found[key])} instead of {_shape(expected[key])}"
+        for key in expected
+        if key in found and found[key].shape != expected[key].shape
+    ]
+    missing = [
+        f"{key} ({_shape(tensor)})"
+        for key, tensor in expected.items()
+        if key not in found and not _is_counter(key)
+    ]
+    foreign = [f"{key} ({_shape(tensor)})" for key, tensor in found.items() if key not in expected]
+    groups = (("of another shape", reshaped), ("missing", missing), ("unknown to it", foreign))
+    return "; ".join(f"{len(keys)} {what}: {_first(keys)}" for what, keys in groups if keys)
+
+
+def _is_counter(key: str) -> bool:
+    return key.endswith("num_batches_tracked")
+
+
+def _shape(tensor: Tensor) -> str:
+    return "x".join(map(str, tensor.shape)) or "scalar"
+
+
+def _first(items: list[str]) -> str:
+    more = len(items) - _SHOWN
+    return ", ".join(items[:_SHOWN]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,30 @@
+import pytest
+import torch
+
+from twinlens.models.encoders import build_encoder
+from twinlens.models.match import describe_match, match, misfits
+
+
+@pytest.fixture
+def encoder(tiny):
+    return build_encoder(tiny, seed=0)
+
+
+def test_the_sum_is_that_of_the_parameters_alone(encoder):
+    ones = {key: torch.ones_like(tensor) for key, tensor in encoder.state_dict().items()}
+    assert match(encoder, ones).total == 4 * 3 * 3 * 3 + 4 + 4
+    tiny = {key: torch.full_like(tensor, 1e-3) for key, tensor in encoder.state_dict().items()}
+    assert match(encoder, tiny).total == pytest.approx(0.116, rel=1e-7)
+
+
+def test_a_match_is_described_with_what_was_dropped(encoder):
+    tensors = encoder.state_dict() | {"fc.weight": torch.zeros(10, 4)}
+    assert describe_match(encoder, match(encoder, tensors)) == (
+        "loaded 6 of 6 tensors; dropped fc.weight"
+    )
+
+
+def test_scalars_have_a_shape_too():
+    assert misfits({"a": torch.zeros(2)}, {"a": torch.tensor(1.0)}) == (
+        "1 of another shape: a is scalar instead of 2"
+    )
