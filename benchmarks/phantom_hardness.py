@@ -23,8 +23,8 @@ from torch import nn
 from torch.nn import functional
 
 from twinlens import files
-from twinlens.importing.sources.phantom import FREQUENCY, VERSION, phantom_image, phantom_table
 from twinlens.models.encoders import build_encoder
+from twinlens.phantom.generate import FREQUENCY, VERSION, phantom_image, phantom_table
 
 OUT = Path(__file__).parent / "results" / "phantom_hardness.json"
 SEED, SIZE, LABELS, FEW = 0, 64, 2000, 200

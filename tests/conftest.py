@@ -13,7 +13,7 @@ from PIL import Image
 
 from twinlens.data.dataset import Dataset, open_dataset, write_dataset
 from twinlens.importing.import_images import import_images
-from twinlens.importing.sources.phantom import phantom_image
+from twinlens.phantom.generate import phantom_image
 from twinlens.records.dataset import DatasetDescription
 from twinlens.registry import Registry
 

@@ -100,7 +100,7 @@ def test_an_audit_prints_what_leaks_and_fixes_it(leaking):
         (["audit", "nowhere"], "nowhere is not a data set"),
         (["train", "x", "--out", "y", "--set", "epochs"], "--set epochs: write it as key=value"),
         (["train", "x", "--out", "y", "--set", "epoch=1"], "Did you mean 'epochs'"),
-        (["import", "x", "--out", "y", "--split-map", "pool"], "THEIRS=OURS"),
+        (["import", "x", "--out", "y", "--split-map", "pool"], "KEY=VALUE"),
         (["predict", "nowhere", "x.png"], "x.png does not exist"),
         (["compare", "none.yaml", "--out", "x"], "none.yaml is not a file"),
         (["report", "nowhere"], "nowhere"),

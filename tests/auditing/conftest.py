@@ -11,7 +11,7 @@ from PIL import Image
 
 from twinlens import files
 from twinlens.data.dataset import PACK, Dataset, open_dataset, write_dataset
-from twinlens.importing.sources.phantom import phantom_image
+from twinlens.phantom.generate import phantom_image
 from twinlens.pretraining.pretrain import pretrain
 from twinlens.records.dataset import DatasetDescription
 

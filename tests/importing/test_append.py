@@ -5,7 +5,7 @@ import pytest
 from twinlens.data.dataset import open_dataset
 from twinlens.data.splits import open_split, write_split
 from twinlens.errors import UserError
-from twinlens.importing import append as growing
+from twinlens.importing import append as append
 from twinlens.importing.import_images import import_images
 from twinlens.records.dataset import ClassInfo
 from twinlens.records.split import ImportedSplit
@@ -134,13 +134,13 @@ def test_a_data_set_keeps_its_size_and_is_not_overwritten_by_the_way(data, new):
 @pytest.mark.parametrize("step", ["write_pack", "write_dataset"])
 def test_an_interruption_leaves_the_old_data_set(data, new, step, monkeypatch):
     before = content(data.path)
-    real = getattr(growing, step)
+    real = getattr(append, step)
 
     def interrupted(*args, **options):
         real(*args, **options)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(growing, step, interrupted)
+    monkeypatch.setattr(append, step, interrupted)
     with pytest.raises(KeyboardInterrupt):
         add(table(new, "7.png,z,"), data)
     assert content(data.path) == before

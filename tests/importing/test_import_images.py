@@ -8,7 +8,7 @@ from twinlens.data.dataset import open_dataset
 from twinlens.data.splits import open_split
 from twinlens.errors import UserError
 from twinlens.importing import import_images as importing
-from twinlens.importing.import_images import import_images, recognise
+from twinlens.importing.import_images import detect_kind, import_images
 from twinlens.records.dataset import ClassInfo
 
 
@@ -96,7 +96,7 @@ def test_a_split_has_no_image_to_train_or_test_on_without_a_label(class_folder, 
     assert "val or test without a label, which no split has: 2." in printed
 
 
-def test_the_same_source_is_recognised(class_folder, out, capsys):
+def test_the_same_source_is_detect_kindd(class_folder, out, capsys):
     first = import_images(class_folder, out, size=8)
     before = (out / "pack.npy").stat().st_mtime_ns
     capsys.readouterr()
@@ -147,7 +147,7 @@ def test_a_failure_leaves_nothing(class_folder, out, monkeypatch):
         (["a/1.png", "b/2.png", "labels.csv"], "csv"),
     ],
 )
-def test_the_kind_is_recognised_and_said(files, kind, tmp_path, out, draw, capsys):
+def test_the_kind_is_detect_kindd_and_said(files, kind, tmp_path, out, draw, capsys):
     for number, name in enumerate(files):
         if name.endswith(".csv"):
             (tmp_path / "in" / name).write_text("image,label\n1,x\n2,y\n")
@@ -192,9 +192,9 @@ def test_mistakes_are_sentences(class_folder, out, tmp_path):
 
 def test_sub_folders_that_are_no_classes_are_said_loudly(tmp_path, draw, capsys):
     draw(tmp_path / "in" / "images" / "1.png")
-    assert recognise(str(tmp_path / "in")) == "unlabelled"
+    assert detect_kind(str(tmp_path / "in")) == "unlabelled"
     assert "NOT taken as classes: if they are, pass --kind folder" in capsys.readouterr().err
-    assert recognise(str(tmp_path / "in" / "images")) == "unlabelled"
+    assert detect_kind(str(tmp_path / "in" / "images")) == "unlabelled"
     assert "NOT taken" not in capsys.readouterr().err
 
 

@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_type_hints
@@ -10,21 +10,28 @@ from typing import Annotated, Any, get_args, get_type_hints
 import typer
 
 from twinlens.docstrings import describe_attributes
+from twinlens.errors import UserError
 from twinlens.requests.base import Request, option
 
 
-def from_request(act: Callable[..., None]) -> Callable[..., None]:
+def from_request(
+    act: Callable[..., None], values: Mapping[str, Iterable[str]] | None = None
+) -> Callable[..., None]:
     """Turn a function of a request into a function that typer makes a command of.
 
     Args:
         act: What the command does. Its first argument is the request, whose fields become
             options. Further arguments, annotated as typer wants them, are options that the
             command line alone has.
+        values: Valid values by field, which its help lists.
     """
     first, *others = inspect.signature(act, eval_str=True).parameters.values()
     request: type[Request] = first.annotation
     keyword_only = inspect.Parameter.KEYWORD_ONLY
-    parameters = [*_parameters(request), *(p.replace(kind=keyword_only) for p in others)]
+    parameters = [
+        *_parameters(request, values or {}),
+        *(p.replace(kind=keyword_only) for p in others),
+    ]
     names = {field.name for field in fields(request)}
 
     @functools.wraps(act)
@@ -40,11 +47,15 @@ def from_request(act: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def _parameters(request: type[Request]) -> Iterator[inspect.Parameter]:
+def _parameters(
+    request: type[Request], values: Mapping[str, Iterable[str]]
+) -> Iterator[inspect.Parameter]:
     hints, described = get_type_hints(request), describe_attributes(request)
     for field in fields(request):
         hint = hints[field.name]
         text = described[field.name].replace("`", "")
+        if field.name in values:
+            text = f"{text} One of {', '.join(values[field.name])}."
         name = option(request, field.name)
         metavar = "KEY=VALUE" if _is_mapping(hint) else None
         how: Any = typer.Option(name, help=text, metavar=metavar)
@@ -73,6 +84,8 @@ def _cli_type(hint: Any) -> Any:
     if _is_mapping(hint):
         return list[str]
     for part in (hint, *parts):
+        if getattr(part, "__origin__", None) is Sequence:
+            return list[str]
         if getattr(part, "__origin__", None) is tuple:
             return list[_cli_type(get_args(part)[0])]  # type: ignore[misc]
     if Path in parts:
@@ -84,6 +97,8 @@ def _cli_type(hint: Any) -> Any:
 
 def _value(value: Any, hint: Any) -> Any:
     """Return an option's value as the request takes it."""
+    if _is_mapping(hint) and get_args(hint)[1] is str:
+        return dict(_pair(assignment) for assignment in value)
     if _is_mapping(hint):
         from twinlens.config import override
 
@@ -96,6 +111,13 @@ def _value(value: Any, hint: Any) -> Any:
         except ValueError:
             return value
     return value
+
+
+def _pair(assignment: str) -> tuple[str, str]:
+    key, equals, value = assignment.partition("=")
+    if not equals:
+        raise UserError(f"'{assignment}' is no KEY=VALUE: write it as in pool=unlabelled.")
+    return key, value
 
 
 def _is_mapping(hint: Any) -> bool:

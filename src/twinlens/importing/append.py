@@ -28,7 +28,7 @@ from twinlens.data.groups import LINKS
 from twinlens.data.splits import FOLDER
 from twinlens.data.table import arrange
 from twinlens.errors import UserError
-from twinlens.importing.class_info import updated
+from twinlens.importing.class_info import read_classes, updated
 from twinlens.importing.merge import (
     concatenate,
     given_groups,
@@ -40,33 +40,29 @@ from twinlens.importing.merge import (
 from twinlens.importing.pack import Packed, decoded, left_out, refuse_none, unpacked, write_pack
 from twinlens.importing.source import Source
 from twinlens.records.dataset import ClassInfo, DatasetDescription, SourceRecord
+from twinlens.requests.import_images import ImportRequest
 from twinlens.types import Rows
 
 
 def append(
-    data: Dataset,
-    new: Source,
-    sources: Sequence[SourceRecord],
-    given: Mapping[str, ClassInfo],
-    *,
-    table_only: bool,
-    workers: int | None = None,
+    data: Dataset, new: Source, sources: Sequence[SourceRecord], request: ImportRequest
 ) -> Dataset:
-    """Add images to a data set, and labels to images that are there without one.
+    """Add images to a data set, and labels to images that have none.
 
     Args:
         data: The data set.
-        new: The images, with the column ``source``. Those that are there already are known by
-            their ids.
+        new: The images, with the column ``source``. Those that the data set holds already are
+            recognised by their ids.
         sources: Where they came from.
-        given: The user's descriptions of classes, which replace those that are stored.
-        table_only: Whether no image is at hand, so that ids alone are compared.
-        workers: Threads that decode; None: one per processor.
+        request: The import; its descriptions of classes replace those that are stored. With
+            `table_only` no image is at hand, so that ids alone are compared.
 
     Raises:
         UserError: An image that is there has another label, group or pixels, or a new one cannot
             be had. The data set is as it was.
     """
+    table_only = request.table_only or data.table_only
+    given = {} if request.classes is None else read_classes(request.classes)
     known = new.table["id"].isin(data.table["id"]).to_numpy()
     added, repeated = _select(new, ~known), replace(_select(new, known), skipped=())
     rows = pd.Index(data.table["id"]).get_indexer(repeated.table["id"])
@@ -78,13 +74,13 @@ def append(
             f"'{added.table['id'][0]}': import them without --table-only."
         )
     description = _description(data, new, sources, given)
-    broken = {} if table_only else _refuse_other_pixels(data, rows, repeated, workers)
+    broken = {} if table_only else _refuse_other_pixels(data, rows, repeated, request.workers)
     labels = _new_labels(data, repeated.table.drop(index=list(broken)))
     if not len(added.table) and not len(labels):
         return _describe_classes(data, given, len(rows) - len(broken))
     _report_equal_names(data, added.table["id"])
     with files.atomic_folder(data.path, marker=MARKER, overwrite=True) as work:
-        packed = _pack(work, data, added, workers)
+        packed = _pack(work, data, added, request.workers)
         skipped = pd.concat([left_out(added, packed.reasons), left_out(repeated, broken)])
         changed = bool(packed.kept or len(labels))
         if not changed and not len(rows):

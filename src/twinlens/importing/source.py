@@ -1,9 +1,9 @@
-"""What every source of images gives: a table, and the content of each of its images."""
+"""What a source of images provides: a table, and the content of each image."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pandas as pd
 from PIL import Image
@@ -14,7 +14,7 @@ from twinlens.records.dataset import ClassInfo
 
 @dataclass(frozen=True)
 class Options:
-    """What the user says about a source.
+    """How the user wants a source to be read.
 
     Attributes:
         image: Column with the image's file or id. A column left out means the one of that name
@@ -23,8 +23,8 @@ class Options:
         label: Column with the class name; blank means unlabelled.
         group: Column with the lesion or patient; blank means the image alone.
         split: Column with the split's name; blank means none.
-        split_map: From the source's split names to ours.
-        table_only: Whether the table alone is wanted: then no image is looked for.
+        split_map: From the source's names of splits to `table.SPLITS`.
+        table_only: Whether to read the table alone, without finding images.
         size: Side of the imported images in pixels, for sources that draw their images.
     """
 
@@ -37,30 +37,13 @@ class Options:
     size: int = 256
 
 
-class Kind(Protocol):
-    """A module of `sources`: one layout of images and labels. Its docstring's first line names it.
-
-    A name that is no file or folder, such as ``phantom:2000``, may be a source too.
-    """
-
-    def detect(self, source: str) -> bool:
-        """Tell whether a source looks like one of this kind, quickly."""
-
-    def read(self, source: str, options: Options) -> "Source":
-        """Read a source's table and find its images, without decoding them.
-
-        Raises:
-            UserError: The source is not of this kind, or something in it is wrong.
-        """
-
-
 @dataclass(frozen=True, eq=False)
 class Source:
     """Images that can be imported.
 
     Attributes:
-        table: A row an image: ``id``, ``label``, ``group``, ``split`` (of `table.SPLITS`; missing
-            where unknown), then attributes.
+        table: One row per image: ``id``, ``label``, ``group``, ``split`` (of `table.SPLITS`;
+            missing where unknown), then attributes.
         items: For each row what `read` takes: a path, or the recipe of a drawn image.
         read: From an item to the bytes that make the image what it is: the file's content, or
             the recipe's. The source is recognised by them. Called from several threads at once,
@@ -80,3 +63,22 @@ class Source:
     class_info: Mapping[str, ClassInfo] = field(default_factory=dict)
     skipped: Sequence[tuple[str, str]] = ()
     notice: str = ""
+
+
+@dataclass(frozen=True)
+class SourceKind:
+    """A layout of images and labels.
+
+    Attributes:
+        title: What it is, for messages.
+        detect: Function that returns, quickly, whether a source has this layout. A source may be
+            a name that is no file or folder, such as ``phantom:2000``.
+        read: Function that reads a source's table and finds its images, without decoding them. It
+            raises UserError if the source is not of this kind, or something in it is wrong.
+        has_columns: Whether the user can name columns of its table.
+    """
+
+    title: str
+    detect: Callable[[str], bool]
+    read: Callable[[str, Options], Source]
+    has_columns: bool = False

@@ -107,7 +107,7 @@ def _free(dataset: Dataset, preset: str, count: int) -> np.ndarray:
         first, last = (f"ISIC_{number:07}" for number in BCN)
         raise UserError(
             f"{dataset.path} has no id from {first} to {last}, from which --preset paper-code "
-            "draws train and val: take --preset paper or robust."
+            "draws train and val: take --preset paper or recommended."
         )
     return free
 

@@ -1,19 +1,20 @@
 """What ``twinlens split`` does: by shares, the paper's table, folds, site, or by growing."""
 
-from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 from twinlens.console import say
 from twinlens.data.dataset import Dataset, open_dataset
 from twinlens.data.splits import Split, has_split, listing, open_split, write_split
 from twinlens.errors import UserError
 from twinlens.records.split import RandomSplit, Shares
+from twinlens.requests.base import accepts, option
+from twinlens.requests.split import SplitRequest
 from twinlens.splitting.assignment import Assignment, sample_of
 from twinlens.splitting.extending import extension_plan
 from twinlens.splitting.holding_out import held_out_plans
 from twinlens.splitting.plans import Plan, fold_plans, preset_plan, share_plan
+
+OPTIONS = ("preset", "per_class", "val", "test", "folds", "repeats", "hold_out", "extend")
 
 EXCLUSIVE = {
     "preset": ("folds", "hold_out", "extend", "per_class", "val", "test"),
@@ -24,63 +25,42 @@ EXCLUSIVE = {
 """Options that each option of `split` excludes."""
 
 
-def split(
-    data: Path | str,
-    *,
-    preset: str | None = None,
-    per_class: int | None = None,
-    val: float | None = None,
-    test: float | None = None,
-    folds: int | None = None,
-    repeats: int | None = None,
-    hold_out: str | None = None,
-    extend: str | None = None,
-    seed: int = 0,
-    name: str | None = None,
-) -> list[Split]:
+@accepts(SplitRequest)
+def split(request: SplitRequest) -> list[Split]:
     """Draw one split of a data set or several, which are written all or none.
 
-    Args:
-        data: Folder of the data set.
-        preset: ``recommended``, ``paper`` or ``paper-code``: the paper's split of ISIC-2019.
-        per_class: At most so many labelled training images a class; None: all.
-        val: Share of the labelled images for validation, by default .1; with `folds` and
-            `hold_out` a share of those outside test.
-        test: Share of the labelled images for test, by default .2.
-        folds: So many splits; each labelled image is tested in one of them.
-        repeats: So many splits, with seeds from `seed` on.
-        hold_out: ``COLUMN=VALUE``: the images with this value are test; or ``COLUMN``: a split
-            for each of its values.
-        extend: Name of a split that gets what was added to the data set since.
-        seed: Seed of the draw.
-        name: Name of the split, or what the names of several begin with.
-
     Returns:
-        One split, or as many as folds, repeats or values.
+        One split, or one per fold, repeat or value.
 
     Raises:
         UserError: The arguments make no sense or exclude each other, there is nothing to split,
             or a name is taken by a split made otherwise.
     """
-    options = {"preset": preset, "per_class": per_class, "val": val, "test": test, "folds": folds}
-    _check(options | {"repeats": repeats, "hold_out": hold_out, "extend": extend})
-    dataset = open_dataset(data)
-    shares = Shares(per_class=per_class, val=0.1 if val is None else val)
-    if folds is not None:
-        return _make(dataset, fold_plans(dataset, folds, shares, seed, name))
-    if hold_out is not None:
-        return _make(dataset, held_out_plans(dataset, hold_out, shares, seed, name))
-    if extend is not None:
-        return _make(dataset, [extension_plan(dataset, extend, seed, name)])
-    if preset is not None:
-        plan = partial(preset_plan, dataset, preset)
+    _check(request)
+    dataset = open_dataset(request.dataset)
+    return _make(dataset, _plans(dataset, request))
+
+
+def _plans(dataset: Dataset, request: SplitRequest) -> list[Plan]:
+    seed, name = request.seed, request.name
+    val = 0.1 if request.val is None else request.val
+    shares = Shares(per_class=request.per_class, val=val)
+    if request.folds is not None:
+        return fold_plans(dataset, request.folds, shares, seed, name)
+    if request.hold_out is not None:
+        return held_out_plans(dataset, request.hold_out, shares, seed, name)
+    if request.extend is not None:
+        return [extension_plan(dataset, request.extend, seed, name)]
+    if request.preset is not None:
+        plan = partial(preset_plan, dataset, request.preset)
     else:
-        shares = shares.model_copy(update={"test": 0.2 if test is None else test})
+        test = 0.2 if request.test is None else request.test
+        shares = Shares(per_class=request.per_class, val=val, test=test)
         plan = partial(share_plan, dataset, sample_of(dataset), shares)
-    if repeats is None:
-        return _make(dataset, [plan(seed, name)])
-    seeds = range(seed, seed + repeats)
-    return _make(dataset, [plan(each, name and f"{name}-seed{each}") for each in seeds])
+    if request.repeats is None:
+        return [plan(seed, name)]
+    seeds = range(seed, seed + request.repeats)
+    return [plan(number, name and f"{name}-seed{number}") for number in seeds]
 
 
 def make_split(
@@ -114,21 +94,21 @@ def make_split(
     return _make(dataset, [share_plan(dataset, sample_of(dataset), shares, seed, name)])[0]
 
 
-def _check(options: Mapping[str, Any]) -> None:
-    given = [option for option, value in options.items() if value is not None]
-    for option in given:
-        for other in set(given).intersection(EXCLUSIVE.get(option, ())):
-            one, two = (f"--{each.replace('_', '-')}" for each in (option, other))
-            raise UserError(f"{one} and {two} exclude each other: pass one of them.")
-    for option, least in (("folds", 2), ("repeats", 1)):
-        if option in given and options[option] < least:
-            raise UserError(f"--{option} {options[option]} must be {least} or more.")
+def _check(request: SplitRequest) -> None:
+    given = [name for name in OPTIONS if getattr(request, name) is not None]
+    for name in given:
+        for other in set(given).intersection(EXCLUSIVE.get(name, ())):
+            first, second = option(SplitRequest, name), option(SplitRequest, other)
+            raise UserError(f"{first} and {second} exclude each other: pass one of them.")
+    for name, least in (("folds", 2), ("repeats", 1)):
+        if name in given and getattr(request, name) < least:
+            raise UserError(f"--{name} {getattr(request, name)} must be {least} or more.")
 
 
 def _make(dataset: Dataset, plans: list[Plan]) -> list[Split]:
-    there = {plan.name: _existing(dataset, plan) for plan in plans}
-    drawn = {plan.name: plan.draw() for plan in plans if there[plan.name] is None}
-    return [there[plan.name] or _write(dataset, plan, *drawn[plan.name]) for plan in plans]
+    existing = {plan.name: _existing(dataset, plan) for plan in plans}
+    drawn = {plan.name: plan.draw() for plan in plans if existing[plan.name] is None}
+    return [existing[plan.name] or _write(dataset, plan, *drawn[plan.name]) for plan in plans]
 
 
 def _existing(dataset: Dataset, plan: Plan) -> Split | None:
@@ -139,8 +119,8 @@ def _existing(dataset: Dataset, plan: Plan) -> Split | None:
     """
     if not has_split(dataset.path, plan.name):
         return None
-    there = open_split(dataset, plan.name)
-    held, wanted = there.record.method.model_dump(), plan.method.model_dump()
+    existing = open_split(dataset, plan.name)
+    held, wanted = existing.record.method.model_dump(), plan.method.model_dump()
     differing = sorted(key for key in {*held, *wanted} if held.get(key) != wanted.get(key))
     if {*differing} - {"links"}:
         raise UserError(
@@ -159,7 +139,7 @@ def _existing(dataset: Dataset, plan: Plan) -> Split | None:
             f"The split '{plan.name}' is from before {dataset.path} grew: extend it with "
             f"--extend {plan.name}, or choose another name."
         )
-    return there
+    return existing
 
 
 def _write(dataset: Dataset, plan: Plan, part: Assignment, notes: list[str]) -> Split:

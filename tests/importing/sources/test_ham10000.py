@@ -3,7 +3,7 @@ import shutil
 import pytest
 
 from twinlens.errors import UserError
-from twinlens.importing.import_images import import_images, recognise
+from twinlens.importing.import_images import detect_kind, import_images
 from twinlens.importing.source import Options
 from twinlens.importing.sources import ham10000
 
@@ -48,7 +48,7 @@ def test_dataverse_names_and_columns(ham, name):
     lines = [f"{first},dataset", *(f"{row},vidir_modern" for row in rows)]
     text = "\n".join(lines)
     (ham / name).write_text(text.replace(",", "\t") if name.endswith("tab") else text)
-    assert recognise(str(ham)) == "ham10000"
+    assert detect_kind(str(ham)) == "ham10000"
     table = ham10000.read(str(ham), Options()).table
     assert table["label"].tolist() == ["BKL", "BKL", "AKIEC", "NV"]
     assert table["dataset"].tolist() == ["vidir_modern"] * 4
@@ -57,7 +57,7 @@ def test_dataverse_names_and_columns(ham, name):
 def test_other_tables_beside_the_metadata_change_nothing(ham):
     (ham / "hmnist_28_28_L.csv").write_text("pixel0000,label\n1,2\n")
     (ham / "ISIC2018_Task3_Test_GroundTruth.csv").write_text(ROWS)
-    assert recognise(str(ham)) == "ham10000"
+    assert detect_kind(str(ham)) == "ham10000"
 
 
 def test_metadata_and_images_in_folders_side_by_side(ham):

@@ -3,7 +3,7 @@ import pytest
 from twinlens.errors import UserError
 from twinlens.importing.csv_text import read_cells
 from twinlens.importing.formats.isic_classes import ISIC_CLASSES
-from twinlens.importing.import_images import recognise
+from twinlens.importing.import_images import detect_kind
 from twinlens.importing.source import Options
 from twinlens.importing.sources import isic2019
 
@@ -185,7 +185,7 @@ def test_a_source_of_another_kind_is_refused(tmp_path, source):
 @pytest.mark.real
 def test_the_official_tables(shared):
     folder = shared / "data" / "isic2019"
-    assert recognise(str(folder)) == "isic2019"
+    assert detect_kind(str(folder)) == "isic2019"
     source = isic2019.read(str(folder), Options(table_only=True))
     table = source.table
     assert len(table) == len(source.items) == table["id"].nunique() == 25331

@@ -1,12 +1,14 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from twinlens.data.splits import open_split
 from twinlens.errors import UserError
-from twinlens.importing.import_images import import_images, recognise
+from twinlens.importing.import_images import detect_kind, import_images
 from twinlens.importing.source import Options
-from twinlens.importing.sources import medmnist
+from twinlens.importing.sources import SOURCES, medmnist
 from twinlens.records.dataset import ClassInfo
 
 
@@ -96,8 +98,8 @@ def test_the_table_alone_unpacks_nothing(save, monkeypatch):
     assert source.table["label"].tolist() == ["0", "1"]
 
 
-def test_it_is_recognised_by_its_name(save, tmp_path, capsys):
-    assert recognise(save(train=(pixels(2, 28, 28), [0, 1]))) == "medmnist"
+def test_it_is_detect_kindd_by_its_name(save, tmp_path, capsys):
+    assert detect_kind(save(train=(pixels(2, 28, 28), [0, 1]))) == "medmnist"
     assert "as MedMNIST publishes them" in capsys.readouterr().err
     (tmp_path / "broken.npz").write_bytes(b"PK")
     with pytest.raises(UserError, match=r"broken\.npz is no .npz file, or a damaged one"):
@@ -150,7 +152,8 @@ def test_an_image_that_cannot_be_read_any_more_is_skipped(save, tmp_path, monkey
             file.truncate(600)
         return source
 
-    monkeypatch.setattr(medmnist, "read", read_and_cut)
+    cutting = replace(medmnist.SOURCE, read=read_and_cut)
+    monkeypatch.setitem(SOURCES._loaded, "medmnist", cutting)
     dataset = import_images(path, tmp_path / "out", size=16)
     assert dataset.table["id"].tolist() == ["train/0"]
     reasons = pd.read_csv(tmp_path / "out" / "skipped.csv")["reason"].tolist()

@@ -8,7 +8,7 @@ import pytest
 
 from twinlens.data.splits import open_split
 from twinlens.errors import UserError
-from twinlens.importing.import_images import import_images, recognise
+from twinlens.importing.import_images import detect_kind, import_images
 from twinlens.importing.source import Options
 from twinlens.importing.sources import parquet
 
@@ -219,14 +219,14 @@ def test_shards_may_lack_a_column_or_hold_it_in_another_type(write, png):
     assert table["age"].tolist() == [30, 30.5]
 
 
-def test_it_is_recognised(write, png, tmp_path, parquet_layout, class_folder, capsys):
-    assert recognise(write({"photo": [png(0)]})) == "parquet"
-    assert recognise(str(tmp_path / "shards" / "data")) == "parquet"
+def test_it_is_detect_kindd(write, png, tmp_path, parquet_layout, class_folder, capsys):
+    assert detect_kind(write({"photo": [png(0)]})) == "parquet"
+    assert detect_kind(str(tmp_path / "shards" / "data")) == "parquet"
     assert "as Hugging Face datasets write it" in capsys.readouterr().err
     pq.write_table(pa.table({"feature": [1.0]}), class_folder / "features.parquet")
-    assert recognise(str(class_folder)) == "folder"
+    assert detect_kind(str(class_folder)) == "folder"
     pq.write_table(pa.table({"image": ["0.png"]}), class_folder / "._features.parquet")
-    assert recognise(str(class_folder)) == "folder"
+    assert detect_kind(str(class_folder)) == "folder"
 
 
 def test_columns_can_be_named_in_an_import(write, png, tmp_path):

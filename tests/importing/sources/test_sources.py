@@ -1,11 +1,15 @@
 """What holds for every kind of source."""
 
+import os
+import subprocess
+import sys
+
 import pandas as pd
 import pytest
 
-from twinlens.commands.data import KINDS
+from twinlens.data.dataset import open_dataset
 from twinlens.data.table import SPLITS
-from twinlens.importing.import_images import import_images, recognise
+from twinlens.importing.import_images import detect_kind, import_images
 from twinlens.importing.source import Options
 from twinlens.importing.sources import SOURCES
 
@@ -36,8 +40,8 @@ def test_every_source_keeps_the_contract(kind, layout):
     assert source.decode(contents[0]).mode == "RGB"
 
 
-def test_every_source_is_recognised_and_said(kind, layout, capsys):
-    assert recognise(layout) == kind
+def test_every_source_is_detect_kindd_and_said(kind, layout, capsys):
+    assert detect_kind(layout) == kind
     assert f"read as '{kind}': " in capsys.readouterr().err
 
 
@@ -45,8 +49,36 @@ def test_every_source_is_imported_whole(kind, layout, tmp_path):
     dataset = import_images(layout, tmp_path / "out", size=16)
     assert len(dataset.table) == len(SOURCES[kind].read(layout, Options(size=16)).table) > 1
     assert dataset.record.skipped == 0
-    assert SOURCES[kind].__doc__.strip()
+    assert SOURCES[kind].title
 
 
-def test_the_command_names_every_kind():
-    assert sorted(KINDS) == sorted(SOURCES)
+EXTERNAL = """
+from pathlib import Path
+import pandas as pd
+from twinlens.importing.source import Source, SourceKind
+
+def read(source, options):
+    columns = {"id": ["a", "b"], "label": ["x", "y"], "group": None, "split": None}
+    return Source(pd.DataFrame(columns), [Path(source)] * 2)
+
+SOURCE = SourceKind("a layout of another package", lambda source: False, read)
+"""
+
+
+def test_a_source_of_another_package_is_imported_by_its_name(tmp_path, draw):
+    (tmp_path / "slides.py").write_text(EXTERNAL)
+    info = tmp_path / "slides-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: slides\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[twinlens.sources]\nslides = slides:SOURCE\n")
+    paths = [str(tmp_path), *sys.path]
+    image = draw(tmp_path / "image.png")
+    command = [sys.executable, "-m", "twinlens.cli", "import", str(image), "--kind", "slides"]
+    subprocess.run(
+        [*command, "--out", str(tmp_path / "out"), "--size", "8"],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
+        check=True,
+    )
+    dataset = open_dataset(tmp_path / "out")
+    assert dataset.record.sources[0].kind == "slides"
+    assert dataset.classes == ["x", "y"]

@@ -1,29 +1,28 @@
-"""Where images come from: a module a kind, which recognises and reads its layout."""
+"""Where images come from: one module per kind of source, which detects and reads its layout."""
 
-from twinlens.importing.source import Kind
-from twinlens.importing.sources import (
-    csv,
-    dicom,
-    folder,
-    ham10000,
-    isic2018,
-    isic2019,
-    medmnist,
-    parquet,
-    phantom,
-    unlabelled,
+from typing import TYPE_CHECKING
+
+from twinlens.registry import Registry
+
+if TYPE_CHECKING:
+    from twinlens.importing.source import SourceKind
+
+_HERE = "twinlens.importing.sources"
+
+SOURCES: "Registry[SourceKind]" = Registry(
+    "kind of source",
+    {
+        "isic2019": f"{_HERE}.isic2019:SOURCE",
+        "ham10000": f"{_HERE}.ham10000:SOURCE",
+        "isic2018": f"{_HERE}.isic2018:SOURCE",
+        "dicom": f"{_HERE}.dicom:SOURCE",
+        "medmnist": f"{_HERE}.medmnist:SOURCE",
+        "parquet": f"{_HERE}.parquet:SOURCE",
+        "csv": f"{_HERE}.csv:SOURCE",
+        "folder": f"{_HERE}.folder:SOURCE",
+        "unlabelled": f"{_HERE}.unlabelled:SOURCE",
+        "phantom": f"{_HERE}.phantom:SOURCE",
+    },
+    group="twinlens.sources",
 )
-
-SOURCES: dict[str, Kind] = {
-    "isic2019": isic2019,
-    "ham10000": ham10000,
-    "isic2018": isic2018,
-    "dicom": dicom,
-    "medmnist": medmnist,
-    "parquet": parquet,
-    "csv": csv,
-    "folder": folder,
-    "unlabelled": unlabelled,
-    "phantom": phantom,
-}
-"""In the order in which they are asked whether they recognise a source."""
+"""By name, in the order in which they are asked whether they recognise a source."""

@@ -1,4 +1,4 @@
-"""A CSV file with a row an image, and the folder that the images lie in.
+"""A CSV file with one row per image, and the folder that the images lie in.
 
 Separators may be comma, semicolon or tab; encodings UTF-8, UTF-16 (told by its byte order mark)
 or else Windows-1252, which covers Latin-1. An image may be named by its path (absolute, or from
@@ -14,7 +14,7 @@ from twinlens.data.table import map_splits
 from twinlens.errors import UserError
 from twinlens.importing.csv_text import read_cells, typed
 from twinlens.importing.find_images import image_files, with_images
-from twinlens.importing.source import Options, Source
+from twinlens.importing.source import Options, Source, SourceKind
 
 ROLES = ("image", "label", "group", "split")
 
@@ -36,7 +36,7 @@ def find_csv(folder: Path) -> Path | None:
 
 
 def detect(source: str) -> bool:
-    """Tell whether this is a CSV file, or a folder with one."""
+    """Return whether this is a CSV file, or a folder with one."""
     path = Path(source)
     if path.is_dir():
         return find_csv(path) is not None
@@ -92,3 +92,11 @@ def _table(cells: pd.DataFrame, columns: dict[str, str | None]) -> pd.DataFrame:
         if name not in columns.values():
             parts[f"source_{name}" if name in parts else name] = typed(cells[name])
     return pd.DataFrame(parts)
+
+
+SOURCE = SourceKind(
+    "a CSV file with one row per image, and the folder of the images",
+    detect,
+    read,
+    has_columns=True,
+)

@@ -38,7 +38,7 @@ from twinlens.importing.formats.dicom_header import (
     refuse_identifying,
 )
 from twinlens.importing.formats.dicom_pixels import decode_dicom
-from twinlens.importing.source import Options, Source
+from twinlens.importing.source import Options, Source, SourceKind
 from twinlens.importing.sources import csv
 
 SUFFIXES = (".dcm", ".dicom", ".ima")
@@ -49,7 +49,7 @@ _COLUMNS = ["id", "label", "group", "split"]
 
 
 def detect(source: str) -> bool:
-    """Tell whether a folder, or that of a CSV file, begins with DICOM files and no other images."""
+    """Return whether the first images of a folder, or of a CSV file's folder, are all DICOM."""
     path = Path(source)
     files = list(islice(_files(path.parent if _is_table(path) else path), _FIRST_LOOK))
     others = [file for file in files if not _is_dicom(file)]
@@ -121,7 +121,7 @@ def _listed(path: Path, files: Sequence[Path], options: Options) -> Source:
 def _refuse_repeats(path: Path, ids: Sequence[str]) -> None:
     repeated = [name for name, count in Counter(ids).items() if name and count > 1]
     if repeated:
-        raise UserError(f"{path} names '{repeated[0]}' in several rows: keep one row an image.")
+        raise UserError(f"{path} names '{repeated[0]}' in several rows: keep one row per image.")
 
 
 def _source(folder: Path, table: pd.DataFrame, skipped: Sequence[tuple[str, str]]) -> Source:
@@ -175,3 +175,11 @@ def _is_dicom(path: Path) -> bool:
             return file.read(132)[128:] == b"DICM"
     except OSError:
         return False
+
+
+SOURCE = SourceKind(
+    "a folder of DICOM files, labelled by a tag or by a CSV file in the folder",
+    detect,
+    read,
+    has_columns=True,
+)

@@ -1,4 +1,4 @@
-"""A folder with one sub-folder a class.
+"""A folder with one sub-folder per class.
 
 The class is the sub-folder's name, at whatever depth below it an image lies. Where the outer
 sub-folders are named after splits (``train/nevus/1.jpg``), they are the splits, and the class
@@ -14,7 +14,7 @@ import pandas as pd
 from twinlens.data.table import SPLITS, map_splits
 from twinlens.errors import UserError
 from twinlens.importing.find_images import SUFFIXES, image_files
-from twinlens.importing.source import Options, Source
+from twinlens.importing.source import Options, Source, SourceKind
 
 _PLAIN = {"images", "image", "imgs", "img"}
 """Names of a lone sub-folder that are no class."""
@@ -23,14 +23,14 @@ Parts = list[tuple[str, ...]]
 
 
 def detect(source: str) -> bool:
-    """Tell whether the images of this folder lie in folders of classes."""
+    """Return whether the images of this folder lie in folders of classes."""
     root = Path(source)
     labels = set(_labels(_folders(root, image_files(root)), Options())[0]) - {None}
     return len(labels) > 1 or any(str(name).lower() not in _PLAIN for name in labels)
 
 
 def read(source: str, options: Options) -> Source:
-    """Read a folder with one sub-folder a class."""
+    """Read a folder with one sub-folder per class."""
     paths = image_files(Path(source))
     labels, splits = _labels(_folders(Path(source), paths), options)
     return source_of(Path(source), paths, labels, splits, options)
@@ -75,7 +75,10 @@ def _labels(folders: Parts, options: Options) -> tuple[list[str | None], list[st
 
 
 def _are_wrapped(folders: Parts, known: set[str]) -> bool:
-    """Tell whether all images but loose ones lie in sub-folders of one folder."""
+    """Return whether all images but loose ones lie in sub-folders of one folder."""
     deep = [parts for parts in folders if parts]
     names = {parts[0] for parts in deep}
     return len(names) == 1 and not names & known and all(len(parts) > 1 for parts in deep)
+
+
+SOURCE = SourceKind("a folder with one sub-folder per class", detect, read)

@@ -14,13 +14,13 @@ from twinlens.importing.csv_text import typed
 from twinlens.importing.find_images import image_files, with_images
 from twinlens.importing.formats.isic_classes import HAM10000_CLASSES
 from twinlens.importing.formats.isic_tables import find_table, read_columns
-from twinlens.importing.source import Options, Source
+from twinlens.importing.source import Options, Source, SourceKind
 
 NAMES = ("HAM10000_metadata.csv", "HAM10000_metadata.tab", "HAM10000_metadata")
 
 
 def detect(source: str) -> bool:
-    """Tell whether this is a folder with HAM10000's metadata."""
+    """Return whether this is a folder with HAM10000's metadata."""
     return find_table(source, *NAMES) is not None
 
 
@@ -69,3 +69,6 @@ def _labels(path: Path, diagnoses: pd.Series) -> pd.Series:
 
 def _known(column: pd.Series) -> pd.Series:
     return column.mask(column == "unknown", None)
+
+
+SOURCE = SourceKind("HAM10000, with its table of metadata", detect, read)

@@ -7,7 +7,7 @@ parts Validation and Test may lie beside Training.
 
 from twinlens.importing.formats.isic_challenge import Challenge, find_truths, read_challenge
 from twinlens.importing.formats.isic_classes import HAM10000_CLASSES
-from twinlens.importing.source import Options, Source
+from twinlens.importing.source import Options, Source, SourceKind
 
 CHALLENGE = Challenge(
     prefix="ISIC2018_Task3",
@@ -19,7 +19,7 @@ CHALLENGE = Challenge(
 
 
 def detect(source: str) -> bool:
-    """Tell whether this is a folder with ground truth of ISIC 2018, task 3."""
+    """Return whether this is a folder with ground truth of ISIC 2018, task 3."""
     return bool(find_truths(source, CHALLENGE))
 
 
@@ -30,3 +30,6 @@ def read(source: str, options: Options) -> Source:
         UserError: The folder has no official tables, or one with an error.
     """
     return read_challenge(source, CHALLENGE, options)
+
+
+SOURCE = SourceKind("ISIC 2018, task 3, with the official tables", detect, read)

@@ -6,7 +6,7 @@ images anywhere below it. The tables of the challenge's test part may lie beside
 
 from twinlens.importing.formats.isic_challenge import Challenge, find_truths, read_challenge
 from twinlens.importing.formats.isic_classes import ISIC_CLASSES
-from twinlens.importing.source import Options, Source
+from twinlens.importing.source import Options, Source, SourceKind
 
 CHALLENGE = Challenge(
     prefix="ISIC_2019",
@@ -23,7 +23,7 @@ CHALLENGE = Challenge(
 
 
 def detect(source: str) -> bool:
-    """Tell whether this is a folder with ground truth of ISIC 2019."""
+    """Return whether this is a folder with ground truth of ISIC 2019."""
     return bool(find_truths(source, CHALLENGE))
 
 
@@ -34,3 +34,6 @@ def read(source: str, options: Options) -> Source:
         UserError: The folder has no official tables, or one with an error.
     """
     return read_challenge(source, CHALLENGE, options)
+
+
+SOURCE = SourceKind("ISIC 2019, with the challenge's official tables", detect, read)

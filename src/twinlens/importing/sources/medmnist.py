@@ -28,7 +28,7 @@ from twinlens.importing.formats.npz import (
     read_array,
     read_header,
 )
-from twinlens.importing.source import Options, Source
+from twinlens.importing.source import Options, Source, SourceKind
 from twinlens.records.dataset import ClassInfo
 
 PARTS = ("train", "val", "test")
@@ -44,7 +44,7 @@ class _Part:
 
 
 def detect(source: str) -> bool:
-    """Tell whether this is an .npz file; if its arrays are others, `read` says so."""
+    """Return whether this is an .npz file; if its arrays are others, `read` says so."""
     return Path(source).suffix.lower() == ".npz" and Path(source).is_file()
 
 
@@ -154,3 +154,6 @@ def _tag(images: Header) -> bytes:
 def _decode(content: bytes) -> Image.Image:
     mode, width, height, pixels = content.split(b" ", 3)
     return Image.frombytes(mode.decode(), (int(width), int(height)), pixels).convert("RGB")
+
+
+SOURCE = SourceKind("an .npz file as MedMNIST publishes them", detect, read)

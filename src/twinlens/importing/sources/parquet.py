@@ -29,14 +29,14 @@ from twinlens.importing.formats.shards import (
     read_cells,
     read_schema,
 )
-from twinlens.importing.source import Options, Source
+from twinlens.importing.source import Options, Source, SourceKind
 
 ROLES = ("label", "group", "split")
 _SPLITS = {"validation": "val"}  # from Hugging Face's name to ours
 
 
 def detect(source: str) -> bool:
-    """Tell whether this is a Parquet file, or a folder of them with a column of images."""
+    """Return whether this is a Parquet file, or a folder of them with a column of images."""
     paths = _shards(Path(source))
     if not paths or Path(source).is_file():
         return bool(paths)
@@ -132,7 +132,7 @@ def _text(cells: pa.Table, name: str | None) -> pd.Series:
 
 
 def _tells_apart(cells: pa.Table, name: str) -> bool:
-    """Tell whether a column has a text of its own for each image."""
+    """Return whether a column has a text of its own for each image."""
     if name not in cells.column_names:
         return False
     text = _text(cells, name)
@@ -211,3 +211,8 @@ def _content(folder: Path, images: ShardedColumn, row: int) -> bytes:
     if not (folder / cell).is_file():  # a device would never end
         raise FileNotFoundError(errno.ENOENT, f"no file {cell}")
     return (folder / cell).read_bytes()
+
+
+SOURCE = SourceKind(
+    "Parquet as Hugging Face datasets write it, the images inside", detect, read, has_columns=True
+)
