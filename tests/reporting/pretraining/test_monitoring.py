@@ -12,7 +12,7 @@ from twinlens.reporting.load_run import read_run
 from twinlens.reporting.pretraining.monitoring import (
     before_and_after,
     ending,
-    moments,
+    evaluations,
     monitor_panels,
 )
 from twinlens.reporting.study.training_curves import ArmRuns
@@ -82,7 +82,7 @@ def test_numbers_that_are_none_are_left_out(run: Path) -> None:
     for moment in stored["moments"][2:]:
         moment |= {"feature_rank": float("nan"), "linear_probe": None, "on_diagonal": float("inf")}
     (run / "monitor.json").write_text(json.dumps(stored))
-    table = moments(read_run(run))
+    table = evaluations(read_run(run))
     assert table[["feature_rank", "linear_probe", "on_diagonal"]].notna().sum().tolist() == [2] * 3
     assert "features from 12.000 to 22.000" in _panels(run)["Effective rank"]
     assert before_and_after(read_run(run), "feature_rank") is None

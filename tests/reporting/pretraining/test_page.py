@@ -61,7 +61,7 @@ def test_key_numbers_are_those_before_and_after(run: Path) -> None:
         ("Epochs", "batches of 256", "20"),
         ("Linear probe", "balanced accuracy, 0.340 before", "0.460"),
         ("Effective rank", "of the features, 12.0 before", "52.0"),
-        ("Time", "1,834 images a second", "4 min 0 s"),
+        ("Time", "1,834 images per second", "4 min 0 s"),
     ):
         assert number in shown
 
@@ -139,7 +139,7 @@ def test_a_damaged_file_is_one_sentence(run: Path, name: str) -> None:
 
 
 def test_other_folders_are_refused(older: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="a training, which has no report of its own"):
+    with pytest.raises(UserError, match="a training, which has no report"):
         report(tmp_path / "study" / "runs" / "train-1-1-0")
     with pytest.raises(UserError, match=r"a study that .* or of a finished pretraining"):
         report(tmp_path)

@@ -12,7 +12,7 @@ from twinlens.reporting.formatting import count
 from twinlens.reporting.load_run import StoredRun
 from twinlens.reporting.study.training_curves import ArmRuns
 
-_DOTS = 1000  # images on a map; more would hide each other and weigh on the page
+_DOTS = 1000  # images on a map; more would overlap and enlarge the page
 _WHEN = {"before": "Before pretraining", "after": "After pretraining"}
 
 
@@ -45,7 +45,7 @@ def _images_shown(table: pd.DataFrame | None) -> str:
 
 
 def _class_marks(run: StoredRun, labels: set[str]) -> dict[str, tuple[int, str]]:
-    """Return (index of the marker, colour) of the labels that are there, in their known order."""
+    """Return (index of the marker, colour) of the labels that occur, in class order."""
     if labels == {NO_LABEL}:
         return {NO_LABEL: (0, PALETTE[1])}
     known = [*run.data.get("classes", [])]
@@ -66,11 +66,11 @@ def _map(
     when: str,
     arm: ArmRuns,
 ) -> Panel:
-    often = labels.value_counts()
+    frequency = labels.value_counts()
 
     def paint(axes: Axes) -> None:
         # Frequent classes first, so that rare ones lie on top; images without a label below all.
-        for label in sorted(marks, key=lambda label: (label != NO_LABEL, -often[label])):
+        for label in sorted(marks, key=lambda label: (label != NO_LABEL, -frequency[label])):
             index, colour = marks[label]
             dots = table[labels == label]
             axes.plot(dots[f"{when}_x"], dots[f"{when}_y"], marker(index), color=colour,
@@ -81,7 +81,7 @@ def _map(
         axes.spines[:].set_visible(True)
         axes.spines[:].set_color(RULE)
 
-    counts = ", ".join(f"{label} {count(often[label])}" for label in marks)
+    counts = ", ".join(f"{label} {count(frequency[label])}" for label in marks)
     return Panel(
         _WHEN[when],
         Frame(WIDE, 0.8 * WIDE, left=1, top=2, bottom=4),

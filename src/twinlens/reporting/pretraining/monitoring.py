@@ -1,4 +1,4 @@
-"""Does a pretraining work? Curves of what was watched meanwhile, alarms, and what came of it."""
+"""Is a pretraining working? Curves of the monitored quantities, alarms, and how it ended."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -30,21 +30,21 @@ CURVES = {
         {"on_diagonal": "diagonal", "off_diagonal": "off-diagonal"},
     ),
 }
-"""By title of a panel, its vertical axis, and the columns that it shows with their names."""
+"""Title of each panel, its vertical axis, and the columns that it shows with their names."""
 
 _LINES = ((PALETTE[1], "-"), (PALETTE[2], "--"))
 
 
-def moments(run: StoredRun) -> pd.DataFrame:
-    """Return what was watched, a row a moment; a number that is none is NaN."""
+def evaluations(run: StoredRun) -> pd.DataFrame:
+    """Return the monitored quantities, one row per evaluation; infinite values are NaN."""
     table = pd.DataFrame((run.monitor or {}).get("moments") or [])
     numbers: pd.DataFrame = table.apply(pd.to_numeric, errors="coerce")
     return numbers.replace([np.inf, -np.inf], np.nan)
 
 
 def before_and_after(run: StoredRun, column: str) -> tuple[float, float] | None:
-    """Return a watched number before the first step, and at the step whose weights were kept."""
-    table = moments(run)
+    """Return a monitored quantity before the first step, and at the step whose weights are kept."""
+    table = evaluations(run)
     if table.empty or column not in table or table[column].isna().any():
         return None
     kept = (run.monitor or {}).get("kept_step")
@@ -53,23 +53,23 @@ def before_and_after(run: StoredRun, column: str) -> tuple[float, float] | None:
 
 
 def alarms(run: StoredRun) -> list[tuple[int, str]]:
-    """Return the step and the sentence of every alarm."""
+    """Return the step and the message of every alarm."""
     return [(alarm["step"], alarm["message"]) for alarm in (run.monitor or {}).get("alarms") or []]
 
 
 def ending(run: StoredRun) -> list[str]:
-    """Return sentences on how a pretraining ended: whether early, and with which weights."""
+    """Return sentences on how a pretraining ended: whether early, and which weights are kept."""
     kept = run.info.get("kept")
-    words = f"The weights kept are those of {'the last step' if kept == 'last' else kept}."
-    return [*filter(None, [run.info.get("stopped"), kept and words])]
+    text = f"The weights kept are those of {'the last step' if kept == 'last' else kept}."
+    return [*filter(None, [run.info.get("stopped"), kept and text])]
 
 
 def monitor_panels(arm: ArmRuns) -> list[Panel]:
-    """Draw what was watched during a pretraining against the step, one line a seed."""
-    shown = next(iter(having([arm], lambda run: not moments(run).empty)), None)
+    """Draw the monitored quantities of a pretraining against the step, one line per seed."""
+    shown = next(iter(having([arm], lambda run: not evaluations(run).empty)), None)
     if shown is None:
         return []
-    tables = [moments(run) for run in shown.runs]
+    tables = [evaluations(run) for run in shown.runs]
     panels = []
     for title, (axis, columns) in CURVES.items():
         known = {c: name for c, name in columns.items() if any(_has(t, c) for t in tables)}
@@ -87,7 +87,7 @@ def _panel(arm: ArmRuns, title: str, axis: str, columns: Mapping[str, str]) -> P
 
     def paint(axes: Axes) -> None:
         for run in arm.runs:
-            table = moments(run)
+            table = evaluations(run)
             for column, (colour, dashes) in lines.items():
                 if _has(table, column):
                     axes.plot(table["step"], table[column], dashes, color=colour, linewidth=1.4,
@@ -105,7 +105,7 @@ def _panel(arm: ArmRuns, title: str, axis: str, columns: Mapping[str, str]) -> P
 
     legend = [(Mark(colour, linestyle=dashes), columns[c]) for c, (colour, dashes) in lines.items()]
     frame = Frame(WIDE, HEIGHT, top=16)
-    return Panel(title, frame, paint, _in_words(arm, title, columns), legend=legend)
+    return Panel(title, frame, paint, _alternative_text(arm, title, columns), legend=legend)
 
 
 def _vertical_axis(axes: Axes, title: str, run: StoredRun) -> None:
@@ -126,10 +126,12 @@ def _vertical_axis(axes: Axes, title: str, run: StoredRun) -> None:
     axes.set_ylim(min(0.0, low), high + 0.04 * (high - low))
 
 
-def _in_words(arm: ArmRuns, title: str, columns: Mapping[str, str]) -> str:
-    """Say where the curves of the first seed begin and end, and where alarms were."""
+def _alternative_text(arm: ArmRuns, title: str, columns: Mapping[str, str]) -> str:
+    """Describe where the curves of the first seed begin and end, and where alarms were raised."""
     run = arm.runs[0]
-    table: dict[str, Any] = {c: moments(run)[c].dropna() for c in columns if _has(moments(run), c)}
+    table: dict[str, Any] = {
+        c: evaluations(run)[c].dropna() for c in columns if _has(evaluations(run), c)
+    }
     parts = [
         f"{columns[c]} from {decimal(values.iloc[0])} to {decimal(values.iloc[-1])}"
         for c, values in table.items()

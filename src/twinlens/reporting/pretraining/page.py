@@ -22,7 +22,7 @@ from twinlens.reporting.tables import tables
 
 
 def pretraining_report(run: Path) -> Path:
-    """Write the page of a finished pretraining from its stored files alone.
+    """Write the page of a finished pretraining from its stored files.
 
     Args:
         run: Folder that `twinlens pretrain` has written.
@@ -43,8 +43,8 @@ def pretraining_report(run: Path) -> Path:
         raise UserError(f"{run} cannot be read as a finished run: {error!r}.") from error
     if not page:
         raise UserError(
-            f"{run} is a training, which has no report of its own: give the folder of its study, "
-            "or of a pretraining."
+            f"{run} is a training, which has no report: give the folder of its study, or of a "
+            "pretraining."
         )
     write_text(run / "report.html", page)
     return run / "report.html"
@@ -83,14 +83,14 @@ def content(run: StoredRun) -> dict[str, Any]:
 
 def notices(run: StoredRun) -> list[str]:
     """Return what a reader must know before believing a number."""
-    found = [f"Alarm: {message}" for _, message in alarms(run)]
+    texts = [f"Alarm: {message}" for _, message in alarms(run)]
     if run.transductive:
-        own = (run.info.get("config") or {}).get("images", "all") == "all"
-        seer = "this pretraining" if own else "the encoder that this pretraining started from"
-        found.append(
-            f"Transductive: {seer} has seen the validation and test images, without their labels."
+        itself = (run.info.get("config") or {}).get("images", "all") == "all"
+        what = "this pretraining" if itself else "the encoder that this pretraining started from"
+        texts.append(
+            f"Transductive: {what} has seen the validation and test images, without their labels."
         )
-    return [*found, *filter(None, [run.data.get("notice")])]
+    return [*texts, *filter(None, [run.data.get("notice")])]
 
 
 def key_numbers(run: StoredRun) -> list[tuple[str, str, str]]:
@@ -105,28 +105,28 @@ def key_numbers(run: StoredRun) -> list[tuple[str, str, str]]:
         ("linear_probe", "Linear probe", 3, "balanced accuracy"),
         ("feature_rank", "Effective rank", 1, "of the features"),
     ):
-        found = before_and_after(run, column)
-        if found:
-            before, after = (wording.decimal(value, digits=digits) for value in found)
+        values = before_and_after(run, column)
+        if values:
+            before, after = (wording.decimal(value, digits=digits) for value in values)
             numbers.append((after, name, f"{of}, {before} before"))
-    detail = f"{wording.count(speed)} images a second" if speed else ""
+    detail = f"{wording.count(speed)} images per second" if speed else ""
     return [*numbers, (wording.duration(run.info.get("seconds")), "Time", detail)]
 
 
 def hashes(run: StoredRun) -> dict[str, str]:
     """Return what identifies the data, the split, the settings and the encoder."""
     encoder = run.folder / ENCODER
-    found = {
+    digests = {
         "data": run.data.get("hash"),
         f"split {run.data.get('split')}": run.data.get("split_hash"),
         "settings": digest(run.info.get("config")),
         ENCODER: sha256(encoder) if encoder.is_file() else None,
     }
-    return {name: str(value) for name, value in found.items() if value}
+    return {name: str(value) for name, value in digests.items() if value}
 
 
 def _verdict(run: StoredRun) -> list[str]:
-    """Return the stored sentences without those that are notices."""
+    """Return the sentences of the stored verdict, without alarms, which are notices."""
     messages = [message for _, message in alarms(run)]
     return [text for text in run.info.get("verdict") or [] if text not in messages]
 
