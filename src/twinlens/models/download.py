@@ -1,4 +1,4 @@
-"""Download of one file: resumed where it broke off, checked, and whole or not there."""
+"""Download of one file: resumed after a broken connection, verified, and whole or absent."""
 
 import os
 import ssl
@@ -33,16 +33,16 @@ def cache_folder() -> Path:
 def download(
     address: str, path: Path, *, flaw: Callable[[Path], str], size: int | None = None
 ) -> None:
-    """Download a file, or wait for another process that does; on failure `path` is not there.
+    """Download a file, or wait for another process that does; on failure `path` does not exist.
 
-    What a broken download leaves (``.part``) is resumed, by the next call too, as long as the
-    server says by its entity tag that the file has not changed.
+    A broken download (``.part``) is resumed, also by a later call, as long as the server's entity
+    tag shows that the file has not changed.
 
     Args:
         address: The file's URL.
-        path: Where it is to appear.
+        path: File to make.
         flaw: Returns what is wrong with a downloaded file, or an empty string.
-        size: What is known of its size, in bytes.
+        size: Its size in bytes, if known.
 
     Raises:
         UserError: The server cannot be reached or refuses, or its file is not the right one.
@@ -99,7 +99,7 @@ def _receive(address: str, part: Path, size: int | None, path: Path) -> None:
 
 
 def _attempt(address: str, part: Path, size: int | None) -> None:
-    """Append to `part` what is missing, or begin it anew; a connection that ends early raises."""
+    """Append the missing bytes to `part`, or start over; a connection that ends early raises."""
     tag, done = _tag(part), 0
     headers = {"User-Agent": "twinlens", "Accept-Encoding": "identity"}
     if tag.exists() and part.exists():
@@ -124,13 +124,13 @@ def _attempt(address: str, part: Path, size: int | None) -> None:
 
 
 def _continues(response: HTTPResponse, tag: Path, done: int) -> bool:
-    """Whether the answer is the rest of what is there; raises if it is another part."""
+    """Whether the response continues the partial file; raises if it is another part."""
     if response.status != _PARTIAL:
         return False
     same = response.headers.get("ETag") == tag.read_text(encoding="utf-8")
     if not (same and response.headers.get("Content-Range", "").startswith(f"bytes {done}-")):
         tag.unlink()
-        raise ConnectionError("the server did not go on where the download had stopped")
+        raise ConnectionError("the server did not resume where the download had stopped")
     return True
 
 

@@ -1,4 +1,7 @@
-"""The table of encoders: networks from normalised images to features."""
+"""The table of encoders: networks from normalised images to features.
+
+A plain dict and not a registry: an entry is a small record. timm's models need no entry.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +21,7 @@ IMAGENET_MEAN: RGB = (0.485, 0.456, 0.406)
 IMAGENET_STD: RGB = (0.229, 0.224, 0.225)
 
 NOT_NORMALISED: tuple[RGB, RGB] = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
-"""Mean and deviation that change nothing."""
+"""Mean and standard deviation that change nothing."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +31,9 @@ class EncoderSpec:
     Attributes:
         build: Builds the network, without a classifier.
         feature_dim: Length of the feature vector.
-        mean: Normalisation of the red, green and blue channel, images in [0, 1].
-        std: Likewise.
-        default_size: Side of its images where nobody chose one, in pixels.
+        mean: Mean of the red, green and blue channel, images in [0, 1].
+        std: Standard deviation of the same.
+        default_size: Side of its images if none is chosen, in pixels.
     """
 
     build: Callable[[], nn.Module]
@@ -52,7 +55,7 @@ ENCODERS: dict[str, EncoderSpec] = {
 class Encoder(nn.Module):
     """A network with its name, feature dimension, normalisation and default size.
 
-    Its state dict has the network's own names, without a prefix of ours: torchvision's for the
+    Its state dict has the network's own names, without a prefix: torchvision's for the
     residual networks, timm's for ``timm/NAME``. That also holds inside a larger module.
     """
 
@@ -113,7 +116,7 @@ def build_encoder(name: str, seed: int) -> Encoder:
 
 
 def check_size(encoder: Encoder, size: int) -> None:
-    """Try an encoder on an image of a size; a transformer of timm takes that of its weights alone.
+    """Check that an encoder takes images of a size; timm's transformers take only their own.
 
     Args:
         encoder: The encoder.

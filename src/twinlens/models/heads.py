@@ -1,4 +1,4 @@
-"""What sits on top of an encoder: the projector in pretraining, the classifier afterwards."""
+"""Networks on top of an encoder: the projector in pretraining, the classifier in training."""
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -28,7 +28,7 @@ def projector(
         dims: Output dimension of each Linear layer; the last is the embedding's.
         seed: The weights depend on it, on the name and on the dimensions alone.
         bias: Whether the Linear layers have a bias.
-        name: What it is; BYOL's predictor has the same layers.
+        name: Name of its seed; BYOL's predictor has the same layers.
     """
     layers: list[nn.Module] = []
     with seeded_initialisation(seed, name):
@@ -53,7 +53,7 @@ def classifier(feature_dim: int, classes: int, seed: int) -> nn.Linear:
 def mlp_classifier(feature_dim: int, classes: int, seed: int) -> nn.Sequential:
     """Build the classifier of Khan et al. (2023): fully connected layers of `MLP_DIMS` and classes.
 
-    The paper gives the sizes alone; ReLU between the layers, and no dropout, are ours.
+    The paper gives only the sizes; we chose ReLU between the layers, and no dropout.
 
     Args:
         feature_dim: Length of the encoder's features.
@@ -71,4 +71,7 @@ HEADS: dict[str, Callable[[int, int, int], nn.Module]] = {
     "linear": classifier,
     "mlp": mlp_classifier,
 }
-"""Classifiers by name: functions of feature_dim, classes and seed."""
+"""Classifiers by name, as functions of feature_dim, classes and seed.
+
+A plain dict and not a registry, since the entries share this file.
+"""

@@ -1,4 +1,4 @@
-"""What is known of published weights, and what a weight file holds."""
+"""The list of published weights, and a check of what a weight file holds."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Inspection:
 
     Attributes:
         path: The file.
-        tensors: A row each: its name (index), shape, and what it is called in the encoder.
+        tensors: One row per tensor: its name (index), shape, and name in the encoder.
         fits: Whether `load_weights` would take the file.
         summary: What would be loaded and dropped, or what does not fit.
         total: Sum of the encoder's parameters.
@@ -43,7 +43,7 @@ class Inspection:
 
 
 def list_weights() -> pd.DataFrame:
-    """List the published weights: encoder, size in MB, licence, recipe, and where they lie."""
+    """List the published weights: encoder, size in MB, licence, recipe and path."""
     rows = {
         name: {
             "encoder": entry.encoder,
@@ -76,7 +76,7 @@ def check_weights(
         overwrite: Replace `picture`.
 
     Raises:
-        UserError: The file cannot be had or read, no encoder is named for it, or it has no
+        UserError: The file cannot be obtained or read, no encoder is named for it, or it has no
             convolution of three channels to draw, or the picture cannot be written.
     """
     if picture is not None:
@@ -87,21 +87,21 @@ def check_weights(
         network = build_encoder(encoder or WEIGHTS[str(weights)].encoder, seed=0)
     path = weight_file(network, weights)
     tensors = read_tensors(path)
-    found = match(network, tensors)
+    matched = match(network, tensors)
     if picture is not None:
         draw_filters(picture, _first_filters(path, tensors))
     return Inspection(
         path,
-        _table(tensors, found),
-        fits=not found.problems,
-        summary=found.problems or describe_match(network, found),
-        total=found.total,
-        published=_published(path, network, found),
+        _table(tensors, matched),
+        fits=not matched.problems,
+        summary=matched.problems or describe_match(network, matched),
+        total=matched.total,
+        published=_published(path, network, matched),
     )
 
 
 def draw_filters(path: Path, filters: Tensor) -> None:
-    """Write filters as a picture, eight a line, each stretched to the full range of brightness.
+    """Write filters as a picture, eight per line, each stretched to the full range of brightness.
 
     Args:
         path: The PNG file.
@@ -122,20 +122,20 @@ def _first_filters(path: Path, tensors: Mapping[str, Tensor]) -> Tensor:
     raise UserError(f"{path} has no convolution of three channels that could be drawn.")
 
 
-def _table(tensors: Mapping[str, Tensor], found: Match) -> pd.DataFrame:
+def _table(tensors: Mapping[str, Tensor], matched: Match) -> pd.DataFrame:
     rows = {
         key: {"shape": "x".join(map(str, tensors[key].shape)), "encoder": name or "dropped"}
-        for key, name in found.names.items()
+        for key, name in matched.names.items()
     }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("tensor")
 
 
-def _published(path: Path, network: Encoder, found: Match) -> str | None:
+def _published(path: Path, network: Encoder, matched: Match) -> str | None:
     digest = sha256(path)
     for name, entry in WEIGHTS.items():
         same = bool(entry.sha256) and digest.startswith(entry.sha256)
         if entry.total is not None and entry.encoder == network.name:
-            same |= abs(found.total - entry.total) <= SUM_TOLERANCE
+            same |= abs(matched.total - entry.total) <= SUM_TOLERANCE
         if same:
             return name
     return None

@@ -1,4 +1,4 @@
-"""The names of tensors in other people's files, put into those of an encoder."""
+"""Names of tensors in other tools' files, translated to those of an encoder."""
 
 from collections.abc import Container, Iterable
 
@@ -12,11 +12,11 @@ _LAYERS = {
     "6": "layer3",
     "7": "layer4",
 }
-"""Where fastai's and lightly's bodies, sequences of a ResNet's children, have each layer."""
+"""Indices of the layers in fastai's and lightly's bodies, sequences of a ResNet's children."""
 
 
 def recognise(keys: Iterable[str], expected: Container[str]) -> dict[str, str | None]:
-    """Say what each tensor of a file is called in the encoder.
+    """Return the name in the encoder of each tensor of a file.
 
     Outer prefixes (``module.``, ``backbone.``, ``encoder.``, also stacked) are taken off until
     names fit; what stood beside such a prefix, such as a projector, is no part of the encoder.
@@ -33,9 +33,9 @@ def recognise(keys: Iterable[str], expected: Container[str]) -> dict[str, str | 
     names = dict(zip(keys, keys, strict=True))
     while names:
         for rename in (str, _by_layer):
-            ours = {key: rename(name) for key, name in names.items()}
-            if any(name in expected for name in ours.values()):
-                return dict.fromkeys(keys) | _without_head(ours, expected)
+            renamed = {key: rename(name) for key, name in names.items()}
+            if any(name in expected for name in renamed.values()):
+                return dict.fromkeys(keys) | _without_head(renamed, expected)
         prefix = next((p for p in _PREFIXES if any(n.startswith(p) for n in names.values())), None)
         if prefix is None:
             break

@@ -14,7 +14,7 @@ _SHOWN = 3
 
 @dataclass(frozen=True)
 class Match:
-    """What a file holds for an encoder.
+    """The tensors of a file, by the names of an encoder.
 
     Attributes:
         names: For each name of the file the encoder's; None for what is left out.
@@ -38,37 +38,39 @@ def match(encoder: Encoder, tensors: Mapping[str, Tensor]) -> Match:
     """Compare a file's tensors with an encoder's."""
     expected = encoder.state_dict()
     names = recognise(tensors, expected)
-    ours = {name: tensors[key] for key, name in names.items() if name is not None}
+    renamed = {name: tensors[key] for key, name in names.items() if name is not None}
     learned = {key.removeprefix("network.") for key, _ in encoder.named_parameters()}
     return Match(
         names,
-        ours,
-        problems=misfits(expected, ours),
-        total=sum(ours[key].sum(dtype=torch.float64).item() for key in ours if key in learned),
+        renamed,
+        problems=misfits(expected, renamed),
+        total=sum(
+            renamed[key].sum(dtype=torch.float64).item() for key in renamed if key in learned
+        ),
     )
 
 
 def describe_match(encoder: Encoder, match: Match) -> str:
-    """Say what was loaded, such as "loaded 318 of 318 tensors; dropped fc.weight, fc.bias"."""
+    """Describe what was loaded, such as "loaded 318 of 318 tensors; dropped fc.weight, fc.bias"."""
     expected = [k for k in encoder.state_dict() if k in match.tensors or not _is_counter(k)]
     loaded = f"loaded {len(match.tensors)} of {len(expected)} tensors"
     return loaded + (f"; dropped {_first(match.dropped)}" if match.dropped else "")
 
 
-def misfits(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> str:
-    """Say how the tensors of a file differ from those of a module, or return an empty string."""
+def misfits(expected: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> str:
+    """Describe how the tensors of a file differ from a module's; empty if they fit."""
     reshaped = [
-        f"{key} is {_shape(found[key])} instead of {_shape(expected[key])}"
+        f"{key} is {_shape(given[key])} instead of {_shape(expected[key])}"
         for key in expected
-        if key in found and found[key].shape != expected[key].shape
+        if key in given and given[key].shape != expected[key].shape
     ]
     missing = [
         f"{key} ({_shape(tensor)})"
         for key, tensor in expected.items()
-        if key not in found and not _is_counter(key)
+        if key not in given and not _is_counter(key)
     ]
-    foreign = [f"{key} ({_shape(tensor)})" for key, tensor in found.items() if key not in expected]
-    groups = (("of another shape", reshaped), ("missing", missing), ("unknown to it", foreign))
+    unknown = [f"{key} ({_shape(tensor)})" for key, tensor in given.items() if key not in expected]
+    groups = (("of another shape", reshaped), ("missing", missing), ("unknown to it", unknown))
     return "; ".join(f"{len(keys)} {what}: {_first(keys)}" for what, keys in groups if keys)
 
 

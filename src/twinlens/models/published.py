@@ -1,7 +1,9 @@
-"""The table of published weights: where each file lies, and how to tell that it is the right one.
+"""The table of published weights: the address of each file, and how it is verified.
+
+A plain dict and not a registry: an entry is a small record, not a file.
 
 Sizes and hashes are those that the authors give (torchvision's names hold a hash), or that several
-public projects agree on; None where nobody says.
+public projects agree on; None where none is known.
 """
 
 from dataclasses import dataclass
@@ -18,8 +20,8 @@ class Published:
     """A file with the weights of an encoder, pretrained on ImageNet-1k.
 
     Attributes:
-        address: Where it is downloaded from.
-        encoder: The encoder that it is for, as `build_encoder` names it.
+        address: URL of the file.
+        encoder: Name of the encoder, as `build_encoder` takes it.
         keys: How it names its tensors.
         source: The recipe in a sentence, and who published it.
         licence: Its licence, as the publisher's repository states it.

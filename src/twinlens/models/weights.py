@@ -25,7 +25,7 @@ def load_weights(encoder: Encoder, weights: str | Path) -> InitialWeights:
             ``state_dict`` or ``model``.
 
     Raises:
-        UserError: The file cannot be had or read, or does not fit the encoder.
+        UserError: The file cannot be obtained or read, or does not fit the encoder.
     """
     if str(weights) == "random":
         return InitialWeights(name="random")
@@ -100,7 +100,7 @@ def _local_file(weights: str | Path) -> Path:
 
 
 def _difference(encoder: Encoder, path: Path, entry: Published) -> str:
-    """Say how a file differs from the published one, or return an empty string."""
+    """Describe how a file differs from the published one, or return an empty string."""
     size = path.stat().st_size
     if entry.size not in (None, size):
         return f"it has {size} bytes instead of {entry.size}"

@@ -51,7 +51,7 @@ class EncoderHeader(Record):
         encoder: Name of the encoder.
         method: Method of the pretraining.
         epochs: Its epochs, the projector's own phase left out.
-        kept: Whose weights these are: the last step's, or those of the best probe.
+        kept: Step that the weights are of, such as the last one or that of the best probe.
         stopped: Why the pretraining ended early; null if it did not.
         images: Number of images that it saw.
         normalisation: Normalisation that it was trained with.

@@ -1,1 +1,1 @@
-"""Views: random, seeded versions of a batch of images, made on the batch's own device."""
+"""Views: random, seeded versions of a batch of images, made on the batch's device."""

@@ -1,4 +1,4 @@
-"""A picture of views, so that people see what the network sees (the paper's Figures 4 and 9)."""
+"""A picture of images and their views (the paper's Figures 4 and 9)."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +18,7 @@ def check_picture(path: Path, *, overwrite: bool) -> None:
     """Check, before any work, that a picture can be written.
 
     Raises:
-        UserError: It is a folder, no PNG file, or there already.
+        UserError: It is a folder, not a PNG file, or exists already.
     """
     if path.is_dir():
         raise UserError(f"{path} is a folder: name the picture to write in it, such as views.png.")
@@ -29,7 +29,7 @@ def check_picture(path: Path, *, overwrite: bool) -> None:
 
 
 def write_picture(path: Path, lines: Sequence[Images]) -> None:
-    """Write batches of images as a PNG file: a line each, one above the other.
+    """Write batches of images as a PNG file: one line per batch, one above the other.
 
     Args:
         path: The file.

@@ -74,7 +74,7 @@ class Blur(WithProbability, Photometric):
 
 
 def gaussian_blur(images: Images, sigma: PerImage, radius: int) -> Images:
-    """Convolve each image with its own Gaussian, truncated at `radius` and normalised.
+    """Convolve each image with a Gaussian, truncated at `radius` and normalised.
 
     Edges are mirrored without repeating the border pixel (d c b | a b c d | c b a), as torchvision
     and Kornia do.
