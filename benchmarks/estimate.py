@@ -9,7 +9,9 @@ and writes results/estimate.json. Both in processor time of one thread, which ot
 machine hardly changes. A minute.
 """
 
+import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -22,7 +24,8 @@ from twinlens.config import parse
 from twinlens.data.dataset import open_dataset
 from twinlens.data.splits import open_split
 from twinlens.files import read_json, write_json
-from twinlens.study.estimate.run_timing import Task, pretraining_seconds, training_seconds
+from twinlens.study.estimate.estimate import timing_task
+from twinlens.study.estimate.run_timing import seconds
 from twinlens.study.planning.config import Study
 from twinlens.study.planning.plan import make_plan
 
@@ -57,18 +60,16 @@ def main() -> None:
         study, data = parse(Study, STUDY | {"data": path}, where="here"), open_dataset(path)
         split = open_split(data)
         for run in make_plan(study, data_hash=data.hash, split_hash=split.hash):
-            label_fractions = [run.label_fraction] if run.label_fraction else []
-            task = Task(run.kind, run.arguments, label_fractions, path, split.name, "cpu")
-            options = {"device": "cpu", **run.arguments}
             began = time.monotonic()
+            task = timing_task([run], "cpu")
+            (told,) = seconds(task, out, task.batch_size)
+            took = time.monotonic() - began
+            shutil.rmtree(out / "run")
+            request = replace(run.request, out=out / run.id, device="cpu")
             if run.kind == "pretrain":
-                (told,) = pretraining_seconds(task, out)
-                took = time.monotonic() - began
-                done = twinlens.pretrain(path, out / run.id, **options)
+                done = twinlens.pretrain.run(request)
             else:
-                (told,) = training_seconds(task, out)
-                took = time.monotonic() - began
-                done = twinlens.train(path, out / run.id, pretrained=out / run.needs, **options)
+                done = twinlens.train.run(replace(request, pretrained=out / run.needs))
             real = read_json(done / "run.json")["seconds"]
             rows.append({"run": run.id, "estimated_s": told, "real_s": real, "ratio": told / real})
             rows[-1]["estimating_s"] = took

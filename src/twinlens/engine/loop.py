@@ -16,8 +16,9 @@ from torch.optim import AdamW, Optimizer
 
 from twinlens.console import progress, say
 from twinlens.engine.checkpoint import load_checkpoint, save_checkpoint
-from twinlens.engine.lr_finder import LRFinderResult, find_lr, fixed
+from twinlens.engine.lr_finder import STEPS, LRFinderResult, find_lr, fixed
 from twinlens.engine.one_cycle import Schedule, constant
+from twinlens.engine.timing import Rehearsal, current_rehearsal, first_steps, repeated
 from twinlens.errors import UserError
 from twinlens.files import read_json, write_json
 from twinlens.seeds import derive
@@ -124,7 +125,11 @@ def train(
     with torch.random.fork_rng():
         for phase in phases:
             if phase.name not in state["done"]:
-                _train_phase(module, phase, state, fabric, path, seed)
+                rehearsal = current_rehearsal()
+                if rehearsal is None:
+                    _train_phase(module, phase, state, fabric, path, seed)
+                elif len(phase.schedule):
+                    _rehearse_phase(rehearsal, module, phase, fabric, path, seed)
     return pd.DataFrame(state["history"])
 
 
@@ -171,6 +176,22 @@ def _train_phase(
     state["done"].append(phase.name)
     state |= {"phase": None, "step": 0, "optimizer": {}}
     _save(fabric, path, state)
+
+
+def _rehearse_phase(
+    rehearsal: Rehearsal, module: nn.Module, phase: Phase, fabric: Fabric, path: Path, seed: int
+) -> None:
+    """Take the first steps of a phase, and save a checkpoint."""
+    take_step, schedule = make_train_step(module, phase, fabric, seed), phase.schedule
+    seconds = first_steps(
+        rehearsal,
+        lambda step: take_step(step, float(schedule.lr[step]), float(schedule.momentum[step])),
+        len(schedule),
+    )
+    rehearsal.per_image += seconds
+    with repeated(1 + int(seconds // CHECKPOINT_EVERY_S)):
+        state = {"module": module.state_dict(), "optimizer": phase.optimizer.state_dict()}
+        _save(fabric, path, state)
 
 
 def _check_finite(module: nn.Module, phase: Phase) -> None:
@@ -244,6 +265,9 @@ def choose_lr(
     if lr == "valley":
         mock = Phase("lr_finder", constant(0, 0.0), optimizer, loss, after_step=after_step)
         take_step = make_train_step(module, mock, fabric, seed)
+        if rehearsal := current_rehearsal():
+            first_steps(rehearsal, lambda step: take_step(step, 0.0, 0.9), STEPS)
+            return fixed(fallback)
         finding = find_lr(
             module, optimizer, lambda step, rate: take_step(step, rate, 0.9)[0], fallback=fallback
         )

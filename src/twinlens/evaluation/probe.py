@@ -1,13 +1,15 @@
 """Probes: what a linear classifier, or the nearest images, can read from frozen features."""
 
 import numpy as np
+import pandas as pd
 import torch
 from jaxtyping import Float
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import nn
 
+from twinlens.engine.timing import scaled
 from twinlens.errors import UserError
 from twinlens.models.heads import classifier
 from twinlens.types import Rows
@@ -36,14 +38,19 @@ def linear_probe(
     Raises:
         UserError: There are fewer than two classes to tell apart.
     """
-    present = np.unique(labels)
-    if len(present) < 2:
+    if len(np.unique(labels)) < 2:
         raise UserError("A probe needs training images of at least two classes.")
-    model = make_pipeline(
-        StandardScaler(),
-        LogisticRegression(C=c, class_weight="balanced" if balanced else None, max_iter=2000),
-    ).fit(features, labels)
-    scaler, regression = model[0], model[1]
+
+    def fitted(size: int) -> Pipeline:
+        model = make_pipeline(
+            StandardScaler(),
+            LogisticRegression(C=c, class_weight="balanced" if balanced else None, max_iter=2000),
+        )
+        some = slice(None) if size == len(labels) else _alternating(labels)[:size]
+        return model.fit(features[some], labels[some])
+
+    scaler, regression = scaled(fitted, len(labels))
+    present = regression.classes_
     weight, bias = regression.coef_, regression.intercept_
     if len(present) == 2:  # scikit-learn keeps one row: the log odds of the second class
         weight, bias = np.vstack([-weight, weight]) / 2, np.hstack([-bias, bias]) / 2
@@ -55,6 +62,13 @@ def linear_probe(
         head.weight[present] = torch.from_numpy(weight).float()
         head.bias[present] = torch.from_numpy(bias - weight @ scaler.mean_).float()
     return head
+
+
+def _alternating(labels: Rows) -> Rows:
+    """Return an order in which classes take turns, so that any part has several of them."""
+    turn = pd.Series(labels).groupby(labels).cumcount()
+    order: Rows = np.argsort(turn.to_numpy(), kind="stable")
+    return order
 
 
 def knn_probe(

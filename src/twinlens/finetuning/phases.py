@@ -1,6 +1,6 @@
 """How a classifier is fitted: head first, learning-rate finder, one-cycle; or a linear probe."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from twinlens.data.batches import Batches, Reader, reader, view_keys
 from twinlens.data.dataset import Dataset
 from twinlens.engine.loop import Loss, Phase, adamw, choose_lr, train
 from twinlens.engine.one_cycle import constant, one_cycle
+from twinlens.engine.timing import in_proportion
 from twinlens.evaluation.probe import linear_probe
 from twinlens.inference.embed import embed_rows
 from twinlens.models.encoders import Encoder
@@ -49,7 +50,6 @@ def fit(
     fabric: Fabric,
     folder: Path,
     seed: int,
-    through: Callable[..., pd.DataFrame] = train,
 ) -> tuple[nn.Module, pd.DataFrame]:
     """Train an encoder, in place, and a head for it.
 
@@ -61,7 +61,6 @@ def fit(
         fabric: The engine.
         folder: Where checkpoint and lr_finder.json are kept.
         seed: Everything random derives from it.
-        through: What takes a model through its phases: `train`, or `rehearse`.
 
     Returns:
         The head, and a row for each training step (none for a probe).
@@ -70,7 +69,7 @@ def fit(
         return _probe(encoder, data, rows, config, fabric), pd.DataFrame()
     head = HEADS[config.head](encoder.feature_dim, len(data.classes), seed)
     model = Classifier(encoder, head)
-    return head, _head_then_full(model, data, rows, config, fabric, folder, seed, through)
+    return head, _head_then_full(model, data, rows, config, fabric, folder, seed)
 
 
 def _head_then_full(
@@ -81,7 +80,6 @@ def _head_then_full(
     fabric: Fabric,
     folder: Path,
     seed: int,
-    through: Callable[..., pd.DataFrame],
 ) -> pd.DataFrame:
     """Train the model through its phases, in place."""
     encoder, head = model.encoder, model.head
@@ -121,7 +119,7 @@ def _head_then_full(
             loss(derive(seed, "one-cycle phase")),
         )
 
-    return through(model, phases(), fabric=fabric, folder=folder, seed=seed)
+    return train(model, phases(), fabric=fabric, folder=folder, seed=seed)
 
 
 def class_weights(labels: Rows, classes: int) -> Float[Tensor, " class"]:
@@ -169,10 +167,12 @@ def _probe(
 ) -> nn.Linear:
     """Fit a logistic regression to the features of the images themselves."""
     encoder.to(fabric.device)
-    return linear_probe(
-        embed_rows(encoder, data, rows, fabric),
-        data.labels[rows],
-        classes=len(data.classes),
-        c=config.probe_c,
-        balanced=config.probe_balanced,
-    ).to(fabric.device)
+    with in_proportion():
+        head = linear_probe(
+            embed_rows(encoder, data, rows, fabric),
+            data.labels[rows],
+            classes=len(data.classes),
+            c=config.probe_c,
+            balanced=config.probe_balanced,
+        )
+    return head.to(fabric.device)

@@ -16,6 +16,7 @@ from twinlens.data.splits import Split
 from twinlens.engine.device import environment, make_fabric, precision_of
 from twinlens.engine.loggers import check_loggers, logging
 from twinlens.engine.run_folder import describe_data, finish, running
+from twinlens.engine.timing import visible_split
 from twinlens.evaluation.evaluate import score
 from twinlens.evaluation.metrics import METRICS
 from twinlens.evaluation.test_access import TEST_ACCESS, log_test_access
@@ -52,6 +53,7 @@ def train(request: TrainRequest) -> Path:
     check_loggers(request.loggers)
     recipe = named_recipe(config.views, config.view_changes)
     data, chosen = open_task(request.dataset, request.split, config.classes)
+    chosen = visible_split(chosen)
     rows = label_fraction(data, chosen, request.label_fraction, derive(seed, "label_fraction"))
     fabric = make_fabric(config.precision, request.device)
     network, initial, pretraining = starting_encoder(

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from twinlens.console import progress
 from twinlens.data.batches import Reader
+from twinlens.engine.timing import repeat_to, scaled
 from twinlens.errors import UserError
 from twinlens.types import Images, Rows
 
@@ -36,13 +37,17 @@ def in_batches(
     """
     if not len(rows):
         raise UserError("There are no images to predict: look at the split's counts.")
-    parts = []
-    with progress(title, len(rows)) as show:
-        for start in range(0, len(rows), batch_size):
-            batch = rows[start : start + batch_size]
-            parts.append(output(read(batch)).float().cpu().numpy())
-            show(start + len(batch), "")
-    return np.concatenate(parts)
+
+    def outputs(size: int) -> Float[ndarray, "image output"]:
+        parts = []
+        with progress(title, size) as show:
+            for start in range(0, size, batch_size):
+                batch = rows[start : min(start + batch_size, size)]
+                parts.append(output(read(batch)).float().cpu().numpy())
+                show(start + len(batch), "")
+        return np.concatenate(parts)
+
+    return repeat_to(scaled(outputs, len(rows)), len(rows))
 
 
 @contextmanager

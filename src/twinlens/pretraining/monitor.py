@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import torch
 from lightning_fabric import Fabric
+from torch import Tensor
 
 from twinlens.console import say
 from twinlens.data.batches import reader
 from twinlens.data.dataset import Dataset
 from twinlens.data.splits import Split
+from twinlens.engine.timing import scaled
 from twinlens.errors import UserError
 from twinlens.evaluation.collapse_metrics import effective_rank, spread
 from twinlens.files import read_json, write_json
@@ -169,14 +171,19 @@ class Monitor:
         network, encoder = self.network, self.network.encoder
         read = reader(self.data.images, self.sample, self.fabric.device)
         recipes = named_pair(self.config.views, self.config.view_changes)
-        seed, outputs = derive(self.seed, "monitor"), []
-        with eval_mode(network):
-            for part in np.array_split(self.sample, -(-len(self.sample) // 256)):
+        seed = derive(self.seed, "monitor")
+
+        def outputs(size: int) -> list[Tensor]:
+            parts = []
+            for part in np.array_split(self.sample[:size], -(-size // 256)):
                 views = two_views(read(part), part, recipes=recipes, seed=seed, step=0)
                 with self.fabric.autocast():
                     features = [encoder(normalise(x, encoder.mean, encoder.std)) for x in views]
-                    outputs.append([features[0], *(network.projector(h) for h in features)])
-        h, z1, z2 = (torch.cat(parts).float().cpu() for parts in zip(*outputs, strict=True))
+                    parts.append([features[0], *(network.projector(h) for h in features)])
+            return [torch.cat(part).float().cpu() for part in zip(*parts, strict=True)]
+
+        with eval_mode(network):
+            h, z1, z2 = scaled(outputs, len(self.sample))
         _check_finite(h.numpy(), z1.numpy())
         scale = z1.std().clamp(min=torch.finfo(z1.dtype).tiny)  # eps of the loss must not matter
         correlation = cross_correlation(z1 / scale, z2 / scale)

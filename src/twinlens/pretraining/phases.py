@@ -1,6 +1,6 @@
 """How an encoder is pretrained: projector alone, learning-rate finder, one-cycle, and a monitor."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from twinlens.data.splits import Split
 from twinlens.engine.distributed import gather, share, synchronise_batchnorm
 from twinlens.engine.loop import CHECKPOINT, Loss, Phase, adamw, choose_lr, train
 from twinlens.engine.one_cycle import constant, one_cycle
+from twinlens.engine.timing import repeated
 from twinlens.models.encoders import Encoder
 from twinlens.pretraining.methods import METHODS
 from twinlens.pretraining.monitor import Monitor
@@ -33,7 +34,6 @@ def fit(
     fabric: Fabric,
     folder: Path,
     seed: int,
-    through: Callable[..., pd.DataFrame] = train,
 ) -> pd.DataFrame:
     """Pretrain an encoder, in place.
 
@@ -46,7 +46,6 @@ def fit(
         fabric: The engine; of several processes each takes its share of every batch.
         folder: Where checkpoint, lr_finder.json and monitor.json are kept.
         seed: Everything random derives from it.
-        through: What takes a network through its phases: `train`, or `rehearse`.
 
     Returns:
         A row for each training step.
@@ -60,7 +59,8 @@ def fit(
         network, data, split, rows, config, phases=steps, fabric=fabric, folder=folder, seed=seed
     )
     if not (folder / CHECKPOINT).exists():
-        monitor.look(0)
+        with repeated(max(1, len(monitor.steps))):
+            monitor.look(0)
     read = reader(data.images, rows, fabric.device)
     loss = partial(_loss, encoder, read, rows, config, fabric)
 
@@ -99,7 +99,7 @@ def fit(
                 watch=monitor.watch(steps["projector"]),
             )
 
-    history = through(network, phases(), fabric=fabric, folder=folder, seed=seed)
+    history = train(network, phases(), fabric=fabric, folder=folder, seed=seed)
     monitor.finish()
     return history
 

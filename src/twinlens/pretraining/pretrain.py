@@ -14,6 +14,7 @@ from twinlens.engine.device import environment, make_fabric
 from twinlens.engine.distributed import check_batch, launch
 from twinlens.engine.loggers import check_loggers, logging
 from twinlens.engine.run_folder import describe_data, finish, running
+from twinlens.engine.timing import scaled, visible_split
 from twinlens.files import read_json
 from twinlens.inference.embed import embed_rows
 from twinlens.models.encoders import NOT_NORMALISED, build_encoder, check_size
@@ -68,6 +69,7 @@ def _pretrain(fabric: Fabric, *, asked: PretrainRequest, config: Pretraining) ->
         "seed": seed,
     }
     data, chosen = open_task(asked.dataset, asked.split, config.classes)
+    chosen = visible_split(chosen)
     network = build_encoder(request["encoder"], seed)
     loaded = load_weights(network, request["weights"])
     check_size(network, data.images.shape[1])
@@ -122,7 +124,11 @@ def _pretrain(fabric: Fabric, *, asked: PretrainRequest, config: Pretraining) ->
         }
         save_tensors(folder / ENCODER, network.state_dict(), metadata(record, history))
         write_views(folder / "views.png", data, rows, config, seed=seed)
-        write_evidence(folder, before, features(), some, data, seed=seed)
+        after = features()
+        scaled(
+            lambda n: write_evidence(folder, before[:n], after[:n], some[:n], data, seed=seed),
+            len(some),
+        )
         write_card(folder, record)
         finish(folder, record, steps, began=began, images_per_step=config.batch_size)
         (folder / BEST).unlink(missing_ok=True)  # not earlier: resuming needs it

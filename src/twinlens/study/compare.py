@@ -56,7 +56,7 @@ def compare(request: CompareRequest) -> Path:
     if left and (
         request.dry_run or not (request.ray or (out / STUDY).exists())
     ):  # it is of this machine, at rest
-        expected = estimate(left, checked, data, split, fabric)
+        expected = estimate(left, fabric)
         say(expected.table(request.workers or 1))
         seconds_of = expected.seconds_of
     if request.dry_run:

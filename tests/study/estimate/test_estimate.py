@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import pytest
 
 from twinlens.config import parse
@@ -9,7 +7,7 @@ from twinlens.engine.device import make_fabric
 from twinlens.errors import UserError
 from twinlens.study.estimate import estimate as module
 from twinlens.study.estimate.estimate import Estimate, estimate
-from twinlens.study.estimate.timing_process import Cost
+from twinlens.study.estimate.records import Cost
 from twinlens.study.planning.config import Study
 from twinlens.study.planning.plan import make_plan
 
@@ -33,7 +31,7 @@ def _estimate(phantoms, arms=STUDY["arms"]):
     data = open_dataset(phantoms)
     split = open_split(data)
     plan = make_plan(study, data_hash=data.hash, split_hash=split.hash)
-    return plan, estimate(plan, study, data, split, make_fabric("fp32", "cpu"))
+    return plan, estimate(plan, make_fabric("fp32", "cpu"))
 
 
 @pytest.fixture
@@ -43,7 +41,8 @@ def told(monkeypatch):
 
     def costs(wanted, _free):
         tasks.extend(wanted)
-        return [Cost([40.0, 100.0] if t.kind == "train" else [300.0], 2**30) for t in wanted]
+        seconds = {"train": [40.0, 100.0], "pretrain": [300.0]}
+        return [Cost(seconds=seconds[task.run.kind], memory=2**30) for task in wanted]
 
     monkeypatch.setattr(module, "_costs", costs)
     return tasks
@@ -53,7 +52,7 @@ def test_what_differs_in_seed_label_fraction_or_weights_alone_is_measured_once(
     phantoms, told, tmp_path
 ):
     plan, found = _estimate(phantoms)
-    assert [task.kind for task in told] == ["train", "pretrain", "train"]
+    assert [task.run.kind for task in told] == ["train", "pretrain", "train"]
     assert [task.label_fractions for task in told] == [[0.5, 1.0], [], [0.5, 1.0]]
     for run in plan:
         expected = 300 if run.kind == "pretrain" else {0.5: 40, 1.0: 100}[run.label_fraction]
@@ -114,7 +113,10 @@ def test_a_batch_that_does_not_fit_stops_the_study_with_what_fits(
     phantoms, monkeypatch, fits, what
 ):
     def costs(tasks, _free):
-        return [Cost([1.0, 1.0], 1, fits if task.kind == "pretrain" else None) for task in tasks]
+        return [
+            Cost(seconds=[1, 1], memory=1, fits=fits if task.run.kind == "pretrain" else None)
+            for task in tasks
+        ]
 
     monkeypatch.setattr(module, "_costs", costs)
     with pytest.raises(UserError, match=rf"Arm 'twins': a batch of 32 images needs.*{what}"):
@@ -139,10 +141,8 @@ def test_lack_of_memory_is_met_in_that_process_alone(phantoms, monkeypatch):
         _estimate(phantoms, arms)
 
 
-def test_steps_that_fail_are_a_sentence(phantoms, monkeypatch):
-    study = parse(Study, STUDY | {"data": str(phantoms)}, where="test")
-    data = open_dataset(phantoms)
-    split = replace(open_split(data), name="gone")
+def test_steps_that_fail_are_a_sentence(phantoms):
+    study = parse(Study, STUDY | {"data": str(phantoms), "split": "gone"}, where="test")
     plan = make_plan(study, data_hash="d", split_hash="s")[:1]
     with pytest.raises(UserError, match=r"first steps of a run failed, so the run would: .*gone"):
-        estimate(plan, study, data, split, make_fabric("fp32", "cpu"))
+        estimate(plan, make_fabric("fp32", "cpu"))

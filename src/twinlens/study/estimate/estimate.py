@@ -3,37 +3,28 @@
 Runs that differ in seed, label fraction or weights alone are measured once.
 """
 
-import json
 import math
 import os
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from heapq import heappop, heappush
 from pathlib import Path
 from textwrap import shorten
-from typing import Any
 
 import torch
 from lightning_fabric import Fabric
 
 from twinlens.console import duration, say
-from twinlens.data.dataset import Dataset
-from twinlens.data.splits import Split
+from twinlens.engine.device import precision_of
 from twinlens.errors import UserError
 from twinlens.files import digest
 from twinlens.pretraining.method import configure
-from twinlens.records.plan import (
-    PlannedPredictions,
-    PlannedPretraining,
-    PlannedRun,
-    PlannedTraining,
-)
-from twinlens.settings.finetuning import configure_training
-from twinlens.study.estimate.run_timing import Task
-from twinlens.study.estimate.timing_process import Cost
-from twinlens.study.planning.config import Study
+from twinlens.records.plan import PlannedPretraining, PlannedRun, PlannedTraining
+from twinlens.settings.finetuning import FineTuning, configure_training
+from twinlens.settings.pretraining import Pretraining
+from twinlens.study.estimate.records import Answer, Cost, TimedRun, TimingTask, TimingTasks
 
 _GIB = 2**30
 
@@ -124,100 +115,87 @@ class Estimate:
         return text
 
 
-def estimate(
-    plan: Sequence[PlannedRun], study: Study, data: Dataset, split: Split, fabric: Fabric
-) -> Estimate:
-    """Measure what runs will take, by the first steps of each kind of run.
+def estimate(plan: Sequence[PlannedRun], fabric: Fabric) -> Estimate:
+    """Measure what runs will take, by a rehearsal of each kind of run.
 
-    No image of val or test is looked at.
+    No validation or test image is opened.
 
     Args:
         plan: The runs that are left to do.
-        study: The study that they belong to.
-        data: Its data set.
-        split: Its split.
-        fabric: The engine that the runs will have.
+        fabric: Device and precision that the runs will have.
 
     Raises:
         UserError: A batch does not fit into memory; it names the arm, the batch and what fits.
     """
     device, available = fabric.device.type, _memory(fabric.device)
-    kinds: dict[str, list[PlannedRun]] = {}
+    kinds: dict[str, list[TimedRun]] = {}
     for run in plan:
         if run.kind != "predictions":
             kinds.setdefault(_kind(run), []).append(run)
     say(f"Estimating time and memory by a few steps of {len(kinds)} kinds of run.")
-    tasks = [
-        Task(
-            kind=runs[0].kind,
-            arguments=_arguments(runs[0]),
-            label_fractions=sorted({run.label_fraction for run in runs if run.label_fraction}),
-            data=str(data.path),
-            split=split.name,
-            device=device,
-        )
-        for runs in kinds.values()
-    ]
+    tasks = [timing_task(runs, device) for runs in kinds.values()]
     seconds, memory = dict.fromkeys((run.id for run in plan), 0.0), dict[str, int]()
     for runs, task, cost in zip(kinds.values(), tasks, _costs(tasks, available), strict=True):
         if cost.fits is not None:
-            raise _too_large(runs[0], plan, cost.fits, device, available)
+            raise _too_large(task, plan, cost.fits, available)
         for run in runs:
             place = task.label_fractions.index(run.label_fraction) if run.label_fraction else 0
             seconds[run.id], memory[run.id] = cost.seconds[place], cost.memory
     processors = torch.cuda.device_count() if device == "cuda" else 1
-    return Estimate(list(plan), seconds, memory, device, study.precision, available, processors)
+    precision = precision_of(fabric)
+    return Estimate(list(plan), seconds, memory, device, precision, available, processors)
 
 
-def _kind(run: PlannedRun) -> str:
+def _kind(run: TimedRun) -> str:
     """Return what identifies the work of a run, whatever its random numbers and weights."""
-    ignored = ("seed", "label_fraction", "weights")
-    same = {k: v for k, v in run.request.as_json().items() if k not in ignored}
-    return digest({"kind": run.kind, **same})
+    if run.kind == "pretrain":
+        return digest(replace(run.request, seed=0, weights="").as_json())
+    return digest(replace(run.request, seed=0, weights="", label_fraction=1).as_json())
 
 
-def _arguments(run: PlannedRun) -> dict[str, Any]:
-    assert run.kind != "predictions"
-    images = {"images": run.request.images} if run.kind == "pretrain" else {}
-    return {
-        "encoder": run.request.encoder,
-        "preset": run.request.preset,
-        "settings": _settings(run),
-        "seed": run.seed,
-        **images,
-    }
+def timing_task(runs: list[TimedRun], device: str) -> TimingTask:
+    """Return the task of timing runs of one kind."""
+    run = max(runs, key=lambda run: run.label_fraction or 1)
+    settings = _pretraining_settings(run) if run.kind == "pretrain" else _training_settings(run)
+    return TimingTask(
+        run=run,
+        label_fractions=sorted({run.label_fraction for run in runs if run.label_fraction}),
+        batch_size=settings.batch_size,
+        device=device,
+    )
 
 
-def _settings(run: PlannedTraining | PlannedPretraining) -> dict[str, Any]:
-    changed, preset = run.request.changed_settings(), run.request.preset
-    if run.kind == "train":
-        return configure_training(preset, changed).model_dump(mode="json")
-    config = configure(preset, changed, where="Settings of the pretraining")
-    return config.model_dump(by_alias=True, mode="json")
+def _training_settings(run: PlannedTraining) -> FineTuning:
+    return configure_training(run.request.preset, run.request.changed_settings())
 
 
-def _costs(tasks: list[Task], free: int) -> list[Cost]:
+def _pretraining_settings(run: PlannedPretraining) -> Pretraining:
+    where = "Settings of the pretraining"
+    return configure(run.request.preset, run.request.changed_settings(), where=where)
+
+
+def _costs(tasks: list[TimingTask], free: int) -> list[Cost]:
     """Measure in a process of its own, with so many bytes of memory at most."""
     if not tasks:
         return []
     program = [sys.executable, "-m", "twinlens.study.estimate.timing_process"]
-    asked = json.dumps({"tasks": [asdict(task) for task in tasks], "free": free})
-    done = subprocess.run(program, input=asked, capture_output=True, text=True, check=False)
-    found = [json.loads(line) for line in done.stdout.splitlines()]
-    errors = [answer["error"] for answer in found if "error" in answer]
-    if len(found) < len(tasks):
-        errors.append(done.stderr.strip().rpartition("\n")[2])
+    asked = TimingTasks(tasks=tasks, free=free).model_dump_json()
+    process = subprocess.run(program, input=asked, capture_output=True, text=True, check=False)
+    answers = [Answer.model_validate_json(line) for line in process.stdout.splitlines()]
+    errors = [answer.error for answer in answers if answer.error]
+    if len(answers) < len(tasks):
+        errors.append(process.stderr.strip().rpartition("\n")[2])
     if errors:
         raise UserError(f"The first steps of a run failed, so the run would: {errors[0]}")
-    return [Cost(**answer) for answer in found]
+    return [answer.cost for answer in answers if answer.cost]
 
 
 def _too_large(
-    run: PlannedRun, plan: Sequence[PlannedRun], fits: int, device: str, available: int
+    task: TimingTask, plan: Sequence[PlannedRun], fits: int, available: int
 ) -> UserError:
+    run, device = task.run, task.device
     arm = run.arm or next(other.arm for other in plan if other.needs == run.id)
-    assert run.kind != "predictions"
-    batch, part = _settings(run)["batch_size"], run.kind
+    batch, part = task.batch_size, run.kind
     change = (
         f"set batch_size to {fits}, the largest power of two that fits, in its '{part}'"
         if fits
@@ -244,9 +222,11 @@ def _memory(device: torch.device) -> int:
 
 
 def _what(run: PlannedRun) -> str:
-    if isinstance(run, PlannedPredictions):
+    """Describe a kind of run in a few words."""
+    if run.kind == "predictions":
         return "scoring of predictions"
-    settings, encoder = _settings(run), run.request.encoder
+    encoder = run.request.encoder
     if run.kind == "pretrain":
-        return f"pretraining, {settings['method']}, {encoder}, {run.request.images} images"
-    return f"training, {settings['tuning']}, {encoder}, labels {run.label_fraction:g}"
+        method, images = _pretraining_settings(run).method, run.request.images
+        return f"pretraining, {method}, {encoder}, {images} images"
+    return f"training, {_training_settings(run).tuning}, {encoder}, labels {run.label_fraction:g}"
