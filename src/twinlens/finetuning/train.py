@@ -1,16 +1,15 @@
 """Training a classifier from few labels: fitted, evaluated, and kept as a run."""
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from lightning_fabric import Fabric
-from torch import nn
 
 from twinlens.data.class_subset import open_task
-from twinlens.data.dataset import Dataset
 from twinlens.data.provenance import transductive
 from twinlens.data.splits import Split
 from twinlens.engine.device import environment, make_fabric, precision_of
@@ -25,7 +24,6 @@ from twinlens.finetuning.initial_encoder import starting_encoder
 from twinlens.finetuning.phases import fit
 from twinlens.finetuning.preview import VIEWS, write_views
 from twinlens.models.bundle import save_bundle
-from twinlens.models.encoders import Encoder
 from twinlens.records.bundle import BundleInfo, Provenance, TestTimeAugmentation
 from twinlens.records.weights import Normalisation, TrainedOn
 from twinlens.requests.base import accepts
@@ -33,6 +31,7 @@ from twinlens.requests.train import TrainRequest
 from twinlens.seeds import derive
 from twinlens.settings.finetuning import FineTuning, configure_training
 from twinlens.splitting.label_fraction import label_fraction
+from twinlens.types import Rows
 from twinlens.views.recipes import named_recipe
 
 MODEL = "model"
@@ -87,9 +86,18 @@ def train(request: TrainRequest) -> Path:
         head, history = fit(network, data, rows, config, fabric, folder, seed)
         tta = test_time(config, seed)
         log = request.test_access or folder / TEST_ACCESS
-        scores = _evaluate(network, head, data, chosen, tta, fabric, folder, log=log, by=out.name)
+        score_part = partial(score, network, head, data, tta=tta, fabric=fabric)
+        scores = _evaluate(score_part, chosen, folder, log=log, by=out.name)
         if scores:
             fabric.log_dict(_final(scores), len(history))
+        provenance = Provenance(
+            trained_on=TrainedOn(data_hash=data.hash, split_hash=chosen.hash),
+            label_fraction=request.label_fraction,
+            seed=seed,
+            weights=initial,
+            settings=config.model_dump(mode="json"),
+            classes=config.classes,
+        )
         info = BundleInfo(
             encoder=network.name,
             head=config.head,
@@ -99,14 +107,7 @@ def train(request: TrainRequest) -> Path:
             size=data.size,
             test_time=tta,
             precision=precision_of(fabric),
-            provenance=Provenance(
-                trained_on=TrainedOn(data_hash=data.hash, split_hash=chosen.hash),
-                label_fraction=request.label_fraction,
-                seed=seed,
-                weights=initial,
-                settings=config.model_dump(mode="json"),
-                classes=config.classes,
-            ),
+            provenance=provenance,
         )
         save_bundle(folder / MODEL, network, head, info)
         record = {
@@ -135,25 +136,21 @@ def test_time(config: FineTuning, seed: int) -> TestTimeAugmentation:
 
 
 def _evaluate(
-    encoder: Encoder,
-    head: nn.Module,
-    data: Dataset,
+    score_part: Callable[[Rows, str], tuple[dict[str, Any], pd.DataFrame]],
     split: Split,
-    tta: TestTimeAugmentation,
-    fabric: Fabric,
     folder: Path,
     *,
     log: Path,
     by: str,
 ) -> dict[str, Any]:
-    """Score validation and test images, keep metrics and predictions, and return the metrics."""
+    """Score validation and test images, store metrics and predictions, and return the metrics."""
     scores, tables = {}, []
     for part in ("val", "test"):
         rows = split.rows[part]
         if len(rows):
             if part == "test":
                 log_test_access(log, images=len(rows), by=by)
-            scores[part], table = score(encoder, head, data, rows, part, tta=tta, fabric=fabric)
+            scores[part], table = score_part(rows, part)
             tables.append(table)
     write_json(folder / "metrics.json", scores)
     if tables:
@@ -164,5 +161,7 @@ def _evaluate(
 
 def _final(scores: dict[str, Any]) -> dict[str, float]:
     return {
-        f"metrics/{part}/{name}": found[name] for part, found in scores.items() for name in METRICS
+        f"metrics/{part}/{name}": values[name]
+        for part, values in scores.items()
+        for name in METRICS
     }

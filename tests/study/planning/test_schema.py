@@ -7,7 +7,8 @@ import yaml
 
 from twinlens.pretraining.methods import METHODS
 from twinlens.settings.finetuning import FineTuning
-from twinlens.study.planning.config import Arm, Study, as_yaml, read_study
+from twinlens.study.planning.arm import Arm
+from twinlens.study.planning.config import Study, as_yaml, read_study
 from twinlens.study.planning.schema import schema
 
 STUDIES = Path(__file__).parents[3] / "studies"

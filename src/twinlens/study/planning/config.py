@@ -5,107 +5,45 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
+from pydantic import Field, PositiveFloat, field_validator, model_validator
 
 from twinlens.config import Config, override, parse, read_yaml
 from twinlens.errors import unknown
 from twinlens.evaluation.metrics import METRICS
-from twinlens.pretraining.images import IMAGES
 from twinlens.pretraining.method import configure
 from twinlens.settings.finetuning import PRESETS as FINE_TUNING_PRESETS
 from twinlens.settings.finetuning import FineTuning, configure_training
 from twinlens.settings.pretraining import Pretraining
+from twinlens.study.planning.arm import Arm, refuse_common
 from twinlens.types import Precision
 
-Budget = Annotated[float, Field(gt=0, le=1)]
-
-
-def _without_common(settings: dict[str, Any]) -> dict[str, Any]:
-    if "precision" in settings:
-        raise ValueError("set 'precision' once, at the top: it is never mixed within a study")
-    if "classes" in settings:
-        raise ValueError("set 'classes' once, at the top: all arms have the same task")
-    if "probe_label_fraction" in settings:
-        raise ValueError(
-            "leave out 'probe_budget': a study's probes get its smallest label fraction"
-        )
-    return settings
-
-
-class Arm(Config):
-    """One way to a classifier.
-
-    Attributes:
-        encoder: Overrides the study's.
-        weights: "random", a name in `WEIGHTS`, or a file of the encoder's weights.
-        pretrain: Settings of a self-supervised pretraining before the training, over the study's
-            own `pretrain`; {} for just those, null for none.
-        images: Which images that pretraining sees; a name in `pretraining.images.IMAGES`.
-        train: Settings of the training, over the study's own `train`.
-        seeds: Number of the study's seeds that the arm runs with, from the first; null for all.
-        predictions: Stands instead of all of these: a CSV file of another tool's predictions, as
-            in ``others/seed{seed}-labels{label_fraction}.csv``; see `study.external`.
-    """
-
-    encoder: str | None = None
-    weights: str = "random"
-    pretrain: dict[str, Any] | None = None
-    images: str = "unlabelled"
-    train: dict[str, Any] = Field(default={})
-    seeds: PositiveInt | None = None
-    predictions: str | None = None
-
-    @field_validator("pretrain", "train")
-    @classmethod
-    def _one_precision(cls, settings: dict[str, Any] | None) -> dict[str, Any] | None:
-        return _without_common(settings) if settings else settings
-
-    @field_validator("images")
-    @classmethod
-    def _known_images(cls, images: str) -> str:
-        if images not in IMAGES:
-            raise ValueError(str(unknown("choice of images", images, IMAGES)))
-        return images
-
-    @model_validator(mode="after")
-    def _keys_go_together(self) -> "Arm":
-        beside = sorted(self.model_fields_set & {"encoder", "weights", "pretrain", "train"})
-        given = [key for key in beside if getattr(self, key) != Arm.model_fields[key].default]
-        if self.predictions and given:
-            raise ValueError(
-                f"'predictions' come from another tool, so leave out {' and '.join(given)}"
-            )
-        if self.pretrain is None and self.images != Arm.model_fields["images"].default:
-            raise ValueError(
-                f"'images: {self.images}' names images for a pretraining: add 'pretrain: {{}}', or "
-                "leave it out"
-            )
-        return self
+LabelFraction = Annotated[float, Field(gt=0, le=1)]
 
 
 class Study(Config):
     """A paired comparison.
 
     Attributes:
-        title: Heads the report.
-        data: Folder of an imported data set, relative to where the command is given.
+        title: Title of the report.
+        data: Folder of an imported data set, relative to the working directory.
         split: Name of the split; null for the only one.
-        preset: "robust", "paper" or "paper-code", for pretraining and training.
+        preset: "recommended", "paper" or "paper-code", for pretraining and training.
         encoder: A name in `ENCODERS`, or ``timm/NAME``.
         precision: "fp32", "bf16" or "auto", the same for all runs; null for the preset's.
         seeds: The seeds, or their number.
-        label_fractions: Shares of the labelled training images; nested.
+        label_fractions: Shares of the labelled training images, each contained in the larger ones.
         pretrain: Settings of `Pretraining` for every arm that pretrains.
         train: Settings of `FineTuning` for every arm.
         arms: The arms by name.
         reference: The arm that others are compared with; null for the first.
-        primary_metric: Declared beforehand; null for balanced accuracy (robust) or accuracy.
-        min_effect: The smallest difference in it that would be worth having, for the verdict and
-            the number of seeds needed; null where none is declared.
-        classes: Only these classes, as a task of their own, such as [MEL, NV]; null for all.
-            Others' images are neither trained nor tested on; those of `train` go unlabelled.
-        ensemble: Keep as best model one run ("none"), all seeds of the best arm ("seeds"), or all
-            arms and seeds ("arms").
+        primary_metric: Declared beforehand; null for balanced accuracy, or accuracy
+            with the paper's presets.
+        min_effect: The smallest effect of interest in this metric, for the verdict and the number
+            of seeds needed; null for none.
+        classes: Train and test on these classes only, such as [MEL, NV]; null for all. Training
+            images of other classes count as unlabelled.
+        ensemble: What is kept as the best model: one run ("none"), all seeds of the best arm
+            ("seeds"), or all arms and seeds ("arms").
     """
 
     title: str = "Does self-supervised pretraining help here?"
@@ -115,7 +53,7 @@ class Study(Config):
     encoder: str = "resnet50"
     precision: Precision | None = None
     seeds: list[int] = Field(default=[0, 1, 2], min_length=1)
-    label_fractions: list[Budget] = Field(default=[1.0], min_length=1)
+    label_fractions: list[LabelFraction] = Field(default=[1.0], min_length=1)
     pretrain: dict[str, Any] = Field(default={})
     train: dict[str, Any] = Field(default={})
     arms: dict[str, Arm] = Field(min_length=1)
@@ -144,7 +82,7 @@ class Study(Config):
     @field_validator("pretrain", "train")
     @classmethod
     def _one_precision(cls, settings: dict[str, Any]) -> dict[str, Any]:
-        return _without_common(settings)
+        return refuse_common(settings)
 
     @field_validator("preset")
     @classmethod
