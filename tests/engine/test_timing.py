@@ -18,6 +18,7 @@ from twinlens.engine.timing import (
     scaled,
     visible_split,
 )
+from twinlens.records.split import ImportedSplit, SplitRecord
 
 
 @pytest.fixture
@@ -128,7 +129,8 @@ def test_outputs_of_a_part_are_repeated():
 
 def test_training_images_stand_for_validation_and_test_images_in_a_rehearsal_only():
     rows = {"train": [4, 5], "val": [0], "test": [1, 2, 3], "unlabelled": [6, 7]}
-    split = Split("s", {part: np.array(numbers) for part, numbers in rows.items()}, {})
+    record = SplitRecord(name="s", hash="h", method=ImportedSplit(), counts={}, dropped=0, notes=[])
+    split = Split(record, {part: np.array(numbers) for part, numbers in rows.items()})
     assert visible_split(split) is split
     with rehearsing():
         visible = visible_split(split).rows

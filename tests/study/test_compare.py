@@ -94,7 +94,7 @@ def test_arms_share_what_they_should(finished):
     assert len({r["environment"]["precision"] for r in records}) == 1
     first, second = (r for r in records if r["kind"] == "train" and r["seed"] == 0)
     differ = {key for key in first["config"] if first["config"][key] != second["config"].get(key)}
-    assert differ <= {"weights"}
+    assert differ <= {"weights", "initial_weights"}
     assert set(second["config"]) - set(first["config"]) == {"pretrained"}
 
 

@@ -6,7 +6,7 @@ from twinlens.data.dataset import open_dataset
 from twinlens.data.splits import open_split
 from twinlens.engine import loop
 from twinlens.engine.timing import Rehearsal
-from twinlens.inference import predict
+from twinlens.inference import test_time
 from twinlens.pretraining import monitor as monitoring
 from twinlens.pretraining import pretrain as pretraining
 from twinlens.study.estimate.records import TimingTask
@@ -74,13 +74,13 @@ def test_the_steps_of_the_learning_rate_finder_count_once(phantoms, tmp_path, co
 
 def test_images_of_val_and_test_stay_unopened(phantoms, tmp_path, monkeypatch):
     split, opened = open_split(open_dataset(phantoms)), []
-    outputs = predict._in_batches
+    outputs = test_time.in_batches
 
     def spy(output, read, rows, *others):
         opened.append(rows)
         return outputs(output, read, rows, *others)
 
-    monkeypatch.setattr(predict, "_in_batches", spy)
+    monkeypatch.setattr(test_time, "in_batches", spy)
     _seconds(phantoms, tmp_path)
     assert [len(rows) for rows in opened] == [len(split.rows["val"]), len(split.rows["test"])]
     assert set(np.concatenate(opened)) <= set(split.rows["train"])
