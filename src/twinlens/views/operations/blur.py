@@ -57,6 +57,10 @@ class Blur(WithProbability, Photometric):
         """Return the range of the standard deviation, in pixels of a view of `size`."""
         return (self.sigma,)
 
+    def shared(self) -> slice:
+        """Return all numbers but the decision, or none; see `Operation.shared`."""
+        return slice(1, None) if self.per_batch else slice(0)
+
     def draw(self, uniforms: Uniforms, aspect: float) -> Draw:
         """Draw standard deviations as shares of the view's shorter side; see `Operation.draw`."""
         applied, (sigma,) = super().draw(uniforms, aspect)

@@ -36,7 +36,6 @@ class Crop(Geometric):
 
     TITLE: ClassVar = "Crop"
     NUMBERS: ClassVar = 2 * ATTEMPTS + 2
-    SHARED: ClassVar = slice(None)
 
     scale: Annotated[tuple[_PositiveShare, _PositiveShare], AfterValidator(ordered)] = (1.0, 1.0)
     ratio: PositiveRange = (3 / 4, 4 / 3)
@@ -68,6 +67,10 @@ class Crop(Geometric):
         left, top, width, height = draw.numbers
         zero = torch.zeros_like(left)
         return affine((width, zero, 2 * left + width - 1), (zero, height, 2 * top + height - 1))
+
+    def shared(self) -> slice:
+        """Return all numbers, or none; see `Operation.shared`."""
+        return slice(None) if self.per_batch else slice(0)
 
     def probability(self) -> float:
         """Return 1, or 0 if the box is the whole image."""

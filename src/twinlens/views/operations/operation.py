@@ -54,7 +54,6 @@ class Operation(Config):
 
     TITLE: ClassVar[str]
     NUMBERS: ClassVar[int]
-    SHARED: ClassVar[slice]
 
     @abstractmethod
     def draw(self, uniforms: Uniforms, aspect: float) -> Draw:
@@ -74,8 +73,8 @@ class Operation(Config):
         return []
 
     def shared(self) -> slice:
-        """Return which of the uniform numbers all images of a batch have in common."""
-        return self.SHARED if getattr(self, "per_batch", False) else slice(0)
+        """Return which of the uniform numbers all images of a batch share; by default none."""
+        return slice(0)
 
 
 class Geometric(Operation):
@@ -105,8 +104,6 @@ class WithProbability(Operation):
     Attributes:
         p: Probability of the operation.
     """
-
-    SHARED: ClassVar = slice(1, None)
 
     p: Share = 0.0
 
