@@ -1,7 +1,7 @@
 """pretrain, train, evaluate and predict."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -24,11 +24,14 @@ from twinlens.commands.options import (
     settings_of,
 )
 from twinlens.errors import UserError
-from twinlens.files import read_json, write_text
+from twinlens.files import write_text
 from twinlens.pretraining.methods import METHODS
 from twinlens.requests.predict import PredictRequest
 from twinlens.requests.show_views import ShowViewsRequest
 from twinlens.requests.train import TrainRequest
+
+if TYPE_CHECKING:
+    from twinlens.records.scores import PartScores
 
 
 def pretrain(
@@ -92,7 +95,9 @@ def show_views(request: ShowViewsRequest) -> None:
 def train(request: TrainRequest) -> None:
     """Train a classifier, and print its metrics."""
     done = twinlens.train.run(request)
-    for part, scores in read_json(done / "metrics.json").items():
+    from twinlens.records.scores import Scores
+
+    for part, scores in Scores.read(done / "metrics.json").parts.items():
         print(f"{part}: {_in_words(scores)}")
     print(f"Model in {done / 'model'}")
 
@@ -115,7 +120,8 @@ def evaluate(
     import pandas as pd
 
     print(_in_words(scores))
-    print(pd.DataFrame(scores["per_class"]).T.to_string(float_format="%.3f"))
+    table = {name: of_class.model_dump() for name, of_class in scores.per_class.items()}
+    print(pd.DataFrame(table).T.to_string(float_format="%.3f"))
 
 
 @from_request
@@ -137,7 +143,7 @@ def predict(
         raise typer.Exit(1)
 
 
-def _in_words(scores: dict[str, Any]) -> str:
+def _in_words(scores: "PartScores") -> str:
     from twinlens.evaluation.metrics import METRICS
 
-    return ", ".join(f"{name.replace('_', ' ')} {scores[name]:.3f}" for name in METRICS)
+    return ", ".join(f"{METRICS[name].words} {value:.3f}" for name, value in scores.metrics.items())

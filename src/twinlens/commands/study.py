@@ -56,10 +56,15 @@ def demo(out: Out = Path("demo"), overwrite: Overwrite = False) -> None:
 def _conclude(folder: Path) -> None:
     """Write the report, and end with the verdict in words and the report's path."""
     page = twinlens.report(folder)
-    run = folder / "run.json"
-    results = read_json(run if run.exists() else folder / "results.json")
-    for sentence in results.get("verdict") or []:
+    if (folder / "run.json").exists():
+        verdict, failures = read_json(folder / "run.json").get("verdict") or [], False
+    else:
+        from twinlens.records.results import StudyResults
+
+        results = StudyResults.read(folder / "results.json")
+        verdict, failures = results.verdict, bool(results.failures)
+    for sentence in verdict:
         print(sentence)
     print(f"Report: {page}")
-    if results.get("failures"):
+    if failures:
         raise typer.Exit(1)

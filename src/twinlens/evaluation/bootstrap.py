@@ -1,4 +1,4 @@
-"""How far a difference between models would move with other test images: groups are resampled.
+"""How much a difference between models varies with the test images: groups are resampled.
 
 Images of one group (a lesion, a patient) are alike, so whole groups are drawn, class by class, the
 same ones for every model that is compared. Every interval is at 95 %.
@@ -6,18 +6,18 @@ same ones for every model that is compared. Every interval is at 95 %.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Num
 from numpy import ndarray
-from scipy.special import stdtrit
+from scipy import stats
 
 from twinlens.evaluation.metrics import METRICS
-from twinlens.evaluation.statistics import LEVEL
+from twinlens.evaluation.statistics import LEVEL, NO_INTERVAL, Interval
 from twinlens.seeds import generator
 from twinlens.splitting.stratify import stratify
+from twinlens.types import Rows
 
 DRAWS = 2000
 
@@ -31,6 +31,19 @@ RECOGNISED_NEEDED = 3
 """Test groups of each class on which one of two models is right; with fewer, likewise."""
 
 _EQUAL = 1e-12  # differences of equal numbers, up to rounding
+
+
+@dataclass(frozen=True)
+class PairBootstrap:
+    """The difference between two single models over test groups.
+
+    Attributes:
+        interval: The 95 % interval, if there is one.
+        note: What the interval estimates, or why there is none.
+    """
+
+    interval: Interval
+    note: str
 
 
 @dataclass(frozen=True)
@@ -74,7 +87,7 @@ def draw_groups(
 
 
 def confusions(
-    labels: Int[ndarray, " image"], predicted: Int[ndarray, " image"], classes: int, draws: Draws
+    labels: Rows, predicted: Rows, classes: int, draws: Draws
 ) -> Int[ndarray, "group class class"]:
     """Count true and predicted classes in each group."""
     shape = (draws.group.max() + 1, classes, classes)
@@ -82,21 +95,12 @@ def confusions(
     return np.bincount(cells, minlength=int(np.prod(shape))).reshape(shape)
 
 
-def scores(confusion: Float[ndarray, "*any class class"]) -> dict[str, Float[ndarray, "*any"]]:
-    """Return `METRICS` of confusion matrices, as `metrics` defines them where a class is absent."""
-    right = np.diagonal(confusion, axis1=-2, axis2=-1)
-    support, predicted = confusion.sum(axis=-1), confusion.sum(axis=-2)
-    there, occurring = support > 0, support + predicted > 0
-    recall = right / np.where(there, support, 1)
-    f1 = 2 * right / np.where(occurring, support + predicted, 1)
-    images = support.sum(axis=-1)
-    values = (
-        right.sum(axis=-1) / images,
-        recall.sum(axis=-1) / there.sum(axis=-1),
-        f1.sum(axis=-1) / occurring.sum(axis=-1),
-        (f1 * support).sum(axis=-1) / images,
-    )
-    return dict(zip(METRICS, values, strict=True))
+def confusion_metrics(
+    confusion: Num[ndarray, "*any class class"],
+) -> dict[str, Float[ndarray, "*any"]]:
+    """Return those of `METRICS` that are computed from confusion matrices."""
+    of_confusion = {name: metric.of_confusion for name, metric in METRICS.items()}
+    return {name: compute(confusion) for name, compute in of_confusion.items() if compute}
 
 
 def drawn_scores(
@@ -121,9 +125,9 @@ def drawn_scores(
         else:
             drawn.append(np.broadcast_to(observed[-1], (len(counts), flat.shape[1])))
     whole = np.sum(observed, axis=0)
-    alone = [each + (whole - own) for each, own in zip(drawn, observed, strict=True)]
+    alone = [table + (whole - own) for table, own in zip(drawn, observed, strict=True)]
     tables = np.stack([np.sum(drawn, axis=0), *alone])
-    return scores(tables.reshape(*tables.shape[:2], *confusion.shape[1:]))
+    return confusion_metrics(tables.reshape(*tables.shape[:2], *confusion.shape[1:]))
 
 
 def least_recognised(confusion: Float[ndarray, "group model class class"]) -> int:
@@ -133,8 +137,8 @@ def least_recognised(confusion: Float[ndarray, "group model class class"]) -> in
         confusion: From `confusions`, of the models that are compared.
     """
     right = (np.diagonal(confusion, axis1=-2, axis2=-1) > 0).sum(axis=0).max(axis=0)
-    there = confusion.sum(axis=(0, 1, 3)) > 0
-    return int(right[there].min())
+    present = confusion.sum(axis=(0, 1, 3)) > 0
+    return int(right[present].min())
 
 
 def two_models(
@@ -143,24 +147,19 @@ def two_models(
     draws: Draws,
     *,
     recognised: int,
-) -> dict[str, Any]:
+) -> PairBootstrap:
     """Compare two single models on the same test images.
 
     The interval estimates the difference between these two models over all test groups like
-    these, with the classes as frequent as here. It says nothing about other seeds.
+    these, with the classes as frequent as here. It does not extend to other seeds.
 
     Args:
         difference: Of a metric on the test images as they are.
         drawn: The same on the draws, from `drawn_scores`.
         draws: From `draw_groups`.
         recognised: From `least_recognised`.
-
-    Returns:
-        ``interval`` [low, high] or None, ``groups``, ``draws``, and ``note``: what the interval
-        is, or why there is none.
     """
     few = min(map(len, draws.strata))
-    interval = None
     if few < GROUPS_NEEDED:
         note = (
             f"A class has only {few} test group{'s' * (few != 1)}: an interval over test groups "
@@ -168,27 +167,27 @@ def two_models(
         )
     elif recognised < RECOGNISED_NEEDED:
         note = (
-            f"Of a class both models recognise hardly any test group (at most {recognised}): an "
+            f"Both models recognise hardly any test group of one class (at most {recognised}): an "
             f"interval over test groups needs {RECOGNISED_NEEDED} of each class."
         )
     elif drawn[1:].std(axis=1).min() <= _EQUAL:
         note = (
-            "In a class both models score alike on every test group, which does not tell how they "
-            "would differ on others: no interval."
+            "Both models have the same score on every test group of a class, so the variation "
+            "over test groups cannot be estimated: no interval."
         )
     else:
         variance, squares = _over_groups(drawn, draws)
         interval = _interval(difference, variance, variance**2 / squares)
-        note = "For these two models and other test groups; it says nothing about other seeds."
-    groups = sum(map(len, draws.strata))
-    return {"interval": interval, "groups": groups, "draws": drawn.shape[1], "note": note}
+        note = "For these two models and other test groups; it does not extend to other seeds."
+        return PairBootstrap(interval, note)
+    return PairBootstrap(NO_INTERVAL, note)
 
 
 def seeds_and_groups(
     differences: Float[ndarray, " seed"],
     drawn: Float[ndarray, "1+stratum draw seed"],
     draws: Draws,
-) -> list[float] | None:
+) -> Interval:
     """Resample seeds and test groups together.
 
     The interval estimates the mean difference over all seeds and all test groups like these,
@@ -206,19 +205,19 @@ def seeds_and_groups(
         draws: From `draw_groups`.
 
     Returns:
-        [low, high]; None below `SEEDS_NEEDED` seeds, or where a class has fewer than
-        `GROUPS_NEEDED` groups or nothing varies.
+        No interval below `SEEDS_NEEDED` seeds, or where a class has fewer than `GROUPS_NEEDED`
+        groups or nothing varies.
     """
     n = len(differences)
     if n < SEEDS_NEEDED or min(map(len, draws.strata)) < GROUPS_NEEDED:
-        return None
+        return NO_INTERVAL
     over_groups, squares = _over_groups(drawn.mean(axis=-1), draws)
     over_seeds = float(differences.var(ddof=1)) / n
     at_hand = float(drawn[0].var(axis=-1, ddof=1).mean()) / n - over_seeds
     added = max(over_seeds - at_hand, 0.0)
     variance = over_groups + added
     if variance <= _EQUAL**2:
-        return None
+        return NO_INTERVAL
     free = variance**2 / (over_seeds**2 / (n - 1) + squares)
     return _interval(float(differences.mean()), variance, free)
 
@@ -230,6 +229,6 @@ def _over_groups(drawn: Float[ndarray, "1+stratum draw"], draws: Draws) -> tuple
     return total, sum(own**2 / (len(groups) - 1) for own, groups in pairs)
 
 
-def _interval(middle: float, variance: float, free: float) -> list[float]:
-    half = float(stdtrit(free, (1 + LEVEL) / 2) * np.sqrt(variance))
-    return [middle - half, middle + half]
+def _interval(middle: float, variance: float, free: float) -> Interval:
+    half = float(stats.t.ppf((1 + LEVEL) / 2, free) * np.sqrt(variance))
+    return Interval(middle - half, middle + half)

@@ -1,7 +1,6 @@
 """Evaluating a model on a part of a split: metrics and per-image predictions."""
 
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from lightning_fabric import Fabric
@@ -16,13 +15,14 @@ from twinlens.data.splits import Split
 from twinlens.data.table import SPLITS
 from twinlens.engine.device import environment, make_fabric
 from twinlens.errors import UserError, unknown
-from twinlens.evaluation.metrics import metrics
+from twinlens.evaluation.scoring import score_predictions
 from twinlens.files import atomic_file, atomic_folder, write_json
 from twinlens.inference.predictions_table import predictions_table
 from twinlens.inference.test_time import predict_ensemble, predict_probabilities
 from twinlens.models.encoders import Encoder
 from twinlens.models.ensemble import read_members
 from twinlens.records.bundle import BundleInfo, TestTimeAugmentation
+from twinlens.records.scores import PartScores, Scores
 from twinlens.types import Rows
 
 BATCH_SIZE = 256
@@ -37,7 +37,7 @@ def score(
     *,
     tta: TestTimeAugmentation,
     fabric: Fabric,
-) -> tuple[dict[str, Any], pd.DataFrame]:
+) -> tuple[PartScores, pd.DataFrame]:
     """Predict labelled images and compare with their labels.
 
     Args:
@@ -50,7 +50,7 @@ def score(
         fabric: The engine.
 
     Returns:
-        Metrics (see `metrics`) and the table of predictions (see `predictions_table`).
+        The scores and the table of predictions (see `predictions_table`).
     """
     probabilities = predict_probabilities(
         encoder,
@@ -62,8 +62,8 @@ def score(
         batch_size=BATCH_SIZE,
         autocast=fabric.autocast,
     )
-    found = metrics(data.labels[rows], probabilities, data.classes)
-    return found, predictions_table(data, rows, part, probabilities)
+    scores = score_predictions(data.labels[rows], probabilities, data.classes)
+    return scores, predictions_table(data, rows, part, probabilities)
 
 
 def evaluate(
@@ -75,7 +75,7 @@ def evaluate(
     out: Path | str | None = None,
     device: str = "auto",
     overwrite: bool = False,
-) -> dict[str, Any]:
+) -> PartScores:
     """Evaluate a model on a part of a data set.
 
     Args:
@@ -88,7 +88,7 @@ def evaluate(
         overwrite: Replace `out`.
 
     Returns:
-        The metrics; see `twinlens.evaluation.metrics.metrics`.
+        The scores; ``scores.metrics["accuracy"]`` is a metric.
 
     Raises:
         UserError: Model and data do not fit, or there is no such part.
@@ -107,11 +107,11 @@ def evaluate(
     fabric = make_fabric(next(iter(members.values())).precision, device)
     read = reader(data.images, rows, fabric.device)
     probabilities = predict_ensemble(members, read, rows, batch_size=BATCH_SIZE, fabric=fabric)
-    found = metrics(data.labels[rows], probabilities, data.classes)
+    scores = score_predictions(data.labels[rows], probabilities, data.classes)
     table = predictions_table(data, rows, part, probabilities)
     if out is not None:
         with atomic_folder(Path(out), marker="evaluation.json", overwrite=overwrite) as folder:
-            write_json(folder / "metrics.json", {part: found})
+            Scores(parts={part: scores}).write(folder / "metrics.json")
             with atomic_file(folder / "predictions.parquet") as temporary:
                 table.to_parquet(temporary, index=False)
             about = {
@@ -121,7 +121,7 @@ def evaluate(
                 "environment": environment(fabric),
             }
             write_json(folder / "evaluation.json", about)
-    return found
+    return scores
 
 
 def _open(

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -17,14 +16,14 @@ from twinlens.engine.loggers import check_loggers, logging
 from twinlens.engine.run_folder import describe_data, finish, running
 from twinlens.engine.timing import visible_split
 from twinlens.evaluation.evaluate import score
-from twinlens.evaluation.metrics import METRICS
 from twinlens.evaluation.test_access import TEST_ACCESS, log_test_access
-from twinlens.files import atomic_file, write_json
+from twinlens.files import atomic_file
 from twinlens.finetuning.initial_encoder import starting_encoder
 from twinlens.finetuning.phases import fit
 from twinlens.finetuning.preview import VIEWS, write_views
 from twinlens.models.bundle import save_bundle
 from twinlens.records.bundle import BundleInfo, Provenance, TestTimeAugmentation
+from twinlens.records.scores import PartScores, Scores
 from twinlens.records.weights import Normalisation, TrainedOn
 from twinlens.requests.base import accepts
 from twinlens.requests.train import TrainRequest
@@ -136,14 +135,14 @@ def test_time(config: FineTuning, seed: int) -> TestTimeAugmentation:
 
 
 def _evaluate(
-    score_part: Callable[[Rows, str], tuple[dict[str, Any], pd.DataFrame]],
+    score_part: Callable[[Rows, str], tuple[dict[str, PartScores], pd.DataFrame]],
     split: Split,
     folder: Path,
     *,
     log: Path,
     by: str,
-) -> dict[str, Any]:
-    """Score validation and test images, store metrics and predictions, and return the metrics."""
+) -> dict[str, PartScores]:
+    """Score validation and test images, store scores and predictions, and return the scores."""
     scores, tables = {}, []
     for part in ("val", "test"):
         rows = split.rows[part]
@@ -152,16 +151,16 @@ def _evaluate(
                 log_test_access(log, images=len(rows), by=by)
             scores[part], table = score_part(rows, part)
             tables.append(table)
-    write_json(folder / "metrics.json", scores)
+    Scores(parts=scores).write(folder / "metrics.json")
     if tables:
         with atomic_file(folder / "predictions.parquet") as temporary:
             pd.concat(tables).to_parquet(temporary, index=False)
     return scores
 
 
-def _final(scores: dict[str, Any]) -> dict[str, float]:
+def _final(scores: dict[str, PartScores]) -> dict[str, float]:
     return {
-        f"metrics/{part}/{name}": values[name]
-        for part, values in scores.items()
-        for name in METRICS
+        f"metrics/{part}/{name}": value
+        for part, of_part in scores.items()
+        for name, value in of_part.metrics.items()
     }

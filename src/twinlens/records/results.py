@@ -5,6 +5,7 @@ from typing import Literal, TypeVar
 import pandas as pd
 
 from twinlens.records.base import Record
+from twinlens.records.bundle import ModelChoice
 
 Ends = tuple[float, float]
 Row = TypeVar("Row", "ArmSummary", "Difference")
@@ -160,30 +161,6 @@ class LabelEfficiency(Record):
     labels: dict[float, int]
     val_labels: int
     equivalent_labels: list[EquivalentLabels]
-
-
-class ModelChoice(Record):
-    """Which model of a study is kept, and by what.
-
-    Attributes:
-        ensemble: "none" for one run, "seeds" or "arms" for several.
-        run: The run; None for several.
-        arm: Its arm; None where there are several.
-        seed: Its seed; None for several runs.
-        label_fraction: Fraction of the labelled training images that it was trained on.
-        metric: The metric that chose it, on validation images.
-        members: The runs.
-        val: Value of the metric on the validation images.
-    """
-
-    ensemble: Literal["none", "seeds", "arms"]
-    run: str | None
-    arm: str | None
-    seed: int | None
-    label_fraction: float
-    metric: str
-    members: list[str]
-    val: float
 
 
 class BestModel(ModelChoice):

@@ -2,33 +2,27 @@
 
 import math
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from markupsafe import Markup
 
+from twinlens.evaluation.metrics import METRICS
 from twinlens.pretraining.methods import METHODS
+from twinlens.records.results import ArmSummary
 
 MISSING = "–"
 _MINUS = "−"
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-_METRICS = {
-    "accuracy": "Accuracy",
-    "balanced_accuracy": "Balanced accuracy",
-    "macro_f1": "Macro F1",
-    "weighted_f1": "Weighted F1",
-}
 
 
 def metric_title(name: str) -> str:
     """Return a metric's name in words."""
-    return _METRICS.get(name, plain(name).capitalize())
+    return METRICS[name].title
 
 
 def metric_words(name: str) -> str:
     """Return a metric's name as it stands within a sentence."""
-    title = metric_title(name)
-    return title[0].lower() + title[1:]
+    return METRICS[name].words
 
 
 def method_title(name: str) -> str:
@@ -64,9 +58,9 @@ def interval(bounds: Sequence[float] | None, *, signed: bool = False, digits: in
     return "[" + ", ".join(decimal(end, signed=signed, digits=digits) for end in bounds) + "]"
 
 
-def spread(summary: Mapping[str, Any]) -> str:
+def spread(summary: ArmSummary) -> str:
     """Write the standard deviation over seeds, kept on one line with its sign."""
-    return f"±\u00a0{decimal(summary['sd'])}"
+    return f"±\u00a0{decimal(summary.sd)}"
 
 
 def p_value(p: float | None) -> str:

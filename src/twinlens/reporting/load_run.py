@@ -8,6 +8,7 @@ import pandas as pd
 
 from twinlens.files import read_json
 from twinlens.records.neighbours import NearestNeighbours
+from twinlens.records.scores import PartScores, Scores
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class StoredRun:
     folder: Path
     arms: tuple[str, ...]
     info: dict[str, Any]
-    metrics: dict[str, Any] | None
+    metrics: Scores | None
     lr_finder: dict[str, Any] | None
     history: pd.DataFrame | None
     monitor: dict[str, Any] | None = None
@@ -56,8 +57,8 @@ class StoredRun:
 
     @property
     def label_fraction(self) -> float:
-        """Fraction of the labelled training images that it used, as results.json writes it."""
-        return float(f"{self.info.get('label_fraction') or 1:g}")
+        """Fraction of the labelled training images that it used."""
+        return float(self.info.get("label_fraction") or 1)
 
     @property
     def method(self) -> str:
@@ -75,9 +76,9 @@ class StoredRun:
         return bool(self.info.get("transductive"))
 
     @property
-    def test(self) -> dict[str, Any] | None:
-        """Its metrics on the test images, if it has any."""
-        return (self.metrics or {}).get("test")
+    def test(self) -> PartScores | None:
+        """Its scores on the test images, if it has any."""
+        return self.metrics.test if self.metrics else None
 
 
 def read_run(folder: Path, arms: tuple[str, ...] = ()) -> StoredRun:
@@ -90,11 +91,12 @@ def read_run(folder: Path, arms: tuple[str, ...] = ()) -> StoredRun:
     info, near = read_json(folder / "run.json"), folder / "neighbours.json"
     if info["kind"] not in ("train", "pretrain", "predictions"):
         raise ValueError(f"run.json is of an unknown kind '{info['kind']}'.")
+    metrics = folder / "metrics.json"
     return StoredRun(
         folder=folder,
         arms=arms,
         info=info,
-        metrics=if_there(folder / "metrics.json"),
+        metrics=Scores.read(metrics) if metrics.is_file() else None,
         lr_finder=if_there(folder / "lr_finder.json"),
         history=if_there(folder / "history.parquet"),
         monitor=if_there(folder / "monitor.json"),

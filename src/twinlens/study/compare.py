@@ -74,7 +74,7 @@ def compare(request: CompareRequest) -> Path:
     )
     with study_lock(out):
         best = keep_best(out, checked, plan)  # first: to test an ensemble is logged
-        write_json(out / RESULTS, collect(out, checked, plan, failures) | {"best": best})
+        collect(out, checked, plan, failures, best).write(out / RESULTS)
     if time.time() >= deadline and (left := execution.unsettled()):
         say(f"Stopped after {hours:g} h, {len(left)} runs are left: the same command resumes them.")
     return out

@@ -53,7 +53,7 @@ def _values(study: StoredStudy) -> dict[str, Any]:
     """Return what the answers of the checklist refer to."""
     counts = study.data.get("counts") or {}
     sizes = {part: sum(by_class.values()) for part, by_class in counts.items()}
-    seeds, fractions = len(study.results.get("seeds") or []), len(study.label_fractions)
+    seeds, fractions = len(study.results.seeds), len(study.label_fractions)
     repeats = {"seed": seeds, "label fraction": fractions}
     sources = {run.lr_finder["how"] for run in study.runs if run.lr_finder}
     environments = [study.environment, *(run.info.get("environment") for run in study.runs)]
@@ -61,7 +61,7 @@ def _values(study: StoredStudy) -> dict[str, Any]:
         "study": study,
         "data": {"hash": "", "path": "", "size": None, "split": "", "counts": {}} | study.data,
         "audit": study.audit,
-        "best": study.results.get("best") or {},
+        "best": study.results.best,
         "titles": lambda arms: arm_titles(study, arms),
         "others": [arm for arm in study.arms if arm != study.reference],
         "methods": sorted({method_title(run.method) for run in study.runs_of("pretrain")}),
@@ -84,7 +84,7 @@ def _values(study: StoredStudy) -> dict[str, Any]:
             study, lambda run: "" if run.external else balancing(run.config)
         ),
         "lr_sources": [words for how, words in _LR_SOURCES.items() if how in sources],
-        "accesses": len(study.results.get("test_access") or []),
+        "accesses": len(study.results.test_access),
         "failed": len(failures(study)),
         **_scores(study),
     }  # fmt: skip
@@ -104,22 +104,22 @@ def _scores(study: StoredStudy) -> dict[str, Any]:
         for label_fraction in study.label_fractions
         for arm in study.arms
         if (difference := study.difference(arm, label_fraction, study.primary))
-        and difference.get("interval")
+        and difference.interval
     ]
     return {
         "performance": [
-            f"{study.arm_title(arm)} {decimal(s['mean'])}"
-            + (f" {spread(s)} {interval(s.get('interval'))}" if s["n"] > 1 else "")
+            f"{study.arm_title(arm)} {decimal(s.mean)}"
+            + (f" {spread(s)} {interval(s.interval)}" if s.n > 1 else "")
             for arm, s in summaries.items()
         ],
-        "single_seed": [arm for arm, summary in summaries.items() if summary["n"] == 1],
+        "single_seed": [arm for arm, summary in summaries.items() if summary.n == 1],
         "intervals": intervals,
-        "corrected": any(entry.get("p_holm") is not None for entry in intervals),
-        "resampled": any(entry.get("resampled_interval") for entry in intervals),
+        "corrected": any(entry.p_holm is not None for entry in intervals),
+        "resampled": any(entry.resampled for entry in intervals),
         "seeds_needed": [
-            f"{difference['seeds_needed']} seeds needed for {study.arm_title(arm)}"
+            f"{difference.seeds_needed} seeds needed for {study.arm_title(arm)}"
             for arm, difference in differences.items()
-            if difference and difference.get("seeds_needed")
+            if difference and difference.seeds_needed
         ],
     }
 

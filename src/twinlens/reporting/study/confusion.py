@@ -39,7 +39,7 @@ def confusions(study: StoredStudy) -> list[Confusion]:
             if study.label_fractions
             else []
         )
-        found = [np.array(run.test["confusion"]) for run in runs if run.test]
+        found = [np.array(run.test.confusion) for run in runs if run.test]
         if not found:
             continue
         counts = np.sum(found, axis=0)[np.ix_(order, order)].astype(int)

@@ -111,7 +111,7 @@ def _run_row(study: StoredStudy, run: StoredRun) -> list[Cell]:
         number(str(run.seed)),
         number(label_fraction_title(run.label_fraction) if fine_tuned else "none"),
         number(scientific(finder.get("suggestion")), finder.get("how", "")),
-        number(decimal((run.test or {}).get(study.primary))),
+        number(decimal(run.test.metrics[study.primary] if run.test else None)),
         number(
             MISSING if run.external else duration(run.info.get("seconds")),
             f"{count(speed)} images/s" if speed else "",
@@ -129,7 +129,10 @@ def _run_record(study: StoredStudy, run: StoredRun) -> Record:
         "label_fraction": run.label_fraction if run.kind == "train" else None,
         "lr": finder.get("suggestion"),
         "lr_from": finder.get("how"),
-        **{metric: (run.test or {}).get(metric) for metric in study.stored_metrics},
+        **{
+            metric: run.test.metrics[metric] if run.test else None
+            for metric in study.stored_metrics
+        },
         "seconds": run.info.get("seconds"),
         "images_per_s": run.info.get("images_per_s"),
     }

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import is_color_like, to_hex
 from matplotlib.ticker import MaxNLocator
 
+from twinlens.records.results import Difference
 from twinlens.reporting.figures.layout import Frame, Panel
 from twinlens.reporting.figures.style import (
     BOTTOM,
@@ -25,7 +26,6 @@ from twinlens.reporting.figures.style import (
 from twinlens.reporting.formatting import (
     decimal,
     interval,
-    is_number,
     label_fraction_title,
     metric_title,
     p_value,
@@ -90,19 +90,16 @@ def _limits(study: StoredStudy, rows: Sequence[Row]) -> tuple[float, float]:
 
     It holds the smallest worthwhile difference too.
     """
-    entries = [study.difference(*row, metric) or {} for row in rows for metric in study.metrics]
-    values = [v for entry in entries for v in _numbers(entry.get("values"))]
+    found = [study.difference(*row, metric) for row in rows for metric in study.metrics]
+    entries = [entry for entry in found if entry]
+    values = [v for entry in entries for v in entry.values]
     values += [study.min_effect] if study.min_effect else []
-    ends = [v for entry in entries for v in _numbers(entry.get("interval"))]
+    ends = [v for entry in entries for v in entry.interval or ()]
     widest = max(map(abs, values), default=0.0) or 0.01
     low, high = np.clip(
         [min([0, *values, *ends]), max([0, *values, *ends])], -3 * widest, 3 * widest
     )
     return 1.1 * min(low, -0.2 * high), 1.1 * max(high, -0.2 * low)
-
-
-def _numbers(values: object) -> list[float]:
-    return [v for v in values if is_number(v)] if isinstance(values, list) else []
 
 
 def _forest(
@@ -124,18 +121,19 @@ def _forest(
                 if len({at for _, at in rows}) > 1
                 else ""
             )
-            entry = study.difference(arm, label_fraction, metric) or {}
-            corrected = p_value(entry.get("p_holm"))
+            entry = study.difference(arm, label_fraction, metric)
+            corrected = p_value(entry.p_holm if entry else None)
             lane_label(axes, lane * position, study.arm_title(arm) + extent, remark=corrected)
-            _interval_and_seeds(axes, entry, lane * position + LABEL_PX + 9, study.arms.index(arm))
+            if entry:
+                y = lane * position + LABEL_PX + 9
+                _interval_and_seeds(axes, entry, y, study.arms.index(arm))
 
     frame = Frame(NARROW, lane * len(rows) + BOTTOM + 2, left=8, top=2)
     return Panel(metric_title(metric), frame, paint, _difference_words(study, rows, metric))
 
 
-def _interval_and_seeds(axes: Axes, entry: dict[str, Any], y: float, index: int) -> None:
-    values = _numbers(entry.get("values"))
-    bounds = _numbers(entry.get("interval"))
+def _interval_and_seeds(axes: Axes, entry: Difference, y: float, index: int) -> None:
+    values, bounds = entry.values, entry.interval
     if bounds:
         low, high = np.clip(bounds, *axes.get_xlim())
         axes.plot([low, high], [y, y], color=colour(index), linewidth=2.2, solid_capstyle="butt")
@@ -151,17 +149,16 @@ def _interval_and_seeds(axes: Axes, entry: dict[str, Any], y: float, index: int)
         markeredgewidth=1.6,
         alpha=0.75,
     )
-    if is_number(entry.get("mean")):
-        _mean(axes, float(entry["mean"]), y, index, size=8.5)
+    _mean(axes, entry.mean, y, index, size=8.5)
 
 
 def _difference_words(study: StoredStudy, rows: Sequence[Row], metric: str) -> str:
     parts = []
     for arm, label_fraction in rows:
-        entry = study.difference(arm, label_fraction, metric) or {}
-        bounds = interval(entry.get("interval"), signed=True) or "no interval"
-        mean = decimal(entry.get("mean"), signed=True)
-        corrected = f" ({p_value(entry['p_holm'])})" if is_number(entry.get("p_holm")) else ""
+        entry = study.difference(arm, label_fraction, metric)
+        bounds = interval(entry.interval if entry else None, signed=True) or "no interval"
+        mean = decimal(entry.mean if entry else None, signed=True)
+        corrected = f" ({p_value(entry.p_holm)})" if entry and entry.p_holm is not None else ""
         title = study.arm_title(arm)
         parts.append(
             f"{title} at {label_fraction_title(label_fraction)}: {mean} {bounds}{corrected}"
@@ -204,14 +201,14 @@ def _class_dots(study: StoredStudy, group: str, classes: list[str]) -> Panel:
 def class_f1(study: StoredStudy, arm: str, name: str) -> list[float]:
     """Return a class's test F1 in each run of an arm; none where it has no test image."""
     runs = study.runs_of("train", arm=arm, label_fraction=study.label_fractions[0])
-    scores = [run.test["per_class"].get(name, {}) for run in runs if run.test]
-    return [s["f1"] for s in scores if s.get("support") and is_number(s.get("f1"))]
+    scores = [run.test.per_class.get(name) for run in runs if run.test]
+    return [of_class.f1 for of_class in scores if of_class and of_class.support]
 
 
 def _support(study: StoredStudy, name: str) -> int:
     runs = study.runs_of("train", label_fraction=study.label_fractions[0])
-    counts = [run.test["per_class"].get(name, {}).get("support", 0) for run in runs if run.test]
-    return int(max(counts, default=0))
+    scores = [run.test.per_class.get(name) for run in runs if run.test]
+    return max((of_class.support for of_class in scores if of_class), default=0)
 
 
 def _class_label(axes: Axes, study: StoredStudy, name: str, top: float) -> None:

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator
 
+from twinlens.records.results import ArmSummary, EquivalentLabels
 from twinlens.reporting.figures.layout import Frame, Panel
 from twinlens.reporting.figures.style import (
     INK,
@@ -23,7 +23,6 @@ from twinlens.reporting.figures.style import (
 from twinlens.reporting.formatting import (
     count,
     decimal,
-    is_number,
     label_fraction_title,
     metric_title,
 )
@@ -44,7 +43,7 @@ class _Point:
 def label_panels(study: StoredStudy) -> list[Panel]:
     """Draw score against labels, if there are two label fractions or more.
 
-    Up to `TOGETHER` arms share a panel, and the best arm's worth in labels is marked; otherwise
+    Up to `TOGETHER` arms share a panel, and the best arm's equivalent labels are marked; otherwise
     each has a panel with the reference.
     """
     if len(_labels(study)) < 2:
@@ -67,8 +66,8 @@ def label_legend(study: StoredStudy) -> Legend:
 
 def _labels(study: StoredStudy) -> dict[float, int]:
     """Return the number of labelled training images by label fraction, as far as it is stored."""
-    stored = (study.results.get("label_efficiency") or {}).get("labels") or {}
-    return {float(label_fraction): int(n) for label_fraction, n in stored.items() if n}
+    efficiency = study.results.label_efficiency
+    return efficiency.labels if efficiency else {}
 
 
 def _points(study: StoredStudy, arm: str) -> list[_Point]:
@@ -77,10 +76,7 @@ def _points(study: StoredStudy, arm: str) -> list[_Point]:
     for label_fraction, labels in sorted(_labels(study).items()):
         score = study.summary(arm, label_fraction, study.primary)
         if score:
-            bounds = score.get("interval")
-            found.append(
-                _Point(labels, score["mean"], tuple(bounds) if bounds else None, score["values"])
-            )
+            found.append(_Point(labels, score.mean, score.interval, score.values))
     return found
 
 
@@ -94,7 +90,7 @@ def _limits(study: StoredStudy) -> tuple[float, float] | None:
 
 
 def _panel(study: StoredStudy, arms: Sequence[str], best: str | None, title: str) -> Panel:
-    worth = _worth(study, best) if best else None
+    marked = _equivalent(study, best) if best else None
 
     def paint(axes: Axes) -> None:
         axes.set_ylim(_limits(study))
@@ -103,8 +99,8 @@ def _panel(study: StoredStudy, arms: Sequence[str], best: str | None, title: str
             _curve(axes, _points(study, arm), study.arms.index(arm))
         ticks = {labels: label_fraction for label_fraction, labels in _labels(study).items()}
         axes.set_xlim(min(ticks) / 1.15, max(ticks) * 1.15)
-        if worth:
-            _mark_worth(axes, worth)
+        if marked:
+            _mark_equivalent(axes, *marked)
         axes.xaxis.set_major_locator(FixedLocator(list(ticks)))
         names = [f"{count(labels)}\n{label_fraction_title(ticks[labels])}" for labels in ticks]
         axes.xaxis.set_major_formatter(FixedFormatter(names))
@@ -135,33 +131,26 @@ def _curve(axes: Axes, points: list[_Point], index: int) -> None:
               markeredgecolor=PAPER, markeredgewidth=0.8, clip_on=False)  # fmt: skip
 
 
-def _worth(study: StoredStudy, arm: str) -> dict[str, Any] | None:
-    """Return what the arm is worth in labels at the largest label fraction where that is known."""
-    stored = (study.results.get("label_efficiency") or {}).get("worth", {}).get(arm, {})
-    labels = _labels(study)
-    for label_fraction in sorted(map(float, stored), reverse=True):
-        entry = next(stored[key] for key in stored if float(key) == label_fraction)
-        score = study.summary(arm, label_fraction, study.primary)
-        if is_number(entry.get("labels")) and score and label_fraction in labels:
-            return {
-                **entry,
-                "own": labels[label_fraction],
-                "mean": score["mean"],
-                "seeds": score["n"],
-            }
+def _equivalent(study: StoredStudy, arm: str) -> tuple[EquivalentLabels, ArmSummary] | None:
+    """Return an arm's equivalent labels at the largest label fraction where they are known."""
+    efficiency = study.results.label_efficiency
+    rows = [row for row in efficiency.equivalent_labels if row.arm == arm] if efficiency else []
+    for row in sorted(rows, key=lambda row: row.label_fraction, reverse=True):
+        score = study.summary(arm, row.label_fraction, study.primary)
+        if row.equivalent is not None and score:
+            return row, score
     return None
 
 
-def _mark_worth(axes: Axes, worth: dict[str, Any]) -> None:
-    """Draw the way along the labels from the arm to where the reference scores the same.
+def _mark_equivalent(axes: Axes, row: EquivalentLabels, score: ArmSummary) -> None:
+    """Draw an arrow along the labels from the arm to where the reference scores the same.
 
-    A thin line spans the numbers of labels that the seeds do not tell from that one; where it is
-    open, it goes to the edge.
+    A thin line spans the confidence set; where that is open, it goes to the edge.
     """
-    own, needed, level = worth["own"], worth["labels"], worth["mean"]
+    own, needed, level = row.labels, row.equivalent or 0.0, score.mean
     (left, right), bottom = axes.get_xlim(), axes.get_ylim()[0]
-    if worth["seeds"] > 1:
-        axes.hlines(level, worth.get("low") or left, worth.get("high") or right, color=MUTED,
+    if score.n > 1:
+        axes.hlines(level, row.low or left, row.high or right, color=MUTED,
                     linewidth=0.7)  # fmt: skip
     axes.annotate("", (needed, level), (own, level), zorder=4,
                   arrowprops={"arrowstyle": "-|>", "color": INK, "linewidth": 1.4,

@@ -8,13 +8,12 @@ from typing import Any
 
 from twinlens.config import read_yaml
 from twinlens.errors import UserError
-from twinlens.files import read_json
 from twinlens.records.audit import StudyAudit
 from twinlens.records.plan import Plan
+from twinlens.records.results import ArmSummary, Difference, StudyResults
 from twinlens.reporting.load_run import StoredRun, if_there, read_run
 from twinlens.study.analysis.verdict import best_arm
 
-_NEEDED = ("primary_metric", "reference", "arms", "differences", "verdict")
 _SHOWN_METRICS = ("balanced_accuracy", "macro_f1", "accuracy")
 
 
@@ -26,7 +25,7 @@ class StoredStudy:
     settings: dict[str, Any]
     settings_text: str
     environment: dict[str, Any]
-    results: dict[str, Any]
+    results: StudyResults
     runs: list[StoredRun]
     unfinished: list[dict[str, str]]
     audit: StudyAudit | None
@@ -39,12 +38,12 @@ class StoredStudy:
     @property
     def primary(self) -> str:
         """The metric that was declared beforehand."""
-        return str(self.results["primary_metric"])
+        return self.results.primary_metric
 
     @property
     def reference(self) -> str:
         """The arm that the others are compared with."""
-        return str(self.results["reference"])
+        return self.results.reference
 
     @cached_property
     def metrics(self) -> list[str]:
@@ -54,29 +53,27 @@ class StoredStudy:
     @property
     def stored_metrics(self) -> list[str]:
         """All metrics of the results, in the order of the file."""
-        entries = [entry for arm in self.results["arms"].values() for entry in arm.values()]
-        return list(dict.fromkeys(metric for entry in entries for metric in entry))
+        return self.results.metrics
 
     @property
     def min_effect(self) -> float | None:
         """The smallest difference worth having, where one was declared."""
-        return self.results.get("min_effect")
+        return self.results.min_effect
 
     @cached_property
     def arms(self) -> list[str]:
         """The arms, the reference first."""
-        return sorted(self.results["arms"], key=lambda arm: arm != self.reference)
+        return sorted(self.results.arms, key=lambda arm: arm != self.reference)
 
     @cached_property
     def label_fractions(self) -> list[float]:
         """The label fractions with a result, the largest first."""
-        found = {float(key) for summary in self.results["arms"].values() for key in summary}
-        return sorted(found, reverse=True)
+        return sorted({row.label_fraction for row in self.results.summaries}, reverse=True)
 
     @property
     def tested_label_fraction(self) -> float:
         """The label fraction of the declared test: the study's largest, finished or not."""
-        return max(map(float, self.results.get("label_fractions") or self.label_fractions))
+        return max(self.results.label_fractions)
 
     @cached_property
     def data(self) -> dict[str, Any]:
@@ -114,29 +111,28 @@ class StoredStudy:
         """Return an arm's name as every table and figure shows it."""
         return f"{arm} (transductive)" if arm in self.transductive else arm
 
-    def summary(self, arm: str, label_fraction: float, metric: str) -> dict[str, Any] | None:
+    def summary(self, arm: str, label_fraction: float, metric: str) -> ArmSummary | None:
         """Return an arm's mean, spread and values over seeds, if it has a result."""
-        return _at(self.results["arms"], arm, label_fraction).get(metric)
+        return self.results.summary(arm, label_fraction, metric)
 
-    def difference(self, arm: str, label_fraction: float, metric: str) -> dict[str, Any] | None:
+    def difference(self, arm: str, label_fraction: float, metric: str) -> Difference | None:
         """Return an arm's paired difference from the reference, if there is one."""
-        return _at(self.results["differences"], arm, label_fraction).get(metric)
+        return self.results.difference(arm, label_fraction, metric)
 
     @cached_property
     def best_other(self) -> str | None:
         """The other arm that did best at the largest label fraction: the one of the verdict."""
         others = [arm for arm in self.arms if arm != self.reference] if self.label_fractions else []
-        for of in (self.difference, self.summary):  # without the reference there is no difference
-            found = {a: d for a in others if (d := of(a, self.label_fractions[0], self.primary))}
-            if found:
-                return best_arm(found)
-        return None
+        where = self.label_fractions[0] if others else 0.0, self.primary
+        differences = {a: row for a in others if (row := self.difference(a, *where))}
+        if differences:
+            return best_arm(differences)
+        summaries = {a: mean for a in others if (mean := self.summary(a, *where))}
+        return best_arm(summaries) if summaries else None  # the reference is not finished
 
     def says(self, key: str) -> bool:
         """Tell whether any difference has an entry, such as Holm's p value, that is not null."""
-        by_arm = self.results["differences"].values()
-        found = (entry for of in by_arm for metrics in of.values() for entry in metrics.values())
-        return any(entry.get(key) is not None for entry in found)
+        return any(getattr(row, key) is not None for row in self.results.differences)
 
     def runs_of(
         self, kind: str, *, arm: str | None = None, label_fraction: float | None = None
@@ -157,7 +153,7 @@ class StoredStudy:
             if self.label_fractions
             else []
         )
-        scored = [(run, float(run.test["accuracy"])) for run in runs if run.test]
+        scored = [(run, run.test.metrics["accuracy"]) for run in runs if run.test]
         mean = sum(accuracy for _, accuracy in scored) / max(len(scored), 1)
         return min(scored, key=lambda pair: abs(pair[1] - mean), default=(None, 0.0))[0]
 
@@ -177,19 +173,14 @@ def read_study(folder: Path) -> StoredStudy:
     """Read a study's folder.
 
     Raises:
-        UserError: The folder holds no results, or they lack a part.
+        UserError: The folder holds no results, or they are damaged.
     """
     if not (folder / "results.json").is_file():
         raise UserError(
             f"{folder} holds no results.json: give the folder of a study that "
             "`twinlens compare` has brought to its end, or of a finished pretraining."
         )
-    results = read_json(folder / "results.json")
-    lacking = [key for key in _NEEDED if not isinstance(results, dict) or key not in results]
-    if lacking:
-        raise UserError(
-            f"{folder / 'results.json'} lacks {', '.join(lacking)}: run `twinlens compare` again."
-        )
+    results = StudyResults.read(folder / "results.json")
     runs, unfinished = _read_runs(folder)
     settings = folder / "study.yaml"
     return StoredStudy(
@@ -227,9 +218,3 @@ def _planned(folder: Path) -> dict[str, tuple[str, ...]]:
             if run.needs:
                 serves[run.needs][run.arm] = None
     return {name: tuple(arms) for name, arms in serves.items()}
-
-
-def _at(table: dict[str, Any], arm: str, label_fraction: float) -> dict[str, Any]:
-    """Return the entry of an arm at a label fraction, whose keys are numbers written as text."""
-    entries = table.get(arm) or {}
-    return next((entry for key, entry in entries.items() if float(key) == label_fraction), {})

@@ -49,7 +49,7 @@ class Described:
 def design(study: StoredStudy) -> list[str]:
     """Return sentences on the study: what was compared, on which data, by what."""
     parts = [plural(len(study.arms), "arm")]
-    parts += [plural(len(seeds), "seed")] if (seeds := study.results.get("seeds")) else []
+    parts.append(plural(len(study.results.seeds), "seed"))
     if len(study.label_fractions) > 1:
         parts.append(
             f"label fractions of {listing([*map(label_fraction_title, study.label_fractions)])}"

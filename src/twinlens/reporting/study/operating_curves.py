@@ -56,7 +56,7 @@ def _of_arm(study: StoredStudy, arm: str, run: StoredRun, path: Path) -> Operati
     shown = there if len(there) > 1 else []  # against the rest: there must be a rest
     index = study.arms.index(arm)
     panels = [_panel(study, table, shown, name, study.arm_title(arm)) for name in ("roc", "pr")]
-    accuracy = decimal((run.test or {}).get("accuracy"))
+    accuracy = decimal(run.test.metrics["accuracy"] if run.test else None)
     words = [f"Seed {run.seed}, accuracy {accuracy}."]
     absent = [name for name in study.classes if name not in there]
     words += [f"No test image of {listing(absent)}."] if absent else []

@@ -95,8 +95,8 @@ def _results(study: StoredStudy) -> dict[str, Any]:
         "difference_figures": figures.difference_figures(study),
         "label_panels": label_panels(study),
         "label_legend": label_legend(study),
-        "worth": front.worth(study),
-        "advice": study.results.get("advice") or [],
+        "equivalent_labels": front.equivalent_labels(study),
+        "advice": study.results.advice,
         "best": front.best(study),
         "f1_by_class": per_class.f1_table(study),
         "class_panels": figures.class_panels(study),
@@ -108,7 +108,7 @@ def _results(study: StoredStudy) -> dict[str, Any]:
 
 
 def _data(study: StoredStudy) -> dict[str, Any]:
-    test_access = study.results.get("test_access") or []
+    test_access = [entry.model_dump() for entry in study.results.test_access]
     return {
         "counts": tables.counts_table(study),
         "contamination": tables.contamination_table(study.audit.contamination)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from twinlens.records.scores import PartScores
 from twinlens.reporting.figures.style import Mark, arm_mark
 from twinlens.reporting.formatting import MISSING, count, decimal
 from twinlens.reporting.load_run import StoredRun
@@ -69,7 +70,7 @@ def _f1(study: StoredStudy, arm: str) -> Scores:
         else []
     )
     found = {name: class_f1(study, arm, name) if runs else [] for name in study.classes}
-    overall = {m: [float(r.test[m]) for r in runs if r.test and m in r.test] for m in _OVERALL}
+    overall = {m: [r.test.metrics[m] for r in runs if r.test] for m in _OVERALL}
     return found | overall
 
 
@@ -105,9 +106,9 @@ def _support(study: StoredStudy) -> list[int]:
     runs = [
         run for run in study.runs_of("train", label_fraction=study.label_fractions[0]) if run.test
     ]
-    of = runs[0].test["per_class"] if runs and runs[0].test else {}
-    each = [int(of.get(name, {}).get("support", 0)) for name in study.ordered_classes]
-    return [*each, sum(each), sum(each)]
+    scores = runs[0].test.per_class if runs and runs[0].test else {}
+    images = [scores[n].support if n in scores else 0 for n in study.ordered_classes]
+    return [*images, sum(images), sum(images)]
 
 
 def classifications(study: StoredStudy) -> list[Classification]:
@@ -118,19 +119,19 @@ def classifications(study: StoredStudy) -> list[Classification]:
             study.arm_title(arm),
             arm_mark(study.arms.index(arm)),
             run,
-            _classification(study, arm, run),
+            _classification(study, arm, run, run.test),
         )
         for arm in dict.fromkeys([*first, *study.arms])
-        if (run := study.representative(arm))
+        if (run := study.representative(arm)) and run.test
     ]
 
 
-def _classification(study: StoredStudy, arm: str, run: StoredRun) -> Table:
-    test = run.test or {}
-    scores = {name: test["per_class"].get(name, {}) for name in study.ordered_classes}
-    support = {name: int(of.get("support", 0)) for name, of in scores.items()}
+def _classification(study: StoredStudy, arm: str, run: StoredRun, test: PartScores) -> Table:
+    scores = {name: test.per_class[name] for name in study.ordered_classes}
+    support = {name: of_class.support for name, of_class in scores.items()}
     shown = {
-        name: [of[key] if support[name] else None for key in _SCORES] for name, of in scores.items()
+        name: [getattr(of_class, key) if of_class.support else None for key in _SCORES]
+        for name, of_class in scores.items()
     }
     rows = [
         [_line(study, name), *map(number, map(decimal, values)), number(count(support[name]))]
@@ -142,7 +143,9 @@ def _classification(study: StoredStudy, arm: str, run: StoredRun) -> Table:
     rows.append(
         [Cell("Weighted mean"), *(number(decimal(float(m))) for m in means), number(count(total))]
     )
-    rows.append([Cell("Accuracy"), number(""), number(""), number(decimal(test["accuracy"]))])
+    rows.append(
+        [Cell("Accuracy"), number(""), number(""), number(decimal(test.metrics["accuracy"]))]
+    )
     rows[-1].append(number(count(total)))
     head = [Cell("Class"), *(number(name) for name in ("Precision", "Recall", "F1", "Images"))]
     about = {"arm": arm, "run": run.name, "seed": run.seed}

@@ -1,7 +1,5 @@
 """What it takes to check a study or to run it again: failures, settings and hashes."""
 
-from typing import Any
-
 import yaml
 
 from twinlens.files import digest
@@ -9,10 +7,10 @@ from twinlens.reporting.load_run import StoredRun
 from twinlens.reporting.study.load_study import StoredStudy
 
 
-def failures(study: StoredStudy) -> list[Any]:
+def failures(study: StoredStudy) -> list[dict[str, str]]:
     """Return what the study says has failed, and the planned runs that are not there."""
-    named = list(study.results.get("failures") or [])
-    known = {str(entry.get("run")) for entry in named if isinstance(entry, dict)}
+    named = [failure.model_dump() for failure in study.results.failures]
+    known = {entry["run"] for entry in named}
     return named + [run for run in study.unfinished if run["run"] not in known]
 
 
@@ -38,5 +36,5 @@ def hashes(study: StoredStudy) -> dict[str, str]:
     found = {"data": str(study.data["hash"])} if study.data.get("hash") else {}
     found |= {f"split {name}": value for name, value in splits.items()}
     found["settings"] = digest(study.settings)
-    found["results"] = digest(study.results)
+    found["results"] = digest(study.results.model_dump(mode="json"))
     return found

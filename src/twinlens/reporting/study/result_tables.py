@@ -1,7 +1,6 @@
 """The tables of arms and of their paired differences from the reference."""
 
-from typing import Any
-
+from twinlens.records.results import ArmSummary, Difference
 from twinlens.reporting.formatting import (
     MISSING,
     decimal,
@@ -16,8 +15,6 @@ from twinlens.reporting.tables.tables import Cell, Record, Table, arm_cell, numb
 
 ONE_SEED = "one seed: no interval"
 
-Entry = dict[str, Any]
-
 
 def arms_table(study: StoredStudy) -> Table:
     """Return mean, spread and interval of every arm at every label fraction."""
@@ -25,11 +22,11 @@ def arms_table(study: StoredStudy) -> Table:
     rows = []
     for label_fraction in study.label_fractions:
         for arm in study.arms:
-            found = study.summary(arm, label_fraction, study.primary) or {}
+            found = study.summary(arm, label_fraction, study.primary)
             if not found and label_fraction != study.label_fractions[0]:
                 continue  # an arm of other label fractions; what failed is in the record
             detail = "reference" if arm == study.reference else ""
-            row = [arm_cell(study, [arm], detail), number(str(found.get("n", 0)))]
+            row = [arm_cell(study, [arm], detail), number(str(found.n if found else 0))]
             row += [
                 _summary_cell(study.summary(arm, label_fraction, name)) for name in study.metrics
             ]
@@ -42,8 +39,8 @@ def differences_table(study: StoredStudy) -> Table | None:
     head = [Cell("Arm"), number("Pairs"), *_metric_heads(study)]
     rows = []
     for label_fraction, arm in _compared(study):
-        found = study.difference(arm, label_fraction, study.primary) or {}
-        row = [arm_cell(study, [arm]), number(str(found.get("n", MISSING)))]
+        found = study.difference(arm, label_fraction, study.primary)
+        row = [arm_cell(study, [arm]), number(str(found.n) if found else MISSING)]
         row += [
             _difference_cell(
                 study.difference(arm, label_fraction, metric),
@@ -61,17 +58,18 @@ def differences_table(study: StoredStudy) -> Table | None:
 def size_table(study: StoredStudy) -> Table | None:
     """Return how large and how steady the differences in the primary metric are.
 
-    None where the results, of an older version, do not say.
+    None where nothing is known.
     """
     columns = {
         "effect_size": number("Effect size"),
         "sd_ratio": number("Ratio of sd", "arm / reference"),
-        "resampled_interval": number("Interval", "seeds and test groups resampled"),
+        "resampled": number("Interval", "seeds and test groups resampled"),
         "seeds_needed": number("Seeds needed", f"for {decimal(study.min_effect)}"),
     }
     lines = [
-        (label_fraction, arm, study.difference(arm, label_fraction, study.primary) or {})
+        (label_fraction, arm, found)
         for label_fraction, arm in _compared(study)
+        if (found := study.difference(arm, label_fraction, study.primary))
     ]
     shown = [key for key in columns if any(_size_cell(key, found).text for *_, found in lines)]
     if not shown:
@@ -123,87 +121,82 @@ def _with_label_fraction(study: StoredStudy, label_fraction: float, row: list[Ce
     )
 
 
-def _summary_cell(found: Entry | None) -> Cell:
+def _summary_cell(found: ArmSummary | None) -> Cell:
     if not found:
         return number(MISSING, "no finished run")
-    if found["n"] < 2:
-        return number(decimal(found["mean"]), ONE_SEED)
-    return number(f"{decimal(found['mean'])} {spread(found)}", interval(found.get("interval")))
+    if found.n < 2:
+        return number(decimal(found.mean), ONE_SEED)
+    return number(f"{decimal(found.mean)} {spread(found)}", interval(found.interval))
 
 
-def _difference_cell(found: Entry | None, *, is_test: bool, several: bool) -> Cell:
+def _difference_cell(found: Difference | None, *, is_test: bool, several: bool) -> Cell:
     """Only the primary metric at the study's largest label fraction is a test; the rest describes.
 
     Of a single comparison, Holm's p value is the other one.
     """
     if not found:
         return number(MISSING)
-    parts = [interval(found.get("interval"), signed=True)]
+    parts = [interval(found.interval, signed=True)]
     if is_test:
-        corrected = p_value(found.get("p_holm")) if several else ""
-        parts += [p_value(found.get("p")), f"Holm {corrected}" if corrected else ""]
-    if found["n"] < 2:
-        resampled = interval((found.get("bootstrap") or {}).get("interval"), signed=True)
+        corrected = p_value(found.p_holm) if several else ""
+        parts += [p_value(found.p), f"Holm {corrected}" if corrected else ""]
+    if found.n < 2:
+        resampled = interval(found.bootstrap, signed=True)
         parts = [f"{resampled}\nimages resampled" if resampled else ONE_SEED]
-    return number(decimal(found["mean"], signed=True), "\n".join(filter(None, parts)))
+    return number(decimal(found.mean, signed=True), "\n".join(filter(None, parts)))
 
 
-def _size_cell(key: str, found: Entry) -> Cell:
+def _size_cell(key: str, found: Difference) -> Cell:
     """Return a cell without text where the results say nothing."""
-    entry = found.get(key)
     if key == "seeds_needed":
-        return number("" if entry is None else str(entry))
-    if key == "resampled_interval":
-        return number(interval(entry, signed=True))
-    value = (entry or {}).get("value")
-    text = "" if value is None else decimal(value, digits=2, signed=key == "effect_size")
-    bounds = (entry or {}).get("interval")
-    return number(text, interval(bounds, digits=2))
+        return number("" if found.seeds_needed is None else str(found.seeds_needed))
+    if key == "resampled":
+        return number(interval(found.resampled, signed=True))
+    if key == "effect_size":
+        size = found.effect_size
+        return number("" if size is None else decimal(size, digits=2, signed=True))
+    ratio = "" if found.sd_ratio is None else decimal(found.sd_ratio, digits=2)
+    return number(ratio, interval(found.sd_ratio_interval, digits=2))
 
 
 def _arm_records(study: StoredStudy) -> list[Record]:
-    records = []
+    records: list[Record] = []
     for label_fraction in study.label_fractions:
         for arm in study.arms:
-            found = study.summary(arm, label_fraction, study.primary)
-            if not found:
-                continue
-            record: Entry = {"arm": arm, "label_fraction": label_fraction, "seeds": found["n"]}
-            for metric in study.stored_metrics:
-                summary = study.summary(arm, label_fraction, metric) or {}
-                low, high = summary.get("interval") or (None, None)
-                values = (summary.get("mean"), summary.get("sd"), low, high)
-                names = (metric, f"{metric}_sd", f"{metric}_low", f"{metric}_high")
-                record |= dict(zip(names, values, strict=True))
-            records.append(record)
+            rows = [study.summary(arm, label_fraction, metric) for metric in study.stored_metrics]
+            record: Record = {"arm": arm, "label_fraction": label_fraction}
+            for row in filter(None, rows):
+                ends = {f"{row.metric}_low": row.low, f"{row.metric}_high": row.high}
+                record |= {"seeds": row.n, row.metric: row.mean, f"{row.metric}_sd": row.sd} | ends
+            if "seeds" in record:
+                records.append(record)
     return records
 
 
 def _difference_records(study: StoredStudy) -> list[Record]:
-    records: list[Record] = []
-    for label_fraction, arm in _compared(study):
-        for metric in study.stored_metrics:
-            found = study.difference(arm, label_fraction, metric) or {}
-            ratio = found.get("sd_ratio") or {}
-            low, high = found.get("interval") or (None, None)
-            ratio_low, ratio_high = ratio.get("interval") or (None, None)
-            records.append(
-                {
-                    "arm": arm,
-                    "reference": study.reference,
-                    "label_fraction": label_fraction,
-                    "metric": metric,
-                    "n": found.get("n"),
-                    "difference": found.get("mean"),
-                    "low": low,
-                    "high": high,
-                    "p": found.get("p"),
-                    "p_holm": found.get("p_holm"),
-                    "effect_size": (found.get("effect_size") or {}).get("value"),
-                    "sd_ratio": ratio.get("value"),
-                    "sd_ratio_low": ratio_low,
-                    "sd_ratio_high": ratio_high,
-                    "seeds_needed": found.get("seeds_needed"),
-                }
-            )
-    return records
+    rows = (
+        study.difference(arm, label_fraction, metric)
+        for label_fraction, arm in _compared(study)
+        for metric in study.stored_metrics
+    )
+    return [
+        {
+            "arm": row.arm,
+            "reference": study.reference,
+            "label_fraction": row.label_fraction,
+            "metric": row.metric,
+            "n": row.n,
+            "difference": row.mean,
+            "low": row.low,
+            "high": row.high,
+            "p": row.p,
+            "p_holm": row.p_holm,
+            "effect_size": row.effect_size,
+            "sd_ratio": row.sd_ratio,
+            "sd_ratio_low": row.sd_ratio_low,
+            "sd_ratio_high": row.sd_ratio_high,
+            "seeds_needed": row.seeds_needed,
+        }
+        for row in rows
+        if row
+    ]

@@ -1,7 +1,5 @@
 """What a reader sees first: the few numbers, the warnings, and what follows from them."""
 
-from typing import Any
-
 from twinlens.reporting import formatting as wording
 from twinlens.reporting.pretraining.monitoring import alarms
 from twinlens.reporting.study.load_study import StoredStudy
@@ -20,16 +18,16 @@ def key_numbers(study: StoredStudy) -> list[tuple[str, str, str]]:
     for arm in dict.fromkeys([study.reference, study.best_other]):
         found = study.summary(arm, label_fraction, study.primary) if arm else None
         if arm and found:
-            spread = wording.spread(found) if found["n"] > 1 else ONE_SEED
+            spread = wording.spread(found) if found.n > 1 else ONE_SEED
             detail = f"{study.arm_title(arm)}, {spread}"
-            numbers.append((wording.decimal(found["mean"]), metric, detail))
-    found = study.difference(study.best_other or "", label_fraction, study.primary)
-    if found:
-        detail = wording.interval(found.get("interval"), signed=True) or ONE_SEED
-        numbers.append((wording.decimal(found["mean"], signed=True), "Paired difference", detail))
+            numbers.append((wording.decimal(found.mean), metric, detail))
+    difference = study.difference(study.best_other or "", label_fraction, study.primary)
+    if difference:
+        detail = wording.interval(difference.interval, signed=True) or ONE_SEED
+        numbers.append((wording.decimal(difference.mean, signed=True), "Paired difference", detail))
     arms, counts = len(study.arms), study.data.get("counts") or {}
     images = {split: sum(counts.get(split, {}).values()) for split in ("train", "val", "test")}
-    most = max(s["n"] for a in study.arms if (s := study.summary(a, label_fraction, study.primary)))
+    most = max(s.n for a in study.arms if (s := study.summary(a, label_fraction, study.primary)))
     numbers.append((str(most), "Seeds" if most != 1 else "Seed", wording.plural(arms, "arm")))
     if images["train"]:
         detail = f"{wording.count(images['train'])} train, {wording.count(images['val'])} val"
@@ -59,34 +57,24 @@ def notices(study: StoredStudy) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def worth(study: StoredStudy) -> list[str]:
-    """Return sentences on what the arms are worth in labels, the largest label fraction first."""
-    found = (study.results.get("label_efficiency") or {}).get("worth") or {}
-    label_fractions = {
-        label_fraction
-        for by_label_fraction in found.values()
-        for label_fraction in by_label_fraction
-    }
-    return [
-        str(found[arm][label_fraction]["sentence"])
-        for label_fraction in sorted(label_fractions, key=float, reverse=True)
-        for arm in study.arms
-        if label_fraction in found.get(arm, {})
-    ]
+def equivalent_labels(study: StoredStudy) -> list[str]:
+    """Return sentences on the equivalent labels of the arms, the largest label fraction first."""
+    efficiency = study.results.label_efficiency
+    rows = efficiency.equivalent_labels if efficiency else []
+    order = {arm: number for number, arm in enumerate(study.arms)}
+    rows = sorted(rows, key=lambda row: (-row.label_fraction, order[row.arm]))
+    return [row.sentence for row in rows]
 
 
 def best(study: StoredStudy) -> str:
     """Return a sentence on the model that was kept; nothing where none was."""
-    kept: dict[str, Any] = study.results.get("best") or {}
+    kept = study.results.best
     if not kept:
         return ""
-    members = len(kept.get("members") or [])
-    of = f" of {study.arm_title(kept['arm'])}" if kept.get("arm") else ""
-    what = f"The run {kept['run']}{of}" if kept.get("run") else f"An ensemble of {members} runs{of}"
-    metric = wording.metric_words(str(kept.get("metric") or study.primary))
-    test = (kept.get("test") or {}).get(kept.get("metric"))
+    of = f" of {study.arm_title(kept.arm)}" if kept.arm else ""
+    runs = f"The run {kept.run}{of}" if kept.run else f"An ensemble of {len(kept.members)} runs{of}"
     return (
-        f"{what} is kept as the model to use, in {kept['folder']}/. Validation images "
-        f"chose it ({metric} {wording.decimal(kept['val'])})"
-        + (f"; on the test images it reached {wording.decimal(test)}." if test is not None else ".")
+        f"{runs} is kept as the model to use, in {kept.folder}/. Validation images "
+        f"chose it ({wording.metric_words(kept.metric)} {wording.decimal(kept.val)}); on the test "
+        f"images it reached {wording.decimal(kept.test[kept.metric])}."
     )

@@ -2,131 +2,123 @@
 
 import json
 import math
+from collections.abc import Mapping
 from itertools import pairwise
 from statistics import fmean
-from typing import Any
 
-from twinlens.evaluation.statistics import paired_difference
-from twinlens.study.analysis.verdict import best_arm, main_differences, settled
+from twinlens.evaluation.metrics import METRICS
+from twinlens.evaluation.statistics import PairedDifference, paired_difference
+from twinlens.records.results import StudyResults
+from twinlens.study.analysis.scores import Curve
+from twinlens.study.analysis.sentences import sentence
+from twinlens.study.analysis.verdict import best_arm, main_differences, side_of
 from twinlens.study.planning.config import Study
-
-Curve = dict[float, dict[int, float]]
-"""The primary metric on the test set by label fraction and seed."""
 
 
 def advise(
-    results: dict[str, Any], study: Study, curves: dict[str, Curve], images: dict[str, int]
+    results: StudyResults, study: Study, curves: Mapping[str, Curve], images: Mapping[str, int]
 ) -> list[str]:
-    """Say what the study tells about more seeds, more labels and more unlabelled images.
+    """Say whether the study speaks for more seeds, more labels and more unlabelled images.
 
     Args:
-        results: results.json without its verdict.
+        results: The results of the study, whose own advice is not read.
         study: The study.
-        curves: Each arm's scores.
+        curves: Each arm's scores in the primary metric.
         images: How many images the pretraining of an arm saw, for arms that have one.
 
     Returns:
-        A sentence or more for each, with what it rests on, or that the study cannot say.
+        A sentence or more for each, with the numbers behind it, or that the study cannot say.
     """
-    labels = results["label_efficiency"].get("labels", {})
-    return [
-        _seeds(results),
-        _labels(
-            curves,
-            {
-                label_fraction: labels.get(f"{label_fraction:g}")
-                for label_fraction in study.label_fractions
-            },
-        ),
-        *_unlabelled(study, curves, images),
-    ]
+    labels = results.label_efficiency.labels if results.label_efficiency else {}
+    return [_seeds(results), _labels(study, curves, labels), *_unlabelled(study, curves, images)]
 
 
-def _seeds(results: dict[str, Any]) -> str:
-    found, min_effect = main_differences(results), results["min_effect"]
-    if not found:
-        return "More seeds: the study cannot say, as there are no two arms to compare yet."
-    arm = best_arm(found)
-    n, interval = found[arm]["n"], found[arm]["interval"]
-    if n < 2:
-        return "More seeds: yes, one pair of runs does not tell the spread; three is the least."
-    if interval is None:
-        return f"More seeds: the study cannot say. {found[arm]['note']}"
-    half = (interval[1] - interval[0]) / 2
-    rests = f"the interval of '{arm}' is ±{half:.3f} over {n} seeds"
-    if min_effect is None:
-        return (
-            f"More seeds: {rests}, and four times as many would about halve it; declare "
-            "'worthwhile' before the runs to learn how many are enough."
-        )
-    side = settled(interval, min_effect)
-    if side:
-        return f"More seeds: no, {rests} and lies wholly {side} the worthwhile {min_effect:g}."
-    needed = found[arm]["seeds_needed"]
-    if needed > n:
-        return (
-            f"More seeds: yes, {rests} and does not settle the worthwhile {min_effect:g}; about "
-            f"{needed} seeds in all find such a difference with 80 % probability, as far as the "
-            f"spread over {n} seeds tells."
-        )
-    return (
-        f"More seeds: perhaps; {rests} and does not settle the worthwhile {min_effect:g}, although "
-        f"{needed} seeds would find such a difference with 80 % probability: it is a close call."
+def _seeds(results: StudyResults) -> str:
+    differences, min_effect = main_differences(results), results.min_effect
+    if not differences:
+        return sentence("seeds", "nothing")
+    best = differences[best_arm(differences)]
+    if best.n < 2:
+        return sentence("seeds", "one")
+    if best.interval is None:
+        return sentence("seeds", "equal", note=best.note)
+    half = (best.interval[1] - best.interval[0]) / 2
+    interval = sentence("seeds", "interval", arm=best.arm, half=half, n=best.n)
+    if min_effect is None or best.seeds_needed is None:
+        return sentence("seeds", "no_min_effect", interval=interval)
+    side = side_of(best.interval, min_effect, sign=METRICS[best.metric].sign)
+    name = "enough" if side else "more" if best.seeds_needed > best.n else "perhaps"
+    return sentence(
+        "seeds",
+        name,
+        interval=interval,
+        side=side,
+        min_effect=min_effect,
+        needed=best.seeds_needed,
+        n=best.n,
     )
 
 
-def _labels(curves: dict[str, Curve], labels: dict[float, int | None]) -> str:
+def _labels(study: Study, curves: Mapping[str, Curve], labels: Mapping[float, int]) -> str:
     """Judge by the arm that is best with all labels: its gain between the two largest fractions."""
-    if len(labels) < 2:
-        return "More labels: the study cannot say, with one label fraction; run a smaller one too."
-    less, most = sorted(labels)[-2:]
-    fewer, more = labels[less], labels[most]
-    both = {arm: [s for s in of[most] if s in of[less]] for arm, of in curves.items()}
-    means = {
-        arm: fmean(curves[arm][most][s] for s in seeds) for arm, seeds in both.items() if seeds
-    }
+    if len(study.label_fractions) < 2:
+        return sentence("labels", "one_fraction")
+    sign = METRICS[study.primary_metric].sign
+    less, most = sorted(study.label_fractions)[-2:]
+    fewer, more = labels.get(less), labels.get(most)
+    both = {arm: _shared(of.get(most, {}), of.get(less, {})) for arm, of in curves.items()}
+    means = {arm: sign * fmean(pairs[0]) for arm, pairs in both.items() if pairs[0]}
     if not means or not fewer or not more or fewer == more:
-        return (
-            "More labels: the study cannot say, as runs of the two largest label fractions are "
-            "lacking."
-        )
-    arm = max(means, key=lambda each: means[each])
-    seeds = both[arm]
-    gain = paired_difference(*([curves[arm][b][seed] for seed in seeds] for b in (most, less)))
-    slope = gain["mean"] / math.log2(more / fewer)
-    return (
-        f"More labels: from {fewer:,} to {more:,} '{arm}' gained {_measured(gain)}, {slope:+.3f} a "
-        f"doubling; {_direction(gain, 'still rising', 'falling')}, and beyond {more:,} nothing "
-        "was run."
+        return sentence("labels", "no_runs")
+    arm = max(means, key=lambda name: means[name])
+    gain = paired_difference(*both[arm])
+    return sentence(
+        "labels",
+        "gain",
+        fewer=fewer,
+        more=more,
+        arm=arm,
+        gain=_measured(gain),
+        slope=gain.mean / math.log2(more / fewer),
+        direction=_direction(gain, "labels", sign),
     )
 
 
-def _unlabelled(study: Study, curves: dict[str, Curve], images: dict[str, int]) -> list[str]:
+def _unlabelled(study: Study, curves: Mapping[str, Curve], images: Mapping[str, int]) -> list[str]:
     """Compare arms that differ in nothing but the images that their pretraining saw."""
     alike: dict[str, list[str]] = {}
     for arm in images:
         alike.setdefault(_without_images(study, arm), []).append(arm)
-    most, said = max(study.label_fractions), []
+    most, statements = max(study.label_fractions), []
     for arms in alike.values():
         for few, many in pairwise(sorted(arms, key=lambda arm: images[arm])):
-            ours, theirs = curves[many][most], curves[few][most]
-            seeds = [seed for seed in ours if seed in theirs]
-            if seeds and images[few] < images[many]:
-                gain = paired_difference([ours[s] for s in seeds], [theirs[s] for s in seeds])
-                said.append(
-                    f"More unlabelled images: with {images[many]:,} instead of {images[few]:,}, "
-                    f"'{many}' gained {_measured(gain)} over '{few}'; "
-                    f"{_direction(gain, 'they helped', 'they harmed')}."
+            pairs = _shared(curves[many].get(most, {}), curves[few].get(most, {}))
+            if pairs[0] and images[few] < images[many]:
+                gain = paired_difference(*pairs)
+                direction = _direction(gain, "images", METRICS[study.primary_metric].sign)
+                statements.append(
+                    sentence(
+                        "images",
+                        "gain",
+                        many=images[many],
+                        few=images[few],
+                        arm=many,
+                        other=few,
+                        gain=_measured(gain),
+                        direction=direction,
+                    )
                 )
-    cannot = (
-        "More unlabelled images: the study cannot say, as no two arms differ in the images of "
-        "their pretraining alone."
-    )
-    return said or [cannot]
+    return statements or [sentence("images", "nothing")]
+
+
+def _shared(a: Mapping[int, float], b: Mapping[int, float]) -> tuple[list[float], list[float]]:
+    """Return the scores of the seeds that both have."""
+    seeds = [seed for seed in a if seed in b]
+    return [a[s] for s in seeds], [b[s] for s in seeds]
 
 
 def _without_images(study: Study, arm: str) -> str:
-    """Return all that determines an arm, save the images of its pretraining."""
+    """Return all that determines an arm, except the images of its pretraining."""
     pretraining, chosen = study.pretraining(arm), study.arms[arm]
     rest = {
         "pretrain": pretraining.determining() if pretraining else None,
@@ -137,14 +129,18 @@ def _without_images(study: Study, arm: str) -> str:
     return json.dumps(rest, sort_keys=True)
 
 
-def _measured(gain: dict[str, Any]) -> str:
-    n, interval = gain["n"], gain["interval"]
-    span = f"95 % interval {interval[0]:+.3f} to {interval[1]:+.3f}, " if interval else ""
-    return f"{gain['mean']:+.3f} ({span}{n} paired seed{'s' * (n > 1)})"
+def _measured(gain: PairedDifference) -> str:
+    low, high = gain.interval
+    span = "" if low is None else sentence("gain", "span", low=low, high=high)
+    n = len(gain.values)
+    seeds = "seed" if n == 1 else "seeds"
+    return sentence("gain", "measured", mean=gain.mean, span=span, n=n, seeds=seeds)
 
 
-def _direction(gain: dict[str, Any], up: str, down: str) -> str:
-    interval = gain["interval"]
-    if interval is None or interval[0] <= 0 <= interval[1]:
-        return "that is not told from zero"
-    return up if gain["mean"] > 0 else down
+def _direction(gain: PairedDifference, section: str, sign: int) -> str:
+    low, high = gain.interval
+    if low is None or high is None:
+        return sentence("gain", "no_interval") if len(gain.values) < 2 else gain.note
+    if low <= 0 <= high:
+        return sentence("gain", "includes_zero")
+    return sentence(section, "up" if sign * gain.mean > 0 else "down")

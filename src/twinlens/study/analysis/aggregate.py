@@ -1,12 +1,14 @@
-"""From stored runs to the table of arms, the paired differences and the verdict."""
+"""From stored runs to the results of a study: arms, paired differences, label efficiency."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from twinlens.errors import UserError
-from twinlens.evaluation.label_efficiency import worth
+from twinlens.evaluation.label_efficiency import Arm, Reference, equivalent_labels
 from twinlens.evaluation.metrics import METRICS
 from twinlens.evaluation.statistics import (
     effect_size,
@@ -18,71 +20,85 @@ from twinlens.evaluation.statistics import (
 )
 from twinlens.evaluation.test_access import TEST_ACCESS, read_test_access
 from twinlens.records.plan import PlannedRun
-from twinlens.study.analysis.advice import Curve, advise
-from twinlens.study.analysis.paired_bootstrap import resample
+from twinlens.records.results import (
+    ArmSummary,
+    BestModel,
+    Difference,
+    EquivalentLabels,
+    FailedRun,
+    LabelEfficiency,
+    StudyResults,
+)
+from twinlens.study.analysis.advice import advise
+from twinlens.study.analysis.paired_bootstrap import Resampled, resample
+from twinlens.study.analysis.scores import (
+    Curve,
+    collect_scores,
+    curves,
+    test_metrics,
+    write_scores,
+)
 from twinlens.study.analysis.verdict import main_differences, verdict
 from twinlens.study.planning.config import Study
-from twinlens.study.running.paths import is_finished, read_metrics, read_record
+from twinlens.study.running.paths import is_finished, read_record
 
-Scores = dict[float, dict[int, dict[str, float]]]
-"""An arm's metrics on the test set by label fraction and seed."""
+Tables = Mapping[tuple[str, float], pd.DataFrame]
+"""Metrics on the test images by arm and label fraction: seeds down, metrics across."""
 
 
 def collect(
-    folder: Path, study: Study, plan: list[PlannedRun], failures: dict[str, str]
-) -> dict[str, Any]:
-    """Read the stored runs and compute everything that the report states.
+    folder: Path,
+    study: Study,
+    plan: list[PlannedRun],
+    failures: Mapping[str, str],
+    best: BestModel | None = None,
+) -> StudyResults:
+    """Read the stored runs, write their scores as one table, and compute all results from it.
 
     Args:
         folder: Folder of the study.
         study: The study.
         plan: Its runs.
         failures: For each run that failed, why.
-
-    Returns:
-        The content of results.json.
+        best: The model that is kept.
 
     Raises:
         UserError: Runs of different precision lie in one study.
     """
     records = {run.id: read_record(folder, run) for run in plan if is_finished(folder, run)}
-    trainings: list[PlannedRun] = [
-        run for run in plan if run.kind != "pretrain" and run.id in records
-    ]
+    trainings = [run for run in plan if run.kind != "pretrain" and run.id in records]
     _refuse_mixed(folder, [records[run.id] for run in trainings])
-    scores: dict[str, Scores] = {
-        a: {label_fraction: {} for label_fraction in study.label_fractions} for a in study.arms
-    }
-    for run in trainings:
-        test = read_metrics(folder, run)["test"]
-        scores[str(run.arm)][float(run.label_fraction or 1)][run.seed] = {
-            m: test[m] for m in METRICS
-        }
-    seen = {run.arm for run in trainings if records[run.id].get("transductive")}
-    results = {
-        "title": study.title,
-        "primary_metric": study.primary_metric,
-        "min_effect": study.min_effect,
-        "reference": study.reference,
-        "seeds": study.seeds,
-        "label_fractions": study.label_fractions,
-        "arms": {arm: _summaries(by_label_fraction) for arm, by_label_fraction in scores.items()},
-        "differences": _differences(folder, study, trainings, scores),
-        "transductive": [arm for arm in study.arms if arm in seen],
-        "test_access": read_test_access(folder / TEST_ACCESS),
-        "failures": [{"run": run, "reason": reason} for run, reason in failures.items()],
-    }
-    curves = {
-        arm: _curve(by_label_fraction, study.primary_metric)
-        for arm, by_label_fraction in scores.items()
-    }
-    results["label_efficiency"] = _label_efficiency(study, curves, trainings, records)
+    scores = collect_scores(folder, trainings)
+    write_scores(folder, scores)
+    tables = test_metrics(scores)
+    transductive = {run.arm for run in trainings if records[run.id].get("transductive")}
+    by_arm = curves(scores, study.primary_metric, list(study.arms))
+    results = StudyResults(
+        title=study.title,
+        primary_metric=study.primary_metric,
+        min_effect=study.min_effect,
+        reference=study.reference,
+        seeds=study.seeds,
+        label_fractions=study.label_fractions,
+        metrics=list(METRICS),
+        arms=list(study.arms),
+        transductive=[arm for arm in study.arms if arm in transductive],
+        test_access=read_test_access(folder / TEST_ACCESS),
+        failures=[FailedRun(run=run, reason=reason) for run, reason in failures.items()],
+        summaries=_summaries(study, tables),
+        differences=_differences(folder, study, trainings, tables),
+        label_efficiency=_label_efficiency(study, by_arm, trainings, records),
+        advice=[],
+        best=best,
+        verdict=[],
+    )
+    results = _with_holm(results)
     images = {str(r.arm): records[r.needs]["images"] for r in trainings if r.needs in records}
-    results["advice"] = advise(results, study, curves, images)
-    return {**results, "verdict": verdict(results)}
+    sentences = {"advice": advise(results, study, by_arm, images), "verdict": verdict(results)}
+    return results.model_copy(update=sentences)
 
 
-def _refuse_mixed(folder: Path, records: list[dict[str, Any]]) -> None:
+def _refuse_mixed(folder: Path, records: Sequence[dict[str, Any]]) -> None:
     """Refuse trainings of several precisions; another tool's predictions have none."""
     precisions = {r["environment"]["precision"] for r in records if "environment" in r}
     if len(precisions) > 1:
@@ -92,107 +108,151 @@ def _refuse_mixed(folder: Path, records: list[dict[str, Any]]) -> None:
         )
 
 
-def _summaries(by_label_fraction: Scores) -> dict[str, Any]:
-    return {
-        f"{label_fraction:g}": {
-            metric: {
-                **summary([score[metric] for score in by_seed.values()]),
-                "seeds": list(by_seed),
-            }
-            for metric in METRICS
-        }
-        for label_fraction, by_seed in by_label_fraction.items()
-        if by_seed
-    }
+def _summaries(study: Study, tables: Tables) -> list[ArmSummary]:
+    return [
+        _summary(arm, fraction, metric, tables[arm, fraction][metric])
+        for arm in study.arms
+        for fraction in study.label_fractions
+        if (arm, fraction) in tables
+        for metric in METRICS
+    ]
+
+
+def _summary(arm: str, fraction: float, metric: str, values: "pd.Series[float]") -> ArmSummary:
+    over_seeds = summary(values.tolist())
+    return ArmSummary(
+        arm=arm,
+        label_fraction=fraction,
+        metric=metric,
+        n=len(values),
+        mean=over_seeds.mean,
+        sd=over_seeds.sd,
+        low=over_seeds.interval.low,
+        high=over_seeds.interval.high,
+        note=over_seeds.note,
+        seeds=values.index.tolist(),
+        values=values.tolist(),
+    )
 
 
 def _differences(
-    folder: Path, study: Study, trainings: list[PlannedRun], scores: dict[str, Scores]
-) -> dict[str, Any]:
+    folder: Path, study: Study, trainings: Sequence[PlannedRun], tables: Tables
+) -> list[Difference]:
     """Compare every arm with the reference at each label fraction, over the seeds of both."""
-    result: dict[str, Any] = {arm: {} for arm in study.arms if arm != study.reference}
     runs: dict[tuple[str, float], dict[int, PlannedRun]] = {}
     for run in trainings:
         runs.setdefault((str(run.arm), float(run.label_fraction or 1)), {})[run.seed] = run
-    for label_fraction in study.label_fractions:
-        others = {arm: runs.get((arm, label_fraction), {}) for arm in result}
-        resampled = resample(folder, others, runs.get((study.reference, label_fraction), {}))
-        theirs = scores[study.reference][label_fraction]
-        for arm, by_label_fraction in result.items():
-            ours = scores[arm][label_fraction]
-            shared = [seed for seed in ours if seed in theirs]
-            if shared:
-                by_label_fraction[f"{label_fraction:g}"] = {
-                    metric: _difference(
-                        [ours[s][metric] for s in shared],
-                        [theirs[s][metric] for s in shared],
-                        study.min_effect if metric == study.primary_metric else None,
-                    )
-                    | {"seeds": shared, "p_holm": None, "resampled_interval": None}
-                    | resampled.get(arm, {}).get(metric, {})
-                    for metric in METRICS
-                }
-    family = main_differences({**study.model_dump(), "differences": result})
-    corrected = holm([difference["p"] for difference in family.values()])
-    for difference, p in zip(family.values(), corrected, strict=True):
-        difference["p_holm"] = p
-    return result
+    others = [arm for arm in study.arms if arm != study.reference]
+    rows = []
+    for fraction in study.label_fractions:
+        compared = {arm: runs.get((arm, fraction), {}) for arm in others}
+        resampled = resample(folder, compared, runs.get((study.reference, fraction), {}))
+        for arm in others:
+            pair = tables.get((arm, fraction)), tables.get((study.reference, fraction))
+            if pair[0] is None or pair[1] is None:
+                continue
+            seeds = pair[0].index.intersection(pair[1].index)
+            for metric in METRICS if len(seeds) else ():
+                a, b = (table.loc[seeds, metric] for table in pair if table is not None)
+                min_effect = study.min_effect if metric == study.primary_metric else None
+                found = resampled.get((arm, metric), Resampled())
+                rows.append(_difference((arm, fraction, metric), a, b, min_effect, found))
+    return rows
 
 
-def _difference(ours: list[float], theirs: list[float], min_effect: float | None) -> dict[str, Any]:
+def _difference(
+    key: tuple[str, float, str],
+    a: "pd.Series[float]",
+    b: "pd.Series[float]",
+    min_effect: float | None,
+    resampled: Resampled,
+) -> Difference:
     """Compare one metric of two arms over the same seeds."""
-    found = paired_difference(ours, theirs)
-    values = found["values"]
-    return {
-        **found,
-        "means": [sum(ours) / len(ours), sum(theirs) / len(theirs)],
-        "effect_size": effect_size(values),
-        "sd_ratio": sd_ratio(ours, theirs),
-        "seeds_needed": seeds_needed(values, min_effect) if min_effect else None,
-    }
+    paired = paired_difference(a.tolist(), b.tolist())
+    ratio, ratio_ends = sd_ratio(a.tolist(), b.tolist())
+    pair = resampled.pair
+    return Difference(
+        arm=key[0],
+        label_fraction=key[1],
+        metric=key[2],
+        n=len(a),
+        mean=paired.mean,
+        low=paired.interval.low,
+        high=paired.interval.high,
+        p=paired.p,
+        p_holm=None,
+        note=paired.note,
+        seeds=a.index.tolist(),
+        values=paired.values,
+        arm_mean=float(a.mean()),
+        reference_mean=float(b.mean()),
+        effect_size=effect_size(paired.values),
+        sd_ratio=ratio,
+        sd_ratio_low=ratio_ends.low,
+        sd_ratio_high=ratio_ends.high,
+        seeds_needed=seeds_needed(paired.values, min_effect) if min_effect else None,
+        resampled_low=resampled.seeds_and_groups.low,
+        resampled_high=resampled.seeds_and_groups.high,
+        bootstrap_low=pair.interval.low if pair else None,
+        bootstrap_high=pair.interval.high if pair else None,
+        bootstrap_note=pair.note if pair else "",
+    )
 
 
-def _curve(by_label_fraction: Scores, metric: str) -> Curve:
-    return {
-        b: {seed: score[metric] for seed, score in by.items()}
-        for b, by in by_label_fraction.items()
-    }
+def _with_holm(results: StudyResults) -> StudyResults:
+    """Correct the tests of the primary metric at the largest label fraction."""
+    tested = main_differences(results)
+    corrected = dict(zip(tested, holm([row.p for row in tested.values()]), strict=True))
+    rows = [
+        row.model_copy(update={"p_holm": corrected[row.arm]}) if row in tested.values() else row
+        for row in results.differences
+    ]
+    return results.model_copy(update={"differences": rows})
 
 
 def _label_efficiency(
     study: Study,
-    curves: dict[str, Curve],
-    trainings: list[PlannedRun],
-    records: dict[str, dict[str, Any]],
-) -> dict[str, Any]:
-    """Say how many labels the reference needs for what each arm reached; {} for one fraction."""
-    counts: dict[float, list[int]] = {
-        label_fraction: [] for label_fraction in study.label_fractions
-    }
+    by_arm: Mapping[str, Curve],
+    trainings: Sequence[PlannedRun],
+    records: Mapping[str, dict[str, Any]],
+) -> LabelEfficiency | None:
+    """Compute each arm's equivalent labels; None with fewer than two fractions of the reference."""
+    images: dict[float, list[int]] = {fraction: [] for fraction in study.label_fractions}
     for run in trainings:
         if run.kind == "train":
-            counts[float(run.label_fraction or 1)].append(records[run.id]["images"])
-    labels = {b: round(float(np.mean(images))) for b, images in counts.items() if images}
-    reference = {float(n): by for b, n in labels.items() if (by := curves[study.reference][b])}
-    if len(reference) < 2:
-        return {}
-    data = records[trainings[0].id]["data"]
-    return {
-        "labels": {f"{label_fraction:g}": number for label_fraction, number in labels.items()},
-        "val_labels": sum(data["counts"]["val"].get(name, 0) for name in data["classes"]),
-        "worth": {
-            arm: {
-                f"{label_fraction:g}": worth(
-                    curve[label_fraction],
-                    labels[label_fraction],
-                    reference,
-                    arm=arm,
-                    to=study.reference,
-                )
-                for label_fraction in study.label_fractions
-                if curve[label_fraction] and label_fraction in labels
-            }
-            for arm, curve in curves.items()
-            if arm != study.reference
-        },
+            images[float(run.label_fraction or 1)].append(records[run.id]["images"])
+    labels = {fraction: round(float(np.mean(n))) for fraction, n in images.items() if n}
+    sign = METRICS[study.primary_metric].sign
+    signed = {
+        arm: {b: {s: sign * v for s, v in by_seed.items()} for b, by_seed in curve.items()}
+        for arm, curve in by_arm.items()
     }
+    scores = {labels[b]: by for b, by in signed[study.reference].items() if b in labels}
+    if len(scores) < 2:
+        return None
+    data = records[trainings[0].id]["data"]
+    reference = Reference(study.reference, scores)
+    return LabelEfficiency(
+        labels=labels,
+        val_labels=sum(data["counts"]["val"].get(name, 0) for name in data["classes"]),
+        equivalent_labels=[
+            _equivalent(Arm(arm, labels[fraction], signed[arm][fraction]), fraction, reference)
+            for arm in study.arms
+            if arm != study.reference
+            for fraction in study.label_fractions
+            if fraction in signed[arm] and fraction in labels
+        ],
+    )
+
+
+def _equivalent(arm: Arm, fraction: float, reference: Reference) -> EquivalentLabels:
+    found = equivalent_labels(arm, reference)
+    return EquivalentLabels(
+        arm=arm.name,
+        label_fraction=fraction,
+        labels=arm.labels,
+        equivalent=found.labels,
+        low=found.interval.low,
+        high=found.interval.high,
+        sentence=found.sentence,
+    )

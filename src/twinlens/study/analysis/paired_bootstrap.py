@@ -1,9 +1,8 @@
-"""What differences would be with other test images: stored predictions, resampled by group."""
+"""How differences vary with the test images: stored predictions, resampled by group."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,15 +13,16 @@ from twinlens.errors import UserError
 from twinlens.evaluation.bootstrap import (
     SEEDS_NEEDED,
     Draws,
+    PairBootstrap,
+    confusion_metrics,
     confusions,
     draw_groups,
     drawn_scores,
     least_recognised,
-    scores,
     seeds_and_groups,
     two_models,
 )
-from twinlens.evaluation.metrics import METRICS
+from twinlens.evaluation.statistics import NO_INTERVAL, Interval
 from twinlens.records.plan import PlannedRun
 from twinlens.study.running.paths import run_folder
 
@@ -36,9 +36,22 @@ class Drawn:
     drawn: dict[str, Float[ndarray, "1+stratum draw"]]
 
 
+@dataclass(frozen=True)
+class Resampled:
+    """Intervals of one difference over test groups.
+
+    Attributes:
+        seeds_and_groups: With `SEEDS_NEEDED` seeds or more: seeds and groups resampled.
+        pair: With one seed: the two models on resampled groups; None otherwise.
+    """
+
+    seeds_and_groups: Interval = NO_INTERVAL
+    pair: PairBootstrap | None = None
+
+
 def resample(
     folder: Path, arms: Mapping[str, Mapping[int, PlannedRun]], reference: Mapping[int, PlannedRun]
-) -> dict[str, dict[str, dict[str, Any]]]:
+) -> dict[tuple[str, str], Resampled]:
     """Resample the test groups of finished runs at one label fraction, the same ones for all runs.
 
     Args:
@@ -47,8 +60,8 @@ def resample(
         reference: The reference's runs, by seed.
 
     Returns:
-        By arm and metric, what to add to its difference: ``bootstrap`` where arm and reference
-        share one seed, ``resampled_interval`` where they share `SEEDS_NEEDED` or more.
+        Intervals by arm and metric, where arm and reference share one seed, or `SEEDS_NEEDED`
+        or more. Metrics of probabilities, which would have to be computed anew, have none.
 
     Raises:
         UserError: A run has no predictions.
@@ -65,29 +78,35 @@ def resample(
     def drawn(run: PlannedRun) -> Drawn:
         table = _read(folder, run).loc[test.index, classes]
         counted = confusions(labels, table.to_numpy().argmax(axis=1), len(classes), draws)
-        return Drawn(counted, scores(counted.sum(axis=0)), drawn_scores(counted, draws))
+        observed = confusion_metrics(counted.sum(axis=0))
+        return Drawn(counted, observed, drawn_scores(counted, draws))
 
-    theirs = {s: drawn(reference[s]) for s in sorted({s for own in shared.values() for s in own})}
+    seeds_of_any = sorted({seed for seeds in shared.values() for seed in seeds})
+    references = {seed: drawn(reference[seed]) for seed in seeds_of_any}
     return {
-        arm: _compare([drawn(arms[arm][s]) for s in seeds], [theirs[s] for s in seeds], draws)
+        (arm, metric): resampled
         for arm, seeds in shared.items()
+        for metric, resampled in _compare(
+            [drawn(arms[arm][s]) for s in seeds], [references[s] for s in seeds], draws
+        ).items()
     }
 
 
-def _compare(ours: list[Drawn], theirs: list[Drawn], draws: Draws) -> dict[str, dict[str, Any]]:
+def _compare(runs: list[Drawn], references: list[Drawn], draws: Draws) -> Mapping[str, Resampled]:
     """Compare the runs of two arms, in the same order of seeds, on each metric."""
-    pairs = list(zip(ours, theirs, strict=True))
-    found: dict[str, dict[str, Any]] = {}
-    for metric in METRICS:
+    pairs, intervals = list(zip(runs, references, strict=True)), {}
+    for metric in runs[0].values:
         values = np.array([a.values[metric] - b.values[metric] for a, b in pairs])
         drawn = np.stack([a.drawn[metric] - b.drawn[metric] for a, b in pairs], axis=-1)
         if len(pairs) == 1:
-            recognised = least_recognised(np.stack([ours[0].counted, theirs[0].counted], axis=1))
-            one = two_models(float(values[0]), drawn[..., 0], draws, recognised=recognised)
-            found[metric] = {"bootstrap": one}
+            recognised = least_recognised(
+                np.stack([runs[0].counted, references[0].counted], axis=1)
+            )
+            pair = two_models(float(values[0]), drawn[..., 0], draws, recognised=recognised)
+            intervals[metric] = Resampled(pair=pair)
         else:
-            found[metric] = {"resampled_interval": seeds_and_groups(values, drawn, draws)}
-    return found
+            intervals[metric] = Resampled(seeds_and_groups(values, drawn, draws))
+    return intervals
 
 
 def _read(folder: Path, run: PlannedRun) -> pd.DataFrame:

@@ -1,140 +1,117 @@
-"""The verdict: sentences that say what the numbers allow, and no more."""
+"""The verdict: which arm was best, by how much and how certain, no more than the numbers allow."""
 
-from collections.abc import Sequence
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Literal, TypeVar
 
-NAMES = {
-    "accuracy": "accuracy",
-    "balanced_accuracy": "balanced accuracy",
-    "macro_f1": "macro F1",
-    "weighted_f1": "weighted F1",
-}
+from twinlens.evaluation.metrics import METRICS
+from twinlens.records.results import ArmSummary, Difference, StudyResults
+from twinlens.study.analysis.sentences import sentence, sentences
 
-LEVEL = 0.05
+ALPHA = 0.05
+
+Row = TypeVar("Row", ArmSummary, Difference)
 
 
-def verdict(results: dict[str, Any]) -> list[str]:
-    """Say which arm was best against the reference, by how much and how sure.
+def verdict(results: StudyResults) -> list[str]:
+    """Say which arm was best against the reference, by how much and how certain.
 
     At the largest label fraction, on the primary metric. Other label fractions and metrics are
     descriptive.
 
     Args:
-        results: results.json without its verdict.
+        results: The results of a study, whose own verdict is not read.
 
     Returns:
-        Two sentences: the finding, and how sure it is; a third where arms are transductive.
+        Two sentences: the difference, and its uncertainty; a third where arms are transductive.
     """
-    return [*_finding(results), *_transductive(results["transductive"])]
+    return [*_conclusion(results), *_transductive(results.transductive)]
 
 
-def main_differences(results: dict[str, Any]) -> dict[str, dict[str, Any]]:
+def main_differences(results: StudyResults) -> dict[str, Difference]:
     """Return each arm's primary difference from the reference at the largest label fraction."""
-    label_fraction, metric = f"{max(results['label_fractions']):g}", results["primary_metric"]
-    return {
-        a: by[label_fraction][metric]
-        for a, by in results["differences"].items()
-        if label_fraction in by
-    }
+    where = max(results.label_fractions), results.primary_metric
+    return {d.arm: d for d in results.differences if (d.label_fraction, d.metric) == where}
 
 
-def best_arm(differences: dict[str, dict[str, Any]]) -> str:
+def best_arm(rows: Mapping[str, Row]) -> str:
     """Return the arm that did best against the reference: of those with several seeds, if any."""
-    several = [arm for arm, difference in differences.items() if difference["n"] > 1]
-    return max(several or differences, key=lambda arm: float(differences[arm]["mean"]))
+    several = [arm for arm, row in rows.items() if row.n > 1]
+    return max(several or rows, key=lambda arm: METRICS[rows[arm].metric].sign * rows[arm].mean)
 
 
-def settled(interval: Sequence[float], min_effect: float) -> Literal["above", "below"] | None:
-    """Say whether an interval lies wholly on one side of the smallest worthwhile gain."""
-    low, high = interval
+def side_of(
+    interval: tuple[float, float], min_effect: float, *, sign: int = 1
+) -> Literal["above", "below"] | None:
+    """Return on which side of the smallest effect of interest an interval lies, if on one.
+
+    Args:
+        interval: Interval of a difference.
+        min_effect: The smallest effect of interest, above 0.
+        sign: -1 for a metric of which lower is better.
+    """
+    low, high = sorted(sign * end for end in interval)
     if low >= min_effect:
         return "above"
     return "below" if high < min_effect else None
 
 
-def _finding(results: dict[str, Any]) -> list[str]:
-    label_fraction = f"{max(results['label_fractions']):g}"
-    metric, reference = results["primary_metric"], results["reference"]
-    name = NAMES.get(metric, metric)
-    means = {
-        a: by[label_fraction][metric]["mean"]
-        for a, by in results["arms"].items()
-        if label_fraction in by
-    }
-    found = main_differences(results)
-    if reference not in means:
-        return [
-            f"No run of the reference arm '{reference}' with the most labels is finished.",
-            "Nothing can be said yet.",
-        ]
-    if not found:
-        first = f"'{reference}' reached a {name} of {means[reference]:.3f} on the test set."
-        return [first, "There is no second arm to compare it with."]
-    best = best_arm(found)
-    difference = found[best]
-    ours, theirs = difference["means"]
-    moved = "higher" if difference["mean"] >= 0 else "lower"
-    which = "The best of the other arms, " if len(found) > 1 else ""
-    if difference["n"] > 1 and any(other["n"] < 2 for other in found.values()):
-        which = "The best of the other arms with several seeds, "
-    first = (
-        f"{which}'{best}' reached a {name} of {ours:.3f} on the test set, "
-        f"{abs(difference['mean']):.3f} {moved} than '{reference}' ({theirs:.3f})."
+def _conclusion(results: StudyResults) -> list[str]:
+    metric, reference = results.primary_metric, results.reference
+    words = METRICS[metric].words
+    own = results.summary(reference, max(results.label_fractions), metric)
+    differences = main_differences(results)
+    if not own:
+        return sentences("verdict", "no_reference", reference=reference)
+    if not differences:
+        return sentences("verdict", "no_other", reference=reference, metric=words, mean=own.mean)
+    best = differences[best_arm(differences)]
+    first = sentence(
+        "verdict",
+        "best",
+        arm=best.arm,
+        metric=words,
+        mean=best.arm_mean,
+        size=abs(best.mean),
+        direction="higher" if best.mean >= 0 else "lower",
+        reference=reference,
+        reference_mean=best.reference_mean,
     )
-    comparisons = sum(each["p_holm"] is not None for each in found.values())
-    return [first, _certainty(difference, comparisons, results["min_effect"])]
+    if best.n > 1 and any(other.n < 2 for other in differences.values()):
+        first = sentence("verdict", "best_with_seeds", best=first)
+    elif len(differences) > 1:
+        first = sentence("verdict", "best_of_several", best=first)
+    comparisons = sum(difference.p_holm is not None for difference in differences.values())
+    return [first, _certainty(best, comparisons, results.min_effect)]
 
 
-def _certainty(difference: dict[str, Any], comparisons: int, min_effect: float | None) -> str:
-    n, interval = difference["n"], difference["interval"]
-    if n < 2:
-        return (
-            f"With 1 paired seed there is no interval{_other_images(difference)}: run at least two."
-        )
-    if interval is None:
-        return str(difference["note"])
-    low, high = interval
-    agree = sum((value > 0) == (difference["mean"] > 0) for value in difference["values"])
-    span = f"95 % interval {low:+.3f} to {high:+.3f}, {n} paired seeds, {agree} of them agreeing"
+def _certainty(best: Difference, comparisons: int, min_effect: float | None) -> str:
+    if best.n < 2:
+        if best.bootstrap:
+            low, high = best.bootstrap
+            return sentence("verdict", "one_seed_bootstrap", low=low, high=high)
+        return sentence("verdict", "one_seed")
+    if best.interval is None or best.p_holm is None:
+        return best.note
+    low, high = best.interval
+    agree = sum((value > 0) == (best.mean > 0) for value in best.values)
+    span = sentence("verdict", "span", low=low, high=high, n=best.n, agree=agree)
     if comparisons > 1:
-        span += (
-            f"; p = {difference['p_holm']:.2g} by Holm's correction for {comparisons} comparisons"
-        )
+        span += sentence("verdict", "holm", p=best.p_holm, comparisons=comparisons)
+    sure = "detected"
     if low <= 0 <= high:
-        sure = "That could be chance: the difference is not told from zero"
-    elif difference["p_holm"] >= LEVEL:
-        sure = f"That could be chance, as the best of {comparisons} comparisons"
-    else:
-        sure = "That is more than the choice of seed explains"
-    return f"{sure} ({span}){_worth(interval, min_effect)}."
+        sure = "includes_zero"
+    elif best.p_holm >= ALPHA:
+        sure = "not_after_holm"
+    sure = sentence("verdict", sure, comparisons=comparisons)
+    effect = ""
+    if min_effect is not None:
+        side = side_of(best.interval, min_effect, sign=METRICS[best.metric].sign)
+        effect = sentence("verdict", side or "open", min_effect=min_effect)
+    return sentence("verdict", "certainty", sure=sure, span=span, effect=effect)
 
 
-def _worth(interval: Sequence[float], min_effect: float | None) -> str:
-    if min_effect is None:
-        return ""
-    side = settled(interval, min_effect)
-    if side is None:
-        return f"; whether it reaches the worthwhile {min_effect:g} is open"
-    return f"; the interval lies wholly {side} the worthwhile {min_effect:g}"
-
-
-def _other_images(difference: dict[str, Any]) -> str:
-    """Say what a single pair of models allows: how they would differ on other test images."""
-    interval = (difference.get("bootstrap") or {}).get("interval")
-    if not interval:
-        return ""
-    low, high = interval
-    return (
-        f" over seeds; these two models would differ by {low:+.3f} to {high:+.3f} on other test "
-        "images (95 %)"
-    )
-
-
-def _transductive(arms: list[str]) -> list[str]:
+def _transductive(arms: Sequence[str]) -> list[str]:
     if not arms:
         return []
     names = " and of ".join(f"'{arm}'" for arm in arms)
-    return [
-        f"Transductive: the pretraining of {names} saw the validation and test images, "
-        "without their labels."
-    ]
+    return sentences("verdict", "transductive", arms=names)

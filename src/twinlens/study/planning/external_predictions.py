@@ -12,10 +12,11 @@ from twinlens.data.dataset import Dataset
 from twinlens.data.splits import Split
 from twinlens.engine.run_folder import RUN, describe_data
 from twinlens.errors import UserError
-from twinlens.evaluation.metrics import metrics
+from twinlens.evaluation.scoring import score_predictions
 from twinlens.evaluation.test_access import TEST_ACCESS, log_test_access
 from twinlens.files import atomic_file, atomic_folder, sha256, write_json
 from twinlens.inference.predictions_table import predictions_table
+from twinlens.records.scores import Scores
 from twinlens.requests.predictions import PredictionsRequest
 
 _SUM_WITHIN = 1e-3  # of 1, for tools that write few digits
@@ -41,9 +42,9 @@ def score(request: PredictionsRequest) -> Path:
         scores, tables = {}, []
         for part, p in probabilities.items():
             rows = chosen.rows[part]
-            scores[part] = metrics(data.labels[rows], p, data.classes)
+            scores[part] = score_predictions(data.labels[rows], p, data.classes)
             tables.append(predictions_table(data, rows, part, p))
-        write_json(folder / "metrics.json", scores)
+        Scores(parts=scores).write(folder / "metrics.json")
         with atomic_file(folder / "predictions.parquet") as temporary:
             pd.concat(tables).to_parquet(temporary, index=False)
         notice = (

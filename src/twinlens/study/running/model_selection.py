@@ -2,13 +2,13 @@
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from twinlens.console import say
-from twinlens.evaluation.metrics import METRICS, metrics
+from twinlens.evaluation.metrics import METRICS
+from twinlens.evaluation.scoring import score_predictions
 from twinlens.evaluation.test_access import TEST_ACCESS, log_test_access
 from twinlens.files import atomic_folder
 from twinlens.finetuning.train import MODEL
@@ -16,11 +16,13 @@ from twinlens.models.bundle import INFO
 from twinlens.models.ensemble import ENSEMBLE, write_ensemble
 from twinlens.records.bundle import BundleInfo, EnsembleInfo, ModelChoice
 from twinlens.records.plan import PlannedRun, PlannedTraining
+from twinlens.records.results import BestModel
+from twinlens.records.scores import PartScores, Scores
 from twinlens.study.planning.config import Study
 from twinlens.study.running.paths import BEST, is_finished, read_metrics, run_folder
 
 
-def keep_best(folder: Path, study: Study, plan: list[PlannedRun]) -> dict[str, Any] | None:
+def keep_best(folder: Path, study: Study, plan: list[PlannedRun]) -> BestModel | None:
     """Keep the best training of the largest label fraction, or an ensemble, in the folder `BEST`.
 
     Validation images decide, by the primary metric; of equal runs the first by name. What an
@@ -33,9 +35,8 @@ def keep_best(folder: Path, study: Study, plan: list[PlannedRun]) -> dict[str, A
         plan: Its runs. Those that are not finished, and other tools' predictions, are left out.
 
     Returns:
-        What was chosen: ensemble, run, arm and seed (None where there are several), label fraction,
-        metric, val (its value on validation images), members (their runs), folder, and test: its
-        `METRICS` on the test images, which did not choose it. None where nothing can be chosen.
+        What was chosen, with its metrics on the test images, which did not choose it. None where
+        nothing can be chosen.
     """
     label_fraction = max(study.label_fractions)
     trainings = [
@@ -43,24 +44,26 @@ def keep_best(folder: Path, study: Study, plan: list[PlannedRun]) -> dict[str, A
     ]
     finished = sorted((r for r in trainings if is_finished(folder, r)), key=lambda run: run.id)
     scores = [read_metrics(folder, run) for run in finished]
-    if not finished or "val" not in scores[0]:
+    val = [score.val.metrics[study.primary_metric] for score in scores if score.val]
+    if not val:
         lacking = "are no validation images" if finished else "is no finished training"
         say(f"No best model is kept: there {lacking} to choose it by.")
         return None
-    members = _choose(finished, [s["val"][study.primary_metric] for s in scores], study.ensemble)
-    val = _score(folder, members, "val")[study.primary_metric]
-    choice = _describe(members, study, val)
+    members = _choose(
+        finished, [METRICS[study.primary_metric].sign * v for v in val], study.ensemble
+    )
+    choice = _describe(members, study, _score(folder, members, "val").metrics[study.primary_metric])
     if _kept(folder / BEST) != choice:
         if len(members) > 1:
             by = f"{BEST} (ensemble of {len(members)})"
-            log_test_access(folder / TEST_ACCESS, images=scores[0]["test"]["n"], by=by)
+            log_test_access(folder / TEST_ACCESS, images=_test_images(scores[0]), by=by)
         _keep(folder, members, choice)
     test = _score(folder, members, "test")
-    return {
-        **choice.model_dump(mode="json"),
-        "folder": BEST,
-        "test": {name: test[name] for name in METRICS},
-    }
+    return BestModel(**choice.model_dump(), folder=BEST, test=test.metrics)
+
+
+def _test_images(scores: Scores) -> int:
+    return scores.test.n if scores.test else 0
 
 
 def _choose(runs: list[PlannedTraining], val: list[float], ensemble: str) -> list[PlannedTraining]:
@@ -88,18 +91,17 @@ def _describe(members: list[PlannedTraining], study: Study, val: float) -> Model
     )
 
 
-def _score(folder: Path, members: list[PlannedTraining], part: str) -> dict[str, Any]:
-    """Return the metrics of a run, or of an ensemble by its members' stored predictions."""
+def _score(folder: Path, members: list[PlannedTraining], part: str) -> PartScores:
+    """Return the scores of a run, or of an ensemble by its members' stored predictions."""
     if len(members) == 1:
-        alone: dict[str, Any] = read_metrics(folder, members[0])[part]
-        return alone
+        return read_metrics(folder, members[0]).parts[part]
     tables = [pd.read_parquet(run_folder(folder, run) / "predictions.parquet") for run in members]
     tables = [table[table["split"] == part].set_index("id") for table in tables]
     columns = tables[0].filter(regex="^p_").columns
-    each = [table.loc[tables[0].index, columns].to_numpy() for table in tables]
+    probabilities = [table.loc[tables[0].index, columns].to_numpy() for table in tables]
     classes = columns.str.removeprefix("p_").tolist()
     labels = pd.Categorical(tables[0]["label"], categories=classes).codes
-    return metrics(labels.astype(np.int64), np.mean(each, axis=0), classes)
+    return score_predictions(labels.astype(np.int64), np.mean(probabilities, axis=0), classes)
 
 
 def _kept(best: Path) -> ModelChoice | None:

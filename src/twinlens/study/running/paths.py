@@ -6,6 +6,7 @@ from typing import Any
 from twinlens.engine.run_folder import RUN
 from twinlens.files import read_json
 from twinlens.records.plan import Plan, PlannedRun
+from twinlens.records.scores import Scores
 
 STUDY = "study.yaml"
 PLAN = "plan.json"
@@ -13,6 +14,7 @@ ENVIRONMENT = "environment.json"
 AUDIT = "audit.json"
 RESULTS = "results.json"
 BEST = "best"
+SCORES = "scores.parquet"
 
 
 def runs_folder(study: Path) -> Path:
@@ -50,10 +52,9 @@ def read_plan(study: Path) -> list[PlannedRun]:
     return Plan.read(study / PLAN).runs
 
 
-def read_metrics(study: Path, run: PlannedRun) -> dict[str, Any]:
-    """Read the metrics of a finished training, by part of the split."""
-    metrics: dict[str, Any] = read_json(run_folder(study, run) / "metrics.json")
-    return metrics
+def read_metrics(study: Path, run: PlannedRun) -> Scores:
+    """Read the scores of a finished training."""
+    return Scores.read(run_folder(study, run) / "metrics.json")
 
 
 def read_record(study: Path, run: PlannedRun) -> dict[str, Any]:

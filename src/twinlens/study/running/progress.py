@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from twinlens.console import duration, say
+from twinlens.evaluation.metrics import METRICS
 from twinlens.files import digest
 from twinlens.records.plan import PlannedRun
 from twinlens.study.planning.config import Study
@@ -104,11 +105,13 @@ class Progress:
         metric = self.study.primary_metric
         cells: dict[tuple[str, float], list[float]] = {}
         for run in self.plan:
-            if run.kind != "pretrain" and run.id in self.seconds:
-                score = read_metrics(self.folder, run)["test"][metric]
-                cells.setdefault((run.arm, run.label_fraction), []).append(score)
+            if run.kind == "pretrain" or run.id not in self.seconds:
+                continue
+            if test := read_metrics(self.folder, run).test:
+                cell = cells.setdefault((run.arm, run.label_fraction), [])
+                cell.append(test.metrics[metric])
         width = max(map(len, self.study.arms))
-        lines = [f"{metric.replace('_', ' ').capitalize()} on test so far: mean (seeds)"]
+        lines = [f"{METRICS[metric].title} on test so far: mean (seeds)"]
         lines.append(" " * width + "".join(f"  labels {b:<6g}" for b in self.study.label_fractions))
         for arm in self.study.arms:
             row = (cells.get((arm, fraction), []) for fraction in self.study.label_fractions)

@@ -1,0 +1,42 @@
+"""What a metric is: a number for a set of labelled and predicted images."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from jaxtyping import Float, Num
+from numpy import ndarray
+
+from twinlens.types import Rows
+
+OfConfusion = Callable[[Num[ndarray, "*any class class"]], Float[ndarray, "*any"]]
+OfProbabilities = Callable[[Rows, Float[ndarray, "image class"]], float]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric and its names. It has one of the two functions.
+
+    Attributes:
+        title: Name as a heading has it, such as "Balanced accuracy".
+        words: Name within a sentence, such as "balanced accuracy".
+        of_confusion: Computes it from confusion matrices (rows are true classes), one value for
+            each. Test groups can be resampled for such a metric.
+        of_probabilities: Computes it from labels, shape (image,), and probabilities, shape
+            (image, class).
+        higher_is_better: Whether a higher value is better.
+    """
+
+    title: str
+    words: str
+    of_confusion: OfConfusion | None = None
+    of_probabilities: OfProbabilities | None = None
+    higher_is_better: bool = True
+
+    def __post_init__(self) -> None:
+        if (self.of_confusion is None) == (self.of_probabilities is None):
+            raise ValueError(f"'{self.title}' needs of_confusion or of_probabilities, not both.")
+
+    @property
+    def sign(self) -> int:
+        """1 where higher is better, else -1: a value times this is better when it is higher."""
+        return 1 if self.higher_is_better else -1

@@ -1,0 +1,17 @@
+"""Weighted F1: the mean F1 over classes, weighted by their number of images."""
+
+from jaxtyping import Float, Num
+from numpy import ndarray
+
+from twinlens.evaluation.confusion import f1, support
+from twinlens.evaluation.metrics.metric import Metric
+
+
+def weighted_f1(confusion: Num[ndarray, "*any class class"]) -> Float[ndarray, "*any"]:
+    """Return the mean F1 with each class weighted by its images."""
+    images = support(confusion)
+    values: Float[ndarray, "*any"] = (f1(confusion) * images).sum(axis=-1) / images.sum(axis=-1)
+    return values
+
+
+METRIC = Metric("Weighted F1", "weighted F1", of_confusion=weighted_f1)
