@@ -28,7 +28,8 @@ import yaml
 from machine import machine
 
 import twinlens
-from twinlens.files import read_json, write_json, write_text
+from twinlens.files import write_json, write_text
+from twinlens.records.results import StudyResults
 from twinlens.study.running.paths import is_finished, read_plan, run_folder
 
 OUT = Path(__file__).parent / "results" / "killed.json"
@@ -128,7 +129,7 @@ def _kill(out: Path, done: int | None, after: float) -> dict[str, Any]:
 
 def _compared(unbroken: Path, broken: Path) -> dict[str, Any]:
     """Compare the results of both, and the predictions of every run."""
-    expected, found = (read_json(path / "results.json") for path in (unbroken, broken))
+    expected, found = (StudyResults.read(path / "results.json") for path in (unbroken, broken))
     same, trainings = 0, [run for run in read_plan(unbroken) if run.kind == "train"]
     for run in trainings:
         if is_finished(broken, run):
@@ -137,16 +138,16 @@ def _compared(unbroken: Path, broken: Path) -> dict[str, Any]:
                 for path in (unbroken, broken)
             )
             same += a.equals(b)
-    keys = ("arms", "differences", "label_efficiency", "advice", "best", "verdict", "failures")
+    keys = ("summaries", "differences", "label_efficiency", "advice", "best", "verdict", "failures")
     return {
-        "equal": {key: found[key] == expected[key] for key in keys},
+        "equal": {key: getattr(found, key) == getattr(expected, key) for key in keys},
         "trainings": len(trainings),
         "trainings_with_equal_predictions": same,
         "tests_opened": {
-            "unbroken": len(expected["test_access"]),
-            "broken": len(found["test_access"]),
+            "unbroken": len(expected.test_access),
+            "broken": len(found.test_access),
         },
-        "arms": found["arms"],
+        "summaries": [row.model_dump() for row in found.summaries],
     }
 
 

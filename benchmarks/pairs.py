@@ -32,9 +32,8 @@ def main() -> None:
     scores: dict[tuple[str, str], dict[int, dict[str, float]]] = {}
     for run in read_plan(folder):
         if run.kind == "train" and is_finished(folder, run):
-            test = read_metrics(folder, run)["test"]
-            key = (str(run.arm), f"{run.label_fraction:g}")
-            scores.setdefault(key, {})[run.seed] = {m: test[m] for m in METRICS}
+            key = (run.arm, f"{run.label_fraction:g}")
+            scores.setdefault(key, {})[run.seed] = read_metrics(folder, run).parts["test"].metrics
     rows = {
         f"{arm} | {label_fraction}": {m: summary([s[m] for s in by_seed.values()]) for m in METRICS}
         for (arm, label_fraction), by_seed in scores.items()

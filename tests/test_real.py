@@ -3,7 +3,7 @@
 import pytest
 
 import twinlens
-from twinlens.files import read_json
+from twinlens.records.scores import Scores
 
 pytestmark = pytest.mark.real
 
@@ -22,6 +22,6 @@ def test_a_probe_of_random_features_is_far_above_chance(shared, tmp_path):
     run = twinlens.train(
         data.path, tmp_path / "run", encoder="resnet18", settings=settings, device="cpu"
     )
-    metrics = read_json(run / "metrics.json")
-    assert (metrics["val"]["n"], metrics["test"]["n"]) == (1280, 3023)
-    assert metrics["test"]["balanced_accuracy"] > 0.2  # chance is .125
+    scores = Scores.read(run / "metrics.json")
+    assert (scores.val.n, scores.test.n) == (1280, 3023)
+    assert scores.test.metrics["balanced_accuracy"] > 0.2  # chance is .125

@@ -18,6 +18,7 @@ from twinlens.files import read_json
 from twinlens.finetuning.train import train as train_classifier
 from twinlens.pretraining import pretrain as pretraining
 from twinlens.pretraining.pretrain import pretrain
+from twinlens.records.scores import Scores
 
 SETTINGS = {"seed": 3, "pretrained": {"views": "recommended", "projector": [8, 8]}}
 
@@ -266,11 +267,11 @@ def test_a_training_logs_its_final_metrics(phantoms, tmp_path):
         settings=settings,
         loggers=["tensorboard", "csv"],
     )
-    metrics = read_json(run / "metrics.json")
+    scores = Scores.read(run / "metrics.json")
     (written,) = pd.read_csv(run / "metrics.csv").to_dict("records")
-    assert written["test/balanced_accuracy"] == metrics["test"]["balanced_accuracy"]
+    assert written["test/balanced_accuracy"] == scores.test.metrics["balanced_accuracy"]
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     (event,) = EventAccumulator(str(run / "tensorboard")).Reload().Scalars("metrics/val/accuracy")
-    assert math.isclose(event.value, metrics["val"]["accuracy"], rel_tol=1e-6)
+    assert math.isclose(event.value, scores.val.metrics["accuracy"], rel_tol=1e-6)
     assert event.step == len(pd.read_parquet(run / "history.parquet"))

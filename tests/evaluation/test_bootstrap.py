@@ -6,15 +6,17 @@ from scipy.special import ndtr, ndtri
 
 from twinlens.evaluation import bootstrap
 from twinlens.evaluation.bootstrap import (
+    confusion_metrics,
     confusions,
     draw_groups,
     drawn_scores,
     least_recognised,
-    scores,
     seeds_and_groups,
     two_models,
 )
-from twinlens.evaluation.metrics import METRICS, metrics
+from twinlens.evaluation.metrics import METRICS
+from twinlens.evaluation.scoring import score_predictions
+from twinlens.evaluation.statistics import NO_INTERVAL
 
 SIZES = np.array([60, 20])  # test groups of each class in the simulated worlds
 RATES = [[0.8, 0.75], [0.5, 0.4]]  # of right answers, by class and arm
@@ -29,11 +31,9 @@ def test_metrics_of_a_confusion_matrix_are_those_of_the_predictions(absent):
     labels = random.choice([c for c in range(4) if c not in absent], 60)
     p = random.dirichlet(np.ones(4), 60)
     p[:, 3] *= not absent  # nor is this class predicted then
-    expected = metrics(labels, p, list("abcd"))
-    found = scores(np.array(expected["confusion"]))
-    assert {m: float(found[m]) for m in METRICS} == pytest.approx(
-        {m: expected[m] for m in METRICS}, abs=1e-12
-    )
+    expected = score_predictions(labels, p, list("abcd"))
+    found = confusion_metrics(np.array(expected.confusion))
+    assert {m: float(found[m]) for m in METRICS} == pytest.approx(expected.metrics, abs=1e-12)
 
 
 def test_draws_are_of_whole_groups_and_leave_each_class_its_number():
@@ -78,13 +78,13 @@ def test_the_matrix_product_equals_drawing_images_one_by_one():
             weight[own] = counts[draw] * len(own) / (len(own) - 1)
         table = np.zeros((3, 3))
         np.add.at(table, (labels, predicted), weight[draws.group])
-        for metric, value in scores(table).items():
+        for metric, value in confusion_metrics(table).items():
             assert found[metric][0, draw] == pytest.approx(float(value), abs=1e-12)
         only_first = np.where(np.isin(draws.group, draws.strata[0]), weight[draws.group], 1)
         table = np.zeros((3, 3))
         np.add.at(table, (labels, predicted), only_first)
         assert found["macro_f1"][1, draw] == pytest.approx(
-            float(scores(table)["macro_f1"]), abs=1e-12
+            float(confusion_metrics(table)["macro_f1"]), abs=1e-12
         )
 
 
@@ -139,7 +139,10 @@ def _truth(seed_sd, rates):
     for c in (0, 1):
         tables[..., c, c] = right[:, c]
         tables[..., c, 1 - c] = SIZES[c] - right[:, c]
-    return {metric: (value[:, 0] - value[:, 1]).mean() for metric, value in scores(tables).items()}
+    return {
+        metric: (value[:, 0] - value[:, 1]).mean()
+        for metric, value in confusion_metrics(tables).items()
+    }
 
 
 def _coverage(repetitions, seeds, at_a_time, *, shared, seed_sd=0.0, draws=100, rates=RATES):
@@ -150,7 +153,7 @@ def _coverage(repetitions, seeds, at_a_time, *, shared, seed_sd=0.0, draws=100, 
         tables, drawn_groups = _worlds(
             random, at_a_time, seeds, shared=shared, seed_sd=seed_sd, draws=draws, rates=rates
         )
-        observed, drawn = scores(tables.sum(axis=0)), drawn_scores(tables, drawn_groups)
+        observed, drawn = confusion_metrics(tables.sum(axis=0)), drawn_scores(tables, drawn_groups)
         for metric in METRICS:
             values = observed[metric][..., 0] - observed[metric][..., 1]
             redrawn = drawn[metric][..., 0] - drawn[metric][..., 1]
@@ -158,7 +161,7 @@ def _coverage(repetitions, seeds, at_a_time, *, shared, seed_sd=0.0, draws=100, 
                 if seeds == 1:
                     one = {"recognised": least_recognised(tables[:, i, 0])}
                     one = two_models(values[i, 0], redrawn[:, :, i, 0], drawn_groups, **one)
-                    found = one["interval"]
+                    found = one.interval
                 else:
                     found = seeds_and_groups(values[i], redrawn[:, :, i], drawn_groups)
                 if found:
@@ -195,7 +198,7 @@ def test_the_interval_over_seeds_and_groups_covers(seeds, repetitions, shared):
 def test_seeds_and_groups_are_not_resampled_together_from_few_seeds(seeds):
     tables, draws = _worlds(np.random.default_rng(0), 1, seeds, shared=0.5, seed_sd=0.2)
     drawn = drawn_scores(tables[:, 0], draws)["accuracy"]
-    assert seeds_and_groups(np.arange(seeds), drawn[..., 0] - drawn[..., 1], draws) is None
+    assert seeds_and_groups(np.arange(seeds), drawn[..., 0] - drawn[..., 1], draws) == NO_INTERVAL
 
 
 def test_the_interval_over_test_images_is_not_shown_where_it_would_not_cover():
@@ -203,16 +206,16 @@ def test_the_interval_over_test_images_is_not_shown_where_it_would_not_cover():
     few = draw_groups(labels, [f"{i:02d}" for i in range(49)], draws=50)
     a, b = (drawn_scores(confusions(labels, labels * x, 2, few), few) for x in (1, 0))
     found = two_models(0.5, a["accuracy"] - b["accuracy"], few, recognised=19)
-    assert (found["interval"], found["groups"], found["draws"]) == (None, 49, 50)
-    assert "A class has only 19 test groups" in found["note"]
+    assert found.interval == NO_INTERVAL
+    assert "A class has only 19 test groups" in found.note
     labels = np.repeat([0, 1], [30, 20])
     enough = draw_groups(labels, [f"{i:02d}" for i in range(50)], draws=50)
     same = drawn_scores(confusions(labels, labels, 2, enough), enough)["accuracy"]
     found = two_models(0.0, same - same, enough, recognised=20)
-    assert found["interval"] is None
-    assert "score alike on every test group" in found["note"]
+    assert found.interval == NO_INTERVAL
+    assert "have the same score on every test group" in found.note
     found = two_models(0.0, same - same, enough, recognised=2)
-    assert found["interval"] is None
-    assert "recognise hardly any test group (at most 2)" in found["note"]
+    assert found.interval == NO_INTERVAL
+    assert "recognise hardly any test group (at most 2)" in found.note
     nothing = np.repeat((same - same)[..., None], 10, axis=-1)
-    assert seeds_and_groups(np.zeros(10), nothing, enough) is None
+    assert seeds_and_groups(np.zeros(10), nothing, enough) == NO_INTERVAL

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from synthetic import finish_study
 
-from twinlens.files import write_json, write_text
+from twinlens.files import write_text
 from twinlens.reporting.study.load_study import read_study
 from twinlens.reporting.study.result_tables import arms_table, differences_table
 from twinlens.reporting.tables.exports import as_csv
@@ -26,7 +26,7 @@ def _study(folder, *, without=lambda _: False, **changes):
     settings = {"data": "data", "seeds": 6, "label_fractions": [0.1, 1.0], "arms": ARMS}
     study = Study(**settings | {"min_effect": 0.05, "primary_metric": "macro_f1"} | changes)
     plan = finish_study(folder, study, without=without)
-    write_json(folder / "results.json", collect(folder, study, plan, {}))
+    collect(folder, study, plan, {}).write(folder / "results.json")
     stored = read_study(folder)
     for table in (arms_table(stored), differences_table(stored)):
         if table:

@@ -25,6 +25,7 @@ from twinlens.models.bundle import load_bundle
 from twinlens.models.encoders import build_encoder
 from twinlens.models.heads import mlp_classifier
 from twinlens.pretraining.pretrain import pretrain
+from twinlens.records.scores import Scores
 from twinlens.records.weights import Normalisation
 from twinlens.seeds import derive
 from twinlens.settings.finetuning import FineTuning
@@ -54,7 +55,7 @@ def test_a_run_keeps_what_it_was(finished, phantoms):
     assert record["config"]["tuning"] == "head_then_full"
     assert record["images"] == len(split.rows["train"])
     (opening,) = read_test_access(finished / "test_access.jsonl")
-    assert opening["images"] == len(split.rows["test"])
+    assert opening.images == len(split.rows["test"])
     history = pd.read_parquet(finished / "history.parquet")
     epoch = len(split.rows["train"]) // 16
     assert history["phase"].tolist() == ["head"] * epoch + ["one_cycle"] * 2 * epoch
@@ -64,10 +65,10 @@ def test_a_run_keeps_what_it_was(finished, phantoms):
 def test_metrics_are_scikit_learns_on_the_stored_predictions(finished, phantoms):
     table = pd.read_parquet(finished / "predictions.parquet")
     split = open_split(open_dataset(phantoms))
-    metrics = read_json(finished / "metrics.json")
+    scores = Scores.read(finished / "metrics.json")
     for part in ("val", "test"):
         rows = table[table["split"] == part]
-        assert len(rows) == len(split.rows[part]) == metrics[part]["n"]
+        assert len(rows) == len(split.rows[part]) == scores.parts[part].n
         columns = [name for name in table if name.startswith("p_")]
         predicted = rows[columns].idxmax(axis=1).str.removeprefix("p_")
         expected = {
@@ -77,15 +78,15 @@ def test_metrics_are_scikit_learns_on_the_stored_predictions(finished, phantoms)
             "weighted_f1": f1_score(rows["label"], predicted, average="weighted"),
         }
         for name, value in expected.items():
-            assert metrics[part][name] == pytest.approx(value, abs=1e-12)
+            assert scores.parts[part].metrics[name] == pytest.approx(value, abs=1e-12)
         np.testing.assert_allclose(rows[columns].sum(axis=1), 1, atol=1e-5)
 
 
 def test_the_bundle_evaluated_again_gives_the_same_metrics(finished, phantoms, tmp_path):
-    stored = read_json(finished / "metrics.json")["test"]
+    stored = Scores.read(finished / "metrics.json").test
     again = evaluate(finished / "model", phantoms, out=tmp_path / "out", device="cpu")
     assert again == stored
-    assert read_json(tmp_path / "out" / "metrics.json") == {"test": stored}
+    assert Scores.read(tmp_path / "out" / "metrics.json") == Scores(parts={"test": stored})
     predictions = pd.read_parquet(finished / "predictions.parquet")
     test = predictions[predictions["split"] == "test"].reset_index(drop=True)
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "out" / "predictions.parquet"), test)
@@ -265,7 +266,7 @@ def test_an_mlp_is_trained_kept_and_evaluated_again(with_mlp, phantoms):
     initial = mlp_classifier(512, 8, 3)
     assert [type(layer) for layer in head] == [type(layer) for layer in initial]
     assert not torch.equal(head[0].weight, initial[0].weight)
-    stored = read_json(with_mlp / "metrics.json")["test"]
+    stored = Scores.read(with_mlp / "metrics.json").test
     assert evaluate(with_mlp / "model", phantoms, device="cpu") == stored
 
 

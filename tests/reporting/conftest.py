@@ -10,12 +10,16 @@ import pandas as pd
 import pytest
 import yaml
 from PIL import Image
-from sklearn.metrics import precision_recall_fscore_support
 
-from twinlens.evaluation.statistics import paired_difference, summary
+from twinlens.evaluation.metrics import METRICS
+from twinlens.evaluation.scoring import score_predictions
 from twinlens.files import write_json
+from twinlens.records.results import StudyResults, TestAccess
+from twinlens.records.scores import PartScores, Scores
 from twinlens.reporting.figures.figure_files import ReportFigure
 from twinlens.seeds import generator
+from twinlens.study.analysis.aggregate import compare_arms, summarise
+from twinlens.study.analysis.paired_bootstrap import Resampled
 
 sys.path.insert(0, str(Path(__file__).parent))  # for html_page, planned and watched
 
@@ -28,7 +32,6 @@ CLASSES = {
     "BKL": ("benign keratosis", "#6b8e23", "benign"),
     "VASC": ("vascular lesion", "#9932cc", "benign"),
 }
-METRICS = ("accuracy", "balanced_accuracy", "macro_f1")
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -77,9 +80,8 @@ def _build_study(
                 lr_finder = _lr_finder(seed, fallback=fallback and seed == 1)
                 _training_run(folder, number, label_fraction, seed, about, found, lr_finder)
                 scores[arm, label_fraction, seed] = found
-    write_json(
-        folder / "results.json", _results(arms, label_fractions, seeds, scores) | (results or {})
-    )
+    content = _results(arms, label_fractions, seeds, scores) | (results or {})
+    StudyResults.model_validate(content).write(folder / "results.json")
     make_plan(arms, pretrained, label_fractions, seeds).write(folder / "plan.json")
     settings = {"title": "Do second views help?", "seeds": seeds, "arms": list(arms)}
     (folder / "study.yaml").write_text(yaml.safe_dump(settings, sort_keys=False))
@@ -110,7 +112,7 @@ def _about_data(classes: dict[str, tuple[str, str, str]]) -> dict[str, Any]:
 
 def _test_metrics(
     number: int, label_fraction: float, seed: int, names: list[str], absent: str | None
-) -> dict[str, Any]:
+) -> PartScores:
     rng = generator(seed, "labels", str(label_fraction))
     labels = np.repeat(np.arange(len(names)), [20 + 15 * i for i in range(len(names))])
     if absent:
@@ -118,24 +120,7 @@ def _test_metrics(
     right = 0.42 + 0.03 * number + 0.12 * np.sqrt(label_fraction) + 0.02 * rng.standard_normal()
     guesses = rng.integers(0, len(names), len(labels))
     predicted = np.where(rng.random(len(labels)) < right, labels, guesses)
-    confusion = np.zeros((len(names), len(names)), dtype=int)
-    np.add.at(confusion, (labels, predicted), 1)
-    parts = precision_recall_fscore_support(
-        labels, predicted, labels=range(len(names)), zero_division=0
-    )
-    present = parts[3] > 0
-    return {
-        "accuracy": float((labels == predicted).mean()),
-        "balanced_accuracy": float(parts[1][present].mean()),
-        "macro_f1": float(parts[2][present].mean()),
-        "weighted_f1": float((parts[2] * parts[3]).sum() / len(labels)),
-        "per_class": {
-            name: dict(zip(("precision", "recall", "f1", "support"), map(float, part), strict=True))
-            for name, part in zip(names, zip(*parts, strict=True), strict=True)
-        },
-        "confusion": confusion.tolist(),
-        "n": len(labels),
-    }
+    return score_predictions(labels, np.eye(len(names))[predicted], names)
 
 
 def _training_run(
@@ -144,7 +129,7 @@ def _training_run(
     label_fraction: float,
     seed: int,
     about: dict[str, Any],
-    metrics: dict[str, Any],
+    metrics: PartScores,
     lr_finder: dict[str, Any],
 ) -> None:
     run = folder / "runs" / f"train-{number}-{label_fraction:g}-{seed}"
@@ -161,7 +146,7 @@ def _training_run(
     config = {"preset": "recommended", "views": "recommended", "epochs": 10}
     _run_json(run, "train", seed, about, label_fraction, config, 61.5)
     write_json(run / "lr_finder.json", lr_finder)
-    write_json(run / "metrics.json", {"test": metrics, "val": metrics})
+    Scores(parts={"test": metrics, "val": metrics}).write(run / "metrics.json")
 
 
 def _pretraining_run(
@@ -240,38 +225,39 @@ def _results(
     arms: Sequence[str],
     label_fractions: Sequence[float],
     seeds: int,
-    scores: dict[tuple[str, float, int], dict[str, Any]],
+    scores: dict[tuple[str, float, int], PartScores],
 ) -> dict[str, Any]:
-    def values(arm: str, label_fraction: float, metric: str) -> list[float]:
-        return [scores[arm, label_fraction, seed][metric] for seed in range(seeds)]
+    def values(arm: str, label_fraction: float, metric: str) -> "pd.Series[float]":
+        of = [scores[arm, label_fraction, seed].metrics[metric] for seed in range(seeds)]
+        return pd.Series(of)
 
-    table: dict[str, Any] = {arm: {} for arm in arms}
-    differences: dict[str, Any] = {arm: {} for arm in arms[1:]}
-    for arm in arms:
-        for label_fraction in label_fractions:
-            key = f"{label_fraction:g}"
-            table[arm][key] = {m: summary(values(arm, label_fraction, m)) for m in METRICS}
-            if arm != arms[0]:
-                differences[arm][key] = {
-                    m: paired_difference(
-                        values(arm, label_fraction, m), values(arms[0], label_fraction, m)
-                    )
-                    for m in METRICS
-                }
+    keys = [(arm, b, metric) for arm in arms for b in label_fractions for metric in METRICS]
     return {
+        "title": "Do second views help?",
         "primary_metric": "balanced_accuracy",
+        "min_effect": None,
         "reference": arms[0],
-        "arms": table,
-        "differences": differences,
         "seeds": list(range(seeds)),
         "label_fractions": list(label_fractions),
+        "metrics": list(METRICS),
+        "arms": list(arms),
+        "transductive": [],
         "test_access": [
-            {"time": "2025-05-02 14:03", "run": f"train-{i}-1-0", "split": "test", "images": 250}
+            TestAccess(time="2025-05-02 14:03", by=f"train-{i}-1-0", images=250)
             for i in range(len(arms))
         ],
+        "failures": [],
+        "summaries": [summarise(*key, values(*key)) for key in keys],
+        "differences": [
+            compare_arms(key, values(*key), values(arms[0], *key[1:]), None, Resampled())
+            for key in keys
+            if key[0] != arms[0]
+        ],
+        "label_efficiency": None,
+        "advice": [],
+        "best": None,
         "verdict": [
             f"Over {seeds} seeds, further pretraining raised balanced accuracy on the test images.",
             "The 95 % interval leaves open how much of it another test set would show.",
         ],
-        "failures": [],
     }

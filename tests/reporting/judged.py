@@ -1,58 +1,68 @@
-"""What results.json holds beyond means and differences since comparisons are corrected."""
+"""What results hold beyond means and differences: corrections, label efficiency, advice."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from twinlens.evaluation.statistics import effect_size, holm, sd_ratio, seeds_needed
-from twinlens.files import read_json, write_json
+from twinlens.evaluation.statistics import holm, seeds_needed
+from twinlens.records.results import StudyResults
 
-WORTH = "‘{arm}’ with {label_fraction} of the labels does what the reference needs 300 labels for."
+EQUIVALENT = "‘{arm}’ with {label_fraction} of the labels scores as the reference with 300."
 ADVICE = ["More seeds would narrow the interval.", "More labels: the study cannot say."]
 
 
-def judge(folder: Path, min_effect: float = 0.02) -> dict[str, Any]:
-    """Add what a newer study stores to the results of a study that `build_study` has written."""
-    path = folder / "results.json"
-    results = read_json(path)
-    primary, reference = results["primary_metric"], results["reference"]
-    largest = f"{max(results['label_fractions']):g}"
-    for arm, by_label_fraction in results["differences"].items():
-        for label_fraction, metrics in by_label_fraction.items():
-            for metric, found in metrics.items():
-                ours, theirs = (
-                    results["arms"][a][label_fraction][metric] for a in (arm, reference)
-                )
-                judged = min_effect if metric == primary else None
-                one = {"interval": [-0.05, 0.06], "groups": 90, "draws": 2000, "note": ""}
-                found |= {
-                    "effect_size": effect_size(found["values"]),
-                    "sd_ratio": sd_ratio(ours["values"], theirs["values"]),
-                    "seeds_needed": seeds_needed(found["values"], judged) if judged else None,
-                    "p_holm": None,
-                    "resampled_interval": None,
-                } | ({"bootstrap": one} if found["n"] == 1 else {})
-    family = [by[largest][primary] for by in results["differences"].values()]
-    for found, p in zip(family, holm([found["p"] for found in family]), strict=True):
-        found["p_holm"] = p
-    labels = {
-        label_fraction: round(900 * float(label_fraction))
-        for label_fraction in results["arms"][reference]
-    }
-    worth = {
-        arm: {b: {"labels": 300, "low": None, "high": None,
-                  "sentence": WORTH.format(arm=arm, label_fraction=b)} for b in labels}
-        for arm in results["differences"]
-    }  # fmt: skip
-    best = {"run": f"train-1-{largest}-0", "arm": [*results["arms"]][-1], "seed": 0,
-            "label_fraction": float(largest), "metric": primary, "val": 0.512, "folder": "best",
-            "members": [f"train-1-{largest}-0"]}  # fmt: skip
-    results |= {
-        "min_effect": min_effect,
-        "label_efficiency": {"labels": labels, "val_labels": 100, "worth": worth}
-        if len(labels) > 1
-        else {},
-        "advice": ADVICE,
-        "best": best,
-    }
-    write_json(path, results)
-    return results
+def read_results(folder: Path) -> StudyResults:
+    """Read the results of a study."""
+    return StudyResults.read(folder / "results.json")
+
+
+def change_results(folder: Path, **changes: Any) -> None:
+    """Change fields of a study's results."""
+    content = read_results(folder).model_dump() | changes
+    StudyResults.model_validate(content).write(folder / "results.json")
+
+
+def change_rows(
+    folder: Path, field: str, change: Callable[[dict[str, Any]], dict[str, Any] | None]
+) -> None:
+    """Change summaries or differences of a study's results: each row, or leave it out by None."""
+    rows = [change(row.model_dump()) for row in getattr(read_results(folder), field)]
+    change_results(folder, **{field: [row for row in rows if row is not None]})
+
+
+def judge(folder: Path, min_effect: float = 0.02) -> StudyResults:
+    """Add what `build_study` leaves out of the results of a study."""
+    results = read_results(folder)
+    primary, largest = results.primary_metric, max(results.label_fractions)
+    main = [d for d in results.differences if (d.label_fraction, d.metric) == (largest, primary)]
+    corrected = dict(zip([d.arm for d in main], holm([d.p for d in main]), strict=True))
+    differences = []
+    for row in results.differences:
+        changes: dict[str, Any] = {}
+        if row.metric == primary:
+            changes["seeds_needed"] = seeds_needed(row.values, min_effect)
+            if row.label_fraction == largest:
+                changes["p_holm"] = corrected[row.arm]
+        if row.n == 1:
+            changes |= {"bootstrap_low": -0.05, "bootstrap_high": 0.06}
+        differences.append(row.model_dump() | changes)
+    labels = {fraction: round(900 * fraction) for fraction in results.label_fractions}
+    equivalent = [
+        {"arm": arm, "label_fraction": b, "labels": n, "equivalent": 300, "low": None,
+         "high": None, "sentence": EQUIVALENT.format(arm=arm, label_fraction=b)}
+        for arm in results.arms if arm != results.reference for b, n in labels.items()
+    ]  # fmt: skip
+    run = f"train-1-{largest:g}-0"
+    best = {"ensemble": "none", "run": run, "arm": results.arms[-1], "seed": 0,
+            "label_fraction": largest, "metric": primary, "val": 0.512, "folder": "best",
+            "members": [run], "test": {primary: 0.498}}  # fmt: skip
+    efficiency = {"labels": labels, "val_labels": 100, "equivalent_labels": equivalent}
+    change_results(
+        folder,
+        min_effect=min_effect,
+        differences=differences,
+        label_efficiency=efficiency if len(labels) > 1 else None,
+        advice=ADVICE,
+        best=best,
+    )
+    return read_results(folder)

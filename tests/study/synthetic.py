@@ -3,9 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from twinlens.evaluation.metrics import metrics
+from twinlens.evaluation.scoring import score_predictions
 from twinlens.files import write_json, write_text
 from twinlens.records.plan import Plan, PlannedRun, PlannedTraining
+from twinlens.records.scores import Scores
 from twinlens.requests.train import TrainRequest
 from twinlens.seeds import generator
 from twinlens.study.planning.config import Study, as_yaml
@@ -74,8 +75,8 @@ def _finish(folder, run, table, data, study) -> None:
     p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     test = (table["split"] == "test").to_numpy()
     parts = {"val": ~test, "test": test}
-    scores = {part: metrics(labels[rows], p[rows], CLASSES) for part, rows in parts.items()}
-    write_json(folder / "metrics.json", scores)
+    scores = {n: score_predictions(labels[rows], p[rows], CLASSES) for n, rows in parts.items()}
+    Scores(parts=scores).write(folder / "metrics.json")
     columns = [f"p_{name}" for name in CLASSES]
     predictions = table.join(pd.DataFrame(p, columns=columns))
     predictions.to_parquet(folder / "predictions.parquet", index=False)

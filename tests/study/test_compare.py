@@ -17,6 +17,7 @@ from twinlens.data.dataset import open_dataset
 from twinlens.data.splits import open_split
 from twinlens.errors import UserError
 from twinlens.files import read_json, write_json
+from twinlens.records.results import StudyResults
 from twinlens.reporting.study.page import report
 from twinlens.study import compare as module
 from twinlens.study.compare import compare
@@ -59,6 +60,10 @@ def estimated(monkeypatch):
     return asked
 
 
+def read_results(folder):
+    return StudyResults.read(folder / "results.json")
+
+
 def _scores(folder):
     """Balanced accuracy on test by arm and seed, from the stored predictions alone."""
     scores = {}
@@ -72,20 +77,20 @@ def _scores(folder):
 
 
 def test_the_table_follows_from_the_stored_predictions(finished):
-    scores, results = _scores(finished), read_json(finished / "results.json")
+    scores, results = _scores(finished), read_results(finished)
     values = {arm: [scores[arm, seed] for seed in (0, 1)] for arm in ("plain", "twins")}
     for arm, expected in values.items():
-        found = results["arms"][arm]["1"]["balanced_accuracy"]
-        assert found["values"] == pytest.approx(expected, abs=1e-12)
-        assert found["sd"] == pytest.approx(stats.tstd(expected), abs=1e-12)
-    difference = results["differences"]["twins"]["1"]["balanced_accuracy"]
+        found = results.summary(arm, 1.0, "balanced_accuracy")
+        assert found.values == pytest.approx(expected, abs=1e-12)
+        assert found.sd == pytest.approx(stats.tstd(expected), abs=1e-12)
+    difference = results.difference("twins", 1.0, "balanced_accuracy")
     paired = stats.ttest_rel(values["twins"], values["plain"])
     interval = paired.confidence_interval(0.95)
-    assert difference["mean"] == pytest.approx(sum(values["twins"]) / 2 - sum(values["plain"]) / 2)
-    assert difference["interval"] == pytest.approx([interval.low, interval.high])
-    assert difference["p"] == pytest.approx(paired.pvalue)
-    assert len(results["verdict"]) == 2
-    assert len(results["test_access"]) == 4
+    assert difference.mean == pytest.approx(sum(values["twins"]) / 2 - sum(values["plain"]) / 2)
+    assert difference.interval == pytest.approx([interval.low, interval.high])
+    assert difference.p == pytest.approx(paired.pvalue)
+    assert len(results.verdict) == 2
+    assert len(results.test_access) == 4
 
 
 def test_arms_share_what_they_should(finished):
@@ -146,13 +151,12 @@ def test_a_failed_run_is_reported_and_does_not_stop_the_others(
 
     monkeypatch.setattr(execute, "_carry_out", fail)
     out = compare(study_file, tmp_path / "out", settings=["seeds=1"], device="cpu")
-    results = read_json(out / "results.json")
-    assert set(results["arms"]["plain"]) == {"1"}
-    assert results["arms"]["twins"] == {}
-    reasons = [failure["reason"] for failure in results["failures"]]
+    results = read_results(out)
+    assert {(row.arm, row.label_fraction) for row in results.summaries} == {("plain", 1.0)}
+    reasons = [failure.reason for failure in results.failures]
     assert reasons[0] == "the loss became nan"
     assert "which failed" in reasons[1]
-    assert "no second arm" in results["verdict"][1]
+    assert "no second arm" in results.verdict[1]
 
 
 @pytest.mark.parametrize(
@@ -176,10 +180,10 @@ def test_stopped_after_max_hours_it_says_so_and_the_same_command_goes_on(
     study_file, finished, tmp_path, capsys, estimated
 ):
     out = compare(study_file, tmp_path / "out", device="cpu", max_hours=0)
-    results = read_json(out / "results.json")
-    assert results["failures"] == []
+    results = read_results(out)
+    assert results.failures == []
     assert (
-        results["verdict"][0]
+        results.verdict[0]
         == "No run of the reference arm 'plain' with the most labels is finished."
     )
     assert (
@@ -190,7 +194,7 @@ def test_stopped_after_max_hours_it_says_so_and_the_same_command_goes_on(
     shutil.rmtree(out / "runs")
     shutil.copytree(finished / "runs", out / "runs")
     compare(study_file, out, device="cpu", max_hours=1)
-    assert read_json(out / "results.json")["arms"] == read_json(finished / "results.json")["arms"]
+    assert read_results(out).summaries == read_results(finished).summaries
     assert "Stopped" not in capsys.readouterr().err
 
 
@@ -238,6 +242,6 @@ def test_killed_at_random_and_started_again_the_table_is_the_same(study_file, tm
     assert killed >= 2
     subprocess.run(command, check=True, capture_output=True, env=env)
     assert (out / "report.html").stat().st_size > 10_000
-    resumed, whole = (read_json(path / "results.json") for path in (out, finished))
-    assert resumed["arms"] == whole["arms"]
-    assert resumed["differences"] == whole["differences"]
+    resumed, whole = map(read_results, (out, finished))
+    assert resumed.summaries == whole.summaries
+    assert resumed.differences == whole.differences

@@ -26,10 +26,14 @@ _EQUAL_DIFFERENCES = "All differences are equal, so their spread over seeds cann
 
 
 class Interval(NamedTuple):
-    """An interval at 95 %; both ends are None where there is none."""
+    """An interval at 95 %; an end is None where it is open, both where there is no interval."""
 
     low: float | None = None
     high: float | None = None
+
+    def __bool__(self) -> bool:
+        """Return whether there is an interval."""
+        return self != (None, None)
 
 
 NO_INTERVAL = Interval()

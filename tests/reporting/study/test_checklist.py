@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from audited import study_audit
 from html_page import Page
-from judged import judge
+from judged import change_results, change_rows, judge
 
 from twinlens.files import read_json, write_json
 from twinlens.reporting import report
@@ -105,9 +105,7 @@ def test_class_balance_and_weights_are_told_by_arm(study: Path) -> None:
 
 
 def test_failed_runs_are_told(study: Path) -> None:
-    results = read_json(study / "results.json")
-    results["failures"] = [{"run": "train-1-1-0", "reason": "Out of memory."}]
-    write_json(study / "results.json", results)
+    change_results(study, failures=[{"run": "train-1-1-0", "reason": "Out of memory."}])
     found = answers(study)["Failed runs"]["from_the_runs"]
     assert found == "1 planned run not finished, listed in the record."
 
@@ -124,13 +122,8 @@ def test_without_any_run_nothing_about_runs_is_claimed(study: Path, tmp_path: Pa
 
 
 def test_arms_of_one_seed_are_a_limitation(study: Path) -> None:
-    results = read_json(study / "results.json")
-    for metric in results["arms"]["random + Barlow Twins"]["1"].values():
-        metric["n"] = 1
-    write_json(study / "results.json", results)
+    change_rows(study, "summaries", lambda r: r | ({} if r["arm"] == "random" else {"n": 1}))
     said = answers(study)["Limitations"]["from_the_runs"]
     assert said.startswith("One seed of random + Barlow Twins;")
-    for metric in results["arms"]["random"]["1"].values():
-        metric["n"] = 1
-    write_json(study / "results.json", results)
+    change_rows(study, "summaries", lambda row: row | {"n": 1})
     assert answers(study)["Limitations"]["from_the_runs"].startswith("One seed;")

@@ -3,8 +3,8 @@ from pathlib import Path
 from typing import Any
 
 from html_page import drawing
+from judged import change_results, change_rows
 
-from twinlens.files import read_json, write_json
 from twinlens.reporting.study.forest_plots import difference_figures
 from twinlens.reporting.study.load_study import StoredStudy, read_study
 
@@ -13,10 +13,12 @@ Build = Callable[..., Path]
 
 def _read(folder: Path, p_holm: float | None = None, **results: Any) -> StoredStudy:
     """Read a study after changing its results; `p_holm` becomes that of every arm."""
-    found = read_json(folder / "results.json") | results
-    for by_label_fraction in found["differences"].values():
-        by_label_fraction["1"][found["primary_metric"]]["p_holm"] = p_holm
-    write_json(folder / "results.json", found)
+    change_results(folder, **results)
+    change_rows(
+        folder,
+        "differences",
+        lambda r: r | {"p_holm": p_holm if r["metric"] == "balanced_accuracy" else None},
+    )
     return read_study(folder)
 
 

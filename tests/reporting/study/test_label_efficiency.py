@@ -1,26 +1,28 @@
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from html_page import drawing
+from judged import change_results
+from twinlens.reporting.figures.svg import WIDE
 
-from twinlens.files import read_json, write_json
+from twinlens.records.results import EquivalentLabels, LabelEfficiency
 from twinlens.reporting.figures.style import WIDE
 from twinlens.reporting.study.label_efficiency import label_legend, label_panels
 from twinlens.reporting.study.load_study import StoredStudy, read_study
 
 Build = Callable[..., Path]
 
-LABELS = {"0.1": 100, "0.25": 250, "1": 1000}
+LABELS = {0.1: 100, 0.25: 250, 1.0: 1000}
 
 
-def _read(folder: Path, worth: dict[str, Any], labels: dict[str, int] = LABELS) -> StoredStudy:
-    results = read_json(folder / "results.json")
-    results["label_efficiency"] = {"labels": labels, "val_labels": 50, "worth": worth}
-    write_json(folder / "results.json", results)
+def _read(
+    folder: Path, rows: Sequence[EquivalentLabels] = (), labels: dict[float, int] = LABELS
+) -> StoredStudy:
+    efficiency = LabelEfficiency(labels=labels, val_labels=50, equivalent_labels=list(rows))
+    change_results(folder, label_efficiency=efficiency)
     return read_study(folder)
 
 
@@ -32,12 +34,19 @@ def folder(tmp_path_factory: pytest.TempPathFactory, build_study: Build) -> Path
     )
 
 
-def _worth(labels: float | None) -> dict[str, Any]:
-    return {"labels": labels, "low": None, "high": None, "sentence": ""}
+def _row(
+    label_fraction: float,
+    equivalent: float | None,
+    low: float | None = None,
+    high: float | None = None,
+    arm: str = "twins",
+) -> EquivalentLabels:
+    return EquivalentLabels(arm=arm, label_fraction=label_fraction, labels=LABELS[label_fraction],
+                            equivalent=equivalent, low=low, high=high, sentence="")  # fmt: skip
 
 
 def test_each_arm_is_a_line_through_its_means_over_the_label_fractions(folder: Path) -> None:
-    study = _read(folder, {})
+    study = _read(folder)
     (panel,) = label_panels(study)
     for number in LABELS.values():
         assert f">{number:,}</text>" in drawing(panel)
@@ -45,32 +54,34 @@ def test_each_arm_is_a_line_through_its_means_over_the_label_fractions(folder: P
     for arm in ("random", "twins"):
         found = study.summary(arm, 0.25, study.primary)
         assert found
-        assert f"{found['mean']:.3f} with 250" in label
+        assert f"{found.mean:.3f} with 250" in label
     assert [name for _, name in label_legend(study)] == ["random", "twins"]
     assert drawing(panel).count("opacity: 0.12") == 2  # a band each
 
 
-def test_worth_is_marked_at_the_largest_label_fraction_where_it_is_known(folder: Path) -> None:
-    worth = {"twins": {"0.1": _worth(180.4), "0.25": _worth(410.0), "1": _worth(None)}}
-    (panel,) = label_panels(_read(folder, worth))
+def test_equivalent_labels_are_marked_at_the_largest_fraction_that_has_them(
+    folder: Path,
+) -> None:
+    rows = [_row(0.1, 180.4), _row(0.25, 410.0), _row(1.0, None)]
+    (panel,) = label_panels(_read(folder, rows))
     assert ">410 labels</text>" in drawing(panel)
     assert "180 labels" not in drawing(panel)
 
 
-def test_worth_that_is_nowhere_known_is_not_marked(folder: Path) -> None:
-    (panel,) = label_panels(_read(folder, {"twins": {"1": _worth(None)}}))
+def test_unknown_equivalent_labels_are_not_marked(folder: Path) -> None:
+    (panel,) = label_panels(_read(folder, [_row(1.0, None)]))
     assert "labels</text>" not in drawing(panel)
 
 
 def test_one_label_fraction_makes_no_curve(tmp_path: Path, build_study: Build) -> None:
     folder = build_study(tmp_path / "study", pretrained=[], seeds=1)
     assert label_panels(read_study(folder)) == []
-    assert label_panels(_read(folder, {}, {"1": 1000})) == []
+    assert label_panels(_read(folder, labels={1.0: 1000})) == []
 
 
 def test_one_seed_has_a_line_and_no_band(tmp_path: Path, build_study: Build) -> None:
     folder = build_study(tmp_path / "study", pretrained=[], seeds=1, label_fractions=(1.0, 0.1))
-    (panel,) = label_panels(_read(folder, {}))
+    (panel,) = label_panels(_read(folder))
     assert "opacity: 0.12" not in drawing(panel)
 
 
@@ -81,7 +92,7 @@ def test_many_arms_have_a_panel_each_beside_the_reference(
     folder = build_study(
         tmp_path / "study", arms=arms, pretrained=[], seeds=1, label_fractions=(1.0, 0.1)
     )
-    study = _read(folder, {"arm 3": {"0.1": _worth(300.0)}})
+    study = _read(folder, [_row(0.1, 300.0, arm="arm 3")])
     panels = label_panels(study)
     assert [panel.title for panel in panels] == arms[1:]
     marked = [">300 labels</text>" in drawing(panel) for panel in panels]
@@ -90,19 +101,16 @@ def test_many_arms_have_a_panel_each_beside_the_reference(
 
 
 def test_an_arm_without_results_is_left_out(folder: Path) -> None:
-    results = read_json(folder / "results.json")
-    results["arms"]["broken"] = {}
-    write_json(folder / "results.json", results)
-    (panel,) = label_panels(_read(folder, {}))
+    change_results(folder, arms=["random", "twins", "broken"])
+    (panel,) = label_panels(_read(folder))
     assert "broken no finished run" in drawing(panel)
 
 
 @pytest.mark.parametrize(("low", "high"), [(120.0, 700.0), (None, 700.0), (None, None)])
-def test_what_cannot_be_told_from_the_worth_is_a_line_that_may_be_open(
+def test_the_confidence_set_is_a_line_that_may_be_open(
     folder: Path, low: float | None, high: float | None
 ) -> None:
-    worth = {"twins": {"0.1": _worth(300.0) | {"low": low, "high": high}}}
-    (panel,) = label_panels(_read(folder, worth))
+    (panel,) = label_panels(_read(folder, [_row(0.1, 300.0, low, high)]))
     (line,) = re.findall(r'<path d="M ([\d.]+) [\d.]+ L ([\d.]+) [^"]*"[^>]*stroke-width: 0.7',
                          drawing(panel).replace("\n", " "))  # fmt: skip
     frame = 58, WIDE  # beside the margin of 8 pixels

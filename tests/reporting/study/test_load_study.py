@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from html_page import Page
+from judged import change_results, change_rows
 
 from twinlens.errors import UserError
 from twinlens.files import read_json, write_json
@@ -23,8 +24,8 @@ def test_runs_outside_the_plan_are_left_out(tmp_path: Path, build_study: Build) 
 
 
 def test_results_that_lack_a_part_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "results.json").write_text('{"primary_metric": "accuracy", "arms": {}}')
-    with pytest.raises(UserError, match="lacks reference, differences, verdict"):
+    (tmp_path / "results.json").write_text('{"title": "a", "primary_metric": "accuracy"}')
+    with pytest.raises(UserError, match=r"is damaged.*'min_effect'"):
         read_study(tmp_path)
 
 
@@ -33,13 +34,11 @@ def test_folder_without_results_is_refused(tmp_path: Path) -> None:
         read_study(tmp_path)
 
 
-def test_label_fractions_are_found_as_results_write_them(
-    tmp_path: Path, build_study: Build
-) -> None:
+def test_label_fractions_are_found_exactly(tmp_path: Path, build_study: Build) -> None:
     study = read_study(
         build_study(tmp_path / "study", pretrained=[], seeds=1, label_fractions=(1 / 3,))
     )
-    assert study.label_fractions == [0.333333]
+    assert study.label_fractions == [1 / 3]
     assert len(study.runs_of("train", arm="random", label_fraction=study.label_fractions[0])) == 1
     assert study.summary("random", study.label_fractions[0], study.primary)
 
@@ -96,13 +95,9 @@ def _unmarked(text: str, arm: str) -> int:
 
 def test_the_arm_shown_first_is_that_of_the_verdict(tmp_path: Path, build_study: Build) -> None:
     folder = build_study(tmp_path / "study", arms=["random", "a", "b"], pretrained=[], seeds=2)
-    results = read_json(folder / "results.json")
-    for arm, mean, n in (("a", 0.1, 2), ("b", 0.9, 1)):  # b is higher, and of one seed
-        of = results["differences"][arm]["1"]["balanced_accuracy"]
-        of["mean"], of["n"] = mean, n
-    write_json(folder / "results.json", results)
+    changed = {"a": {"mean": 0.1, "n": 2}, "b": {"mean": 0.9, "n": 1}}  # b: higher, of one seed
+    change_rows(folder, "differences", lambda row: row | changed[row["arm"]])
     assert read_study(folder).best_other == "a"
-    del results["differences"]["a"]["1"], results["differences"]["b"]["1"]  # no reference yet
-    results["arms"]["b"]["1"]["balanced_accuracy"]["mean"] = 2
-    write_json(folder / "results.json", results)
+    change_results(folder, differences=[])  # the reference is not finished
+    change_rows(folder, "summaries", lambda r: r | ({"mean": 2} if r["arm"] == "b" else {}))
     assert read_study(folder).best_other == "b"

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from audited import study_audit
 from html_page import Page
-from judged import judge
+from judged import change_results, judge, read_results
 from planned import share_pretraining
 
 from twinlens.files import read_json
@@ -55,23 +55,23 @@ def test_figures_and_tables_are_numbered_in_order(page: Page, kind: str) -> None
 
 
 def test_verdict_leads(study: Path, page: Page) -> None:
-    verdict = " ".join(read_json(study / "results.json")["verdict"])
+    verdict = " ".join(read_results(study).verdict)
     assert page.text.index(verdict) < page.text.index("Table 1.")
 
 
 def test_numbers_shown_are_those_of_the_results(study: Path, page: Page) -> None:
-    results = read_json(study / "results.json")
-    for summary in results["arms"].values():
-        for found in summary["1"].values():
-            assert f"{found['mean']:.3f} ± {found['sd']:.3f}" in page.text
-            low, high = found["interval"]
-            assert f"[{low:.3f}, {high:.3f}]" in page.text
-    for metric, found in results["differences"]["random + Barlow Twins"]["1"].items():
-        low, high = (f"{end:+.3f}".replace("-", "−") for end in found["interval"])
-        assert f"{found['mean']:+.3f}".replace("-", "−") in page.text
-        assert f"[{low}, {high}]" in page.text
-        is_test = metric == results["primary_metric"]
-        assert (wording.p_value(found["p"]) in page.text) is is_test
+    results = read_results(study)
+    for row in results.summaries:
+        if row.metric != "weighted_f1":
+            assert f"{row.mean:.3f} ± {row.sd:.3f}" in page.text
+            assert f"[{row.low:.3f}, {row.high:.3f}]" in page.text
+    for found in results.differences:
+        if found.metric != "weighted_f1":
+            low, high = (f"{end:+.3f}".replace("-", "−") for end in found.interval or ())
+            assert f"{found.mean:+.3f}".replace("-", "−") in page.text
+            assert f"[{low}, {high}]" in page.text
+            is_test = found.metric == results.primary_metric
+            assert (wording.p_value(found.p) in page.text) is is_test
 
 
 def test_every_drawing_has_words_for_those_who_hear_it(page: Page) -> None:
@@ -136,9 +136,10 @@ def test_one_arm_with_one_seed(tmp_path: Path, build_study: Build) -> None:
 
 def test_differences_of_one_seed_have_no_interval(tmp_path: Path, build_study: Build) -> None:
     folder = build_study(tmp_path / "study", pretrained=[], seeds=1)
-    found = read_json(folder / "results.json")["differences"]["random + Barlow Twins"]["1"]
+    found = read_results(folder).difference("random + Barlow Twins", 1.0, "accuracy")
+    assert found
     text = Page(report(folder)).text
-    difference = wording.decimal(found["accuracy"]["mean"], signed=True)
+    difference = wording.decimal(found.mean, signed=True)
     assert f"{difference}one seed: no interval" in text
 
 
@@ -215,10 +216,10 @@ def test_missing_parts_are_said_in_words(tmp_path: Path, build_study: Build) -> 
 
 def test_results_without_any_run(tmp_path: Path, build_study: Build) -> None:
     built = build_study(tmp_path / "built", pretrained=[], seeds=2)
-    results = read_json(built / "results.json") | {"test_access": []}
+    change_results(built, test_access=[])
     folder = tmp_path / "study"
     folder.mkdir()
-    (folder / "results.json").write_text(json.dumps(results))
+    shutil.copy(built / "results.json", folder)
     text = Page(report(folder)).text
     assert "No run is stored beside these results." in text
     assert "No opening of the test set is on record." in text
@@ -227,10 +228,7 @@ def test_results_without_any_run(tmp_path: Path, build_study: Build) -> None:
 
 def test_arm_without_any_finished_run(tmp_path: Path, build_study: Build) -> None:
     folder = build_study(tmp_path / "study", pretrained=[], seeds=2)
-    results = read_json(folder / "results.json")
-    results["arms"]["broken"] = {}
-    results["differences"]["broken"] = {}
-    (folder / "results.json").write_text(json.dumps(results))
+    change_results(folder, arms=["random", "random + Barlow Twins", "broken"])
     assert "no finished run" in Page(report(folder)).text
 
 

@@ -28,10 +28,10 @@ def test_f1_is_the_mean_over_seeds_of_the_largest_label_fraction(study: StoredSt
         "MEL", "BCC", "NV", "BKL", "VASC", "Weighted mean", "Accuracy",
     ]  # fmt: skip
     runs = [r.test for r in study.runs_of("train", arm="random", label_fraction=1.0) if r.test]
-    f1 = [test["per_class"]["NV"]["f1"] for test in runs]
+    f1 = [test.per_class["NV"].f1 for test in runs]
     sd = np.std(f1, ddof=1)
     assert table.rows[2][1].text == f"{np.mean(f1):.3f} ±\u00a0{sd:.3f}"
-    weighted = np.mean([test["weighted_f1"] for test in runs])
+    weighted = np.mean([test.metrics["weighted_f1"] for test in runs])
     assert table.rows[5][1].text.startswith(f"{weighted:.3f}")
     record = next(r for r in table.records if r["class"] == "NV" and r["arm"] == "random")
     assert (record["mean"], record["sd"]) == (np.mean(f1), sd)
@@ -56,7 +56,7 @@ def test_many_arms_are_rows(tmp_path: Path, build_study: Build) -> None:
 def test_the_representative_run_is_nearest_the_mean_accuracy(study: StoredStudy) -> None:
     for found in classifications(study):
         runs = study.runs_of("train", arm=found.arm, label_fraction=1.0)
-        accuracies = [run.test["accuracy"] for run in runs if run.test]
+        accuracies = [run.test.metrics["accuracy"] for run in runs if run.test]
         distances = np.abs(np.array(accuracies) - np.mean(accuracies))
         assert found.run.name == runs[int(distances.argmin())].name
 
@@ -66,9 +66,9 @@ def test_weighted_means_are_weighted_by_the_test_images(study: StoredStudy) -> N
     test = found.run.test
     assert test is not None
     weighted, accuracy = found.table.rows[-2:]
-    assert weighted[3].text == f"{test['weighted_f1']:.3f}"
-    assert weighted[2].text == accuracy[3].text == f"{test['accuracy']:.3f}"
-    assert weighted[4].text == str(test["n"])
+    assert weighted[3].text == f"{test.metrics['weighted_f1']:.3f}"
+    assert weighted[2].text == accuracy[3].text == f"{test.metrics['accuracy']:.3f}"
+    assert weighted[4].text == str(test.n)
 
 
 def test_the_run_and_its_seed_are_named(study: StoredStudy) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from html_page import Page
-from judged import ADVICE, WORTH, judge
+from judged import ADVICE, EQUIVALENT, change_results, judge, read_results
 
 from twinlens.files import read_json, write_json
 from twinlens.reporting import report
@@ -34,8 +34,8 @@ def test_the_page_has_the_sections_of_a_paper(study: Path) -> None:
 
 def test_what_follows_from_the_results_is_on_the_page(study: Path) -> None:
     text = Page(report(study)).text
-    for label_fraction in ("1", "0.1"):
-        assert WORTH.format(arm="random + Barlow Twins", label_fraction=label_fraction) in text
+    for label_fraction in (1.0, 0.1):
+        assert EQUIVALENT.format(arm="random + Barlow Twins", label_fraction=label_fraction) in text
     for sentence in ADVICE:
         assert sentence in text
     assert "Seeds needed: to find a difference of 0.020" in text
@@ -43,15 +43,15 @@ def test_what_follows_from_the_results_is_on_the_page(study: Path) -> None:
     assert "Effect size" not in text  # of two seeds there is none
 
 
-def test_worth_of_the_largest_label_fraction_comes_first(study: Path) -> None:
-    said = front.worth(read_study(study))
-    assert [("with 1 of" in text) for text in said] == [True, False]
+def test_equivalent_labels_of_the_largest_label_fraction_comes_first(study: Path) -> None:
+    sentences = front.equivalent_labels(read_study(study))
+    assert ["with 1.0 of" in text for text in sentences] == [True, False]
 
 
-def test_an_older_study_says_nothing_of_them(tmp_path: Path, build_study: Build) -> None:
-    folder = build_study(tmp_path / "older", pretrained=[], seeds=2)
+def test_a_study_without_these_says_nothing_of_them(tmp_path: Path, build_study: Build) -> None:
+    folder = build_study(tmp_path / "study", pretrained=[], seeds=2)
     text = Page(report(folder)).text
-    for heading in ("Worth in labels", "What would pay next", "The model to use", "Holm"):
+    for heading in ("Equivalent labels", "What would pay next", "The model to use", "Holm"):
         assert heading not in text
 
 
@@ -61,7 +61,8 @@ def test_an_older_study_says_nothing_of_them(tmp_path: Path, build_study: Build)
         (
             {},
             "The run train-1-1-0 of random + Barlow Twins is kept as the model to use, in "
-            "best/. Validation images chose it (balanced accuracy 0.512).",
+            "best/. Validation images chose it (balanced accuracy 0.512); on the test "
+            "images it reached 0.498.",
         ),
         (
             {"run": None, "members": ["a", "b"], "test": {"balanced_accuracy": 0.6}},
@@ -72,15 +73,16 @@ def test_an_older_study_says_nothing_of_them(tmp_path: Path, build_study: Build)
         (
             {"run": None, "arm": None, "members": ["a", "b", "c"]},
             "An ensemble of 3 runs is kept as the model to use, in best/. Validation "
-            "images chose it (balanced accuracy 0.512).",
+            "images chose it (balanced accuracy 0.512); on the test images it reached 0.498.",
         ),
     ],
 )
 def test_the_kept_model_is_told_with_what_chose_it(
     study: Path, kept: dict[str, object], sentence: str
 ) -> None:
-    results = read_json(study / "results.json")
-    write_json(study / "results.json", results | {"best": results["best"] | kept})
+    best = read_results(study).best
+    assert best
+    change_results(study, best=best.model_dump() | kept)
     assert front.best(read_study(study)) == sentence
 
 

@@ -4,10 +4,9 @@ from pathlib import Path
 
 import pytest
 from html_page import Page
-from judged import judge
+from judged import judge, read_results
 
 from twinlens.errors import UserError
-from twinlens.files import read_json
 from twinlens.reporting import report
 from twinlens.reporting.figures.figure_files import ReportFigure
 from twinlens.reporting.tables.exports import as_csv
@@ -53,8 +52,8 @@ def test_every_table_and_figure_of_the_page_has_its_files(study: Path) -> None:
 
 
 def test_arms_are_kept_in_full_precision(study: Path) -> None:
-    results = read_json(study / "results.json")
-    metrics = ("accuracy", "balanced_accuracy", "macro_f1")
+    results = read_results(study)
+    metrics = results.metrics
     stored = rows(study, "arms")
     names = [f"{m}{part}" for m in metrics for part in ("", "_sd", "_low", "_high")]
     assert [*stored[0]] == ["arm", "label_fraction", "seeds", *names]
@@ -63,31 +62,31 @@ def test_arms_are_kept_in_full_precision(study: Path) -> None:
     ]
     for row in stored:
         for metric in metrics:
-            found = results["arms"][row["arm"]][f"{float(row['label_fraction']):g}"][metric]
-            assert float(row[metric]) == found["mean"]
-            assert float(row[f"{metric}_sd"]) == found["sd"]
-            assert [float(row[f"{metric}_{end}"]) for end in ("low", "high")] == found["interval"]
+            found = results.summary(row["arm"], float(row["label_fraction"]), metric)
+            assert float(row[metric]) == found.mean
+            assert float(row[f"{metric}_sd"]) == found.sd
+            assert tuple(float(row[f"{metric}_{end}"]) for end in ("low", "high")) == found.interval
             assert row["seeds"] == "5"
 
 
 def test_differences_hold_what_was_computed_and_are_empty_elsewhere(study: Path) -> None:
-    found = read_json(study / "results.json")["differences"][ARMS[1]]
+    results = read_results(study)
     stored = {(row["label_fraction"], row["metric"]): row for row in rows(study, "differences")}
     assert ",".join(next(iter(stored.values()))) == DIFFERENCES
     main = stored["1.0", "balanced_accuracy"]
-    expected = found["1"]["balanced_accuracy"]
-    assert float(main["difference"]) == expected["mean"]
-    assert float(main["p_holm"]) == expected["p_holm"]
-    assert float(main["effect_size"]) == expected["effect_size"]["value"]
-    ratio = [float(main[f"sd_ratio_{end}"]) for end in ("low", "high")]
-    assert ratio == expected["sd_ratio"]["interval"]
-    assert int(main["seeds_needed"]) == expected["seeds_needed"]
+    expected = results.difference(ARMS[1], 1.0, "balanced_accuracy")
+    assert float(main["difference"]) == expected.mean
+    assert float(main["p_holm"]) == expected.p_holm
+    assert float(main["effect_size"]) == expected.effect_size
+    ratio = tuple(float(main[f"sd_ratio_{end}"]) for end in ("low", "high"))
+    assert ratio == expected.sd_ratio_interval
+    assert int(main["seeds_needed"]) == expected.seeds_needed
     other = stored["0.1", "accuracy"]
     assert (other["p_holm"], other["seeds_needed"]) == ("", "")
-    assert float(other["p"]) == found["0.1"]["accuracy"]["p"]
+    assert float(other["p"]) == results.difference(ARMS[1], 0.1, "accuracy").p
 
 
-def test_an_older_study_has_the_same_columns(tmp_path: Path, build_study: Build) -> None:
+def test_a_study_of_two_seeds_has_the_same_columns(tmp_path: Path, build_study: Build) -> None:
     folder = build_study(tmp_path / "study", pretrained=[], seeds=2)
     report(folder)
     stored = rows(folder, "differences")

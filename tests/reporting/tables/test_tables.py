@@ -30,7 +30,7 @@ def test_confusion_sums_seeds_and_puts_groups_together(study: StoredStudy) -> No
     for i, true in enumerate(matrix.classes):
         for j, predicted in enumerate(matrix.classes):
             by_seed = [
-                run.test["confusion"][names.index(true)][names.index(predicted)]
+                run.test.confusion[names.index(true)][names.index(predicted)]
                 for run in runs
                 if run.test
             ]
@@ -55,7 +55,7 @@ def test_largest_label_fraction_comes_first_and_is_named_once(study: StoredStudy
 
 def test_class_f1_is_each_seeds_own(study: StoredStudy) -> None:
     runs = study.runs_of("train", arm="random", label_fraction=1.0)
-    expected = [run.test["per_class"]["MEL"]["f1"] for run in runs if run.test]
+    expected = [run.test.per_class["MEL"].f1 for run in runs if run.test]
     assert figures.class_f1(study, "random", "MEL") == expected
 
 

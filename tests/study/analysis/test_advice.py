@@ -1,8 +1,11 @@
+import pandas as pd
 import pytest
 from scipy import stats
 
-from twinlens.evaluation.statistics import paired_difference, seeds_needed
+from twinlens.records.results import LabelEfficiency, StudyResults
 from twinlens.study.analysis.advice import advise
+from twinlens.study.analysis.aggregate import compare_arms
+from twinlens.study.analysis.paired_bootstrap import Resampled
 from twinlens.study.planning.config import Study
 
 ARMS = {"plain": {}, "twins": {"pretrain": {}}, "on train": {"pretrain": {}, "images": "train"}}
@@ -18,30 +21,47 @@ def _advise(
     study = Study(data="d", arms=arms, label_fractions=label_fractions, min_effect=min_effect)
     scores = {"plain": PLAIN, "twins": TWINS, "on train": ON_TRAIN} | scores
     curves = {a: {b: dict(enumerate(scores[a][b][:seeds])) for b in label_fractions} for a in arms}
-    differences = {}
-    for arm in list(arms)[1:]:
-        pair = [list(curves[a][1.0].values()) for a in (arm, "plain")]
-        found = paired_difference(*pair)
-        found["seeds_needed"] = min_effect and seeds_needed(found["values"], min_effect)
-        differences[arm] = {"1": {"balanced_accuracy": found}}
-    results = {
-        "label_fractions": list(label_fractions),
-        "primary_metric": "balanced_accuracy",
-        "min_effect": min_effect,
-        "differences": differences,
-        "label_efficiency": {"labels": {"0.1": 250, "1": 2000}} if len(label_fractions) > 1 else {},
-    }
+    differences = [
+        compare_arms(
+            (arm, 1.0, "balanced_accuracy"),
+            *(pd.Series(curves[a][1.0]) for a in (arm, "plain")),
+            min_effect,
+            Resampled(),
+        )
+        for arm in list(arms)[1:]
+        if curves[arm][1.0]
+    ]
+    efficiency = LabelEfficiency(labels={0.1: 250, 1.0: 2000}, val_labels=9, equivalent_labels=[])
+    results = StudyResults(
+        title="",
+        primary_metric="balanced_accuracy",
+        min_effect=min_effect,
+        reference="plain",
+        seeds=[],
+        label_fractions=label_fractions,
+        metrics=[],
+        arms=list(arms),
+        transductive=[],
+        test_access=[],
+        failures=[],
+        summaries=[],
+        differences=differences,
+        label_efficiency=efficiency if len(label_fractions) > 1 else None,
+        advice=[],
+        best=None,
+        verdict=[],
+    )
     return advise(results, study, curves, images)
 
 
 @pytest.mark.parametrize(
     ("min_effect", "answer"),
     [
-        (0.001, "no, the interval of 'twins' is ±0.025 over 3 seeds and lies wholly above"),
-        (0.08, "no, the interval of 'twins' is ±0.025 over 3 seeds and lies wholly below"),
-        (0.05, "perhaps; the interval of 'twins' is ±0.025 over 3 seeds and does not settle"),
-        (0.016, "about 6 seeds in all find such a difference with 80 % probability"),
-        (None, "four times as many would about halve it; declare 'worthwhile'"),
+        (0.001, "no, the interval of 'twins' is ±0.025 over 3 seeds, and all of it lies above"),
+        (0.08, "no, the interval of 'twins' is ±0.025 over 3 seeds, and all of it lies below"),
+        (0.05, "perhaps; the interval of 'twins' is ±0.025 over 3 seeds, and the smallest effect"),
+        (0.016, "about 6 seeds in all detect such a difference with 80 % power"),
+        (None, "four times as many would about halve it; declare 'min_effect'"),
     ],
 )
 def test_more_seeds_pay_until_the_worthwhile_difference_is_settled(min_effect, answer):
@@ -49,7 +69,7 @@ def test_more_seeds_pay_until_the_worthwhile_difference_is_settled(min_effect, a
 
 
 def test_more_seeds_than_one_always_pay_and_equal_differences_tell_nothing():
-    assert "yes, one pair of runs does not tell the spread" in _advise(seeds=1)[0]
+    assert "yes, one pair of runs gives no estimate of the spread" in _advise(seeds=1)[0]
     equal = _advise(twins={b: [x + 0.1 for x in v] for b, v in PLAIN.items()})
     assert "cannot say. All differences are equal" in equal[0]
     assert "no two arms to compare" in _advise(arms={"plain": {}}, images={})[0]
@@ -60,19 +80,22 @@ def test_more_labels_pay_where_the_best_arms_curve_still_rises():
     low, high = gain.confidence_interval()
     assert _advise()[1] == (
         f"More labels: from 250 to 2,000 'twins' gained +0.090 (95 % interval {low:+.3f} to "
-        f"{high:+.3f}, 3 paired seeds), +0.030 a doubling; still rising, and beyond 2,000 nothing "
-        "was run."
+        f"{high:+.3f}, 3 paired seeds), +0.030 per doubling; the score is still rising, "
+        "and nothing was run beyond 2,000."
     )
     flat = _advise(twins={0.1: [0.65, 0.66, 0.64], 1.0: [0.65, 0.64, 0.66]})
-    assert "that is not told from zero, and beyond" in flat[1]
-    assert "falling, and beyond" in _advise(twins={0.1: [0.8, 0.81, 0.8], 1.0: TWINS[1.0]})[1]
+    assert "the interval includes zero, and nothing" in flat[1]
+    assert "falling, and nothing" in _advise(twins={0.1: [0.8, 0.81, 0.8], 1.0: TWINS[1.0]})[1]
 
 
 def test_one_label_label_fraction_or_runs_that_lack_tell_nothing_about_labels():
     assert "with one label fraction; run a smaller one" in _advise(label_fractions=(1.0,))[1]
     lacking = {arm: {0.1: [], 1.0: of[1.0]} for arm, of in (("plain", PLAIN), ("twins", TWINS))}
     arms = {"plain": {}, "twins": {"pretrain": {}}}
-    assert "two largest label fractions are lacking" in _advise(arms=arms, images={}, **lacking)[1]
+    assert (
+        "two largest label fractions have no finished"
+        in _advise(arms=arms, images={}, **lacking)[1]
+    )
     elsewhere = _advise(plain=lacking["plain"], twins=lacking["twins"])[1]
     assert "'on train' gained" in elsewhere, "the best of the arms that have both"
 
@@ -83,8 +106,8 @@ def test_more_unlabelled_images_are_judged_by_arms_that_differ_in_nothing_else()
     assert told == (
         "More unlabelled images: with 8,000 instead of 1,000, 'twins' gained +0.040 "
         f"(95 % interval {gain.low:+.3f} to {gain.high:+.3f}, 3 paired seeds) over 'on train'; "
-        "that is not told from zero."
+        "the interval includes zero."
     )
     others = {**ARMS, "on train": {"pretrain": {"epochs": 7}, "images": "train"}}
-    assert "the study cannot say, as no two arms differ" in _advise(arms=others)[2]
+    assert "the study cannot say, as no two arms differ only" in _advise(arms=others)[2]
     assert "the study cannot say" in _advise(images={"twins": 8000})[2]

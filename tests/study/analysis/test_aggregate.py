@@ -1,5 +1,3 @@
-import json
-
 import numpy as np
 import pytest
 from scipy import stats
@@ -9,6 +7,7 @@ from synthetic import finish_study
 from twinlens.errors import UserError
 from twinlens.evaluation.metrics import METRICS
 from twinlens.files import read_json, write_json
+from twinlens.records.results import StudyResults
 from twinlens.study.analysis.aggregate import collect
 from twinlens.study.planning.config import Study
 from twinlens.study.running.paths import run_folder
@@ -35,61 +34,57 @@ def results(tmp_path_factory):
     return _collect(tmp_path_factory.mktemp("study"), _study())
 
 
-def _values(results, arm, label_fraction="1", metric="balanced_accuracy"):
-    return results["arms"][arm][label_fraction][metric]["values"]
+def _values(results, arm, label_fraction=1.0, metric="balanced_accuracy"):
+    return results.summary(arm, label_fraction, metric).values
 
 
 def test_another_tools_predictions_count_as_a_training(results):
-    assert results["arms"]["other tool"]["0.1"]["accuracy"]["n"] == 3
-    assert results["differences"]["other tool"]["1"]["accuracy"]["n"] == 3
+    assert results.summary("other tool", 0.1, "accuracy").n == 3
+    assert results.difference("other tool", 1.0, "accuracy").n == 3
 
 
 def test_holms_family_is_every_arm_on_the_primary_metric_at_the_largest_label_fraction(results):
     others = [arm for arm in ARMS if arm != "plain"]
     p = [stats.ttest_rel(_values(results, a), _values(results, "plain")).pvalue for a in others]
     corrected = multipletests(p, method="holm")[1]
-    found = {
-        (arm, label_fraction, metric): each["p_holm"]
-        for arm, by_label_fraction in results["differences"].items()
-        for label_fraction, by_metric in by_label_fraction.items()
-        for metric, each in by_metric.items()
-    }
-    family = {(arm, "1", "balanced_accuracy"): q for arm, q in zip(others, corrected, strict=True)}
+    found = {(d.arm, d.label_fraction, d.metric): d.p_holm for d in results.differences}
+    family = {(arm, 1.0, "balanced_accuracy"): q for arm, q in zip(others, corrected, strict=True)}
     assert found == {key: pytest.approx(family[key]) if key in family else None for key in found}
-    assert "Holm's correction for 3 comparisons" in results["verdict"][1]
+    assert "Holm's correction for 3 comparisons" in results.verdict[1]
 
 
 def test_only_the_primary_metric_asks_for_seeds(results):
-    by_metric = results["differences"]["twins"]["0.1"]
-    needed = {metric: each["seeds_needed"] for metric, each in by_metric.items()}
+    needed = {d.metric: d.seeds_needed for d in results.differences if d.arm == "twins"}
     assert needed.pop("balanced_accuracy") >= 2
     assert set(needed.values()) == {None}
 
 
 def test_the_ratio_is_that_of_the_arm_to_the_reference(results):
-    found = results["differences"]["twins"]["0.3"]["macro_f1"]["sd_ratio"]["value"]
-    sd = [np.std(_values(results, arm, "0.3", "macro_f1"), ddof=1) for arm in ("twins", "plain")]
+    found = results.difference("twins", 0.3, "macro_f1").sd_ratio
+    sd = [np.std(_values(results, arm, 0.3, "macro_f1"), ddof=1) for arm in ("twins", "plain")]
     assert found == pytest.approx(sd[0] / sd[1])
 
 
 def test_labels_are_those_of_the_trainings_with_the_validation_images_beside_them(results):
-    found = results["label_efficiency"]
-    assert found["labels"] == {"0.1": 100, "0.3": 300, "1": 1000}
-    assert found["val_labels"] == 90
-    assert set(found["worth"]) == {"twins", "twins on train", "other tool"}
-    worth = found["worth"]["twins"]["0.1"]
-    assert 100 < worth["labels"] <= 1000
-    assert "'twins' with 100 labels does as well as 'plain' with about" in worth["sentence"]
+    found = results.label_efficiency
+    assert found.labels == {0.1: 100, 0.3: 300, 1.0: 1000}
+    assert found.val_labels == 90
+    rows = found.equivalent_labels
+    assert {row.arm for row in rows} == {"twins", "twins on train", "other tool"}
+    row = next(row for row in rows if (row.arm, row.label_fraction) == ("twins", 0.1))
+    assert 100 < row.equivalent <= 1000
+    assert "'twins' with 100 labels scores as well as 'plain' with about" in row.sentence
 
 
-def test_advice_and_results_are_plain_json(results):
-    assert [text.split(":")[0] for text in results["advice"]] == [
+def test_advice_and_results_survive_their_file(results, tmp_path):
+    assert [text.split(":")[0] for text in results.advice] == [
         "More seeds",
         "More labels",
         "More unlabelled images",
     ]
-    assert "with 8,000 instead of 1,000, 'twins' gained" in results["advice"][2]
-    assert json.loads(json.dumps(results, allow_nan=False)) == results
+    assert "with 8,000 instead of 1,000, 'twins' gained" in results.advice[2]
+    results.write(tmp_path / "results.json")
+    assert StudyResults.read(tmp_path / "results.json") == results
 
 
 def test_arms_that_lack_seeds_are_compared_over_those_that_both_have(tmp_path):
@@ -97,47 +92,49 @@ def test_arms_that_lack_seeds_are_compared_over_those_that_both_have(tmp_path):
         return (run.arm, run.seed) in {("twins", 0), ("plain", 2)}
 
     found = _collect(tmp_path, _study(), without=lacking)
-    assert found["arms"]["twins"]["1"]["accuracy"]["seeds"] == [1, 2]
-    assert found["differences"]["twins"]["1"]["accuracy"]["seeds"] == [1]
-    assert found["differences"]["twins on train"]["1"]["accuracy"]["seeds"] == [0, 1]
-    worth = found["label_efficiency"]["worth"]["twins"]["0.1"]
-    assert (worth["low"], worth["high"]) == (None, None)
-    assert "(1 seed: no interval)" in worth["sentence"]
+    assert found.summary("twins", 1.0, "accuracy").seeds == [1, 2]
+    assert found.difference("twins", 1.0, "accuracy").seeds == [1]
+    assert found.difference("twins on train", 1.0, "accuracy").seeds == [0, 1]
+    row = next(r for r in found.label_efficiency.equivalent_labels if r.label_fraction == 0.1)
+    assert (row.arm, row.low, row.high) == ("twins", None, None)
+    assert "(1 seed: no interval)" in row.sentence
 
 
 def test_one_seed_is_compared_by_resampling_the_test_groups(tmp_path):
     found = _collect(tmp_path, _study(seeds=1, label_fractions=[1.0]))
-    difference = found["differences"]["twins"]["1"]["macro_f1"]
-    low, high = difference["bootstrap"]["interval"]
-    assert low < difference["mean"] < high
-    assert (difference["bootstrap"]["groups"], difference["interval"]) == (60, None)
-    assert found["label_efficiency"] == {}
-    assert "on other test images" in found["verdict"][1]
+    difference = found.difference("twins", 1.0, "macro_f1")
+    low, high = difference.bootstrap
+    assert low < difference.mean < high
+    assert difference.interval is None
+    assert found.label_efficiency is None
+    assert "on other test images" in found.verdict[1]
 
 
 def test_from_ten_seeds_on_seeds_and_test_groups_are_resampled_together(tmp_path):
     arms = {name: ARMS[name] for name in ("plain", "twins")}
     found = _collect(tmp_path, _study(seeds=10, label_fractions=[1.0], arms=arms))
-    difference = found["differences"]["twins"]["1"]["balanced_accuracy"]
-    low, high = difference["resampled_interval"]
-    assert low < difference["interval"][0] < difference["interval"][1] < high
-    assert "bootstrap" not in difference
+    difference = found.difference("twins", 1.0, "balanced_accuracy")
+    low, high = difference.resampled
+    assert low < difference.low < difference.high < high
+    assert difference.bootstrap is None
 
 
 def test_a_class_without_images_and_a_single_arm_leave_results(tmp_path):
     found = _collect(tmp_path / "absent", _study(seeds=1), absent=["BCC"])
-    assert set(found["differences"]["twins"]["1"]) == set(METRICS)
+    assert [d.metric for d in found.differences if (d.arm, d.label_fraction) == ("twins", 1)] == [
+        *METRICS
+    ]
     alone = _collect(tmp_path / "alone", _study(arms={"plain": {}}))
-    assert (alone["differences"], alone["label_efficiency"]["worth"]) == ({}, {})
-    assert "no second arm" in alone["verdict"][1]
-    assert "no two arms to compare" in alone["advice"][0]
+    assert (alone.differences, alone.label_efficiency.equivalent_labels) == ([], [])
+    assert "no second arm" in alone.verdict[1]
+    assert "no two arms to compare" in alone.advice[0]
 
 
 def test_a_study_that_has_not_begun_has_results_too(tmp_path):
     found = _collect(tmp_path, _study(), without=lambda _: True)
-    assert found["arms"] == {arm: {} for arm in ARMS}
-    assert "No run of the reference arm" in found["verdict"][0]
-    assert ["cannot say" in text for text in found["advice"]] == [True, True, True]
+    assert found.summaries == []
+    assert "No run of the reference arm" in found.verdict[0]
+    assert ["cannot say" in text for text in found.advice] == [True, True, True]
 
 
 def test_arms_whose_pretraining_saw_test_images_are_named(tmp_path):
@@ -149,8 +146,8 @@ def test_arms_whose_pretraining_saw_test_images_are_named(tmp_path):
     }
     study = _study(arms=arms, seeds=1)
     results = _collect(tmp_path, study, without=lambda run: run.arm == "unfinished")
-    assert results["transductive"] == ["seen"]
-    assert results["verdict"][2:] == [
+    assert results.transductive == ["seen"]
+    assert results.verdict[2:] == [
         "Transductive: the pretraining of 'seen' saw the validation and test images, without "
         "their labels."
     ]

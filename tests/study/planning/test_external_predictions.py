@@ -7,6 +7,7 @@ from twinlens.data.class_subset import open_task
 from twinlens.errors import UserError
 from twinlens.evaluation.test_access import read_test_access
 from twinlens.files import read_json
+from twinlens.records.scores import Scores
 from twinlens.requests.predictions import PredictionsRequest
 from twinlens.study.planning.external_predictions import read_predictions, score
 
@@ -37,18 +38,18 @@ def test_a_file_is_scored_like_a_training(phantoms, tmp_path, theirs):
     }
     test = split.rows["test"]
     predicted = np.argmax(table.filter(like="p_").to_numpy()[test], axis=1)
-    found = read_json(run / "metrics.json")["test"]["balanced_accuracy"]
+    found = Scores.read(run / "metrics.json").test.metrics["balanced_accuracy"]
     assert found == pytest.approx(balanced_accuracy_score(data.labels[test], predicted))
     record = read_json(run / "run.json")
     assert record["kind"] == "predictions"
     assert "not known here" in record["data"]["notice"]
-    assert [entry["by"] for entry in read_test_access(log)] == ["run"]
+    assert [entry.by for entry in read_test_access(log)] == ["run"]
 
 
 def test_validation_images_may_be_lacking_and_parquet_serves(phantoms, tmp_path, theirs):
     table, _, split = theirs
     run, _ = _score(phantoms, tmp_path, table.iloc[split.rows["test"]], "theirs.parquet")
-    assert set(read_json(run / "metrics.json")) == {"test"}
+    assert set(Scores.read(run / "metrics.json").parts) == {"test"}
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,13 @@ from twinlens.engine.device import make_fabric
 from twinlens.evaluation.evaluate import evaluate, score
 from twinlens.evaluation.metrics import METRICS
 from twinlens.evaluation.test_access import read_test_access
-from twinlens.files import read_json, write_json
+from twinlens.files import write_json
 from twinlens.inference.predict_files import predict
 from twinlens.models.bundle import load_bundle, save_bundle
 from twinlens.models.encoders import ENCODERS, EncoderSpec, build_encoder
 from twinlens.models.heads import classifier
 from twinlens.records.bundle import BundleInfo, Provenance, TestTimeAugmentation
+from twinlens.records.scores import Scores
 from twinlens.records.weights import InitialWeights, Normalisation, TrainedOn
 from twinlens.study.planning.config import Study
 from twinlens.study.planning.plan import make_plan
@@ -50,8 +51,8 @@ def _finish(folder, run, val, data, split):
         found = score(encoder, head, data, split.rows[part], part, tta=tta, fabric=fabric)
         scores[part] = found[0]
         tables.append(found[1])
-    scores["val"]["balanced_accuracy"] = val
-    write_json(target / "metrics.json", scores)
+    scores["val"].metrics["balanced_accuracy"] = val
+    Scores(parts=scores).write(target / "metrics.json")
     pd.concat(tables).to_parquet(target / "predictions.parquet", index=False)
     provenance = Provenance(
         trained_on=TrainedOn(data_hash=data.hash, split_hash=split.hash),
@@ -96,9 +97,9 @@ def _run(plan, arm, seed):
 
 def _change(folder, run, part, value):
     path = run_folder(folder, run) / "metrics.json"
-    scores = read_json(path)
-    scores[part]["balanced_accuracy"] = value
-    write_json(path, scores)
+    scores = Scores.read(path)
+    scores.parts[part].metrics["balanced_accuracy"] = value
+    scores.write(path)
 
 
 def test_the_best_on_validation_is_kept_though_another_is_best_on_test(finished):
@@ -106,7 +107,8 @@ def test_the_best_on_validation_is_kept_though_another_is_best_on_test(finished)
     winner = _run(plan, "twins", 0)
     for run in plan:
         _change(folder, run, "test", 0.1 if run is winner else 0.8)
-    best = keep_best(folder, _study(), plan)
+    kept = keep_best(folder, _study(), plan)
+    best = kept.model_dump()
     test = best.pop("test")
     assert best == {
         "ensemble": "none", "run": winner.id, "arm": "twins", "seed": 0, "label_fraction": 1.0,
@@ -127,8 +129,8 @@ def test_of_equal_runs_the_first_by_name_is_kept(finished):
     folder, plan = finished
     for run in plan:
         _change(folder, run, "val", 0.5)
-    assert keep_best(folder, _study(), plan)["run"] == _run(plan, "plain", 0).id
-    assert keep_best(folder, _study(), plan[::-1])["run"] == _run(plan, "plain", 0).id
+    assert keep_best(folder, _study(), plan).run == _run(plan, "plain", 0).id
+    assert keep_best(folder, _study(), plan[::-1]).run == _run(plan, "plain", 0).id
 
 
 def test_it_is_replaced_only_when_another_is_best(finished):
@@ -138,7 +140,7 @@ def test_it_is_replaced_only_when_another_is_best(finished):
     keep_best(folder, _study(), plan)
     assert (folder / "best").stat().st_ino == before
     _change(folder, _run(plan, "plain", 1), "val", 0.95)
-    assert keep_best(folder, _study(), plan)["val"] == 0.95
+    assert keep_best(folder, _study(), plan).val == 0.95
     assert load_bundle(folder / "best").info.provenance.seed == 1
     assert not [path for path in folder.iterdir() if path.name.startswith("best.")]
 
@@ -149,7 +151,7 @@ def test_nothing_is_kept_where_nothing_can_choose(finished, tmp_path, capsys):
     assert "there is no finished training to choose it by" in capsys.readouterr().err
     for run in plan:
         path = run_folder(folder, run) / "metrics.json"
-        write_json(path, {"test": read_json(path)["test"]})
+        Scores(parts={"test": Scores.read(path).test}).write(path)
     assert keep_best(folder, _study(), plan) is None
     assert "there are no validation images to choose it by" in capsys.readouterr().err
     assert not (folder / "best").exists()
@@ -163,7 +165,7 @@ def test_other_tools_predictions_are_no_model_to_keep(finished):
         scores = {part: dict.fromkeys(METRICS, 1.0) for part in ("val", "test")}
         write_json(run_folder(folder, run) / "metrics.json", scores)
         write_json(run_folder(folder, run) / "run.json", {})
-    assert keep_best(folder, study, [*others, *plan])["arm"] == "twins"
+    assert keep_best(folder, study, [*others, *plan]).arm == "twins"
 
 
 def _mean_of_stored(folder, runs, part):
@@ -178,18 +180,18 @@ def test_an_ensemble_is_the_mean_of_its_members(finished, phantoms, tmp_path, en
     members = [_run(plan, arm, seed) for arm, seed in VAL if ensemble == "arms" or arm == "plain"]
     study = _study(ensemble=ensemble)
     best = keep_best(folder, study, plan)
-    assert best["members"] == [run.id for run in members]
-    assert (best["run"], best["arm"], best["seed"]) == (None, arm, None)
+    assert best.members == [run.id for run in members]
+    assert (best.run, best.arm, best.seed) == (None, arm, None)
     found = evaluate(folder / "best", phantoms, out=tmp_path / "out", device="cpu")
-    assert best["test"] == {name: found[name] for name in METRICS}
+    assert best.test == found.metrics
     val = evaluate(folder / "best", phantoms, split="val", device="cpu")
-    assert best["val"] == val["balanced_accuracy"]
+    assert best.val == val.metrics["balanced_accuracy"]
     expected = _mean_of_stored(folder, members, "test")
     table = pd.read_parquet(tmp_path / "out" / "predictions.parquet").filter(like="p_")
     np.testing.assert_allclose(table.to_numpy(), expected, atol=1e-6)
     assert np.ptp([_mean_of_stored(folder, [run], "test") for run in members], axis=0).max() > 0.1
     (opening,) = read_test_access(folder / "test_access.jsonl")
-    assert opening["by"] == f"best (ensemble of {len(members)})"
+    assert opening.by == f"best (ensemble of {len(members)})"
     assert keep_best(folder, study, plan) == best
     assert len(read_test_access(folder / "test_access.jsonl")) == 1
     data = open_dataset(phantoms)
@@ -212,5 +214,5 @@ def test_an_ensemble_of_one_is_that_run(finished):
     folder, plan = finished
     alone = [run for run in plan if run.seed == 0]
     best = keep_best(folder, _study(ensemble="seeds"), alone)
-    assert (best["ensemble"], best["run"]) == ("none", _run(plan, "twins", 0).id)
+    assert (best.ensemble, best.run) == ("none", _run(plan, "twins", 0).id)
     assert load_bundle(folder / "best").info.choice.val == 0.9

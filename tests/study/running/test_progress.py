@@ -2,6 +2,7 @@ import pytest
 from synthetic import planned_training
 
 from twinlens.files import write_json
+from twinlens.records.scores import PartScores, Scores
 from twinlens.study.planning.config import Study
 from twinlens.study.running import progress as module
 from twinlens.study.running.failures import note_failure
@@ -25,7 +26,9 @@ def finish(tmp_path):
 
     def write(number, score=0.5, seconds=60):
         folder = run_folder(tmp_path, PLAN[number])
-        write_json(folder / "metrics.json", {"test": {"balanced_accuracy": score}})
+        metrics = {"balanced_accuracy": score}
+        test = PartScores(n=9, metrics=metrics, per_class={}, confusion=[])
+        Scores(parts={"test": test}).write(folder / "metrics.json")
         write_json(folder / "run.json", {"seconds": seconds})
 
     return write

@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from twinlens.errors import UserError
-from twinlens.files import read_json
+from twinlens.records.results import StudyResults
 from twinlens.study.compare import compare
 from twinlens.study.running.ray_workers import _resources, on_ray
 
@@ -47,10 +47,10 @@ def test_a_study_runs_on_a_cluster(phantoms, two_arms, tmp_path, monkeypatch, ca
     study = tmp_path / "study.yaml"
     study.write_text(yaml.safe_dump(two_arms | {"data": phantoms.name}), encoding="utf-8")
     out = compare(study, tmp_path / "out", device="cpu", ray="local", workers=2)
-    results = read_json(out / "results.json")
-    assert results["failures"] == []
-    assert len(results["test_access"]) == 4
-    assert [len(arm["1"]["accuracy"]["values"]) for arm in results["arms"].values()] == [2, 2]
+    results = StudyResults.read(out / "results.json")
+    assert results.failures == []
+    assert len(results.test_access) == 4
+    assert [row.n for row in results.summaries if row.metric == "accuracy"] == [2, 2]
     assert "Runs finished: 6 of 6." in capsys.readouterr().err
     assert not ray.is_initialized()
 

@@ -11,7 +11,7 @@ import torch
 import yaml
 
 from twinlens.evaluation.test_access import TEST_ACCESS, read_test_access
-from twinlens.files import read_json
+from twinlens.records.results import StudyResults
 from twinlens.study import compare as module
 from twinlens.study.compare import compare
 from twinlens.study.running.workers import _environments
@@ -154,7 +154,7 @@ def test_losing_a_worker_stopped_and_killed_the_table_is_the_same(start, study_f
 
 
 def _same(out, finished):
-    found, expected = (read_json(path / "results.json") for path in (out, finished))
-    assert found["failures"] == []
-    assert found["arms"] == expected["arms"]
-    assert found["differences"] == expected["differences"]
+    found, expected = (StudyResults.read(path / "results.json") for path in (out, finished))
+    assert found.failures == []
+    assert found.summaries == expected.summaries
+    assert found.differences == expected.differences

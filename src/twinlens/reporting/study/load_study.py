@@ -14,7 +14,8 @@ from twinlens.records.results import ArmSummary, Difference, StudyResults
 from twinlens.reporting.load_run import StoredRun, if_there, read_run
 from twinlens.study.analysis.verdict import best_arm
 
-_SHOWN_METRICS = ("balanced_accuracy", "macro_f1", "accuracy")
+_SHOWN_FIRST = ("balanced_accuracy", "macro_f1", "accuracy")
+_IN_FILES_ONLY = ("weighted_f1",)
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,8 @@ class StoredStudy:
     @cached_property
     def metrics(self) -> list[str]:
         """The metrics to show, the primary one first."""
-        return [self.primary, *(name for name in _SHOWN_METRICS if name != self.primary)]
+        names = dict.fromkeys([self.primary, *_SHOWN_FIRST, *self.stored_metrics])
+        return [name for name in names if name == self.primary or name not in _IN_FILES_ONLY]
 
     @property
     def stored_metrics(self) -> list[str]:

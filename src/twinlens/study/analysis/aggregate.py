@@ -110,7 +110,7 @@ def _refuse_mixed(folder: Path, records: Sequence[dict[str, Any]]) -> None:
 
 def _summaries(study: Study, tables: Tables) -> list[ArmSummary]:
     return [
-        _summary(arm, fraction, metric, tables[arm, fraction][metric])
+        summarise(arm, fraction, metric, tables[arm, fraction][metric])
         for arm in study.arms
         for fraction in study.label_fractions
         if (arm, fraction) in tables
@@ -118,7 +118,8 @@ def _summaries(study: Study, tables: Tables) -> list[ArmSummary]:
     ]
 
 
-def _summary(arm: str, fraction: float, metric: str, values: "pd.Series[float]") -> ArmSummary:
+def summarise(arm: str, fraction: float, metric: str, values: "pd.Series[float]") -> ArmSummary:
+    """Summarise one metric of an arm, whose values are indexed by seed."""
     over_seeds = summary(values.tolist())
     return ArmSummary(
         arm=arm,
@@ -156,11 +157,11 @@ def _differences(
                 a, b = (table.loc[seeds, metric] for table in pair if table is not None)
                 min_effect = study.min_effect if metric == study.primary_metric else None
                 found = resampled.get((arm, metric), Resampled())
-                rows.append(_difference((arm, fraction, metric), a, b, min_effect, found))
+                rows.append(compare_arms((arm, fraction, metric), a, b, min_effect, found))
     return rows
 
 
-def _difference(
+def compare_arms(
     key: tuple[str, float, str],
     a: "pd.Series[float]",
     b: "pd.Series[float]",

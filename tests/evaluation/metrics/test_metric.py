@@ -1,0 +1,50 @@
+import numpy as np
+import pytest
+
+from twinlens.evaluation import metrics
+from twinlens.evaluation.metrics import METRICS
+from twinlens.evaluation.metrics.metric import Metric
+from twinlens.evaluation.scoring import score_predictions
+from twinlens.registry import Registry
+
+ERROR_RATE = """
+import numpy as np
+from twinlens.evaluation.metrics.metric import Metric
+
+def error_rate(confusion):
+    return 1 - np.trace(confusion, axis1=-2, axis2=-1) / confusion.sum(axis=(-2, -1))
+
+METRIC = Metric("Error rate", "error rate", of_confusion=error_rate, higher_is_better=False)
+"""
+
+
+@pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS)
+def test_every_metric_has_names_and_takes_many_confusion_matrices(metric):
+    assert metric.title.lower() == metric.words.lower()
+    many = np.random.default_rng(0).integers(1, 9, (5, 2, 3, 3))
+    values = metric.of_confusion(many)
+    assert values.shape == (5, 2)
+    assert values[4, 1] == pytest.approx(float(metric.of_confusion(many[4, 1])))
+
+
+def test_a_metric_has_one_of_the_two_functions():
+    with pytest.raises(ValueError, match="needs of_confusion or of_probabilities, not both"):
+        Metric("Nothing", "nothing")
+
+
+def test_a_metric_of_another_package_is_computed_and_resampled(tmp_path, monkeypatch):
+    info = tmp_path / "error_rate-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: error-rate\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[twinlens.metrics]\nerror_rate = error_rate:METRIC\n")
+    (tmp_path / "error_rate.py").write_text(ERROR_RATE)
+    monkeypatch.syspath_prepend(tmp_path)
+    registry = Registry("metric", metrics.METRICS._built_in, group="twinlens.metrics")
+    for module in ("evaluation.scoring", "evaluation.bootstrap", "study.analysis.aggregate"):
+        monkeypatch.setattr(f"twinlens.{module}.METRICS", registry)
+    labels, probabilities = np.array([0, 1, 1]), np.eye(2)[[0, 1, 0]]
+    assert score_predictions(labels, probabilities, ["a", "b"]).metrics["error_rate"] == 1 / 3
+    from twinlens.evaluation.bootstrap import confusion_metrics
+
+    assert confusion_metrics(np.array([[1, 0], [1, 1]]))["error_rate"] == pytest.approx(1 / 3)
+    assert registry["error_rate"].sign == -1
