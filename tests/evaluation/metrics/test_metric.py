@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from twinlens.evaluation import metrics
+from twinlens.evaluation.bootstrap import confusion_metrics
 from twinlens.evaluation.metrics import METRICS
 from twinlens.evaluation.metrics.metric import Metric
 from twinlens.evaluation.scoring import score_predictions
@@ -43,8 +44,7 @@ def test_a_metric_of_another_package_is_computed_and_resampled(tmp_path, monkeyp
     for module in ("evaluation.scoring", "evaluation.bootstrap", "study.analysis.aggregate"):
         monkeypatch.setattr(f"twinlens.{module}.METRICS", registry)
     labels, probabilities = np.array([0, 1, 1]), np.eye(2)[[0, 1, 0]]
-    assert score_predictions(labels, probabilities, ["a", "b"]).metrics["error_rate"] == 1 / 3
-    from twinlens.evaluation.bootstrap import confusion_metrics
-
+    scores = score_predictions(labels, probabilities, ["a", "b"])
+    assert scores.metrics["error_rate"] == pytest.approx(1 / 3)
     assert confusion_metrics(np.array([[1, 0], [1, 1]]))["error_rate"] == pytest.approx(1 / 3)
     assert registry["error_rate"].sign == -1

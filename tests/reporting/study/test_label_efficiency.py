@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from html_page import drawing
 from judged import change_results
-from twinlens.reporting.figures.svg import WIDE
 
 from twinlens.records.results import EquivalentLabels, LabelEfficiency
 from twinlens.reporting.figures.style import WIDE
