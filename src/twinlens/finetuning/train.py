@@ -135,7 +135,7 @@ def test_time(config: FineTuning, seed: int) -> TestTimeAugmentation:
 
 
 def _evaluate(
-    score_part: Callable[[Rows, str], tuple[dict[str, PartScores], pd.DataFrame]],
+    score_part: Callable[[Rows, str], tuple[PartScores, pd.DataFrame]],
     split: Split,
     folder: Path,
     *,
