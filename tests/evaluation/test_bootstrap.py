@@ -216,6 +216,6 @@ def test_the_interval_over_test_images_is_not_shown_where_it_would_not_cover():
     assert "have the same score on every test group" in found.note
     found = two_models(0.0, same - same, enough, recognised=2)
     assert found.interval == NO_INTERVAL
-    assert "recognise hardly any test group (at most 2)" in found.note
+    assert "any test group of one class (at most 2)" in found.note
     nothing = np.repeat((same - same)[..., None], 10, axis=-1)
     assert seeds_and_groups(np.zeros(10), nothing, enough) == NO_INTERVAL
