@@ -9,8 +9,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from jaxtyping import install_import_hook
 from PIL import Image
 
+CHECKED = ("views", "models", "engine", "pretraining", "finetuning", "evaluation", "inference")
+"""Packages whose functions check the types and shapes of what they take and return."""
+
+install_import_hook([f"twinlens.{package}" for package in CHECKED], "beartype.beartype")
+
+# ruff: disable[E402]
 from twinlens.data.dataset import Dataset, open_dataset, write_dataset
 from twinlens.importing.import_images import import_images
 from twinlens.phantom.generate import phantom_image

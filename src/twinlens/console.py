@@ -5,9 +5,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
 _LINE_EVERY_S = 10.0
 
 quiet = False
@@ -48,6 +45,16 @@ def progress(title: str, total: int) -> Iterator[Callable[[int, str], None]]:
     if _bar_is_shown:
         yield lambda *_: None
         return
+
+    # Imported late, so that --help is quick.
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
     columns = (
         TextColumn("{task.description}"),
