@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from math import ceil
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, ClassVar
 
 import numpy as np
 import torch
@@ -45,7 +45,7 @@ class Blur(WithProbability, Photometric):
     per_batch: bool = False
 
     @model_validator(mode="after")
-    def _kernel_fits(self) -> Self:
+    def _kernel_fits(self) -> "Blur":
         if self.kernel > self.size:
             raise ValueError(
                 f"the blur's kernel {self.kernel} is wider than the view of size {self.size}; "
