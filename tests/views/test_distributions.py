@@ -10,6 +10,7 @@ from scipy import stats
 
 from twinlens.views import view as view_module
 from twinlens.views.operations.crop import ATTEMPTS
+from twinlens.views.operations.operation import Draw
 from twinlens.views.recipes import PAIRS, RECIPES
 from twinlens.views.view import view
 
@@ -29,10 +30,9 @@ def drawn(name, rows=N, step=0, number=None):
     recipe, own = EACH[name]
     images = torch.zeros(1, 3, 64, 64).expand(rows, -1, -1, -1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(view_module, "apply", lambda _, __, draws, **___: draws)
-        draws = view(
-            images, np.arange(rows), recipe=recipe, seed=0, step=step, number=number or own
-        )
+        draws: dict[str, Draw] = {}
+        patch.setattr(view_module, "apply", lambda x, _, drawn, **__: draws.update(drawn) or x)
+        view(images, np.arange(rows), recipe=recipe, seed=0, step=step, number=number or own)
     table = {name: draw.applied for name, draw in draws.items() if name != "crop"}
     table |= {
         f"{name} {i}": numbers
