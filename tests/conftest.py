@@ -12,10 +12,13 @@ import torch
 from jaxtyping import install_import_hook
 from PIL import Image
 
-CHECKED = ("views", "models", "engine", "pretraining", "finetuning", "evaluation", "inference")
+CHECKED = ("views",)
 """Packages whose functions check the types and shapes of what they take and return."""
 
-install_import_hook([f"twinlens.{package}" for package in CHECKED], "beartype.beartype")
+install_import_hook(
+    [f"twinlens.{package}" for package in CHECKED],
+    "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))",  # ints are floats
+)
 
 # ruff: disable[E402]
 from twinlens.data.dataset import Dataset, open_dataset, write_dataset
@@ -23,6 +26,8 @@ from twinlens.importing.import_images import import_images
 from twinlens.phantom.generate import phantom_image
 from twinlens.records.dataset import DatasetDescription
 from twinlens.registry import Registry
+
+# ruff: enable[E402]
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

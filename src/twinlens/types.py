@@ -22,6 +22,9 @@ PackedImages = UInt8[ndarray, "image size size 3"]
 Images = Float[Tensor, "batch 3 height width"]
 """A batch of views on the device, values in [0, 1] until normalised."""
 
+Views = Float[Tensor, "batch 3 view_height view_width"]
+"""What is made of a batch of images, in another size or the same."""
+
 Features = Float[Tensor, "batch feature"]
 """Output of an encoder."""
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -79,7 +79,7 @@ def knn_probe(
     k: int = 20,
     temperature: float = 0.07,
     balanced: bool = True,
-) -> Rows:
+) -> Int[np.ndarray, " other"]:
     """Predict classes by the vote of the nearest images (Wu et al. 2018, section 3.4).
 
     A neighbour of cosine similarity s votes with weight exp(s / temperature). Of equally near

@@ -96,7 +96,7 @@ def scores(
     for fold in range(FOLDS):
         here = folds == fold
         fitted, known, wanted = features[~here], labels[~here], features[here]
-        head = linear_probe(fitted, known, classes=labels.max() + 1, c=0.1, balanced=True)
+        head = linear_probe(fitted, known, classes=int(labels.max()) + 1, c=0.1, balanced=True)
         linear[here] = head.requires_grad_(False)(torch.from_numpy(wanted)).argmax(1).numpy()
         nearest[here] = knn_probe(fitted, known, wanted)
     return {

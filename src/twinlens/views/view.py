@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812, the field's own name
 
 from twinlens.seeds import derive
-from twinlens.types import Images, Rows
+from twinlens.types import Images, Rows, Views
 from twinlens.views.operations.operation import Geometric, Photometric
 from twinlens.views.recipe import Draws, ViewRecipe, draw, random_numbers
 from twinlens.views.warp import compose, warp
@@ -25,7 +25,7 @@ def two_views(
     seed: int,
     step: int,
     size: int | None = None,
-) -> tuple[Images, Images]:
+) -> tuple[Views, Views]:
     """Make view 1 and view 2 of each image; arguments as for `view`."""
     first, second = (
         view(images, rows, recipe=recipe, seed=seed, step=step, number=number, size=size)
@@ -43,7 +43,7 @@ def view(
     step: int,
     number: int = 1,
     size: int | None = None,
-) -> Images:
+) -> Views:
     """Make one view of each image.
 
     Args:
@@ -63,7 +63,7 @@ def view(
 
 
 @torch.no_grad()
-def apply(images: Images, recipe: ViewRecipe, draws: Draws, *, size: int | None = None) -> Images:
+def apply(images: Images, recipe: ViewRecipe, draws: Draws, *, size: int | None = None) -> Views:
     """Apply what was drawn, on the images' device.
 
     Args:
@@ -89,7 +89,7 @@ def apply(images: Images, recipe: ViewRecipe, draws: Draws, *, size: int | None 
 
 
 @torch.no_grad()
-def clean_view(images: Images, size: int) -> Images:
+def clean_view(images: Images, size: int) -> Views:
     """Resize to a square, antialiased, as evaluation does. The same size changes nothing."""
     if tuple(images.shape[-2:]) == (size, size):
         return images

@@ -14,7 +14,7 @@ import torch.nn.functional as F  # noqa: N812, the field's own name
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from twinlens.types import Images
+from twinlens.types import Images, Views
 from twinlens.views.operations.operation import Matrices
 
 MAX_SHRINK = 1.5
@@ -31,7 +31,7 @@ def compose(outer: Matrices, inner: Matrices) -> Matrices:
     return linear
 
 
-def warp(images: Images, matrices: Matrices, height: int, width: int) -> Images:
+def warp(images: Images, matrices: Matrices, height: int, width: int) -> Views:
     """Sample each image through its matrix: bilinear, mirrored, area-reduced where it shrinks.
 
     Args:
@@ -70,7 +70,7 @@ def reductions(
     return torch.ceil(shrink.amax(dim=1) / MAX_SHRINK - slack).clamp(min=1).int()
 
 
-def _reduce(images: Images, factor: int) -> Images:
+def _reduce(images: Images, factor: int) -> Views:
     """Average over areas of `factor` x `factor` pixels; the extent, and so the grid, is kept."""
     if factor == 1:
         return images

@@ -122,7 +122,9 @@ class WithProbability(Operation):
         return self.p
 
 
-def between(uniforms: Float[np.ndarray, "*any"], bounds: tuple[float, float]) -> NDArray[np.float32]:
+def between(
+    uniforms: Float[np.ndarray, "*any"], bounds: tuple[float, float]
+) -> NDArray[np.float32]:
     """Map numbers in [0, 1) to a range."""
     low, high = np.float32(bounds[0]), np.float32(bounds[1])
     return low + (high - low) * uniforms
