@@ -43,10 +43,10 @@ def described(items: list[methods.Described]) -> dict[str, str]:
 def test_arms_that_were_trained_alike_are_described_together(study: Path) -> None:
     assert described(methods.trainings(read_study(study))) == {
         "random and random + Barlow Twins": (
-            "1 epoch of the linear head alone at a rate of 0.001; 40 epochs of one-cycle for all "
-            "weights, batches of 64, the highest rate found by a learning-rate search (0.001 where "
-            "that says nothing), Adam with a weight decay of 0.01; every image counts alike; "
-            "predictions averaged over the image and 2 drawn views."
+            "1 epoch of the linear head alone, learning rate 0.001; 40 epochs of one-cycle for all "
+            "weights, batches of 64, maximum learning rate found by a learning-rate search (0.001 "
+            "where it is inconclusive), Adam with a weight decay of 0.01; every image counts "
+            "alike; predictions averaged over the image and 2 drawn views."
         )
     }
 
@@ -65,7 +65,7 @@ def test_a_pretraining_is_described_with_its_own_numbers(study: Path) -> None:
     configure(study, "pretrain-1-0", **settings, lr=0.002, projector=[64, 32], weight_decay=0.0)
     words = described(methods.pretrainings(read_study(study)))["random + Barlow Twins"]
     assert words.startswith("Barlow Twins of a resnet18 with random weights, on images (training")
-    assert "the highest rate fixed at 0.002, Adam; projector 64–32; λ 0.0051." in words
+    assert "maximum learning rate fixed at 0.002, Adam; projector 64–32; λ 0.0051." in words
 
 
 def test_another_tools_predictions_are_not_described(study: Path) -> None:
@@ -106,7 +106,7 @@ def test_alike_arms_have_no_table_of_settings(study: Path) -> None:
 def test_the_declared_difference_is_named(study: Path) -> None:
     assert "smallest difference" not in Page(report(study)).text.partition("Results")[0]
     judge(study, min_effect=0.03)
-    assert "and 0.030 the smallest difference worth having" in Page(report(study)).text
+    assert "and 0.030 the smallest effect of interest" in Page(report(study)).text
 
 
 def columns(study: StoredStudy) -> dict[str, list[str]]:

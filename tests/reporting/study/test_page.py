@@ -222,7 +222,7 @@ def test_results_without_any_run(tmp_path: Path, build_study: Build) -> None:
     shutil.copy(built / "results.json", folder)
     text = Page(report(folder)).text
     assert "No run is stored beside these results." in text
-    assert "No opening of the test set is on record." in text
+    assert "No access to the test set is on record." in text
     assert "No finished run has stored the counts of its data." in text
 
 

@@ -65,10 +65,10 @@ def test_numbers_are_those_of_the_runs(tmp_path: Path, build_study: Build) -> No
     panel = framework_panel(study)
     assert panel
     for text in ("6,341 images", "30 epochs", "40 epochs", "1 epoch", "MLP head",
-                 "classes weighted", "image + 2 drawn", "rate 1.0 × 10⁻³", "to 4.0 × 10⁻³, found",
+                 "classes weighted", "image + 2 drawn", "LR 1.0 × 10⁻³", "to 4.0 × 10⁻³, found",
                  "250 images"):  # fmt: skip
         assert f">{text}</text>" in drawing(panel)
-    assert "twins, probed: starting weights: random, resnet18; pretraining" in drawing(panel)
+    assert "twins, probed: initial weights: random, resnet18; pretraining" in drawing(panel)
 
 
 def test_a_pretraining_that_saw_test_images_says_so(tmp_path: Path, build_study: Build) -> None:
@@ -90,7 +90,7 @@ def test_predictions_of_another_tool_have_nothing_between_start_and_test(
         write_json(run / "run.json", info)
     panel = framework_panel(read_study(folder))
     assert panel
-    assert "supervised: starting weights: another tool; test: its predictions, seed0.csv" in (
+    assert "supervised: initial weights: another tool; test: its predictions, seed0.csv" in (
         drawing(panel)
     )
 

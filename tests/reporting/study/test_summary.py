@@ -51,7 +51,7 @@ def test_equivalent_labels_of_the_largest_label_fraction_comes_first(study: Path
 def test_a_study_without_these_says_nothing_of_them(tmp_path: Path, build_study: Build) -> None:
     folder = build_study(tmp_path / "study", pretrained=[], seeds=2)
     text = Page(report(folder)).text
-    for heading in ("Equivalent labels", "What would pay next", "The model to use", "Holm"):
+    for heading in ("Label savings", "Recommended next steps", "The model to use", "Holm"):
         assert heading not in text
 
 
@@ -60,20 +60,21 @@ def test_a_study_without_these_says_nothing_of_them(tmp_path: Path, build_study:
     [
         (
             {},
-            "The run train-1-1-0 of random + Barlow Twins is kept as the model to use, in "
-            "best/. Validation images chose it (balanced accuracy 0.512); on the test "
+            "The run train-1-1-0 of random + Barlow Twins was selected as the model to use and "
+            "is in best/. It was selected on the validation images (balanced accuracy 0.512); on the test "
             "images it reached 0.498.",
         ),
         (
             {"run": None, "members": ["a", "b"], "test": {"balanced_accuracy": 0.6}},
-            "An ensemble of 2 runs of random + Barlow Twins is kept as the model to use, in "
-            "best/. Validation images chose it (balanced accuracy 0.512); on the test "
-            "images it reached 0.600.",
+            "An ensemble of 2 runs of random + Barlow Twins was selected as the model to use and "
+            "is in best/. It was selected on the validation images (balanced accuracy 0.512); on "
+            "the test images it reached 0.600.",
         ),
         (
             {"run": None, "arm": None, "members": ["a", "b", "c"]},
-            "An ensemble of 3 runs is kept as the model to use, in best/. Validation "
-            "images chose it (balanced accuracy 0.512); on the test images it reached 0.498.",
+            "An ensemble of 3 runs was selected as the model to use and is "
+            "in best/. It was selected on the validation images (balanced accuracy 0.512); "
+            "on the test images it reached 0.498.",
         ),
     ],
 )

@@ -1,5 +1,6 @@
 """A checklist after CLAIM and TRIPOD+AI, filled in as far as the stored runs allow."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ def checklist(study: StoredStudy) -> Table:
     records = []
     for item in ITEMS:
         text = environment.from_string(item.get("answer", "")).render(values)
-        answer, topic = " ".join(text.split()), item["topic"]
+        answer, topic = re.sub(r"[ \n]+", " ", text).strip(), item["topic"]
         record = {
             "topic": topic,
             "claim_2024": item.get("claim", ""),

@@ -74,7 +74,7 @@ def design(study: StoredStudy) -> list[str]:
             "taken seed by seed."
         )
     declared = f"{metric_title(study.primary)} was declared the primary metric beforehand"
-    least = f", and {decimal(study.min_effect)} the smallest difference worth having"
+    least = f", and {decimal(study.min_effect)} the smallest effect of interest"
     said.append(f"{declared}{least if study.min_effect else ''}.")
     device, precision = (study.environment.get(key) for key in ("device", "precision"))
     said += [f"All was computed on {device} in {precision}."] if device and precision else []
@@ -116,7 +116,7 @@ def _pretraining_words(run: StoredRun) -> str:
     ]
     if config.get("projector_epochs"):
         alone = plural(config["projector_epochs"], "epoch")
-        parts.append(f"{alone} of the projector alone at a rate of {config['projector_lr']:g}")
+        parts.append(f"{alone} of the projector alone, learning rate {config['projector_lr']:g}")
     if "epochs" in config:
         parts.append(_one_cycle(config))
     if "projector" in config:
@@ -140,7 +140,7 @@ def _training_words(run: StoredRun) -> str:
         parts.append(f"{on}, C = {config.get('probe_c')}")
     elif "epochs" in config:
         if config.get("tuning") == "head_then_full" and config.get("head_epochs"):
-            head = f"{config.get('head', 'linear')} head alone at a rate of {config['head_lr']:g}"
+            head = f"{config.get('head', 'linear')} head alone, learning rate {config['head_lr']:g}"
             parts.append(f"{plural(config['head_epochs'], 'epoch')} of the {head}")
         parts.append(_one_cycle(config))
     parts.append(balancing(config))
@@ -157,13 +157,13 @@ def balancing(config: Settings) -> str:
 
 
 def _one_cycle(config: Settings) -> str:
-    fallback = f"{config.get('fallback_lr')} where that says nothing"
+    fallback = f"{config.get('fallback_lr')} where it is inconclusive"
     found = f"found by a learning-rate search ({fallback})"
     rate = found if config.get("lr") == "valley" else f"fixed at {config.get('lr')}"
     decay = config.get("weight_decay")
     return (
         f"{plural(config['epochs'], 'epoch')} of one-cycle for all weights, batches of "
-        f"{config.get('batch_size')}, the highest rate {rate}, Adam"
+        f"{config.get('batch_size')}, maximum learning rate {rate}, Adam"
         f"{f' with a weight decay of {decay}' if decay else ''}"
     )
 

@@ -31,6 +31,18 @@ from twinlens.reporting.tables import tables
 from twinlens.reporting.tables.exports import export
 from twinlens.study.running.locks import study_lock
 
+SECTIONS = (  # anchor, title in the navigation, template
+    ("methods", "Methods", "study/methods.html"),
+    ("results", "Results", "study/result_tables.html"),
+    ("data", "Data", "study/data.html"),
+    ("audit", "Audit", "study/audit.html"),
+    ("training", "Training", "study/training_curves.html"),
+    ("cost", "Cost", "study/cost.html"),
+    ("record", "Record", "study/reproducibility.html"),
+    ("checklist", "Checklist", "study/checklist.html"),
+    ("files", "Files", "study/files.html"),
+)
+
 
 def report(folder: Path) -> Path:
     """Write the page of a finished study or pretraining from its stored files alone.
@@ -50,7 +62,7 @@ def report(folder: Path) -> Path:
     if (Path(folder) / "run.json").is_file():
         return pretraining_report(folder)
     study = read_study(Path(folder))
-    page, numbered = rendered("study.html", **content(study))
+    page, numbered = rendered("study/page.html", sections=SECTIONS, **content(study))
     out = study.folder / "report.html"
     with study_lock(study.folder):
         export(study.folder, numbered)

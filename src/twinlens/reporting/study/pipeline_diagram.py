@@ -1,4 +1,4 @@
-"""The framework drawn with what was really run: from starting weights to the test, an arm a line.
+"""The framework drawn with what was really run: from initial weights to the test, an arm a line.
 
 What neighbouring arms share is one box across their lines (the paper's Figure 3).
 """
@@ -22,7 +22,7 @@ from twinlens.reporting.study.load_study import StoredStudy
 Settings = dict[str, Any]
 
 _COLUMNS = {  # title and width in pixels
-    "start": ("starting weights", 112),
+    "start": ("initial weights", 112),
     "pretraining": ("pretraining, no labels", 164),
     "head": ("head", 128),
     "all": ("all layers", 142),
@@ -160,7 +160,7 @@ def _head(config: Settings) -> Box | None:
         return None
     name = {"mlp": "MLP"}.get(config.get("head", ""), "linear")
     rate = scientific(config.get("head_lr"))
-    lines = (plural(config["head_epochs"], "epoch"), f"rate {rate}", "encoder frozen")
+    lines = (plural(config["head_epochs"], "epoch"), f"LR {rate}", "encoder frozen")
     return Box(f"{name} head", lines)
 
 
@@ -186,7 +186,7 @@ def _rates(runs: Sequence[StoredRun]) -> list[str]:
     found = (
         ", found" if any(run.lr_finder and run.lr_finder["how"] == "valley" for run in runs) else ""
     )
-    return [f"rate {low}{found}"] if low == high else [f"rate {low}", f"to {high}{found}"]
+    return [f"LR {low}{found}"] if low == high else [f"LR {low}", f"to {high}{found}"]
 
 
 def _test(study: StoredStudy, config: Settings) -> Box:

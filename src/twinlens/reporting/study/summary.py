@@ -74,7 +74,7 @@ def best(study: StoredStudy) -> str:
     of = f" of {study.arm_title(kept.arm)}" if kept.arm else ""
     runs = f"The run {kept.run}{of}" if kept.run else f"An ensemble of {len(kept.members)} runs{of}"
     return (
-        f"{runs} is kept as the model to use, in {kept.folder}/. Validation images "
-        f"chose it ({wording.metric_words(kept.metric)} {wording.decimal(kept.val)}); on the test "
-        f"images it reached {wording.decimal(kept.test[kept.metric])}."
+        f"{runs} was selected as the model to use and is in {kept.folder}/. It was selected on the "
+        f"validation images ({wording.metric_words(kept.metric)} {wording.decimal(kept.val)}); "
+        f"on the test images it reached {wording.decimal(kept.test[kept.metric])}."
     )
