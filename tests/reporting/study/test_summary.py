@@ -61,7 +61,8 @@ def test_a_study_without_these_says_nothing_of_them(tmp_path: Path, build_study:
         (
             {},
             "The run train-1-1-0 of random + Barlow Twins was selected as the model to use and "
-            "is in best/. It was selected on the validation images (balanced accuracy 0.512); on the test "
+            "is in best/. "
+            "It was selected on the validation images (balanced accuracy 0.512); on the test "
             "images it reached 0.498.",
         ),
         (
