@@ -245,3 +245,9 @@ def test_killed_at_random_and_started_again_the_table_is_the_same(study_file, tm
     resumed, whole = map(read_results, (out, finished))
     assert resumed.summaries == whole.summaries
     assert resumed.differences == whole.differences
+
+
+@pytest.mark.parametrize("limit", [{"workers": 0}, {"max_hours": -1.0}])
+def test_limits_below_their_minimum_are_refused(limit, tmp_path):
+    with pytest.raises(UserError, match=f"--{next(iter(limit)).replace('_', '-')} .* or more"):
+        compare("study.yaml", tmp_path / "out", **limit)

@@ -1,4 +1,4 @@
-"""The main job: arms x seeds x label fractions, a table, paired differences and a verdict."""
+"""Running a study: arms x seeds x label fractions, paired differences and a verdict."""
 
 import math
 import time
@@ -44,6 +44,7 @@ def compare(request: CompareRequest) -> Path:
         UserError: The study is wrong, or `out` holds another one.
     """
     check_loggers(request.loggers)
+    _check_limits(request)
     out, hours = Path(request.out), request.max_hours
     deadline = math.inf if hours is None else time.time() + 3600 * hours
     fabric, checked, data, split = _opened(request)
@@ -55,7 +56,7 @@ def compare(request: CompareRequest) -> Path:
     left = [run for run in plan if not is_finished(out, run)]
     if left and (
         request.dry_run or not (request.ray or (out / STUDY).exists())
-    ):  # it is of this machine, at rest
+    ):  # an idle machine, which will run it
         expected = estimate(left, fabric)
         say(expected.table(request.workers or 1))
         seconds_of = expected.seconds_of
@@ -80,8 +81,15 @@ def compare(request: CompareRequest) -> Path:
     return out
 
 
+def _check_limits(request: CompareRequest) -> None:
+    if request.workers is not None and request.workers < 1:
+        raise UserError(f"--workers {request.workers} must be 1 or more.")
+    if request.max_hours is not None and request.max_hours < 0:
+        raise UserError(f"--max-hours {request.max_hours:g} must be 0 or more.")
+
+
 def _opened(request: CompareRequest) -> tuple[Fabric, Study, Dataset, Split]:
-    """Read and check a study, and open what it is about."""
+    """Read and check a study, and open its data."""
     study = read_study(Path(request.study), request.settings)
     fabric = make_fabric(study.precision or "auto", request.device)
     data, split = open_task(study.data, study.split, study.classes)
@@ -91,7 +99,7 @@ def _opened(request: CompareRequest) -> tuple[Fabric, Study, Dataset, Split]:
 
 
 def _refuse_another(out: Path, study: Study, resume: bool) -> None:
-    """Refuse a folder that holds something else, or another study."""
+    """Refuse a folder that holds other files, or another study."""
     begun = f".{STUDY}."  # a lock, or what is left where writing the study was interrupted
     if not out.exists() or all(path.name.startswith(begun) for path in out.iterdir()):
         return
@@ -108,17 +116,16 @@ def _refuse_another(out: Path, study: Study, resume: bool) -> None:
     if changed and not resume:
         raise UserError(
             f"{out} holds a study that differs in {', '.join(sorted(changed))}: choose another "
-            "--out, or pass --resume to go on with the new one, keeping the runs that stay the "
-            "same."
+            "--out, or pass --resume to continue with the new one; unchanged runs are kept."
         )
 
 
 def _describe(plan: list[PlannedRun], study: Study, out: Path) -> str:
     pretrainings = sum(run.kind == "pretrain" for run in plan)
-    done = sum(is_finished(out, run) for run in plan)
+    finished = sum(is_finished(out, run) for run in plan)
     return (
         f"{len(study.arms)} arms x {len(study.seeds)} seeds x {len(study.label_fractions)} "
         f"label fractions: "
-        f"{len(plan) - pretrainings} trainings and {pretrainings} pretrainings, {done} done "
-        f"already; precision {study.precision}."
+        f"{len(plan) - pretrainings} trainings and {pretrainings} pretrainings, {finished} "
+        f"finished; precision {study.precision}."
     )
