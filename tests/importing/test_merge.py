@@ -48,7 +48,7 @@ def test_equal_ids_get_a_prefix_and_equal_groups_are_one(capsys):
     assert table["group"].tolist() == ["lesion1", "b", "two/a", "two/b", "lesion1"]
     printed = capsys.readouterr().err
     assert "Ids of 'two' that an earlier source has too: 2; here they are two/ID." in printed
-    assert "Groups with images of several sources, which no split tears apart: 1." in printed
+    assert "Groups with images of several sources, which every split keeps whole: 1." in printed
 
 
 def test_equal_ids_alone_unite_nothing(capsys):

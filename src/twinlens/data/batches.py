@@ -82,16 +82,16 @@ class Batches:
 
         Args:
             rows: Row numbers to visit.
-            batch_size: Images a batch.
+            batch_size: Images per batch.
             seed: Seed of the order.
             labels: Class number of each row, for batches in which classes are equally likely; see
-                `balanced_order`. None: every image comes once an epoch.
+                `balanced_order`. None: every image comes once per epoch.
 
         Raises:
             UserError: There are no images, or not enough for one batch.
         """
         if not len(rows):
-            raise UserError("There are no images to make batches of: look at the split's counts.")
+            raise UserError("There are no images to make batches of: check the split's counts.")
         if batch_size > len(rows):
             fitting = 2 ** int(np.log2(len(rows)))
             raise UserError(

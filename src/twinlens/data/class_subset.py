@@ -61,10 +61,10 @@ def select_classes(data: Dataset, split: Split, classes: Sequence[str]) -> tuple
     rows = {part: rows[wanted.to_numpy()[rows]] for part, rows in split.rows.items()}
     others = np.setdiff1d(split.rows["train"], rows["train"])
     rows["unlabelled"] = np.sort(np.concatenate([split.rows["unlabelled"], others]))
-    lacking = set(kept) - set(table["label"].iloc[rows["train"]])
-    if lacking and len(split.rows["train"]):  # images that are only tested on need no training
+    missing = set(kept) - set(table["label"].iloc[rows["train"]])
+    if missing and len(split.rows["train"]):  # images that are only tested on need no training
         raise UserError(
-            f"The split '{split.name}' has no training image of {', '.join(sorted(lacking))}: "
+            f"The split '{split.name}' has no training image of {', '.join(sorted(missing))}: "
             "choose other classes, or another split."
         )
     images = None if data.table_only else data.images

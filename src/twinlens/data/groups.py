@@ -1,7 +1,7 @@
-"""Groups of images that a split must not tear apart, near-duplicates united.
+"""Groups of images that a split keeps whole, merged where near-duplicates join them.
 
 An audit leaves the pairs of images that look alike in ``audit/links.parquet`` of the data set:
-a row a pair, the ids in the columns ``a`` and ``b``.
+one row per pair, the ids in the columns ``a`` and ``b``.
 """
 
 from pathlib import Path
@@ -33,17 +33,17 @@ def links_of(dataset: Dataset) -> pd.DataFrame | None:
 
 
 def groups_of(dataset: Dataset) -> pd.Series:
-    """Return the name of each image's group, groups with near-duplicates in common united."""
+    """Return the name of each image's group, groups that share near-duplicates merged."""
     links = links_of(dataset)
     return dataset.table["group"] if links is None else merge_groups(dataset.table, links)
 
 
 def merge_groups(table: pd.DataFrame, links: pd.DataFrame) -> pd.Series:
-    """Unite the groups of linked images.
+    """Merge the groups of linked images.
 
     Args:
         table: The table of images; see `twinlens.data.table`.
-        links: A row a pair of images, ids in the columns ``a`` and ``b``. Links to images that
+        links: One row per pair of images, ids in the columns ``a`` and ``b``. Links to images that
             the table does not hold are ignored.
 
     Returns:

@@ -1,8 +1,8 @@
-"""Splits of a data set: who is trained on, who chooses, who tests.
+"""Splits of a data set: which images train, validate and test.
 
 A split is a pair of files beside the data set that never change: ``splits/NAME.parquet`` says
 which image is in which of `SPLITS` (missing where it is left out) and whether it was labelled,
-``splits/NAME.json`` how that came about, with a hash over who is where.
+``splits/NAME.json`` how that came about, with a hash over it.
 
 No group lies on two sides, where the sides are val, test, and train with unlabelled: images that
 go unlabelled only because of a label fraction may be siblings of training images.

@@ -1,7 +1,7 @@
-"""The table of images: a row an image, its row number the image's number in the pack.
+"""The table of images: one row per image, its row number the image's number in the pack.
 
 Columns: ``id`` (unique), ``label`` (class name, missing where unlabelled), ``group`` (what must
-not be torn apart by a split: one lesion or patient; the id where unknown), then whatever else is
+stay whole in a split: one lesion or patient; the id where unknown), then whatever else is
 known about an image. A split is not a column: it has its own, immutable file.
 """
 

@@ -1,6 +1,6 @@
 """Text tables as people keep them: CSV with comma, semicolon or tab, in several encodings.
 
-Encodings are UTF-8, UTF-16 (told by its byte order mark) or else Windows-1252, which covers
+Encodings are UTF-8, UTF-16 (recognised by its byte order mark) or else Windows-1252, which covers
 Latin-1.
 """
 

@@ -95,7 +95,7 @@ def _refuse_repeats(path: Path, names: pd.Series, places: Sequence[Path | str | 
         more = f" and {len(repeated) - 5} more" if len(repeated) > 5 else ""
         raise UserError(
             f"{path} names images more than once: {', '.join(repeated[:5])}{more}; "
-            "keep one row an image."
+            "keep one row per image."
         )
 
 

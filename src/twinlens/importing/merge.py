@@ -147,7 +147,7 @@ def _groups(parts: Sequence[Source], table: pd.DataFrame, ids: pd.Series) -> pd.
     pairs = pd.DataFrame({"group": given, "source": table["source"]}).dropna().drop_duplicates()
     shared = pairs["group"][pairs["group"].duplicated()].nunique()
     if shared:
-        say(f"Groups with images of several sources, which no split tears apart: {shared:,}.")
+        say(f"Groups with images of several sources, which every split keeps whole: {shared:,}.")
     within = pd.MultiIndex.from_frame(table[["id", "source"]]).isin(pd.MultiIndex.from_frame(pairs))
     alone = ids.mask(ids.isin(given.dropna()), table["source"] + "/" + table["id"])
     return given.fillna(alone.mask(within, table["id"]))

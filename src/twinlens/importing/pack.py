@@ -76,7 +76,7 @@ def write_pack(
         path: The ``.npy`` file to write.
         source: The images.
         size: Side of the square images in pixels.
-        workers: Threads; None: one a processor.
+        workers: Threads; None: one per processor.
         after: A pack whose images come first.
     """
     kept: list[int] = []

@@ -80,7 +80,7 @@ class Canvas:
         return np.asarray(total * np.float32(np.sqrt(2 / count)))
 
     def shapes(self, outlines: Sequence[Points], levels: Sequence[float] | None = None) -> Map:
-        """Fill closed outlines, each with its level (1 unless told); later ones lie on top."""
+        """Fill closed outlines, each with its level (1 by default); later ones lie on top."""
         image, draw = self._blank()
         for i, outline in enumerate(outlines):
             level = 1.0 if levels is None else levels[i]

@@ -16,7 +16,7 @@ from twinlens.evaluation.probe import knn_probe, linear_probe
 from twinlens.seeds import derive, generator
 from twinlens.settings.pretraining import Pretraining
 from twinlens.splitting.label_fraction import label_fraction
-from twinlens.splitting.stratify import deal_folds, stratify
+from twinlens.splitting.stratify import allocate_folds, stratify
 from twinlens.types import Rows
 
 FOLDS = 3
@@ -50,7 +50,7 @@ def choose(data: Dataset, split: Split, fraction: float, seed: int) -> Probed | 
     groups = np.unique(data.table["group"].iloc[rows], return_inverse=True)[1]
     count = groups.max() + 1
     pairs = stratify(labels, groups, random.permutation(count))
-    folds = deal_folds(pairs, count, FOLDS, random)[groups]
+    folds = allocate_folds(pairs, count, FOLDS, random)[groups]
     enough = all(
         (folds == fold).any() and len(np.unique(labels[folds != fold])) > 1 for fold in range(FOLDS)
     )

@@ -1,4 +1,4 @@
-"""Drawing a split by whole groups: who is tested, who validates, who is left to train on."""
+"""Drawing a split by whole groups: which groups test, validate and train."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,10 +19,10 @@ from twinlens.splitting.stratify import (
     TEST,
     TRAIN,
     VAL,
-    deal,
-    deal_folds,
-    lacking,
-    nth_of_class,
+    allocate,
+    allocate_folds,
+    missing_class_notes,
+    rank_in_class,
     stratify,
 )
 
@@ -92,17 +92,17 @@ def draw(
     rest = sample if tested is None else sample.of_groups(~tested)
     pairs = rest.stratified(place)
     val, test = shares.val, shares.test or 0.0
-    parts = deal(pairs, sample.count, val=val, test=test)
+    parts = allocate(pairs, sample.count, val=val, test=test)
     wanted = [part for part, part_share in ((TRAIN, 1), (TEST, test), (VAL, val)) if part_share]
     among = "images" if tested is None else "the images outside test"
-    notes = lacking(pairs, parts, wanted, sample.classes, among)
+    notes = missing_class_notes(pairs, parts, wanted, sample.classes, among)
     if tested is not None:
         parts[tested] = TEST
     sides = np.array(PARTS, dtype=object)[parts[sample.groups]]
-    return settle(sides, sample.labels, place[sample.groups], shares.per_class), notes
+    return assign_parts(sides, sample.labels, place[sample.groups], shares.per_class), notes
 
 
-def settle(
+def assign_parts(
     sides: Assignment,
     labels: Int[ndarray, " row"],
     order: Int[ndarray, " row"],
@@ -117,14 +117,14 @@ def settle(
     train = np.flatnonzero(sides == "train")
     idle = labels[train] < 0
     if per_class is not None:
-        idle |= nth_of_class(labels[train], order[train]) >= per_class
+        idle |= rank_in_class(labels[train], order[train]) >= per_class
     split[labels < 0] = None
     split[train[idle]] = "unlabelled"
     return split
 
 
 def fold_of_group(sample: Sample, folds: int, seed: int) -> Int[ndarray, " group"]:
-    """Deal the groups that have labels to folds, from 0; the others get -1."""
+    """Assign the groups that have labels to folds, from 0; the others get -1."""
     place = generator(seed, "folds").permutation(sample.count)
     random = generator(seed, "order of the folds")
-    return deal_folds(sample.stratified(place), sample.count, folds, random)
+    return allocate_folds(sample.stratified(place), sample.count, folds, random)

@@ -24,14 +24,14 @@ from twinlens.seeds import generator
 from twinlens.splitting.assignment import (
     Assignment,
     Sample,
+    assign_parts,
     fold_of_group,
     sample_of,
-    settle,
 )
 from twinlens.splitting.holding_out import values_of
 from twinlens.splitting.paper import in_table
 from twinlens.splitting.plans import Plan, links_used
-from twinlens.splitting.stratify import PARTS, TEST, TRAIN, deal
+from twinlens.splitting.stratify import PARTS, TEST, TRAIN, allocate
 from twinlens.types import Rows
 
 NOWHERE = -1
@@ -80,7 +80,7 @@ def extension_plan(dataset: Dataset, extend: str, seed: int, name: str | None) -
 def draw_extension(dataset: Dataset, split: Split, seed: int) -> tuple[Assignment, list[str]]:
     """Place what has been added to a data set since a split of it was made.
 
-    New images of a group that was placed follow it; new groups are dealt as the split was drawn.
+    New images of a group that was placed follow it; new groups are assigned as the split was drawn.
     An image without a label that has got one is trained on, if its group may be.
 
     Args:
@@ -102,7 +102,7 @@ def draw_extension(dataset: Dataset, split: Split, seed: int) -> tuple[Assignmen
     side, straddling = _sides_of_groups(grown.was, sample)
     new_groups = side == NOWHERE
     place = generator(seed, "extend", split.hash).permutation(sample.count)
-    side[new_groups] = _deal(dataset, sample.of_groups(new_groups), original, place)[new_groups]
+    side[new_groups] = _allocate(dataset, sample.of_groups(new_groups), original, place)[new_groups]
     part = np.array(PARTS, dtype=object)[side[sample.groups]]
     part = _hold_out(dataset, original, part, straddling[sample.groups])
     moving = grown.new | grown.relabelled
@@ -110,7 +110,7 @@ def draw_extension(dataset: Dataset, split: Split, seed: int) -> tuple[Assignmen
     part[~moving & trained] = "train"
     part[~moving & ~trained] = None
     order = np.where(moving, place[sample.groups], NOWHERE)  # who was in train comes first
-    part = settle(
+    part = assign_parts(
         part, sample.labels, order, original.per_class if isinstance(original, Shares) else None
     )
     stuck = ~moving | (grown.relabelled & (part == None))  # noqa: E711, element by element
@@ -155,7 +155,7 @@ def _sides_of_groups(was: Assignment, sample: Sample) -> tuple[Rows, np.ndarray]
     return most, (most != least) & (most >= 0)
 
 
-def _deal(dataset: Dataset, sample: Sample, original: Original, place: Rows) -> Rows:
+def _allocate(dataset: Dataset, sample: Sample, original: Original, place: Rows) -> Rows:
     """Assign new groups as the split was drawn; all are train where it was not drawn by shares."""
     tested = np.zeros(sample.count, dtype=bool)
     if isinstance(original, FoldSplit):
@@ -165,7 +165,7 @@ def _deal(dataset: Dataset, sample: Sample, original: Original, place: Rows) -> 
     pairs = sample.of_groups(~tested).stratified(place)
     val = original.val if isinstance(original, Shares) else 0.0
     test = original.test or 0.0 if isinstance(original, Shares) else 0.0
-    parts = deal(pairs, sample.count, val=val, test=test)
+    parts = allocate(pairs, sample.count, val=val, test=test)
     parts[tested] = TEST
     return parts
 

@@ -15,7 +15,7 @@ from twinlens.data.groups import groups_of, links_of
 from twinlens.errors import UserError
 from twinlens.seeds import generator
 from twinlens.splitting.assignment import Assignment
-from twinlens.splitting.stratify import PARTS, deal_counts, nth_of_class, stratify
+from twinlens.splitting.stratify import PARTS, allocate_counts, rank_in_class, stratify
 
 PRESETS = ("recommended", "paper", "paper-code")
 
@@ -66,10 +66,10 @@ def draw_preset(dataset: Dataset, preset: str, seed: int) -> tuple[Assignment, l
     place = generator(seed, "split", preset).permutation(count)
     pairs = stratify(labels[counted], groups[counted], place)
     free = _free(dataset, preset, count)
-    parts, short = deal_counts(pairs, count, list(TABLE_1.values()), free)
+    parts, short = allocate_counts(pairs, count, list(TABLE_1.values()), free)
     short += np.setdiff1d(np.arange(len(TABLE_1)), pairs["label"]).tolist()
     split = np.array(PARTS, dtype=object)[parts[groups]]
-    beyond = _beyond(split, labels, place[groups], short)
+    beyond = _excess_rows(split, labels, place[groups], short)
     split[beyond] = None
     split[~counted & (split != "train")] = None
     split[~counted & (split == "train")] = "unlabelled"
@@ -112,7 +112,7 @@ def _free(dataset: Dataset, preset: str, count: int) -> np.ndarray:
     return free
 
 
-def _beyond(
+def _excess_rows(
     split: Assignment, labels: np.ndarray, order: np.ndarray, short: list[int]
 ) -> np.ndarray:
     """Return the images of train and val beyond Table 1's counts, for classes that have them."""
@@ -121,7 +121,7 @@ def _beyond(
         limits = np.array([counts[column] for counts in TABLE_1.values()])
         limits[short] = len(split)
         rows = np.flatnonzero((split == part) & (labels >= 0))
-        beyond.append(rows[nth_of_class(labels[rows], order[rows]) >= limits[labels[rows]]])
+        beyond.append(rows[rank_in_class(labels[rows], order[rows]) >= limits[labels[rows]]])
     return np.concatenate(beyond)
 
 

@@ -121,7 +121,7 @@ def links_used(dataset: Dataset) -> Links | None:
 
 
 def absent(sample: Sample, part: Assignment, split: str) -> list[str]:
-    """Say which classes of a data set have no image in one of `SPLITS`."""
+    """Return notes on which classes of a data set have no image in one of `SPLITS`."""
     missing = np.setdiff1d(sample.labels[sample.labels >= 0], sample.labels[part == split])
     if not len(missing):
         return []
@@ -129,7 +129,7 @@ def absent(sample: Sample, part: Assignment, split: str) -> list[str]:
 
 
 def _spread(sample: Sample, fold_of: np.ndarray, folds: int) -> list[str]:
-    """Say which folds do not test a class, and why."""
+    """Return notes on which folds do not test a class, and why."""
     notes = []
     for label, name in enumerate(sample.classes):
         groups = np.unique(sample.groups[sample.labels == label])

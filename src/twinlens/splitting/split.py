@@ -80,7 +80,7 @@ def make_split(
 
     Args:
         dataset: What to split.
-        per_class: At most so many labelled training images a class; None: all.
+        per_class: At most so many labelled training images per class; None: all.
         val: Share of the labelled images for validation, approximately.
         test: Share of the labelled images for test, approximately.
         seed: Seed of the draw.

@@ -1,8 +1,8 @@
 """Dividing groups of images at random, class by class.
 
-A group (a lesion, a patient) is never torn apart. Where its images carry several labels, it
+A group (a lesion, a patient) always stays whole. Where its images carry several labels, it
 counts for the one that the fewest groups have: its stratum. So every group has one stratum, and
-rare classes are dealt out first.
+rare classes are assigned first.
 """
 
 import heapq
@@ -16,7 +16,7 @@ from numpy import ndarray
 from twinlens.errors import UserError
 
 PARTS = ("train", "test", "val")
-"""What groups are dealt to. Where a class has too few groups for all, the first ones get them."""
+"""What groups are assigned to. Where a class has too few groups for all, the first ones get them."""
 
 TRAIN, TEST, VAL = range(3)
 
@@ -34,7 +34,7 @@ def stratify(
         place: Place of each group in a random order, shape (group,).
 
     Returns:
-        A row for each pair of group and label: ``group``, ``label``, ``stratum`` of the group,
+        One row for each pair of group and label: ``group``, ``label``, ``stratum`` of the group,
         ``images``, the number of the group's labelled images, and ``of_label``, how many of them
         have this label.
     """
@@ -48,8 +48,8 @@ def stratify(
     return pairs[["group", "label", "stratum", "images", "of_label"]].reset_index(drop=True)
 
 
-def deal(pairs: pd.DataFrame, count: int, *, val: float, test: float) -> Int[ndarray, " group"]:
-    """Deal whole groups to `PARTS`, stratum by stratum.
+def allocate(pairs: pd.DataFrame, count: int, *, val: float, test: float) -> Int[ndarray, " group"]:
+    """Assign whole groups to `PARTS`, stratum by stratum.
 
     A group goes where the middle of its images falls along its stratum, so that a part misses its
     share by at most half a group. Then a part that lacks the class is given one group of it.
@@ -65,11 +65,11 @@ def deal(pairs: pd.DataFrame, count: int, *, val: float, test: float) -> Int[nda
     """
     parts = np.zeros(count, dtype=np.int64)
     for _, having, own in _classes(pairs):
-        _deal_shares(parts, having, own, val, test)
+        _allocate_shares(parts, having, own, val, test)
     return parts
 
 
-def lacking(
+def missing_class_notes(
     pairs: pd.DataFrame,
     parts: Int[ndarray, " group"],
     wanted: Sequence[int],
@@ -80,10 +80,10 @@ def lacking(
 
     Args:
         pairs: From `stratify`.
-        parts: From `deal`.
+        parts: From `allocate`.
         wanted: Those of `PARTS`, as indices, in which every class should be.
         classes: Class names.
-        among: What was dealt out.
+        among: What was split.
 
     Raises:
         UserError: A class got no group in train.
@@ -103,16 +103,16 @@ def lacking(
     return notes
 
 
-def deal_counts(
+def allocate_counts(
     pairs: pd.DataFrame,
     count: int,
     wanted: Sequence[Sequence[int]],
     free: Bool[ndarray, " group"],
 ) -> tuple[Int[ndarray, " group"], list[int]]:
-    """Deal whole groups to train and val until they hold so many images of each class.
+    """Assign whole groups to train and val until they hold so many images of each class.
 
     The last group of a class may bring more images than are wanted; the rest is test. A class
-    that cannot have these counts, with an image left for test, is dealt by their shares instead.
+    that cannot have these counts, with an image left for test, is assigned by their shares instead.
 
     Args:
         pairs: From `stratify`.
@@ -121,7 +121,7 @@ def deal_counts(
         free: Which groups may go to train and val.
 
     Returns:
-        The part of each group as an index of `PARTS`, and the classes dealt by shares.
+        The part of each group as an index of `PARTS`, and the classes assigned by shares.
     """
     parts = np.zeros(count, dtype=np.int64)
     short = []
@@ -141,14 +141,14 @@ def deal_counts(
             scale = min(1, own["of_label"].sum() / (train + val + test), images / (train + val))
             if images:
                 val_share, train_share = scale * val / images, scale * train / images
-                _deal_shares(parts, having, own_free, val_share, 1 - val_share - train_share)
+                _allocate_shares(parts, having, own_free, val_share, 1 - val_share - train_share)
     return parts, short
 
 
-def deal_folds(
+def allocate_folds(
     pairs: pd.DataFrame, count: int, folds: int, random: np.random.Generator
 ) -> Int[ndarray, " group"]:
-    """Deal whole groups to folds, stratum by stratum.
+    """Assign whole groups to folds, stratum by stratum.
 
     The largest groups go first, each to the fold with the fewest images of the class so far; so a
     class is in every fold, or in as many as it has groups of its stratum.
@@ -188,7 +188,9 @@ def share(pairs: pd.DataFrame, fraction: float) -> Groups:
     return np.union1d(chosen, first_of_each_class)
 
 
-def nth_of_class(labels: Int[ndarray, " row"], order: Int[ndarray, " row"]) -> Int[ndarray, " row"]:
+def rank_in_class(
+    labels: Int[ndarray, " row"], order: Int[ndarray, " row"]
+) -> Int[ndarray, " row"]:
     """Return how many images of its class come before each image in a given order."""
     ordered = pd.Series(labels).iloc[np.argsort(order, kind="stable")]
     return ordered.groupby(ordered).cumcount().sort_index().to_numpy()
@@ -201,7 +203,7 @@ def _classes(pairs: pd.DataFrame) -> Iterator[tuple[int, pd.DataFrame, pd.DataFr
         yield int(label), having, having[having["stratum"] == label]
 
 
-def _deal_shares(
+def _allocate_shares(
     parts: Groups, having: pd.DataFrame, own: pd.DataFrame, val: float, test: float
 ) -> None:
     middle = own["images"].cumsum() - own["images"] / 2
@@ -209,10 +211,10 @@ def _deal_shares(
     parts[own["group"]] = np.searchsorted(edges, middle, side="right")
     for part, wanted in ((TRAIN, 1.0), (TEST, test), (VAL, val)):
         if wanted > 0:
-            _provide(part, parts, having["group"].to_numpy(), own["group"].to_numpy())
+            _ensure_class(part, parts, having["group"].to_numpy(), own["group"].to_numpy())
 
 
-def _provide(part: int, parts: Groups, having: Groups, own: Groups) -> None:
+def _ensure_class(part: int, parts: Groups, having: Groups, own: Groups) -> None:
     """Move one of the class's own groups to `part` if no group there holds the class.
 
     It comes from the part that has most. The last one of a part is taken only for a part that

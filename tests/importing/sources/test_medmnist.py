@@ -127,7 +127,7 @@ def test_other_arrays_are_named(tmp_path):
         (np.asfortranarray(pixels(2, 28, 28)), [0, 1], "column by column"),
         (pixels(0, 28, 28), np.zeros(0, int), "no images"),
         (pixels(2, 28, 28), [0, 1, 2], r"train_labels has the shape \(3,\), but there are 2"),
-        (pixels(2, 28, 28), np.zeros((2, 14), int), "only sets with one label an image"),
+        (pixels(2, 28, 28), np.zeros((2, 14), int), "only sets with one label per image"),
         (pixels(2, 28, 28), [0, -1], "has the label -1"),
         (pixels(2, 28, 28), np.array([0, 2**63], np.uint64), "has the label -"),
         (pixels(2, 28, 28), [0.0, 1.0], "holds float64: save whole numbers"),

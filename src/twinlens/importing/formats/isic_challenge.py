@@ -128,7 +128,7 @@ def _facts(path: Path | None, images: pd.Series, columns: Mapping[str, str]) -> 
     if len(repeated):
         raise UserError(
             f"{path}, line {repeated.index[0]}: '{repeated.iloc[0]}' is described a second time; "
-            "keep one row an image."
+            "keep one row per image."
         )
     rows = cells.set_index("image").reindex(index=images, columns=list(columns.values()))
     return rows.set_axis(images.index).set_axis(list(columns), axis=1)

@@ -1,6 +1,6 @@
 """A CSV file with one row per image, and the folder that the images lie in.
 
-Separators may be comma, semicolon or tab; encodings UTF-8, UTF-16 (told by its byte order mark)
+Separators may be comma, semicolon or tab; encodings UTF-8, UTF-16 (by its byte order mark)
 or else Windows-1252, which covers Latin-1. An image may be named by its path (absolute, or from
 the CSV's folder), or by its file name or id anywhere below that folder, with or without the
 extension.

@@ -138,7 +138,7 @@ def _source(folder: Path, table: pd.DataFrame, skipped: Sequence[tuple[str, str]
 def _headers(
     folder: Path, files: Sequence[Path], tags: Mapping[str, int | str]
 ) -> tuple[pd.DataFrame, list[tuple[str, str]]]:
-    """Return a row of facts a file, and the files that cannot be used, with the reason."""
+    """Return one row of values per file, and the files that cannot be used, with the reason."""
     rows, skipped = [], []
     # Odd files are none of the user's doing. It holds for the threads that decode them, too.
     warnings.filterwarnings("ignore", module="pydicom")

@@ -2,7 +2,7 @@
 
 Its arrays are ``train_images`` and ``train_labels``, and so on; a part may be missing. Images
 without labels are for pretraining, whichever part they are. Sets of volumes and those with
-several labels an image are refused.
+several labels per image are refused.
 """
 
 import re
@@ -53,7 +53,7 @@ def read(source: str, options: Options) -> Source:
 
     Raises:
         UserError: The file is no such file or is damaged, its arrays do not fit each other, or
-            they hold volumes, several labels an image, or pixels other than 0 to 255.
+            they hold volumes, several labels per image, or pixels other than 0 to 255.
     """
     path = Path(source)
     with open_npz(path) as archive:
@@ -115,7 +115,7 @@ def _labels(archive: ZipFile, name: str, count: int) -> np.ndarray:
         raise UserError(f"{what} has the shape {header.shape}, but there are {count} images.")
     if header.shape not in ((count,), (count, 1)):
         raise UserError(
-            f"{what} has the shape {header.shape}, and only sets with one label an image, of "
+            f"{what} has the shape {header.shape}, and only sets with one label per image, of "
             "shape (N,) or (N, 1), can be read."
         )
     if header.dtype.kind not in "iu":

@@ -110,7 +110,7 @@ def _column(source: str, schemas: list[pa.Schema], options: Options, role: str) 
     if name in kinds and not is_plain(kinds[name]):
         raise UserError(
             f"{source}: the column '{name}' holds {kinds[name]}, and a {role} is one text or "
-            f"number an image: name another with --{role}."
+            f"number per image: name another with --{role}."
         )
     if asked is not None and asked not in kinds:
         raise UserError(
