@@ -16,7 +16,7 @@ from numpy import ndarray
 from twinlens.errors import UserError
 
 PARTS = ("train", "test", "val")
-"""What groups are assigned to. Where a class has too few groups for all, the first ones get them."""
+"""What groups are assigned to. Where a class has too few groups for all, the first ones get one."""
 
 TRAIN, TEST, VAL = range(3)
 
