@@ -27,7 +27,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory, build_study: Build) -> Path
         label_fractions=(1.0, 0.1),
         results={
             "min_effect": 0.02,
-            "label_efficiency": {"labels": {"1": 900, "0.1": 90}, "val_labels": 77, "worth": {}},
+            "label_efficiency": {
+                "labels": {"1": 900, "0.1": 90},
+                "val_labels": 77,
+                "equivalent_labels": {},
+            },
         },
     )
     for run in (folder / "runs").iterdir():
