@@ -30,7 +30,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, build_study: Build) -> Path
             "label_efficiency": {
                 "labels": {"1": 900, "0.1": 90},
                 "val_labels": 77,
-                "equivalent_labels": {},
+                "equivalent_labels": [],
             },
         },
     )
