@@ -1,6 +1,7 @@
 """Fixtures that several layers share: tiny images, and the real ones where they are there."""
 
 import shutil
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
@@ -28,6 +29,8 @@ from twinlens.records.dataset import DatasetDescription
 from twinlens.registry import Registry
 
 # ruff: enable[E402]
+
+sys.path.insert(0, str(Path(__file__).parent))  # for stored_runs
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

@@ -1,14 +1,15 @@
 import pytest
 import torch
 
-from twinlens.engine.device import environment, make_fabric, precision_of, resolve_precision
+from twinlens.engine.device import make_fabric, precision_of, resolve_precision
+from twinlens.engine.environment import describe_environment
 from twinlens.errors import UserError
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_a_precision_that_is_asked_for_is_used_and_recorded(precision):
     fabric = make_fabric(precision, "cpu")
-    assert precision_of(fabric) == precision == environment(fabric)["precision"]
+    assert precision_of(fabric) == precision == describe_environment(fabric).precision
     with fabric.autocast():
         product = torch.ones(2, 2) @ torch.ones(2, 2)
     assert product.dtype == (torch.bfloat16 if precision == "bf16" else torch.float32)
@@ -20,13 +21,6 @@ def test_auto_is_bf16_where_the_processor_has_it(monkeypatch, has_bf16, expected
     assert resolve_precision("auto", torch.device("cpu")) == expected
     assert resolve_precision("fp32", torch.device("cpu")) == "fp32"
     assert resolve_precision("auto", torch.device("mps")) == "fp32"
-
-
-def test_the_environment_names_machine_and_packages():
-    found = environment(make_fabric("fp32", "cpu"))
-    assert found["packages"]["torch"] == torch.__version__
-    assert found["device"] == "cpu"
-    assert found["processor"]
 
 
 def test_machines_that_nobody_starts_are_not_waited_for(monkeypatch):

@@ -1,30 +1,14 @@
-import shlex
 import time
-from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from stored_runs import train_run
 from twinlens.engine.device import make_fabric
 from twinlens.engine.loop import CHECKPOINT
-from twinlens.engine.run_folder import command, finish, read_run, running
+from twinlens.engine.run_folder import finish, running
 from twinlens.errors import UserError
-from twinlens.files import read_json
-
-
-def test_the_command_survives_the_shell():
-    text = command(
-        "train",
-        Path("my data"),
-        "out",
-        {"projector": [8, 8], "lr": "valley"},
-        encoder=None,
-        label_fraction=0.5,
-    )
-    assert shlex.split(text) == [
-        "twinlens", "train", "my data", "--out", "out", "--label-fraction", "0.5",
-        "--set", "projector=[8, 8]", "--set", 'lr="valley"',
-    ]  # fmt: skip
+from twinlens.records.run import read_run
 
 
 def _attempt(out, request, *, fails=False, resume=True):
@@ -51,15 +35,14 @@ def test_a_finished_run_has_times_and_none_of_the_scaffolding(tmp_path):
     engine, began = make_fabric("fp32", "cpu"), time.monotonic()
     with running(engine, tmp_path / "run", {"seed": 1}, overwrite=False, resume=False) as work:
         (work / CHECKPOINT).touch()
-        finish(work, {"kind": "train"}, history, began=began, images_per_step=10)
+        finish(work, train_run(), history, began=began, images_per_step=10)
     run = tmp_path / "run"
     assert {path.name for path in run.iterdir()} == {"run.json", "history.parquet"}
-    record = read_json(run / "run.json")
-    assert read_run(run) == record
-    assert record["images_per_s"] == 10.0
-    assert record["seconds"] >= 0
+    record = read_run(run)
+    assert record.images_per_s == 10.0
+    assert record.seconds >= 0
 
 
 def test_a_run_without_steps_has_no_speed(tmp_path):
-    finish(tmp_path, {}, pd.DataFrame(), began=time.monotonic(), images_per_step=10)
-    assert read_json(tmp_path / "run.json")["images_per_s"] is None
+    finish(tmp_path, train_run(), pd.DataFrame(), began=time.monotonic(), images_per_step=10)
+    assert read_run(tmp_path).images_per_s is None

@@ -25,6 +25,7 @@ from twinlens.models.bundle import load_bundle
 from twinlens.models.encoders import build_encoder
 from twinlens.models.heads import mlp_classifier
 from twinlens.pretraining.pretrain import pretrain
+from twinlens.records.run import read_run
 from twinlens.records.scores import Scores
 from twinlens.records.weights import Normalisation
 from twinlens.seeds import derive
@@ -51,9 +52,9 @@ def test_a_run_keeps_what_it_was(finished, phantoms):
         "predictions.parquet", "run.json", "test_access.jsonl",
         "views.png",
     }  # fmt: skip
-    record, split = read_json(finished / "run.json"), open_split(open_dataset(phantoms))
-    assert record["config"]["tuning"] == "head_then_full"
-    assert record["images"] == len(split.rows["train"])
+    record, split = read_run(finished), open_split(open_dataset(phantoms))
+    assert record.settings.tuning == "head_then_full"
+    assert record.images == len(split.rows["train"])
     (opening,) = read_test_access(finished / "test_access.jsonl")
     assert opening.images == len(split.rows["test"])
     history = pd.read_parquet(finished / "history.parquet")
@@ -133,8 +134,8 @@ def test_it_starts_from_a_pretraining_run(phantoms, tmp_path):
     theirs = load_file(first / "encoder.safetensors")
     ours = load_file(run / "model" / "model.safetensors")
     assert all(torch.equal(theirs[name], ours[f"encoder.{name}"]) for name in theirs)
-    assert read_json(run / "run.json")["config"]["pretrained"]["seed"] == 8
-    with pytest.raises(UserError, match="'pretrain' run of the encoder resnet18"):
+    assert read_run(run).pretraining == read_run(first)
+    with pytest.raises(UserError, match="a pretraining of the encoder resnet18"):
         train(phantoms, tmp_path / "other", pretrained=first, encoder="resnet34", device="cpu")
     with pytest.raises(UserError, match="'train' run"):
         train(phantoms, tmp_path / "other", pretrained=run, device="cpu")
@@ -163,9 +164,9 @@ def test_a_label_fraction_trains_on_that_share(phantoms, tmp_path):
     )
     data = open_dataset(phantoms)
     rows = label_fraction(data, open_split(data), 0.5, derive(3, "label_fraction"))
-    record = read_json(run / "run.json")
-    assert record["images"] == len(rows) < len(open_split(data).rows["train"])
-    assert record["label_fraction"] == 0.5
+    record = read_run(run)
+    assert record.images == len(rows) < len(open_split(data).rows["train"])
+    assert record.label_fraction == 0.5
 
 
 def test_head_first_leaves_the_encoder_alone_until_its_turn(phantoms, tmp_path, monkeypatch):

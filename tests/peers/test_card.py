@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from twinlens.files import read_json
 from twinlens.pretraining.card import write_card
 from twinlens.pretraining.pretrain import pretrain
 from twinlens.pretraining.pretrained_encoder import pretrained_encoder
@@ -26,8 +25,8 @@ def test_the_blocks_of_a_card_give_our_features(
     phantoms: Path, tmp_path: Path, monkeypatch, encoder, packages
 ):
     run = pretrain(phantoms, tmp_path / "run", encoder=encoder, settings=SETTINGS, device="cpu")
-    write_card(run, read_json(run / "run.json"))
-    ours, _ = pretrained_encoder(run)
+    ours, _, record = pretrained_encoder(run)
+    write_card(run, record)
     images = torch.rand(5, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         expected = ours.eval()(normalise(images, ours.mean, ours.std))

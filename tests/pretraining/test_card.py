@@ -1,17 +1,17 @@
 import re
-from copy import deepcopy
 
 import pytest
 import torch
 import yaml
 
+from stored_runs import DATA, ENVIRONMENT, pretrain_run
 from twinlens.files import write_json
 from twinlens.models.encoders import ENCODERS, EncoderSpec, build_encoder
 from twinlens.models.published import WEIGHTS
 from twinlens.models.tensor_files import read_header, save_tensors
 from twinlens.pretraining.card import metadata, write_card
-from twinlens.pretraining.method import configure
-from twinlens.records.weights import EncoderHeader, Normalisation, TrainedOn
+from twinlens.records.weights import EncoderHeader, InitialWeights, Normalisation, TrainedOn
+from twinlens.requests.pretrain import PretrainRequest
 
 MOMENTS = [
     {"step": 0, "linear_probe": 0.3, "knn_probe": 0.25, "feature_rank": 9.0, "feature_spread": 0.2},
@@ -20,44 +20,40 @@ MOMENTS = [
 ]
 
 
+SETTINGS = {"epochs": 3}
+NORMALISATION = Normalisation(mean=(0.5, 0.25, 0.125), std=(0.5, 0.5, 0.5))
+
+
 @pytest.fixture
 def record():
-    config = configure("recommended", {"epochs": 3}, where="Settings").model_dump(mode="json")
-    return {
-        "config": config
-        | {"encoder": "resnet18", "images": "unlabelled", "data_hash": "d1", "split_hash": "s1"},
-        "weights": {"name": "random"},
-        "normalisation": {"mean": (0.5, 0.25, 0.125), "std": (0.5, 0.5, 0.5)},
-        "images": 1791,
-        "transductive": False,
-        "verdict": ["The probe rose from 0.300 to 0.400.", "No collapse was seen."],
-        "kept": "last",
-        "stopped": None,
-        "seed": 7,
-        "environment": {"packages": {"twinlens": "0.1.0"}, "precision": "bf16", "device": "cpu"},
-        "data": {
-            "path": "/secret/place",
-            "hash": "d1",
-            "size": 32,
-            "classes": ["MEL", "NV"],
-            "split": "mine",
+    """A function that returns a pretraining of which some parts are changed."""
+
+    def changed(*, settings=SETTINGS, encoder="resnet18", images="unlabelled", data=None, **fields):
+        request = PretrainRequest("/secret/place", "/secret/run", encoder=encoder, images=images)
+        about = {
+            "path": "/secret/place", "hash": "d1", "classes": ["MEL", "NV"], "split": "mine",
             "split_hash": "s1",
-            "notice": "",
-        },
-        "command": "twinlens pretrain /secret/place",
-    }
+        }  # fmt: skip
+        usual = {
+            "normalisation": NORMALISATION,
+            "images": 1791,
+            "verdict": ["The probe rose from 0.300 to 0.400.", "No collapse was seen."],
+            "environment": ENVIRONMENT.model_copy(update={"precision": "bf16"}),
+            "data": DATA.model_copy(update=about | (data or {})),
+        }
+        return pretrain_run(request=request, settings=settings, seed=7, **usual | fields)
+
+    return changed
 
 
 @pytest.fixture
 def card(record, tmp_path):
     def write(moments=MOMENTS, probe=True, **changes):
-        changed = deepcopy(record)
-        for key, value in changes.items():
-            changed[key] = changed[key] | value if isinstance(value, dict) else value
-        step = re.match(r"step (\d+)", changed["kept"])
+        run = record(**changes)
+        step = re.match(r"step (\d+)", run.kept)
         seen = {"moments": moments, "probe": probe or None, "kept_step": step and int(step[1])}
         write_json(tmp_path / "monitor.json", seen)
-        write_card(tmp_path, changed)
+        write_card(tmp_path, run)
         return (tmp_path / "README.md").read_text(encoding="utf-8")
 
     return write
@@ -97,20 +93,19 @@ def test_the_card_says_what_the_encoder_is_and_saw(card):
 
 
 def test_no_path_of_the_machine_is_told(card):
-    weights = {"name": "/secret/file.pth", "sha256": "abc"}
-    text = card(weights=weights)
+    text = card(initial_weights=InitialWeights(name="/secret/file.pth", sha256="abc"))
     assert "secret" not in text
     assert "| started from | the file file.pth, sha256 abc |" in text
 
 
 def test_published_weights_bring_their_recipe_and_licence(card):
-    text = card(weights={"name": "barlow_twins", "sha256": "abc"})
+    text = card(initial_weights=InitialWeights(name="barlow_twins", sha256="abc"))
     assert WEIGHTS["barlow_twins"].source in text
     assert "Licence: MIT." in text
 
 
 def test_a_transductive_pretraining_is_said_aloud(card):
-    text = card(transductive=True, config={"images": "all"})
+    text = card(transductive=True, images="all")
     assert "**Transductive: it has seen the validation and test images" in text
     assert "training, unlabelled, validation and test images of the split" in text
     assert "It saw no validation" not in text
@@ -128,7 +123,7 @@ def test_a_transductive_pretraining_is_said_aloud(card):
     ],
 )
 def test_labels_that_decided_something_are_not_hidden(card, settings, words):
-    assert words in card(config=settings)
+    assert words in card(settings=settings)
 
 
 def test_without_labels_there_is_nothing_to_say_of_them(card):
@@ -150,7 +145,7 @@ def test_the_numbers_are_those_of_the_weights_that_were_kept(card):
 
 
 def test_the_terms_of_the_data_and_changed_views_are_there(card):
-    text = card(data={"notice": "CC-BY-NC 4.0."}, config={"view_changes": {"hue": 0.2}})
+    text = card(data={"notice": "CC-BY-NC 4.0."}, settings={"view_changes": {"hue": 0.2}})
     assert "\nCC-BY-NC 4.0.\n" in text
     assert "| views | recipe `recommended`, but hue=0.2 |" in text
 
@@ -165,7 +160,7 @@ def test_the_terms_of_the_data_and_changed_views_are_there(card):
     ],
 )
 def test_each_encoder_is_loaded_by_the_packages_that_have_it(card, encoder, packages):
-    text = card(config={"encoder": encoder})
+    text = card(encoder=encoder)
     assert re.findall(r"### With (\w+)", text) == packages
     for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
         compile(block, "README", "exec")
@@ -184,7 +179,7 @@ def test_the_block_for_encoders_of_ours_alone_gives_the_features(card, tmp_path,
         encoder(images)  # in train mode: moves BatchNorm's statistics
         expected = encoder.eval()((images - torch.tensor([0.5, 0.25, 0.125])[:, None, None]) / 0.5)
     save_tensors(tmp_path / "encoder.safetensors", encoder.state_dict())
-    (block,) = re.findall(r"```python\n(.*?)```", card(config={"encoder": "tiny"}), re.DOTALL)
+    (block,) = re.findall(r"```python\n(.*?)```", card(encoder="tiny"), re.DOTALL)
     monkeypatch.chdir(tmp_path)
     found = {"images": images}
     exec(compile(block, "README", "exec"), found)
@@ -195,7 +190,7 @@ def test_the_files_header_says_what_it_is(record, tmp_path):
     path = tmp_path / "encoder.safetensors"
     stopped = {"kept": "step 5 of 9, the best linear probe", "stopped": "Stopped at step 9."}
     history = [TrainedOn(data_hash="d1", split_hash="s1", transductive=True)]
-    save_tensors(path, {"x": torch.ones(2)}, metadata(record | stopped, history))
+    save_tensors(path, {"x": torch.ones(2)}, metadata(record(**stopped), history))
     assert read_header(path) == EncoderHeader(
         version="0.1.0",
         encoder="resnet18",
@@ -203,6 +198,6 @@ def test_the_files_header_says_what_it_is(record, tmp_path):
         epochs=3,
         **stopped,
         images=1791,
-        normalisation=Normalisation(mean=(0.5, 0.25, 0.125), std=(0.5, 0.5, 0.5)),
+        normalisation=NORMALISATION,
         history=tuple(history),
     )

@@ -15,6 +15,7 @@ from twinlens.pretraining.method import configure
 from twinlens.pretraining.methods import METHODS
 from twinlens.pretraining.methods.byol import StudentTeacher
 from twinlens.pretraining.pretrain import pretrain
+from twinlens.records.run import read_run
 
 TERMS = {
     "barlow_twins": {"invariance", "redundancy", "floor"},
@@ -106,7 +107,7 @@ def test_it_trains_and_killed_and_resumed_gives_the_same_weights(
     assert history["phase"].tolist() == ["projector"] * 2 + ["one_cycle"] * 2
     assert set(history) >= TERMS[method]
     assert history[["loss", *TERMS[method]]].notna().all(axis=None)
-    assert read_json(whole / "run.json")["config"]["method"] == method
+    assert read_run(whole).settings.method == method
     weights = load_file(whole / "encoder.safetensors")
     start = build_encoder("resnet18", 3).state_dict()
     assert not torch.equal(weights["layer4.1.conv2.weight"], start["layer4.1.conv2.weight"])

@@ -24,6 +24,8 @@ from twinlens.pretraining.method import configure
 from twinlens.pretraining.methods import METHODS
 from twinlens.pretraining.networks import SiameseNetwork
 from twinlens.pretraining.pretrain import pretrain
+from twinlens.pretraining.pretrained_encoder import read_pretraining
+from twinlens.records.weights import Normalisation
 from twinlens.reporting.load_run import read_run
 from twinlens.splitting.split import make_split
 
@@ -60,19 +62,18 @@ def test_a_run_keeps_what_it_was(finished, phantoms):
         "views.png",
     }
     assert names == kept
-    record, data = read_json(finished / "run.json"), open_dataset(phantoms)
+    record, data = read_pretraining(finished), open_dataset(phantoms)
     split = open_split(data)
-    assert record["kind"] == "pretrain"
-    assert record["data"]["hash"] == data.hash
-    assert record["data"]["split_hash"] == split.hash
-    assert record["images"] == len(split.rows["train"]) + len(split.rows["unlabelled"])
-    assert record["config"]["lambda"] == 0.0051
-    assert [recipe["blur"]["p"] for recipe in record["recipes"]] == [1.0, 0.1]
-    assert record["environment"]["precision"] == "fp32"
-    assert record["command"].startswith("twinlens pretrain ")
-    assert "--set batch_size=32" in record["command"]
+    assert record.data.hash == data.hash
+    assert record.data.split_hash == split.hash
+    assert record.images == len(split.rows["train"]) + len(split.rows["unlabelled"])
+    assert record.settings.model_extra["lambda"] == 0.0051
+    assert [recipe.blur.p for recipe in record.recipes] == [1.0, 0.1]
+    assert record.environment.precision == "fp32"
+    assert record.request.changed_settings()["batch_size"] == 32
+    assert record.command == replace(record.request, split=split.name).command_line()
     history = pd.read_parquet(finished / "history.parquet")
-    steps = record["images"] // 32
+    steps = record.images // 32
     assert history["phase"].tolist() == ["projector"] * steps + ["one_cycle"] * steps
     assert {"invariance", "redundancy", "floor", "seconds"} < set(history)
 
@@ -106,7 +107,9 @@ def test_killed_in_either_phase_and_resumed_the_weights_are_the_same(
             raise KeyboardInterrupt
         return whole(*arguments)
 
-    monkeypatch.setitem(METHODS, "barlow_twins", replace(METHODS["barlow_twins"], loss=loss))
+    monkeypatch.setitem(
+        METHODS._loaded, "barlow_twins", replace(METHODS["barlow_twins"], loss=loss)
+    )
     with pytest.raises(KeyboardInterrupt):
         _pretrain(phantoms, tmp_path / "run")
     assert not (tmp_path / "run").exists()
@@ -138,7 +141,7 @@ def test_an_attempt_is_resumed_with_another_way_to_look_unless_that_decides(
         _pretrain(phantoms, tmp_path / "run", settings={"keep": "best_probe"}, resume=True)
     looking = {"monitor_points": 1, "probe_label_fraction": 0.5}
     run = _pretrain(phantoms, tmp_path / "run", settings=looking, resume=True)
-    assert read_json(run / "run.json")["config"]["monitor_points"] == 1
+    assert read_pretraining(run).settings.monitor_points == 1
 
 
 @pytest.mark.parametrize("frozen", [True, False])
@@ -175,9 +178,9 @@ def test_what_saw_validation_and_test_images_says_so_everywhere(phantoms, tmp_pa
             assert read_run(trained).transductive is (images == "all")
         assert capsys.readouterr().err.count("Transductive: ") == (8 if images == "all" else 0)
         for folder, choice in ((run, images), (further, "unlabelled")):
-            record = read_json(folder / "run.json")
-            assert record["transductive"] is (images == "all")
-            assert record["config"]["images"] == choice
+            record = read_pretraining(folder)
+            assert record.transductive is (images == "all")
+            assert record.request.images == choice
             assert ("**Transductive" in (folder / "README.md").read_text()) is (images == "all")
             header = read_header(folder / "encoder.safetensors")
             assert any(training.transductive for training in header.history) == (images == "all")
@@ -203,9 +206,9 @@ def test_a_file_keeps_its_normalisation_and_its_content_is_part_of_what_was_aske
     first = _pretrain(phantoms, tmp_path / "first", preset="paper", settings=settings)
     shutil.copy(first / weights.name, weights)
     further = _pretrain(phantoms, tmp_path / "run", weights=str(weights), settings=settings)
-    record = read_json(further / "run.json")
-    assert record["normalisation"] == {"mean": [0, 0, 0], "std": [1, 1, 1]}
-    assert record["config"]["initial_weights"]["sha256"] == sha256(weights)
+    record = read_pretraining(further)
+    assert record.normalisation == Normalisation(mean=(0, 0, 0), std=(1, 1, 1))
+    assert record.initial_weights.sha256 == sha256(weights)
     monkeypatch.setattr("twinlens.pretraining.pretrain.write_views", _killed)
     with pytest.raises(KeyboardInterrupt):
         _pretrain(phantoms, tmp_path / "killed", weights=str(weights), settings=settings)
@@ -225,9 +228,9 @@ def test_a_folder_without_labels_is_enough(tmp_path, draw):
         draw(tmp_path / "photos" / f"{number}.png", number)
     import_images(tmp_path / "photos", tmp_path / "data", size=16)
     run = _pretrain(tmp_path / "data", tmp_path / "run", settings={"projector_epochs": 0})
-    record = read_json(run / "run.json")
-    assert record["images"] == 34
-    assert record["data"]["classes"] == []
+    record = read_pretraining(run)
+    assert record.images == 34
+    assert record.data.classes == []
 
 
 def test_one_forward_pass_shares_batchnorm_statistics_and_two_do_not():
@@ -248,9 +251,9 @@ def test_one_forward_pass_shares_batchnorm_statistics_and_two_do_not():
 @pytest.mark.parametrize("preset", ["paper", "paper-code"])
 def test_the_papers_presets_run(phantoms, tmp_path, preset):
     run = _pretrain(phantoms, tmp_path / "run", preset=preset)
-    record = read_json(run / "run.json")
-    assert record["config"]["joint_forward"] is (preset == "paper-code")
-    assert record["normalisation"] == {"mean": [0, 0, 0], "std": [1, 1, 1]}
+    record = read_pretraining(run)
+    assert record.settings.joint_forward is (preset == "paper-code")
+    assert record.normalisation == Normalisation(mean=(0, 0, 0), std=(1, 1, 1))
 
 
 @pytest.mark.parametrize(

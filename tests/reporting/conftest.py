@@ -11,6 +11,7 @@ import pytest
 import yaml
 from PIL import Image
 
+from stored_runs import configure, pretrain_run, train_run
 from twinlens.evaluation.metrics import METRICS
 from twinlens.evaluation.scoring import score_predictions
 from twinlens.files import write_json
@@ -107,6 +108,7 @@ def _about_data(classes: dict[str, tuple[str, str, str]]) -> dict[str, Any]:
         },
         "split": "recommended",
         "split_hash": "cd" * 32,
+        "size": 32,
     }
 
 
@@ -143,8 +145,14 @@ def _training_run(
     history["seconds"] = 0.2
     history["loss"] = falling + 0.1 * rng.random(len(history))
     history.to_parquet(run / "history.parquet")
-    config = {"preset": "recommended", "views": "recommended", "epochs": 10}
-    _run_json(run, "train", seed, about, label_fraction, config, 61.5)
+    train_run(
+        f"train-{number}",
+        settings={"epochs": 10},
+        seed=seed,
+        label_fraction=label_fraction,
+        data=about,
+        seconds=61.5,
+    ).write(run / "run.json")
     write_json(run / "lr_finder.json", lr_finder)
     Scores(parts={"test": metrics, "val": metrics}).write(run / "metrics.json")
 
@@ -166,35 +174,14 @@ def _pretraining_run(
     history["floor"] = 21.0
     history["seconds"] = 0.5
     history.to_parquet(run / "history.parquet")
-    config = {"method": "barlow_twins", "images": "unlabelled", "views": "recommended"} | config
-    _run_json(run, "pretrain", seed, about, None, config, 240.0)
+    seen = config.get("images") == "all"
+    pretrain_run(
+        run.name, seed=seed, data=about, transductive=seen, verdict=[], seconds=240.0
+    ).write(run / "run.json")
+    configure(run, **config)
     write_json(run / "lr_finder.json", _lr_finder(seed, fallback=False))
     picture = generator(0, "views").integers(0, 255, (8, 16, 3)).astype(np.uint8)
     Image.fromarray(picture).resize((520, 260), Image.Resampling.NEAREST).save(run / "views.png")
-
-
-def _run_json(
-    run: Path,
-    kind: str,
-    seed: int,
-    about: dict[str, Any],
-    label_fraction: float | None,
-    config: dict[str, Any],
-    seconds: float,
-) -> None:
-    info = {
-        "transductive": config.get("images") == "all",
-        "kind": kind,
-        "seed": seed,
-        "label_fraction": label_fraction,
-        "config": {"encoder": "resnet18", **config},
-        "environment": {"python": "3.12.1"},
-        "data": about,
-        "command": f"twinlens {kind} data/phantom --out {run.name}",
-        "seconds": seconds,
-        "images_per_s": 1834.2,
-    }
-    write_json(run / "run.json", info)
 
 
 def _one_cycle(steps: int, peak: float) -> pd.DataFrame:

@@ -8,7 +8,7 @@ import pytest
 from html_page import Page
 from PIL import Image
 
-from twinlens.files import read_json, write_json
+from stored_runs import configure
 from twinlens.reporting import report
 
 Build = Callable[..., Path]
@@ -38,9 +38,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, build_study: Build) -> Path
         table = pd.DataFrame({f"p_{c}": [0.3, 0.1, 0.2, 0.15, 0.25] for c in CLASSES})
         table.assign(label=CLASSES, split="test").to_parquet(run / "predictions.parquet")
         Image.new("RGB", (96, 96)).save(run / "views.png")
-        info = read_json(run / "run.json")
-        info["config"] |= {"views": "paper" if run.name.startswith("train-7") else "recommended"}
-        write_json(run / "run.json", info)
+        configure(run, views="paper" if run.name.startswith("train-7") else "recommended")
     report(folder)
     return folder
 

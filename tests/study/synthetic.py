@@ -3,8 +3,9 @@
 import numpy as np
 import pandas as pd
 
+from stored_runs import DATA, predictions_run, pretrain_run, train_run
 from twinlens.evaluation.scoring import score_predictions
-from twinlens.files import write_json, write_text
+from twinlens.files import write_text
 from twinlens.records.plan import Plan, PlannedRun, PlannedTraining
 from twinlens.records.scores import Scores
 from twinlens.requests.train import TrainRequest
@@ -29,7 +30,7 @@ def finish_study(folder, study: Study, *, absent=(), without=lambda _: False) ->
     plan = make_plan(study, data_hash="d", split_hash="s")
     table = _images([name for name in CLASSES if name not in absent])
     counts = table.groupby("split")["label"].value_counts().unstack(0).to_dict()
-    data = {"classes": CLASSES, "counts": counts}
+    data = DATA.model_copy(update={"classes": CLASSES, "counts": counts})
     write_text(folder / STUDY, as_yaml(study))
     Plan(runs=plan).write(folder / PLAN)
     for run in plan:
@@ -56,18 +57,23 @@ def _images(classes) -> pd.DataFrame:
 
 
 def _finish(folder, run, table, data, study) -> None:
-    record = {"kind": run.kind, "config": {}, "data": data}
     if run.kind == "pretrain":
         count = {"all": 9000, "unlabelled": 8000, "train": 1000}[run.request.images]
-        write_json(folder / "run.json", record | {"images": count})
+        pretrain_run(request=run.request, seed=run.seed, images=count, data=data).write(
+            folder / "run.json"
+        )
         return
     arm = study.arms[run.arm]
-    if arm.pretrain is not None:
-        record["config"] = {"pretrained": {"images": arm.images}}
-        record["transductive"] = arm.images == "all"
+    what = {"seed": run.seed, "label_fraction": run.label_fraction, "data": data}
     if run.kind == "train":
-        record |= {"environment": {"precision": "fp32"}, "images": round(1000 * run.label_fraction)}
-    write_json(folder / "run.json", record)
+        record = train_run(
+            **what,
+            transductive=arm.pretrain is not None and arm.images == "all",
+            images=round(1000 * run.label_fraction),
+        )
+    else:
+        record = predictions_run(**what)
+    record.write(folder / "run.json")
     skill = 1 + np.log10(run.label_fraction) / 2 + (0.5 if arm.pretrain is not None else 0)
     labels = pd.Categorical(table["label"], categories=CLASSES).codes.astype(int)
     noise = generator(run.seed, run.id).normal(size=(len(table), len(CLASSES)))

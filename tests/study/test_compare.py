@@ -18,6 +18,7 @@ from twinlens.data.splits import open_split
 from twinlens.errors import UserError
 from twinlens.files import read_json, write_json
 from twinlens.records.results import StudyResults
+from twinlens.records.run import TrainRun, read_run
 from twinlens.reporting.study.page import report
 from twinlens.study import compare as module
 from twinlens.study.compare import compare
@@ -94,13 +95,13 @@ def test_the_table_follows_from_the_stored_predictions(finished):
 
 
 def test_arms_share_what_they_should(finished):
-    records = [read_json(run_folder(finished, run) / "run.json") for run in read_plan(finished)]
-    assert len({r["data"]["split_hash"] for r in records}) == 1
-    assert len({r["environment"]["precision"] for r in records}) == 1
-    first, second = (r for r in records if r["kind"] == "train" and r["seed"] == 0)
-    differ = {key for key in first["config"] if first["config"][key] != second["config"].get(key)}
-    assert differ <= {"weights", "initial_weights"}
-    assert set(second["config"]) - set(first["config"]) == {"pretrained"}
+    records = [read_run(run_folder(finished, run)) for run in read_plan(finished)]
+    assert len({r.data.split_hash for r in records}) == 1
+    assert len({r.environment.precision for r in records}) == 1
+    first, second = (r for r in records if isinstance(r, TrainRun) and r.seed == 0)
+    assert first.settings == second.settings
+    assert first.encoder == second.encoder
+    assert (first.pretraining is None) != (second.pretraining is None)
 
 
 def test_the_audit_of_data_and_split_lies_beside_the_results(finished, phantoms):

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +15,7 @@ from twinlens.data.splits import Split, open_split
 from twinlens.errors import UserError
 from twinlens.pretraining.images import IMAGES
 from twinlens.pretraining.pretrained_encoder import read_pretraining
+from twinlens.records.run import PretrainRun
 from twinlens.records.split_audit import HeldOutPart, PretrainingOverlap, SeenImages
 from twinlens.types import Rows
 
@@ -40,21 +40,21 @@ def find_overlap(
         seen = _seen(dataset, splits, *_training_images(run, record), links)
     except UserError as error:
         unknown = str(error)
-    return PretrainingOverlap(run=str(run), images=record["images"], seen=seen, unknown=unknown)
+    return PretrainingOverlap(run=str(run), images=record.images, seen=seen, unknown=unknown)
 
 
-def _training_images(run: Path, record: dict[str, Any]) -> tuple[Dataset, Rows]:
+def _training_images(run: Path, record: PretrainRun) -> tuple[Dataset, Rows]:
     """Return the data set that a run was trained on, and the rows that it saw.
 
     Raises:
         UserError: They are missing or have changed.
     """
     try:
-        source = open_dataset(record["data"]["path"])
-        rows = IMAGES[record["config"]["images"]].rows(open_split(source, record["data"]["split"]))
+        source = open_dataset(record.data.path)
+        rows = IMAGES[record.request.images].rows(open_split(source, record.data.split))
     except UserError as error:
         raise UserError(f"The training data of {run} cannot be opened: {error}") from error
-    if record["data"]["hash"] not in source.lineage:
+    if record.data.hash not in source.lineage:
         raise UserError(f"{source.path} has changed since {run} was trained on it.")
     return source, rows
 

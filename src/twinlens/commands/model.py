@@ -1,5 +1,6 @@
 """pretrain, train, evaluate and predict."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,22 +12,13 @@ from twinlens.commands.from_request import from_request
 from twinlens.commands.options import (
     Dataset,
     Device,
-    Loggers,
-    Out,
     Overwrite,
-    Precision,
-    Preset,
-    Resume,
-    Seed,
-    Set,
-    SplitName,
-    Weights,
-    settings_of,
 )
 from twinlens.errors import UserError
 from twinlens.files import write_text
 from twinlens.pretraining.methods import METHODS
 from twinlens.requests.predict import PredictRequest
+from twinlens.requests.pretrain import PretrainRequest
 from twinlens.requests.show_views import ShowViewsRequest
 from twinlens.requests.train import TrainRequest
 
@@ -34,54 +26,13 @@ if TYPE_CHECKING:
     from twinlens.records.scores import PartScores
 
 
-def pretrain(
-    dataset: Dataset,
-    out: Out,
-    encoder: Annotated[str, typer.Option(help="Such as resnet18 or timm/NAME.")] = "resnet50",
-    weights: Weights = "random",
-    method: Annotated[
-        str, typer.Option(help="One of " + ", ".join(METHODS) + ".")
-    ] = "barlow_twins",
-    images: Annotated[
-        str,
-        typer.Option(
-            help="unlabelled (training and unlabelled images), train, or all, which is "
-            "transductive."
-        ),
-    ] = "unlabelled",
-    preset: Preset = "recommended",
-    set_: Set = [],  # noqa: B006
-    precision: Precision = None,
-    split: SplitName = None,
-    seed: Seed = 0,
-    device: Device = "auto",
-    devices: Annotated[int, typer.Option(help="Devices a machine, a process each.")] = 1,
-    nodes: Annotated[int, typer.Option(help="Machines, each started by torchrun or SLURM.")] = 1,
-    logger: Loggers = [],  # noqa: B006
-    overwrite: Overwrite = False,
-    resume: Resume = False,
-) -> None:
-    """Pretrain an encoder on images without their labels."""
-    settings = settings_of(set_, method=method, precision=precision)
-    done = twinlens.pretrain(
-        dataset,
-        out,
-        encoder=encoder,
-        weights=weights,
-        images=images,
-        preset=preset,
-        settings=settings,
-        split=split,
-        seed=seed,
-        device=device,
-        devices=devices,
-        nodes=nodes,
-        loggers=tuple(logger),
-        overwrite=overwrite,
-        resume=resume,
-    )
+@partial(from_request, values={"method": METHODS})
+def pretrain(request: PretrainRequest) -> None:
+    """Pretrain an encoder, and print where it is and the report."""
+    done = twinlens.pretrain.run(request)
     if not console.quiet:
-        print(f"Encoder in {done}; train with it: twinlens train {dataset} --pretrained {done} ...")
+        print(f"Encoder in {done}; train with it: twinlens train {request.dataset} "
+              f"--pretrained {done} ...")  # fmt: skip
         print(f"Report: {twinlens.report(done)}")
 
 

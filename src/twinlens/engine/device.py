@@ -1,12 +1,6 @@
-"""Which processor and which precision a run uses, and what the machine is."""
+"""The device and the precision of a run."""
 
 import logging
-import os
-import platform
-import re
-import sys
-from importlib.metadata import version
-from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -16,7 +10,6 @@ from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvir
 from lightning_fabric.strategies.ddp import DDPStrategy
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 
-from twinlens import __version__
 from twinlens.errors import UserError
 from twinlens.types import Precision
 
@@ -28,7 +21,7 @@ logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
 def make_fabric(
     precision: Precision = "auto", device: str = "auto", *, devices: int = 1, nodes: int = 1
 ) -> Fabric:
-    """Return the engine, for one process on one device unless more are asked for.
+    """Return the Fabric of a run, for one process on one device unless more are asked for.
 
     Args:
         precision: "fp32", "bf16" (autocast), or "auto": bf16 where the processor has it.
@@ -97,32 +90,5 @@ def resolve_precision(precision: Precision, device: torch.device) -> Literal["fp
 
 
 def precision_of(fabric: Fabric) -> Literal["fp32", "bf16"]:
-    """Return the precision that an engine computes in."""
+    """Return the precision that Fabric computes in."""
     return "bf16" if fabric.strategy.precision.precision == "bf16-mixed" else "fp32"
-
-
-def environment(fabric: Fabric) -> dict[str, Any]:
-    """Describe machine and software, as stored beside every result."""
-    packages = ["torch", "lightning-fabric", "numpy", "pandas", "scikit-learn", "scipy"]
-    packages += ["timm"] if "timm" in sys.modules else []
-    return {
-        "python": platform.python_version(),
-        "packages": {"twinlens": __version__} | {name: version(name) for name in packages},
-        "platform": platform.platform(),
-        "processor": _processor(),
-        "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "device": _device(fabric.device),
-        "processes": fabric.world_size,
-        "precision": precision_of(fabric),
-    }
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    names = re.findall(r"model name\s*: (.*)", info.read_text()) if info.exists() else []
-    return names[0] if names else platform.processor() or platform.machine()
-
-
-def _device(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type

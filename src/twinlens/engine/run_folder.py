@@ -1,9 +1,7 @@
-"""What a run keeps about itself, so that anybody can tell what it was and run it again."""
+"""The folder of a run: made whole, resumed only for the same run, finished with a record."""
 
-import json
-import shlex
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,26 +13,31 @@ from twinlens.data.dataset import Dataset
 from twinlens.data.splits import Split, counts
 from twinlens.engine.loop import CHECKPOINT
 from twinlens.errors import UserError
-from twinlens.files import atomic_file, atomic_folder, digest, read_json, work_folder, write_json
+from twinlens.files import atomic_file, atomic_folder, work_folder
+from twinlens.records.run import RUN, Attempt, DataSummary, PretrainRun, TrainRun
 
-RUN = "run.json"
-_REQUEST = "request.json"
+_ATTEMPT = "attempt.json"
 
 
 @contextmanager
 def running(
-    fabric: Fabric, out: Path, request: dict[str, Any], *, overwrite: bool, resume: bool
+    fabric: Fabric,
+    out: Path,
+    determined_by: Mapping[str, Any],
+    *,
+    overwrite: bool,
+    resume: bool,
 ) -> Iterator[Path]:
     """Yield the work folder of a run, which becomes `out` at the end; see `files.atomic_folder`.
 
-    Of several processes the first one makes it; where that is refused, the others end silently.
+    Of several processes the first one makes it; if that is refused, the others exit silently.
 
     Args:
-        fabric: The engine.
+        fabric: The Fabric of the run.
         out: Folder to make.
-        request: All that determines the run, noted in the folder.
+        determined_by: All that determines the results, by name.
         overwrite: Replace `out`.
-        resume: Go on with an interrupted attempt.
+        resume: Resume an interrupted attempt.
 
     Raises:
         UserError: `out` may not be made, or the interrupted attempt was for something else.
@@ -48,7 +51,7 @@ def running(
                         out, marker=RUN, overwrite=overwrite, resume=resume, keep=CHECKPOINT
                     )
                 )
-                _note(folder, request)
+                _check_attempt(folder, Attempt(determined_by=dict(determined_by)))
             except UserError as error:
                 refusal = error
         if fabric.broadcast(refusal is not None):
@@ -57,37 +60,36 @@ def running(
     fabric.barrier()
 
 
-def _note(folder: Path, request: dict[str, Any]) -> None:
+def _check_attempt(folder: Path, attempt: Attempt) -> None:
     """Note in a work folder what is being made, or check that it is the same as before."""
-    path = folder / _REQUEST
-    request = {**request, "digest": digest(request)}
+    path = folder / _ATTEMPT
     if not path.exists():
-        write_json(path, request)
+        attempt.write(path)
         return
-    earlier = read_json(path)
-    if earlier["digest"] != request["digest"]:
-        changed = sorted(k for k in request if k != "digest" and earlier.get(k) != request[k])
+    before = Attempt.read(path).determined_by
+    now = Attempt.parse_text(attempt.model_dump_json(), "The run").determined_by
+    changed = sorted(name for name in before.keys() | now if before.get(name) != now.get(name))
+    if changed:
         raise UserError(
-            f"{folder} was started with other settings ({', '.join(changed) or 'other keys'}): "
-            "resume it with the settings it had, or pass --overwrite to start again."
+            f"{folder} was started with other settings ({', '.join(changed)}): resume it with "
+            "the settings it had, or pass --overwrite to start again."
         )
 
 
 def finish(
     folder: Path,
-    record: dict[str, Any],
+    record: PretrainRun | TrainRun,
     history: pd.DataFrame,
     *,
     began: float,
     images_per_step: int,
 ) -> None:
-    """Write run.json and history.parquet, and drop what only resuming needed.
+    """Write run.json and history.parquet, and delete what only resuming needed.
 
     Args:
         folder: The work folder.
-        record: What run.json holds, beside ``seconds`` (of the attempt that came to the end) and
-            ``images_per_s`` (over all training steps; None where there were none).
-        history: A row a step, as `loop.train` returns it.
+        record: The run, whose `seconds` and `images_per_s` are filled in here.
+        history: One row per step, as `loop.train` returns it.
         began: When this attempt began, by `time.monotonic`.
         images_per_step: Images in a batch.
     """
@@ -95,50 +97,21 @@ def finish(
         history.to_parquet(temporary, index=False)
     speed = images_per_step * len(history) / history["seconds"].sum() if len(history) else None
     times = {"seconds": time.monotonic() - began, "images_per_s": speed}
-    write_json(folder / RUN, record | times)
-    for leftover in (folder / _REQUEST, folder / CHECKPOINT):
+    record.model_copy(update=times).write(folder / RUN)
+    for leftover in (folder / _ATTEMPT, folder / CHECKPOINT):
         leftover.unlink(missing_ok=True)
 
 
-def command(
-    name: str,
-    dataset: Path | str,
-    out: Path | str,
-    settings: dict[str, Any] | None,
-    **options: str | Path | float | None,
-) -> str:
-    """Return the command line that does the same again."""
-    words = ["twinlens", name, str(dataset), "--out", str(out)]
-    for option, value in options.items():
-        if value is not None:
-            words += [f"--{option.replace('_', '-')}", str(value)]
-    for key, setting in (settings or {}).items():
-        words += ["--set", f"{key}={json.dumps(setting)}"]
-    return shlex.join(words)
-
-
-def read_run(folder: Path) -> dict[str, Any]:
-    """Read a finished run's record.
-
-    Raises:
-        UserError: The folder is not a finished run.
-    """
-    if not (folder / RUN).exists():
-        raise UserError(f"{folder} is not a finished run: it holds no {RUN}.")
-    record: dict[str, Any] = read_json(folder / RUN)
-    return record
-
-
-def describe_data(dataset: Dataset, split: Split) -> dict[str, Any]:
+def describe_data(dataset: Dataset, split: Split) -> DataSummary:
     """Describe data set and split, with the hashes that identify them."""
-    return {
-        "path": str(dataset.path),
-        "hash": dataset.hash,
-        "size": dataset.size,
-        "classes": dataset.classes,
-        "class_info": {n: i.model_dump() for n, i in dataset.class_info.items()},
-        "counts": counts(dataset, split),
-        "split": split.name,
-        "split_hash": split.hash,
-        "notice": dataset.record.notice,
-    }
+    return DataSummary(
+        path=str(dataset.path),
+        hash=dataset.hash,
+        size=dataset.size,
+        classes=dataset.classes,
+        class_info=dataset.class_info,
+        counts=counts(dataset, split),
+        split=split.name,
+        split_hash=split.hash,
+        notice=dataset.record.notice,
+    )

@@ -13,7 +13,8 @@ from twinlens.data.dataset import Dataset
 from twinlens.data.provenance import refuse_other_split, transductive
 from twinlens.data.splits import Split
 from twinlens.data.table import SPLITS
-from twinlens.engine.device import environment, make_fabric
+from twinlens.engine.device import make_fabric
+from twinlens.engine.environment import describe_environment
 from twinlens.errors import UserError, unknown
 from twinlens.evaluation.scoring import score_predictions
 from twinlens.files import atomic_file, atomic_folder, write_json
@@ -118,7 +119,7 @@ def evaluate(
                 "model": str(model),
                 "data": {"path": str(dataset), "hash": data.hash},
                 "tta": [info.test_time.model_dump(mode="json") for info in members.values()],
-                "environment": environment(fabric),
+                "environment": describe_environment(fabric).model_dump(mode="json"),
             }
             write_json(folder / "evaluation.json", about)
     return scores

@@ -1,7 +1,6 @@
 """The encoder that a training starts from: random, a file's, or a pretraining run's."""
 
 from pathlib import Path
-from typing import Any
 
 from twinlens.console import say
 from twinlens.data.dataset import Dataset
@@ -11,6 +10,7 @@ from twinlens.errors import UserError
 from twinlens.models.encoders import NOT_NORMALISED, Encoder, build_encoder, check_size
 from twinlens.models.weights import load_weights
 from twinlens.pretraining.pretrained_encoder import pretrained_encoder
+from twinlens.records.run import PretrainRun
 from twinlens.records.weights import InitialWeights
 
 
@@ -23,7 +23,7 @@ def starting_encoder(
     split: Split,
     normalise: bool,
     seed: int,
-) -> tuple[Encoder, InitialWeights, dict[str, Any] | None]:
+) -> tuple[Encoder, InitialWeights, PretrainRun | None]:
     """Build an encoder with its initial weights.
 
     Args:
@@ -36,7 +36,7 @@ def starting_encoder(
         seed: Of random weights.
 
     Returns:
-        The encoder, its weights, and the settings of the pretraining run, if there is one.
+        The encoder, its weights, and the pretraining run, if there is one.
 
     Raises:
         UserError: The run is no pretraining, name or weights contradict it, the encoder cannot
@@ -44,15 +44,13 @@ def starting_encoder(
     """
     if pretrained is None:
         encoder = build_encoder(name or "resnet50", seed)
-        initial, settings = load_weights(encoder, weights), None
+        initial, run = load_weights(encoder, weights), None
     else:
         encoder, initial, run = pretrained_encoder(Path(pretrained))
-        settings = run["config"]
-        theirs = settings["encoder"]
-        if weights != "random" or name not in (None, theirs):
+        if weights != "random" or name not in (None, encoder.name):
             raise UserError(
-                f"--pretrained {pretrained} is a 'pretrain' run of the encoder {theirs}: name it "
-                "without --weights, and that encoder or none."
+                f"--pretrained {pretrained} is a pretraining of the encoder {encoder.name}: name "
+                "it without --weights, and that encoder or none."
             )
     check_size(encoder, data.images.shape[1])
     refuse_other_split(data, split, initial.history, what=str(pretrained or weights))
@@ -60,4 +58,4 @@ def starting_encoder(
         say(notice)
     if not normalise:
         encoder.mean, encoder.std = NOT_NORMALISED
-    return encoder, initial, settings
+    return encoder, initial, run

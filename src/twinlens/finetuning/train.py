@@ -11,7 +11,8 @@ import pandas as pd
 from twinlens.data.class_subset import open_task
 from twinlens.data.provenance import transductive
 from twinlens.data.splits import Split
-from twinlens.engine.device import environment, make_fabric, precision_of
+from twinlens.engine.device import make_fabric, precision_of
+from twinlens.engine.environment import describe_environment
 from twinlens.engine.loggers import check_loggers, logging
 from twinlens.engine.run_folder import describe_data, finish, running
 from twinlens.engine.timing import visible_split
@@ -23,6 +24,7 @@ from twinlens.finetuning.phases import fit
 from twinlens.finetuning.preview import VIEWS, write_views
 from twinlens.models.bundle import save_bundle
 from twinlens.records.bundle import BundleInfo, Provenance, TestTimeAugmentation
+from twinlens.records.run import TrainRun
 from twinlens.records.scores import PartScores, Scores
 from twinlens.records.weights import Normalisation, TrainedOn
 from twinlens.requests.base import accepts
@@ -66,9 +68,7 @@ def train(request: TrainRequest) -> Path:
     determining = {
         "kind": "train",
         "encoder": network.name,
-        "weights": initial.name,
         "initial_weights": initial.model_dump(mode="json"),
-        **({} if pretraining is None else {"pretrained": pretraining}),
         "preset": request.preset,
         **config.model_dump(mode="json"),
         "label_fraction": request.label_fraction,
@@ -109,17 +109,20 @@ def train(request: TrainRequest) -> Path:
             provenance=provenance,
         )
         save_bundle(folder / MODEL, network, head, info)
-        record = {
-            "kind": "train",
-            "label_fraction": request.label_fraction,
-            "seed": seed,
-            "config": determining,
-            "images": len(rows),
-            "transductive": transductive(initial.history) is not None,
-            "environment": environment(fabric),
-            "data": describe_data(data, chosen),
-            "command": replace(request, split=chosen.name).command_line(),
-        }
+        record = TrainRun(
+            request=request,
+            settings=config,
+            encoder=network.name,
+            seed=seed,
+            label_fraction=request.label_fraction,
+            initial_weights=initial,
+            pretraining=pretraining,
+            images=len(rows),
+            transductive=transductive(initial.history) is not None,
+            data=describe_data(data, chosen),
+            environment=describe_environment(fabric),
+            command=replace(request, split=chosen.name).command_line(),
+        )
         finish(folder, record, history, began=began, images_per_step=config.batch_size)
     return out
 

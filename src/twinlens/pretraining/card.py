@@ -11,7 +11,8 @@ from twinlens.models.published import WEIGHTS
 from twinlens.pretraining.images import IMAGES
 from twinlens.pretraining.methods import METHODS
 from twinlens.pretraining.monitor import MONITOR, kept_moment
-from twinlens.records.weights import EncoderHeader, Normalisation, TrainedOn
+from twinlens.records.run import DataSummary, PretrainRun, StoredPretraining
+from twinlens.records.weights import EncoderHeader, InitialWeights, TrainedOn
 
 CARD = "README.md"
 
@@ -58,38 +59,37 @@ the weights derive from the images above and from the weights that it started fr
 decide."""
 
 
-def metadata(record: Mapping[str, Any], history: Sequence[TrainedOn]) -> dict[str, str]:
+def metadata(record: PretrainRun, history: Sequence[TrainedOn]) -> dict[str, str]:
     """Return the header of encoder.safetensors.
 
     Args:
-        record: Content of run.json.
+        record: The run.
         history: What the weights were trained on, this pretraining first.
     """
-    config = record["config"]
     header = EncoderHeader(
-        version=record["environment"]["packages"]["twinlens"],
-        encoder=config["encoder"],
-        method=config["method"],
-        epochs=config["epochs"],
-        kept=record["kept"],
-        stopped=record["stopped"],
-        images=record["images"],
-        normalisation=Normalisation.model_validate(record["normalisation"]),
+        version=record.environment.packages["twinlens"],
+        encoder=record.request.encoder,
+        method=record.settings.method,
+        epochs=record.settings.epochs,
+        kept=record.kept,
+        stopped=record.stopped,
+        images=record.images,
+        normalisation=record.normalisation,
         history=tuple(history),
     )
     return {"twinlens": header.model_dump_json()}
 
 
-def write_card(folder: Path, record: Mapping[str, Any]) -> None:
+def write_card(folder: Path, record: PretrainRun) -> None:
     """Write README.md: for people, with a header that Hugging Face reads.
 
     It names no path of this machine, since it goes wherever the encoder goes.
 
     Args:
         folder: The run's folder; its monitor.json has the numbers before and after.
-        record: Content of run.json.
+        record: The run.
     """
-    encoder, title = record["config"]["encoder"], METHODS[record["config"]["method"]].title
+    encoder, title = record.request.encoder, METHODS[record.settings.method].title
     header = {
         "license": "unknown",
         "library_name": "twinlens",
@@ -109,68 +109,69 @@ def write_card(folder: Path, record: Mapping[str, Any]) -> None:
     write_text(folder / CARD, "\n\n".join(parts) + "\n")
 
 
-def _what_it_is(record: Mapping[str, Any]) -> str:
-    config, environment = record["config"], record["environment"]
-    changes = ", ".join(f"{key}={value}" for key, value in config["view_changes"].items())
+def _what_it_is(record: PretrainRun) -> str:
+    config, environment = record.settings, record.environment
+    method = METHODS[config.method]
+    changes = ", ".join(f"{key}={value}" for key, value in config.view_changes.items())
     rows = {
-        "encoder": f"`{config['encoder']}`",
-        "method": f"{METHODS[config['method']].title} ({METHODS[config['method']].citation})",
-        "started from": _start(record["weights"]),
-        "views": f"recipe `{config['views']}`" + (f", but {changes}" if changes else ""),
-        "epochs": f"{config['projector_epochs']} with the encoder frozen, then {config['epochs']}",
-        "batch": f"{config['batch_size']} images",
-        "weights kept": "of the last step" if record["kept"] == "last" else record["kept"],
-        "ended early": record["stopped"] or "no",
-        "precision": f"{environment['precision']}, on {environment['device']}",
-        "seed": str(record["seed"]),
-        "Twinlens": environment["packages"]["twinlens"],
+        "encoder": f"`{record.request.encoder}`",
+        "method": f"{method.title} ({method.citation})",
+        "started from": _start(record.initial_weights),
+        "views": f"recipe `{config.views}`" + (f", but {changes}" if changes else ""),
+        "epochs": f"{config.projector_epochs} with the encoder frozen, then {config.epochs}",
+        "batch": f"{config.batch_size} images",
+        "weights kept": "of the last step" if record.kept == "last" else record.kept,
+        "ended early": record.stopped or "no",
+        "precision": f"{environment.precision}, on {environment.device}",
+        "seed": str(record.seed),
+        "Twinlens": environment.packages["twinlens"],
     }
     return f"## What it is\n\n{_table('', '', rows=rows.items())}\n\nAll settings: run.json."
 
 
-def _start(weights: Mapping[str, Any]) -> str:
-    name = weights["name"]
+def _start(weights: InitialWeights) -> str:
+    name = weights.name
     if name in WEIGHTS:
         return f"`{name}`: {WEIGHTS[name].source} Licence: {WEIGHTS[name].licence}."
     if name == "random":
         return "random weights"
-    return f"the file {PurePath(name).name}, sha256 {weights['sha256']}"
+    return f"the file {PurePath(name).name}, sha256 {weights.sha256}"
 
 
-def _what_it_saw(record: Mapping[str, Any]) -> str:
-    config, data = record["config"], record["data"]
-    seer = "it" if config["images"] == "all" else "the encoder that it started from"
+def _what_it_saw(record: PretrainRun) -> str:
+    config, data, images = record.settings, record.data, record.request.images
+    seer = "it" if images == "all" else "the encoder that it started from"
     transductive = (
         f"**Transductive: {seer} has seen the validation and test images, without their labels. "
         "Results on them may be better than on new images.**"
     )
-    identity = {"data": data["hash"], f"split `{data['split']}`": data["split_hash"]}
+    identity = {"data": data.hash, f"split `{data.split}`": data.split_hash}
     parts = [
         "## What it saw",
-        f"{record['images']:,} images of {data['size']} x {data['size']} pixels: the "
-        f"{IMAGES[config['images']].title} images of the split `{data['split']}`. "
+        f"{record.images:,} images of {data.size} x {data.size} pixels: the "
+        f"{IMAGES[images].title} images of the split `{data.split}`. "
         f"{_labels(config, data)}",
-        transductive if record["transductive"] else "It saw no validation or test image.",
-        data["notice"],
+        transductive if record.transductive else "It saw no validation or test image.",
+        data.notice,
         _table("", "hash", rows=[(name, f"`{value}`") for name, value in identity.items()]),
     ]
     return "\n\n".join(filter(None, parts))
 
 
-def _labels(config: Mapping[str, Any], data: Mapping[str, Any]) -> str:
-    if not data["classes"]:
+def _labels(config: StoredPretraining, data: DataSummary) -> str:
+    if not data.classes:
         return "They have no labels."
     uses = {
-        "which weights to keep": config["keep"] == "best_probe",
-        "when to stop": config["patience"] is not None,
+        "which weights to keep": config.keep == "best_probe",
+        "when to stop": config.patience is not None,
     }
     decided = " and ".join(what for what, used in uses.items() if used)
-    classes = f"It learned nothing from labels ({', '.join(data['classes'])})"
+    classes = f"It learned nothing from labels ({', '.join(data.classes)})"
     return f"{classes}, but a probe on them decided {decided}." if decided else f"{classes}."
 
 
-def _did_it_help(record: Mapping[str, Any], monitor: Mapping[str, Any]) -> str:
-    parts = ["## Did it help?", " ".join(record["verdict"])]
+def _did_it_help(record: PretrainRun, monitor: Mapping[str, Any]) -> str:
+    parts = ["## Did it help?", " ".join(record.verdict)]
     moments = monitor["moments"]
     if len(moments) > 1:
         kept = kept_moment(monitor)
@@ -189,10 +190,10 @@ def _did_it_help(record: Mapping[str, Any], monitor: Mapping[str, Any]) -> str:
     return "\n\n".join(parts)
 
 
-def _how_to_load(record: Mapping[str, Any]) -> str:
-    numbers = {k: [float(x) for x in record["normalisation"][k]] for k in ("mean", "std")}
-    numbers["size"] = record["data"]["size"]
-    ways = _ways(record["config"]["encoder"])
+def _how_to_load(record: PretrainRun) -> str:
+    normalisation = record.normalisation.model_dump()
+    numbers = {k: [*value] for k, value in normalisation.items()} | {"size": record.data.size}
+    ways = _ways(record.request.encoder)
     blocks = [_PYTHON.format(name=k, imports=v[0], build=v[1], **numbers) for k, v in ways.items()]
     return "\n\n".join([_LOAD, *blocks])
 

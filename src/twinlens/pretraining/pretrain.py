@@ -10,8 +10,9 @@ from lightning_fabric import Fabric
 from twinlens.console import say
 from twinlens.data.class_subset import open_task
 from twinlens.data.provenance import refuse_other_split, transductive
-from twinlens.engine.device import environment, make_fabric
+from twinlens.engine.device import make_fabric
 from twinlens.engine.distributed import check_batch, launch
+from twinlens.engine.environment import describe_environment
 from twinlens.engine.loggers import check_loggers, logging
 from twinlens.engine.run_folder import describe_data, finish, running
 from twinlens.engine.timing import scaled, visible_split
@@ -29,7 +30,8 @@ from twinlens.pretraining.pretrained_encoder import ENCODER
 from twinlens.pretraining.preview import write_views
 from twinlens.pretraining.validate import resolve_settings
 from twinlens.pretraining.verdict import verdict
-from twinlens.records.weights import TrainedOn
+from twinlens.records.run import PretrainRun, StoredPretraining
+from twinlens.records.weights import Normalisation, TrainedOn
 from twinlens.requests.base import accepts
 from twinlens.requests.pretrain import PretrainRequest
 from twinlens.settings.pretraining import Pretraining
@@ -38,7 +40,7 @@ from twinlens.views.recipes import named_pair
 
 @accepts(PretrainRequest)
 def pretrain(request: PretrainRequest) -> Path:
-    """Pretrain an encoder: projector alone, learning-rate finder, one-cycle.
+    """Pretrain an encoder: first the projector alone, then all of it with one-cycle.
 
     The folder made holds encoder.safetensors and its card (README.md), run.json, history.parquet,
     lr_finder.json, monitor.json, views.png, and what changed: embedding.parquet, neighbours.json
@@ -52,84 +54,75 @@ def pretrain(request: PretrainRequest) -> Path:
     devices, nodes = request.devices, request.nodes
     fabric = make_fabric(config.precision, request.device, devices=devices, nodes=nodes)
     check_batch(config.batch_size, devices * nodes)
-    launch(fabric, partial(_pretrain, asked=request, config=config))
+    launch(fabric, partial(_pretrain, request=request, config=config))
     return Path(request.out)
 
 
-def _pretrain(fabric: Fabric, *, asked: PretrainRequest, config: Pretraining) -> None:
-    """Pretrain in each process; the first one measures and writes."""
-    began, seed, images, out = time.monotonic(), asked.seed, asked.images, Path(asked.out)
-    request = {
-        "kind": "pretrain",
-        "encoder": asked.encoder,
-        "weights": asked.weights,
-        "images": images,
-        "preset": asked.preset,
-        **config.model_dump(by_alias=True, mode="json"),
-        "seed": seed,
-    }
-    data, chosen = open_task(asked.dataset, asked.split, config.classes)
-    chosen = visible_split(chosen)
-    network = build_encoder(request["encoder"], seed)
-    loaded = load_weights(network, request["weights"])
-    check_size(network, data.images.shape[1])
-    refuse_other_split(data, chosen, loaded.history, what=request["weights"])
-    initial = loaded.model_dump(mode="json")
+def _pretrain(fabric: Fabric, *, request: PretrainRequest, config: Pretraining) -> None:
+    """Pretrain in each process; the first one evaluates and writes."""
+    began, seed, out = time.monotonic(), request.seed, Path(request.out)
+    data, split = open_task(request.dataset, request.split, config.classes)
+    split = visible_split(split)
+    encoder = build_encoder(request.encoder, seed)
+    initial = load_weights(encoder, request.weights)
+    check_size(encoder, data.images.shape[1])
+    refuse_other_split(data, split, initial.history, what=request.weights)
     seen = TrainedOn(
-        data_hash=data.hash, split_hash=chosen.hash, transductive=request["images"] == "all"
+        data_hash=data.hash, split_hash=split.hash, transductive=request.images == "all"
     )
-    history = (seen, *loaded.history)
-    request = request | {
-        "initial_weights": initial,
-        "data_hash": data.hash,
-        "split_hash": chosen.hash,
-    }
+    history = (seen, *initial.history)
     notice = transductive(history)
     if notice:
         say(f"{notice} Every report of what starts from it will say so.")
-    rows = IMAGES[images].rows(chosen)
-    looking = {*config.model_dump(by_alias=True)} - {*config.determining()}
-    identity = {key: value for key, value in request.items() if key not in looking}
-    how = {"overwrite": asked.overwrite, "resume": asked.resume}
-    with running(fabric, out, identity, **how) as folder:
+    rows = IMAGES[request.images].rows(split)
+    start = {
+        "kind": "pretrain",
+        "encoder": request.encoder,
+        "images": request.images,
+        "preset": request.preset,
+        "seed": seed,
+        "initial_weights": initial.model_dump(mode="json"),
+        "data_hash": data.hash,
+        "split_hash": split.hash,
+    }
+    how = {"overwrite": request.overwrite, "resume": request.resume}
+    settings = start | config.model_dump(by_alias=True, mode="json")
+    with running(fabric, out, start | config.determining(), **how) as folder:
         if not config.normalise:
-            network.mean, network.std = NOT_NORMALISED
-        network.to(fabric.device)
-        some = sample(data, chosen, rows, seed)
-        features = partial(embed_rows, network, data, some, fabric)
+            encoder.mean, encoder.std = NOT_NORMALISED
+        encoder.to(fabric.device)
+        shown = sample(data, split, rows, seed)
+        features = partial(embed_rows, encoder, data, shown, fabric)
         before = features() if fabric.is_global_zero else None
-        with logging(fabric, asked.loggers, folder, out.name, request):
-            steps = fit(network, data, chosen, rows, config, fabric, folder, seed)
+        with logging(fabric, request.loggers, folder, out.name, settings):
+            steps = fit(encoder, data, split, rows, config, fabric, folder, seed)
         if before is None:
             return
         monitor = read_json(folder / MONITOR)
-        record = {
-            "kind": "pretrain",
-            "seed": seed,
-            "config": request,
-            "weights": initial,
-            "normalisation": {"mean": network.mean, "std": network.std},
-            "recipes": [
-                recipe.model_dump(mode="json")
-                for recipe in named_pair(config.views, config.view_changes)
-            ],
-            "images": len(rows),
-            "transductive": notice is not None,
-            "verdict": verdict(monitor),
-            "kept": monitor["kept"],
-            "stopped": monitor["stopped"],
-            "environment": environment(fabric),
-            "data": describe_data(data, chosen),
-            "command": replace(asked, split=chosen.name).command_line(),
-        }
-        save_tensors(folder / ENCODER, network.state_dict(), metadata(record, history))
+        record = PretrainRun(
+            request=request,
+            settings=StoredPretraining.of(config),
+            seed=seed,
+            initial_weights=initial,
+            normalisation=Normalisation(mean=encoder.mean, std=encoder.std),
+            recipes=named_pair(config.views, config.view_changes),
+            images=len(rows),
+            transductive=notice is not None,
+            verdict=verdict(monitor),
+            kept=monitor["kept"],
+            stopped=monitor["stopped"],
+            data=describe_data(data, split),
+            environment=describe_environment(fabric),
+            command=replace(request, split=split.name).command_line(),
+        )
+        save_tensors(folder / ENCODER, encoder.state_dict(), metadata(record, history))
         write_views(folder / "views.png", data, rows, config, seed=seed)
         after = features()
         scaled(
-            lambda n: write_evidence(folder, before[:n], after[:n], some[:n], data, seed=seed),
-            len(some),
+            lambda n: write_evidence(folder, before[:n], after[:n], shown[:n], data, seed=seed),
+            len(shown),
         )
         write_card(folder, record)
         finish(folder, record, steps, began=began, images_per_step=config.batch_size)
         (folder / BEST).unlink(missing_ok=True)  # not earlier: resuming needs it
-        say(" ".join(record["verdict"]))
+        say(" ".join(record.verdict))

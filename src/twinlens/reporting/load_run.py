@@ -1,6 +1,7 @@
 """A run as it lies on disk."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,8 @@ import pandas as pd
 
 from twinlens.files import read_json
 from twinlens.records.neighbours import NearestNeighbours
+from twinlens.records.run import PredictionsRun, PretrainRun, RunRecord
+from twinlens.records.run import read_run as read_record
 from twinlens.records.scores import PartScores, Scores
 
 
@@ -22,7 +25,7 @@ class StoredRun:
 
     folder: Path
     arms: tuple[str, ...]
-    info: dict[str, Any]
+    record: RunRecord
     metrics: Scores | None
     lr_finder: dict[str, Any] | None
     history: pd.DataFrame | None
@@ -38,42 +41,47 @@ class StoredRun:
     @property
     def kind(self) -> str:
         """What the run did: ``pretrain``, or ``train``, as which another tool's work counts too."""
-        return "pretrain" if self.info["kind"] == "pretrain" else "train"
+        return "pretrain" if isinstance(self.record, PretrainRun) else "train"
 
     @property
     def external(self) -> bool:
         """Whether it holds the predictions of another tool: no settings, history or bundle."""
-        return bool(self.info["kind"] == "predictions")
+        return isinstance(self.record, PredictionsRun)
 
-    @property
+    @cached_property
+    def info(self) -> dict[str, Any]:
+        """The record as plain values."""
+        return self.record.model_dump(mode="json", by_alias=True)
+
+    @cached_property
     def config(self) -> dict[str, Any]:
         """The resolved settings, with what it started from."""
-        return dict(self.info.get("config") or {})
+        return resolved(self.record)
 
     @property
     def seed(self) -> int:
         """The seed that it was run with."""
-        return int(self.info.get("seed", 0))
+        return self.record.seed
 
     @property
     def label_fraction(self) -> float:
         """Fraction of the labelled training images that it used."""
-        return float(self.info.get("label_fraction") or 1)
+        return 1.0 if isinstance(self.record, PretrainRun) else self.record.label_fraction
 
     @property
     def method(self) -> str:
         """The self-supervised method of a pretraining; nothing for a training."""
-        return str(self.config.get("method", ""))
+        return self.record.settings.method if isinstance(self.record, PretrainRun) else ""
 
     @property
     def data(self) -> dict[str, Any]:
         """The data it saw: classes, counts, split and hashes."""
-        return dict(self.info.get("data") or {})
+        return self.record.data.model_dump(mode="json")
 
     @property
     def transductive(self) -> bool:
         """Whether a pretraining, or the one it started from, saw validation and test images."""
-        return bool(self.info.get("transductive"))
+        return not isinstance(self.record, PredictionsRun) and self.record.transductive
 
     @property
     def test(self) -> PartScores | None:
@@ -88,14 +96,11 @@ def read_run(folder: Path, arms: tuple[str, ...] = ()) -> StoredRun:
         UserError: There is no record, or a file is no valid JSON.
         OSError, ValueError, KeyError: A file is damaged.
     """
-    info, near = read_json(folder / "run.json"), folder / "neighbours.json"
-    if info["kind"] not in ("train", "pretrain", "predictions"):
-        raise ValueError(f"run.json is of an unknown kind '{info['kind']}'.")
-    metrics = folder / "metrics.json"
+    metrics, near = folder / "metrics.json", folder / "neighbours.json"
     return StoredRun(
         folder=folder,
         arms=arms,
-        info=info,
+        record=read_record(folder),
         metrics=Scores.read(metrics) if metrics.is_file() else None,
         lr_finder=if_there(folder / "lr_finder.json"),
         history=if_there(folder / "history.parquet"),
@@ -103,6 +108,26 @@ def read_run(folder: Path, arms: tuple[str, ...] = ()) -> StoredRun:
         embedding=if_there(folder / "embedding.parquet"),
         neighbours=NearestNeighbours.read(near) if near.is_file() else None,
     )
+
+
+def resolved(record: RunRecord) -> dict[str, Any]:
+    """Return the resolved settings of a run, with what it started from, as plain values."""
+    if isinstance(record, PredictionsRun):
+        return {"predictions": record.request.file}
+    start: dict[str, Any] = {
+        "kind": record.kind,
+        "encoder": record.encoder,
+        "weights": record.initial_weights.name,
+        "preset": record.request.preset,
+        **record.settings.model_dump(mode="json", by_alias=True),
+        "seed": record.seed,
+        "data_hash": record.data.hash,
+        "split_hash": record.data.split_hash,
+    }
+    if isinstance(record, PretrainRun):
+        return start | {"images": record.request.images}
+    before = {"pretrained": resolved(record.pretraining)} if record.pretraining else {}
+    return start | before | {"label_fraction": record.label_fraction}
 
 
 def if_there(path: Path) -> Any:

@@ -11,10 +11,11 @@ from twinlens.console import say
 from twinlens.data.class_subset import open_task
 from twinlens.data.dataset import Dataset
 from twinlens.data.splits import Split
-from twinlens.engine.device import environment, make_fabric, precision_of
+from twinlens.engine.device import make_fabric, precision_of
+from twinlens.engine.environment import describe_environment
 from twinlens.engine.loggers import check_loggers
 from twinlens.errors import UserError
-from twinlens.files import write_json, write_text
+from twinlens.files import write_text
 from twinlens.records.plan import Plan, PlannedRun
 from twinlens.requests.base import accepts
 from twinlens.requests.compare import CompareRequest
@@ -66,7 +67,7 @@ def compare(request: CompareRequest) -> Path:
     with study_lock(out):
         write_text(out / STUDY, as_yaml(checked))
         Plan(runs=plan).write(out / PLAN)
-        write_json(out / ENVIRONMENT, environment(fabric))
+        describe_environment(fabric).write(out / ENVIRONMENT)
         keep_audit(out, data, split)
     execution = Execution(plan, out, request.device, request.loggers, deadline)
     progress = Progress(checked, plan, out, seconds_of)

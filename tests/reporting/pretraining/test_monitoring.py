@@ -105,7 +105,6 @@ def test_after_is_the_step_whose_weights_were_kept(run: Path) -> None:
                 "The weights kept are those of step 115 of 460, the best linear probe.",
             ],
         ),
-        ({"kept": None}, []),
     ],
 )
 def test_the_ending_is_said(run: Path, record: dict[str, str], words: list[str]) -> None:

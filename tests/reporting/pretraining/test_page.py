@@ -8,6 +8,7 @@ from html_page import Page
 from typer.testing import CliRunner
 from watched import ALARM, watch
 
+from stored_runs import configure
 from twinlens.cli import app
 from twinlens.errors import UserError
 from twinlens.files import read_json, sha256
@@ -67,15 +68,15 @@ def test_key_numbers_are_those_before_and_after(run: Path) -> None:
 
 
 def test_notices_of_data_and_of_transductive_pretraining(run: Path) -> None:
-    config = read_json(run / "run.json")["config"]
-    seen = config | {"images": "all"}
-    watch(run, transductive=True, config=seen, data={"notice": "Synthetic: drawn by a program."})
+    data = read_json(run / "run.json")["data"]
+    configure(run, images="all")
+    watch(run, transductive=True, data=data | {"notice": "Synthetic: drawn by a program."})
     page = Page(report(run))
     assert "Transductive: this pretraining has seen the validation and test images" in page.text
     assert "Synthetic: drawn by a program." in page.text
-    watch(run, config=config)
+    configure(run, images="train")
     assert "the encoder that this pretraining started from has seen" in Page(report(run)).text
-    watch(run, transductive=False, data={})
+    watch(run, transductive=False, data=data)
     assert 'class="notice"' not in report(run).read_text(encoding="utf-8")
 
 
@@ -143,7 +144,7 @@ def test_other_folders_are_refused(older: Path, tmp_path: Path) -> None:
         report(tmp_path / "study" / "runs" / "train-1-1-0")
     with pytest.raises(UserError, match=r"a study that .* or of a finished pretraining"):
         report(tmp_path)
-    with pytest.raises(UserError, match=r"run\.json does not exist"):
+    with pytest.raises(UserError, match=r"is not a finished run"):
         pretraining_report(tmp_path)
 
 

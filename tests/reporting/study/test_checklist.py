@@ -7,6 +7,7 @@ from audited import study_audit
 from html_page import Page
 from judged import change_results, change_rows, judge
 
+from stored_runs import configure
 from twinlens.files import read_json, write_json
 from twinlens.reporting import report
 from twinlens.reporting.study.checklist import AUTHORS, ITEMS, checklist
@@ -92,10 +93,8 @@ def test_only_statistics_that_were_computed_are_named(study: Path) -> None:
 
 def test_class_balance_and_weights_are_told_by_arm(study: Path) -> None:
     for seed in range(3):
-        path = study / "runs" / f"train-1-1-{seed}" / "run.json"
-        info = read_json(path)
-        info["config"] |= {"class_balance": "loss", "weights": "theirs.safetensors"}
-        write_json(path, info)
+        run = study / "runs" / f"train-1-1-{seed}"
+        configure(run, class_balance="loss", weights="theirs.safetensors")
     found = answers(study)
     assert found["Class imbalance"]["from_the_runs"] == (
         "Every image counts alike (random); classes are weighted by the inverse of their "

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 from planned import share_pretraining
 
+from stored_runs import predictions_run
 from twinlens.files import read_json, write_json
 from twinlens.reporting.study.cost import cost_table, runs_table
 from twinlens.reporting.study.load_study import read_study
@@ -37,8 +38,7 @@ def test_one_arm_needs_no_sum(tmp_path: Path, build_study: Build) -> None:
 def test_predictions_of_another_tool_cost_nothing(tmp_path: Path, build_study: Build) -> None:
     folder = build_study(tmp_path / "study", pretrained=[], seeds=1)
     path = folder / "runs" / "train-1-1-0" / "run.json"
-    info = read_json(path) | {"kind": "predictions", "seconds": 0, "images_per_s": None}
-    write_json(path, info | {"config": {"predictions": "others/theirs.csv"}})
+    predictions_run(file="others/theirs.csv").write(path)
     study = read_study(folder)
     table, runs = cost_table(study), runs_table(study)
     assert table is not None

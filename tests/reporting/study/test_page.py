@@ -11,6 +11,7 @@ from html_page import Page
 from judged import change_results, judge, read_results
 from planned import share_pretraining
 
+from stored_runs import configure
 from twinlens.files import read_json
 from twinlens.reporting import formatting as wording
 from twinlens.reporting import report
@@ -181,9 +182,7 @@ def test_each_method_shows_its_own_terms(tmp_path: Path, build_study: Build) -> 
     history = pd.read_parquet(run / "history.parquet")
     names = {"redundancy": "variance", "floor": "covariance"}
     history.rename(columns=names).to_parquet(run / "history.parquet")
-    info = read_json(run / "run.json")
-    info["config"]["method"] = "vicreg"
-    (run / "run.json").write_text(json.dumps(info))
+    configure(run, method="vicreg")
     page = Page(report(folder))
     shown = " ".join(page.labels)
     assert "Loss against the step, a: loss, invariance, redundancy and floor." in shown

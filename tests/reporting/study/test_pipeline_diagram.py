@@ -6,6 +6,7 @@ from typing import Any
 from html_page import drawing
 from planned import share_pretraining
 
+from stored_runs import configure, predictions_run
 from twinlens.files import read_json, write_json
 from twinlens.reporting.study.load_study import read_study
 from twinlens.reporting.study.method_diagram import embedding_panels
@@ -30,13 +31,12 @@ def _study(folder: Path, build_study: Build, **changes: dict[str, Any]) -> Path:
     for run in (folder / "runs").iterdir():
         info = read_json(run / "run.json")
         kind = run.name.rsplit("-", 1 if run.name.startswith("pretrain") else 2)[0]
-        info["config"] |= common if info["kind"] == "train" else {"weights": "random"}
-        info["config"] |= own.get(kind, {}) | changes.get(kind, {})
         if info["kind"] == "pretrain":
-            info["images"] = 6341
+            write_json(run / "run.json", info | {"images": 6341})
+        usual = common if info["kind"] == "train" else {"weights": "random"}
+        configure(run, **usual | own.get(kind, {}) | changes.get(kind, {}))
         if kind == "train-2":
             (run / "lr_finder.json").unlink()
-        write_json(run / "run.json", info)
     return folder
 
 
@@ -85,9 +85,7 @@ def test_predictions_of_another_tool_have_nothing_between_start_and_test(
 ) -> None:
     folder = _study(tmp_path / "study", build_study)
     for run in (folder / "runs").glob("train-3-*"):
-        info = read_json(run / "run.json") | {"kind": "predictions"}
-        info["config"] = {"predictions": "others/seed0.csv"}
-        write_json(run / "run.json", info)
+        predictions_run(file="others/seed0.csv").write(run / "run.json")
     panel = framework_panel(read_study(folder))
     assert panel
     assert "supervised: initial weights: another tool; test: its predictions, seed0.csv" in (

@@ -6,7 +6,8 @@ import pytest
 from html_page import Page
 from judged import ADVICE, EQUIVALENT, change_results, judge, read_results
 
-from twinlens.files import read_json, write_json
+from stored_runs import predictions_run
+from twinlens.files import read_json
 from twinlens.reporting import report
 from twinlens.reporting.study import summary as front
 from twinlens.reporting.study.load_study import read_study
@@ -90,9 +91,8 @@ def test_the_kept_model_is_told_with_what_chose_it(
 
 def test_an_arm_of_another_tools_predictions_stands_beside_the_others(study: Path) -> None:
     for run in (study / "runs").glob("train-1-*"):
-        info = read_json(run / "run.json")
-        config = {"predictions": "others/theirs.csv"}
-        write_json(run / "run.json", info | {"kind": "predictions", "config": config})
+        seed = read_json(run / "run.json")["seed"]
+        predictions_run(file="others/theirs.csv", seed=seed).write(run / "run.json")
         for name in ("history.parquet", "lr_finder.json"):
             (run / name).unlink()
     page = Page(report(study))

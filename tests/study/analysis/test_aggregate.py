@@ -161,6 +161,8 @@ def test_runs_of_several_precisions_and_without_predictions_are_refused(tmp_path
     with pytest.raises(UserError, match=r"predictions\.parquet is missing: delete its folder"):
         collect(tmp_path, study, plan, {})
     record = run_folder(tmp_path, first) / "run.json"
-    write_json(record, read_json(record) | {"environment": {"precision": "bf16"}})
+    content = read_json(record)
+    content["environment"]["precision"] = "bf16"
+    write_json(record, content)
     with pytest.raises(UserError, match="mixes runs of the precisions bf16 and fp32"):
         collect(tmp_path, study, plan, {})

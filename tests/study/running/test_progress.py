@@ -1,7 +1,7 @@
 import pytest
 from synthetic import planned_training
 
-from twinlens.files import write_json
+from stored_runs import train_run
 from twinlens.records.scores import PartScores, Scores
 from twinlens.study.planning.config import Study
 from twinlens.study.running import progress as module
@@ -29,7 +29,7 @@ def finish(tmp_path):
         metrics = {"balanced_accuracy": score}
         test = PartScores(n=9, metrics=metrics, per_class={}, confusion=[])
         Scores(parts={"test": test}).write(folder / "metrics.json")
-        write_json(folder / "run.json", {"seconds": seconds})
+        train_run(seconds=seconds).write(folder / "run.json")
 
     return write
 

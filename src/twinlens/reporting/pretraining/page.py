@@ -53,7 +53,7 @@ def pretraining_report(run: Path) -> Path:
 def content(run: StoredRun) -> dict[str, Any]:
     """Return what the template shows: words, tables and figures."""
     arms = [curves.ArmRuns("", 1, [run])]
-    config, terms = run.info.get("config") or {}, curves.loss_columns(arms)
+    config, terms = run.config, curves.loss_columns(arms)
     return {
         "title": f"{config.get('encoder', 'encoder')}, pretrained by "
         f"{wording.method_title(run.method)}",
@@ -85,7 +85,7 @@ def notices(run: StoredRun) -> list[str]:
     """Return what a reader must know before believing a number."""
     texts = [f"Alarm: {message}" for _, message in alarms(run)]
     if run.transductive:
-        itself = (run.info.get("config") or {}).get("images", "all") == "all"
+        itself = run.config["images"] == "all"
         what = "this pretraining" if itself else "the encoder that this pretraining started from"
         texts.append(
             f"Transductive: {what} has seen the validation and test images, without their labels."
@@ -95,7 +95,7 @@ def notices(run: StoredRun) -> list[str]:
 
 def key_numbers(run: StoredRun) -> list[tuple[str, str, str]]:
     """Return (value, name, detail) of the few numbers that a reader looks for first."""
-    config, speed = run.info.get("config") or {}, run.info.get("images_per_s")
+    config, speed = run.config, run.info.get("images_per_s")
     numbers = [
         (wording.method_title(run.method), "Method", f"from {config.get('weights')} weights"),
         (wording.count(run.info.get("images") or 0), "Images", _seen(run)),
@@ -119,7 +119,7 @@ def hashes(run: StoredRun) -> dict[str, str]:
     digests = {
         "data": run.data.get("hash"),
         f"split {run.data.get('split')}": run.data.get("split_hash"),
-        "settings": digest(run.info.get("config")),
+        "settings": digest(run.config),
         ENCODER: sha256(encoder) if encoder.is_file() else None,
     }
     return {name: str(value) for name, value in digests.items() if value}

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 
 from twinlens.errors import UserError
 from twinlens.records.bundle import BundleInfo
+from twinlens.records.run import PretrainRun
 from twinlens.reporting.formatting import MISSING
 from twinlens.reporting.load_run import StoredRun
 from twinlens.reporting.study.load_study import StoredStudy
 from twinlens.reporting.tables.tables import Cell, Table, arm_titles, number
 from twinlens.views.operations.operation import Operation
 from twinlens.views.recipe import ViewRecipe
-from twinlens.views.recipes import named_pair, named_recipe
+from twinlens.views.recipes import named_recipe
 
 _BUNDLE = "model/bundle.json"
 
@@ -55,15 +56,8 @@ def _arms(study: StoredStudy, arms: Sequence[str]) -> str:
 
 
 def _pretraining(run: StoredRun) -> dict[str, ViewRecipe]:
-    recipes = run.info.get("recipes")
-    if not recipes:  # an older version kept the name alone
-        try:
-            pair = named_pair(run.config["views"], run.config.get("view_changes") or {})
-        except (UserError, KeyError):
-            return {}
-        recipes = pair
-    views = map(ViewRecipe.model_validate, recipes)
-    return {f"Pretraining, view {i}": recipe for i, recipe in enumerate(views, start=1)}
+    recipes = run.record.recipes if isinstance(run.record, PretrainRun) else ()
+    return {f"Pretraining, view {i}": recipe for i, recipe in enumerate(recipes, start=1)}
 
 
 def _training(run: StoredRun) -> dict[str, ViewRecipe]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -29,6 +28,7 @@ from twinlens.records.results import (
     LabelEfficiency,
     StudyResults,
 )
+from twinlens.records.run import PretrainRun, RunRecord, TrainRun
 from twinlens.study.analysis.advice import advise
 from twinlens.study.analysis.paired_bootstrap import Resampled, resample
 from twinlens.study.analysis.scores import (
@@ -71,7 +71,7 @@ def collect(
     scores = collect_scores(folder, trainings)
     write_scores(folder, scores)
     tables = test_metrics(scores)
-    transductive = {run.arm for run in trainings if records[run.id].get("transductive")}
+    transductive = {run.arm for run in trainings if getattr(records[run.id], "transductive", False)}
     by_arm = curves(scores, study.primary_metric, list(study.arms))
     results = StudyResults(
         title=study.title,
@@ -93,14 +93,18 @@ def collect(
         verdict=[],
     )
     results = _with_holm(results)
-    images = {str(r.arm): records[r.needs]["images"] for r in trainings if r.needs in records}
+    images = {
+        str(run.arm): pretraining.images
+        for run in trainings
+        if isinstance(pretraining := records.get(run.needs or ""), PretrainRun)
+    }
     sentences = {"advice": advise(results, study, by_arm, images), "verdict": verdict(results)}
     return results.model_copy(update=sentences)
 
 
-def _refuse_mixed(folder: Path, records: Sequence[dict[str, Any]]) -> None:
+def _refuse_mixed(folder: Path, records: Sequence[RunRecord]) -> None:
     """Refuse trainings of several precisions; another tool's predictions have none."""
-    precisions = {r["environment"]["precision"] for r in records if "environment" in r}
+    precisions = {r.environment.precision for r in records if isinstance(r, TrainRun)}
     if len(precisions) > 1:
         raise UserError(
             f"{folder} mixes runs of the precisions {' and '.join(sorted(precisions))}: "
@@ -215,13 +219,13 @@ def _label_efficiency(
     study: Study,
     by_arm: Mapping[str, Curve],
     trainings: Sequence[PlannedRun],
-    records: Mapping[str, dict[str, Any]],
+    records: Mapping[str, RunRecord],
 ) -> LabelEfficiency | None:
     """Compute each arm's equivalent labels; None with fewer than two fractions of the reference."""
     images: dict[float, list[int]] = {fraction: [] for fraction in study.label_fractions}
     for run in trainings:
-        if run.kind == "train":
-            images[float(run.label_fraction or 1)].append(records[run.id]["images"])
+        if isinstance(record := records[run.id], TrainRun):
+            images[float(run.label_fraction or 1)].append(record.images)
     labels = {fraction: round(float(np.mean(n))) for fraction, n in images.items() if n}
     sign = METRICS[study.primary_metric].sign
     signed = {
@@ -231,11 +235,11 @@ def _label_efficiency(
     scores = {labels[b]: by for b, by in signed[study.reference].items() if b in labels}
     if len(scores) < 2:
         return None
-    data = records[trainings[0].id]["data"]
+    data = records[trainings[0].id].data
     reference = Reference(study.reference, scores)
     return LabelEfficiency(
         labels=labels,
-        val_labels=sum(data["counts"]["val"].get(name, 0) for name in data["classes"]),
+        val_labels=sum(data.counts["val"].get(name, 0) for name in data.classes),
         equivalent_labels=[
             _equivalent(Arm(arm, labels[fraction], signed[arm][fraction]), fraction, reference)
             for arm in study.arms

@@ -10,12 +10,13 @@ from numpy import ndarray
 from twinlens.data.class_subset import open_task
 from twinlens.data.dataset import Dataset
 from twinlens.data.splits import Split
-from twinlens.engine.run_folder import RUN, describe_data
+from twinlens.engine.run_folder import describe_data
 from twinlens.errors import UserError
 from twinlens.evaluation.scoring import score_predictions
 from twinlens.evaluation.test_access import TEST_ACCESS, log_test_access
-from twinlens.files import atomic_file, atomic_folder, sha256, write_json
+from twinlens.files import atomic_file, atomic_folder, sha256
 from twinlens.inference.predictions_table import predictions_table
+from twinlens.records.run import RUN, PredictionsRun
 from twinlens.records.scores import Scores
 from twinlens.requests.predictions import PredictionsRequest
 
@@ -52,16 +53,13 @@ def score(request: PredictionsRequest) -> Path:
             "and how it was chosen, is not known here."
         )
         described = describe_data(data, chosen)
-        record = {
-            "kind": "predictions",
-            "label_fraction": request.label_fraction,
-            "seed": request.seed,
-            "source": {"file": request.file, "sha256": sha256(file)},
-            "config": {"predictions": request.file},
-            "seconds": 0,
-            "data": described | {"notice": f"{described['notice']} {notice}".strip()},
-        }
-        write_json(folder / RUN, record)
+        PredictionsRun(
+            request=request,
+            seed=request.seed,
+            label_fraction=request.label_fraction,
+            sha256=sha256(file),
+            data=described.model_copy(update={"notice": f"{described.notice} {notice}".strip()}),
+        ).write(folder / RUN)
     return out
 
 

@@ -1,11 +1,9 @@
 """Where a study keeps its files, and how they are read back."""
 
 from pathlib import Path
-from typing import Any
 
-from twinlens.engine.run_folder import RUN
-from twinlens.files import read_json
 from twinlens.records.plan import Plan, PlannedRun
+from twinlens.records.run import RUN, RunRecord, read_run
 from twinlens.records.scores import Scores
 
 STUDY = "study.yaml"
@@ -57,7 +55,6 @@ def read_metrics(study: Path, run: PlannedRun) -> Scores:
     return Scores.read(run_folder(study, run) / "metrics.json")
 
 
-def read_record(study: Path, run: PlannedRun) -> dict[str, Any]:
+def read_record(study: Path, run: PlannedRun) -> RunRecord:
     """Read the record of a finished run."""
-    record: dict[str, Any] = read_json(run_folder(study, run) / RUN)
-    return record
+    return read_run(run_folder(study, run))

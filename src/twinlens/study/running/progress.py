@@ -65,7 +65,7 @@ class Progress:
             if run.id in self.seconds:
                 continue
             if is_finished(self.folder, run):
-                self.seconds[run.id] = read_record(self.folder, run)["seconds"]
+                self.seconds[run.id] = read_record(self.folder, run).seconds
                 self.failed.pop(run.id, None)
                 new.append(run)
             elif run.id not in self.failed and (reason := failure(self.folder, run.id)):
