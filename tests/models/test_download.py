@@ -3,7 +3,6 @@
 import hashlib
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from random import Random
@@ -248,9 +247,9 @@ def test_weights_come_by_name_through_a_connection_that_breaks(server, tiny, tmp
     torch.save({f"module.{key}": tensor for key, tensor in state.items()}, file)
     server.content = file.read_bytes()
     entry = Published(
-        server.address, encoder=tiny, keys="module.", source="A test.", licence="none"
+        address=server.address, encoder=tiny, keys="module.", source="A test.", licence="none"
     )
-    monkeypatch.setitem(WEIGHTS, "ours", replace(entry, sha256="0" * 8))
+    monkeypatch.setitem(WEIGHTS, "ours", entry.model_copy(update={"sha256": "0" * 8}))
     encoder = build_encoder(tiny, seed=0)
     with pytest.raises(UserError, match=r"not the published file \(its sha256 begins with"):
         load_weights(encoder, "ours")

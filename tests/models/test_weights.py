@@ -1,6 +1,5 @@
 """Files that load, and a sentence for each that must not."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -174,7 +173,7 @@ def published(tiny, other, tmp_path, monkeypatch) -> Path:
     torch.save(other | {"fc.weight": torch.ones(2, 4)}, file)
     total = sum(other[key].double().sum().item() for key in ("conv1.weight", "bn1.weight"))
     entry = Published(
-        "https://example.org/files/tiny.pth",
+        address="https://example.org/files/tiny.pth",
         encoder=tiny,
         keys="ours",
         source="A test.",
@@ -229,7 +228,7 @@ def test_a_missing_published_file_is_downloaded_once(encoder, other, published, 
     ],
 )
 def test_a_wrong_file_in_the_cache_is_refused(encoder, published, monkeypatch, known, words):
-    monkeypatch.setitem(WEIGHTS, "ours", replace(WEIGHTS["ours"], **known))
+    monkeypatch.setitem(WEIGHTS, "ours", WEIGHTS["ours"].model_copy(update=known))
     cached("ours").parent.mkdir()
     cached("ours").write_bytes(b"abc")
     before = encoder.state_dict()["conv1.weight"].clone()
@@ -239,7 +238,9 @@ def test_a_wrong_file_in_the_cache_is_refused(encoder, published, monkeypatch, k
 
 
 def test_a_file_of_another_sum_is_refused(encoder, other, published, monkeypatch):
-    monkeypatch.setitem(WEIGHTS, "ours", replace(WEIGHTS["ours"], size=None, sha256=""))
+    monkeypatch.setitem(
+        WEIGHTS, "ours", WEIGHTS["ours"].model_copy(update={"size": None, "sha256": ""})
+    )
     cached("ours").parent.mkdir()
     torch.save(other | {"bn1.bias": other["bn1.bias"] + 0.02}, cached("ours"))
     with pytest.raises(UserError, match=r"its parameters sum to .* instead of"):
