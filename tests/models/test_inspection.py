@@ -1,6 +1,5 @@
 """The list of published weights, and the check of a file."""
 
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -71,9 +70,9 @@ def test_a_check_says_what_does_not_fit_and_draws_it_nevertheless(file, tmp_path
 def test_a_check_knows_a_published_file_by_hash_or_by_sum(file, tiny, monkeypatch):
     total, entry = check_weights(file, encoder=tiny).total, WEIGHTS["vicreg"]
     for known in ({"sha256": sha256(file)[:8]}, {"sha256": "", "total": total + 0.04}):
-        monkeypatch.setitem(WEIGHTS, "vicreg", replace(entry, encoder=tiny, **known))
+        monkeypatch.setitem(WEIGHTS, "vicreg", entry.model_copy(update={"encoder": tiny} | known))
         assert check_weights(file, encoder=tiny).published == "vicreg"
-    monkeypatch.setitem(WEIGHTS, "vicreg", replace(entry, total=total))  # of another encoder
+    monkeypatch.setitem(WEIGHTS, "vicreg", entry.model_copy(update={"total": total}))  # of another encoder
     assert check_weights(file, encoder=tiny).published is None
 
 
