@@ -1,6 +1,5 @@
 """The list of published weights, and the check of a file."""
 
-
 import numpy as np
 import pytest
 import torch
@@ -72,7 +71,8 @@ def test_a_check_knows_a_published_file_by_hash_or_by_sum(file, tiny, monkeypatc
     for known in ({"sha256": sha256(file)[:8]}, {"sha256": "", "total": total + 0.04}):
         monkeypatch.setitem(WEIGHTS, "vicreg", entry.model_copy(update={"encoder": tiny} | known))
         assert check_weights(file, encoder=tiny).published == "vicreg"
-    monkeypatch.setitem(WEIGHTS, "vicreg", entry.model_copy(update={"total": total}))  # of another encoder
+    another = entry.model_copy(update={"total": total})  # of another encoder
+    monkeypatch.setitem(WEIGHTS, "vicreg", another)
     assert check_weights(file, encoder=tiny).published is None
 
 
