@@ -28,7 +28,7 @@ SHOWN = {
     "linear_probe": "linear probe, balanced accuracy",
     "embedding_rank": "effective rank of the embeddings",
     "feature_rank": "effective rank of the features",
-    "feature_spread": "spread of the features",
+    "feature_dispersion": "relative dispersion of the features",
 }
 
 
@@ -52,8 +52,10 @@ def draw(found: dict[str, dict]) -> None:
     figure, panels = plt.subplots(1, len(SHOWN), figsize=(13, 3), layout="constrained")
     for axes, (key, title) in zip(panels, SHOWN.items(), strict=True):
         for (name, monitor), colour in zip(found.items(), ("#0072b2", "#d55e00"), strict=True):
-            steps = [moment["step"] for moment in monitor["moments"]]
-            axes.plot(steps, [m[key] for m in monitor["moments"]], "o-", ms=3, c=colour, label=name)
+            steps = [moment["step"] for moment in monitor["evaluations"]]
+            axes.plot(
+                steps, [m[key] for m in monitor["evaluations"]], "o-", ms=3, c=colour, label=name
+            )
             for alarm in monitor["alarms"]:
                 axes.axvline(alarm["step"], color=colour, ls=":", label="alarm")
         axes.set(xlabel="step", title=title)

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from twinlens.files import read_json, write_json
+from twinlens.records.monitor import Evaluation
 from twinlens.records.run import (
     DataSummary,
     Environment,
@@ -87,6 +88,14 @@ def predictions_run(out: str = "run", *, file: str = "other.csv", **changes: Any
     request = PredictionsRequest("data/phantom", out, file=file, seed=changes.get("seed", 0))
     values = {"request": request, "seed": request.seed, "label_fraction": 1.0, "sha256": "ef" * 32}
     return PredictionsRun(**values | {"data": DATA} | changes)
+
+
+def evaluation(**changes: Any) -> Evaluation:
+    """Return an evaluation of a pretraining whose fields are changed."""
+    usual = {"step": 0, "epoch": 0.0, "on_diagonal": 0.8, "off_diagonal": 0.1}
+    usual |= {"feature_rank": 20.0, "feature_dispersion": 0.3}
+    usual |= {"embedding_rank": 40.0, "embedding_dispersion": 0.4}
+    return Evaluation.model_validate(usual | changes)
 
 
 def configure(run: Path, **changes: Any) -> None:

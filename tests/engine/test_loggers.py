@@ -229,7 +229,7 @@ def test_nothing_reports_about_its_use(monkeypatch):
     assert loggers.os.environ["WANDB_ERROR_REPORTING"] == "false"
 
 
-def test_a_pretraining_logs_its_moments_and_goes_on_with_other_loggers(
+def test_a_pretraining_logs_its_evaluations_and_goes_on_with_other_loggers(
     phantoms, tmp_path, monkeypatch
 ):
     settings = {"epochs": 1, "batch_size": 32, "projector": [8], "lr": 1e-3, "monitor_points": 2}
@@ -248,10 +248,10 @@ def test_a_pretraining_logs_its_moments_and_goes_on_with_other_loggers(
             pretrain(phantoms, tmp_path / "run", loggers=["tensorboard"], **options)
     assert (tmp_path / "run.partial" / "tensorboard").exists()
     run = pretrain(phantoms, tmp_path / "run", **options)
-    moments = pd.DataFrame(read_json(run / "monitor.json")["moments"])
+    evaluations = pd.DataFrame(read_json(run / "monitor.json")["evaluations"])
     seen = pd.read_csv(run / "monitor.csv")
-    pd.testing.assert_frame_equal(seen, moments, check_dtype=False)
-    assert len(moments) == 3
+    pd.testing.assert_frame_equal(seen, evaluations, check_dtype=False)
+    assert len(evaluations) == 3
     history = pd.read_csv(run / "history.csv")
     pd.testing.assert_frame_equal(history, pd.read_parquet(run / "history.parquet"))
     assert not (run / "tensorboard").exists()

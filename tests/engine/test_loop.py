@@ -159,7 +159,7 @@ def test_a_given_rate_is_taken_without_a_search(tmp_path):
     optimizer = adamw(net, weight_decay=0.0)
     common = {"fallback": 1e-3, "fabric": make_fabric("fp32", "cpu"), "seed": 0}
     finding = choose_lr(3e-3, net, optimizer, _loss(), folder=tmp_path, **common)
-    assert (finding.suggestion, finding.how, finding.lrs) == (3e-3, "fixed", [])
+    assert (finding.suggestion, finding.how, finding.lrs) == (3e-3, "fixed", ())
 
 
 def test_checkpoints_are_whole_or_not_there(tmp_path, monkeypatch):

@@ -127,8 +127,8 @@ def test_it_stops_where_the_smoothed_loss_passes_four_times_its_best():
     [
         ([float(i) for i in range(1, 101)], "diverged"),
         ([1.0] * 100, "never fell for long"),
-        ([1.0, 1.0, math.nan], "diverged after 2 rates"),
-        ([math.nan], "diverged after 0 rates"),
+        ([1.0, 1.0, math.nan], "diverged after 2 learning rates"),
+        ([math.nan], "diverged after 0 learning rates"),
     ],
 )
 def test_a_curve_that_says_nothing_gives_the_stated_rate_in_words(losses, reason):

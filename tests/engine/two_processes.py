@@ -15,17 +15,18 @@ from twinlens.data.dataset import open_dataset
 from twinlens.data.splits import open_split
 from twinlens.engine.checkpoint import load_checkpoint
 from twinlens.engine.device import make_fabric
-from twinlens.engine.distributed import gather, launch, share
+from twinlens.engine.distributed import gather, launch, shard
 from twinlens.engine.loop import CHECKPOINT
 from twinlens.engine.run_folder import running
 from twinlens.errors import UserError
 from twinlens.models.encoders import NOT_NORMALISED, Encoder
 from twinlens.models.initialisation import seeded_initialisation
 from twinlens.pretraining import networks
+from twinlens.pretraining.job import Job
 from twinlens.pretraining.method import configure
-from twinlens.pretraining.methods import METHODS
+from twinlens.pretraining.methods import METHODS, byol
 from twinlens.pretraining.methods.byol import StudentTeacher
-from twinlens.pretraining.phases import fit
+from twinlens.pretraining.phases import run_phases
 
 SIZES = ((8, 3), (64, 96))
 FIT = {"epochs": 2, "batch_size": 8, "projector": [8, 6], "lr": 0.01, "monitor_points": 0}
@@ -58,7 +59,7 @@ def gradients(fabric, method, n, d):
     if METHODS[method].network is StudentTeacher:
         count = 4  # of which the teacher's two have no gradient
     outputs = [torch.randn(n, d, generator=source, dtype=torch.float64) for _ in range(count)]
-    parts = [share(fabric, z).clone().requires_grad_(i < 2) for i, z in enumerate(outputs)]
+    parts = [shard(fabric, z).clone().requires_grad_(i < 2) for i, z in enumerate(outputs)]
     config = configure("recommended", {"method": method}, where="")
     loss, _ = METHODS[method].loss(*map(gather, parts), config)
     loss.backward()
@@ -72,14 +73,14 @@ def trained(fabric, method, dataset, folder):
     folder = folder / f"{fabric.world_size}-{method}"
     folder.mkdir(exist_ok=True)
     config = configure("recommended", FIT | {"method": method}, where="")
-    history = fit(encoder, data, split, split.rows["train"], config, fabric, folder, 0)
+    history = run_phases(Job(encoder, data, split, split.rows["train"], config, fabric, folder, 0))
     fabric.barrier()
     network = load_checkpoint(folder / CHECKPOINT)["module"]
     return {"losses": history["loss"].tolist(), "own": encoder.state_dict(), "network": network}
 
 
 def measure(fabric, dataset, folder):
-    networks.projector = smooth
+    networks.projector = byol.projector = smooth
     found = {
         method: {
             "sizes": {size: gradients(fabric, method, *size) for size in SIZES},

@@ -4,20 +4,29 @@ import pytest
 import torch
 import yaml
 
-from stored_runs import DATA, ENVIRONMENT, pretrain_run
-from twinlens.files import write_json
+from stored_runs import DATA, ENVIRONMENT, evaluation, pretrain_run
 from twinlens.models.encoders import ENCODERS, EncoderSpec, build_encoder
 from twinlens.models.published import WEIGHTS
 from twinlens.models.tensor_files import read_header, save_tensors
 from twinlens.pretraining.card import metadata, write_card
+from twinlens.records.monitor import MonitorRecord, ProbeData
 from twinlens.records.weights import EncoderHeader, InitialWeights, Normalisation, TrainedOn
 from twinlens.requests.pretrain import PretrainRequest
 
-MOMENTS = [
-    {"step": 0, "linear_probe": 0.3, "knn_probe": 0.25, "feature_rank": 9.0, "feature_spread": 0.2},
-    {"step": 5, "linear_probe": 0.5, "knn_probe": 0.45, "feature_rank": 19, "feature_spread": 0.4},
-    {"step": 9, "linear_probe": 0.4, "knn_probe": 0.35, "feature_rank": 29, "feature_spread": 0.6},
+
+def _evaluation(step, linear, rank, dispersion):
+    return evaluation(
+        step=step, linear_probe=linear, knn_probe=linear - 0.05, feature_rank=rank,
+        feature_dispersion=dispersion,
+    )  # fmt: skip
+
+
+EVALUATIONS = [
+    _evaluation(0, 0.3, 9, 0.2),
+    _evaluation(5, 0.5, 19, 0.4),
+    _evaluation(9, 0.4, 29, 0.6),
 ]
+PROBE = ProbeData(images=90, folds=3, classes=2, standard_error=0.03)
 
 
 SETTINGS = {"epochs": 3}
@@ -48,11 +57,12 @@ def record():
 
 @pytest.fixture
 def card(record, tmp_path):
-    def write(moments=MOMENTS, probe=True, **changes):
+    def write(evaluations=EVALUATIONS, probe=PROBE, **changes):
         run = record(**changes)
         step = re.match(r"step (\d+)", run.kept)
-        seen = {"moments": moments, "probe": probe or None, "kept_step": step and int(step[1])}
-        write_json(tmp_path / "monitor.json", seen)
+        MonitorRecord(
+            images=90, probe=probe, evaluations=evaluations, kept_step=step and int(step[1])
+        ).write(tmp_path / "monitor.json")
         write_card(tmp_path, run)
         return (tmp_path / "README.md").read_text(encoding="utf-8")
 
@@ -127,8 +137,9 @@ def test_labels_that_decided_something_are_not_hidden(card, settings, words):
 
 
 def test_without_labels_there_is_nothing_to_say_of_them(card):
-    bare = [{k: v for k, v in moment.items() if "probe" not in k} for moment in MOMENTS]
-    text = card(data={"classes": []}, moments=bare, probe=False)
+    none = {"linear_probe": None, "knn_probe": None}
+    bare = [each.model_copy(update=none) for each in EVALUATIONS]
+    text = card(data={"classes": []}, evaluations=bare, probe=None)
     assert "They have no labels." in text
     assert "| effective rank of the features | 9.000 | 29.000 |" in text
     assert "The probes" not in text
@@ -141,7 +152,7 @@ def test_the_numbers_are_those_of_the_weights_that_were_kept(card):
     assert "| linear probe, balanced accuracy | 0.300 | 0.500 |" in text
     assert "| weights kept | step 5 of 9, the best linear probe |" in text
     assert "| ended early | Stopped at step 9. |" in text
-    assert "| before | after |" not in card(moments=[])
+    assert "| before | after |" not in card(evaluations=[])
 
 
 def test_the_terms_of_the_data_and_changed_views_are_there(card):

@@ -9,6 +9,7 @@ import pandas as pd
 from PIL import Image
 
 from twinlens.files import read_json, write_json
+from twinlens.records.monitor import MonitorRecord
 from twinlens.records.neighbours import LabelledImage, NearestNeighbours, QueryImage
 from twinlens.seeds import generator
 
@@ -35,11 +36,11 @@ def watch(
         record: Changes to what run.json holds.
     """
     probed = any(labels)
-    moments = [_moment(step, probed) for step in range(0, STEPS + 1, 115)]
+    evaluations = [_evaluation(step, probed) for step in range(0, STEPS + 1, 115)]
     alarms = [{"step": alarm, "message": ALARM}] if alarm else []
-    probe = {"images": 1791, "folds": 3, "classes": 5, "error": 0.02} if probed else None
-    watched = {"moments": moments, "alarms": alarms, "probe": probe, "images": 512}
-    write_json(run / "monitor.json", watched)
+    probe = {"images": 1791, "folds": 3, "classes": 5, "standard_error": 0.02} if probed else None
+    watched = {"evaluations": evaluations, "alarms": alarms, "probe": probe, "images": 512}
+    MonitorRecord.model_validate(watched).write(run / "monitor.json")
     _write_map(run, labels, images)
     _write_neighbours(run, labels)
     ending = {"verdict": ["It worked.", "No collapse was seen."], "kept": "last", "stopped": None}
@@ -47,16 +48,16 @@ def watch(
     return run
 
 
-def _moment(step: int, probed: bool) -> dict[str, float]:
+def _evaluation(step: int, probed: bool) -> dict[str, float]:
     progress = step / STEPS
     probes = {"linear_probe": 0.34 + 0.12 * progress, "knn_probe": 0.3 + 0.1 * progress}
     return {
         "step": step,
         "epoch": 20 * progress,
         "feature_rank": 12 + 40 * progress,
-        "feature_spread": 0.2 + 0.2 * progress,
+        "feature_dispersion": 0.2 + 0.2 * progress,
         "embedding_rank": 5 + 200 * progress,
-        "embedding_spread": 0.4 + 0.2 * progress,
+        "embedding_dispersion": 0.4 + 0.2 * progress,
         "on_diagonal": 0.3 + 0.5 * progress,
         "off_diagonal": 0.12 - 0.1 * progress,
     } | (probes if probed else {})

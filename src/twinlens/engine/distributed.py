@@ -85,8 +85,8 @@ def check_batch(batch_size: int, processes: int) -> None:
         )
 
 
-def share(fabric: Fabric, batch: Rows) -> Rows:
-    """Return this process' part of a batch; in the order of the ranks they are the batch."""
+def shard(fabric: Fabric, batch: Rows) -> Rows:
+    """Return this process' part of a batch; joined in the order of ranks they are the batch."""
     size = len(batch) // fabric.world_size
     return batch[fabric.global_rank * size : (fabric.global_rank + 1) * size]
 

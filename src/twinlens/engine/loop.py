@@ -16,11 +16,11 @@ from torch.optim import AdamW, Optimizer
 
 from twinlens.console import progress, say
 from twinlens.engine.checkpoint import load_checkpoint, save_checkpoint
-from twinlens.engine.lr_finder import STEPS, LRFinderResult, find_lr, fixed
+from twinlens.engine.lr_finder import STEPS, find_lr, fixed
 from twinlens.engine.one_cycle import Schedule, constant
 from twinlens.engine.timing import Rehearsal, current_rehearsal, first_steps, repeated
 from twinlens.errors import UserError
-from twinlens.files import read_json, write_json
+from twinlens.records.lr_finder import LRFinderResult
 from twinlens.seeds import derive
 
 CHECKPOINT = "checkpoint.pt"
@@ -55,7 +55,7 @@ class Phase:
             goes on as if it had never stopped.
         frozen: Parts of the module that stay in eval mode, so that BatchNorm keeps its statistics.
         after_step: Called with the number of a step once the optimiser has taken it.
-        watch: Called with the number of steps done, after each; says whether to stop here.
+        should_stop: Called with the number of steps done, after each: whether to end the phase.
     """
 
     name: str
@@ -64,7 +64,7 @@ class Phase:
     loss: Loss
     frozen: tuple[nn.Module, ...] = ()
     after_step: Callable[[int], None] = lambda _: None
-    watch: Callable[[int], bool] = lambda _: False
+    should_stop: Callable[[int], bool] = lambda _: False
 
 
 def adamw(
@@ -163,7 +163,7 @@ def _train_phase(
             state["history"].append(row | terms | {"seconds": seconds})
             fabric.log_dict(state["history"][-1], len(state["history"]))
             show(step + 1, ", ".join(f"{n} {v:.4g}" for n, v in {"loss": loss, **terms}.items()))
-            if phase.watch(step + 1):
+            if phase.should_stop(step + 1):
                 break
             stop = must_stop.get()()
             if stop or time.monotonic() - saved >= CHECKPOINT_EVERY_S:
@@ -261,19 +261,19 @@ def choose_lr(
     """
     path = folder / LR_FINDER
     if path.exists():
-        return LRFinderResult(**read_json(path))
+        return LRFinderResult.read(path)
     if lr == "valley":
         mock = Phase("lr_finder", constant(0, 0.0), optimizer, loss, after_step=after_step)
         take_step = make_train_step(module, mock, fabric, seed)
         if rehearsal := current_rehearsal():
             first_steps(rehearsal, lambda step: take_step(step, 0.0, 0.9), STEPS)
             return fixed(fallback)
-        finding = find_lr(
+        result = find_lr(
             module, optimizer, lambda step, rate: take_step(step, rate, 0.9)[0], fallback=fallback
         )
     else:
-        finding = fixed(lr)
-    say(f"Learning rate: {finding.message}")
+        result = fixed(lr)
+    say(f"Learning rate: {result.message}")
     if fabric.is_global_zero:
-        write_json(path, finding.as_dict())
-    return finding
+        result.write(path)
+    return result

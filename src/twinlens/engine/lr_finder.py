@@ -1,4 +1,4 @@
-"""The learning-rate finder: a mock training whose rate rises until the loss diverges.
+"""The learning-rate finder: a mock training whose learning rate rises until the loss diverges.
 
 Smith (arXiv 1506.01186), as fastai's `lr_find` does it and the paper uses it (section 3.3,
 Figure 5): 100 exponential steps from 1e-7 to 10, the smoothed loss, and the `valley` rule.
@@ -7,15 +7,16 @@ Figure 5): 100 exponential steps from 1e-7 to 10, the smoothed loss, and the `va
 import math
 from collections.abc import Callable, Sequence
 from copy import deepcopy
-from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Literal
 
 import numpy as np
 from torch import nn
 from torch.optim import Optimizer
 
+from twinlens.records.lr_finder import LRFinderResult
+
 STEPS = 100
-"""Number of rates that are tried, at most."""
+"""Number of learning rates that are tried, at most."""
 
 _SMOOTHING = 0.98
 _DIVERGED = 4.0
@@ -23,30 +24,10 @@ _SHORTEST = 10
 """A decreasing subsequence under this length (of 85 losses) says nothing."""
 
 
-@dataclass(frozen=True)
-class LRFinderResult:
-    """A learning rate, the curve it was read from, and how it was read.
-
-    `how` is "valley", "fallback" (the curve said nothing) or "fixed" (nobody asked the finder).
-    """
-
-    suggestion: float
-    how: str
-    message: str
-    lrs: list[float]
-    losses: list[float]
-    smoothed: list[float]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the finding as plain values for JSON."""
-        return asdict(self)
-
-
 def fixed(lr: float) -> LRFinderResult:
-    """Return the finding of somebody who chose the rate beforehand."""
-    return LRFinderResult(
-        lr, "fixed", f"The rate {lr:g} was given; the finder did not run.", [], [], []
-    )
+    """Return the result for a learning rate that was set."""
+    message = f"The learning rate {lr:g} was set; the finder did not run."
+    return LRFinderResult(suggestion=lr, how="fixed", message=message)
 
 
 def find_lr(
@@ -68,10 +49,10 @@ def find_lr(
         module: What is trained.
         optimizer: Its optimiser.
         take_step: Function of (step, lr) that trains on one batch and returns its loss.
-        fallback: Rate to take where the curve is too short to mean anything.
-        lowest: First rate.
-        highest: Rate that would follow the last step.
-        steps: Number of rates.
+        fallback: Learning rate where the curve gives none.
+        lowest: First learning rate.
+        highest: Learning rate that would follow the last step.
+        steps: Number of learning rates.
     """
     weights, optimiser_state = deepcopy(module.state_dict()), deepcopy(optimizer.state_dict())
     modes = {name: part.training for name, part in module.named_modules()}
@@ -96,7 +77,14 @@ def find_lr(
         for name, part in module.named_modules():
             part.training = modes[name]
     suggestion, how, message = _suggest(lrs, smoothed, steps, fallback)
-    return LRFinderResult(suggestion, how, message, lrs, losses, smoothed)
+    return LRFinderResult(
+        suggestion=suggestion,
+        how=how,
+        message=message,
+        lrs=tuple(lrs),
+        losses=tuple(losses),
+        smoothed=tuple(smoothed),
+    )
 
 
 def smooth(losses: Sequence[float], beta: float = _SMOOTHING) -> list[float]:
@@ -124,7 +112,7 @@ def longest_decrease(losses: Sequence[float]) -> tuple[int, int]:
 
 
 def valley(lrs: Sequence[float], losses: Sequence[float]) -> tuple[float, int]:
-    """Return fastai's `valley` rate, and the length of the decrease that it lies in.
+    """Return fastai's `valley` learning rate, and the length of the decrease that it lies in.
 
     With the longest decreasing subsequence, of length L and ending at index e, the rate stands
     at index (e - L) + floor(L/3) + floor(L/6): about half way down.
@@ -136,14 +124,20 @@ def valley(lrs: Sequence[float], losses: Sequence[float]) -> tuple[float, int]:
 
 def _suggest(
     lrs: list[float], smoothed: list[float], steps: int, fallback: float
-) -> tuple[float, str, str]:
+) -> tuple[float, Literal["valley", "fallback"], str]:
     """Apply `valley` to what remains without the first tenth and the last five losses."""
     window = slice(steps // 10, -5)
     if len(lrs[window]) >= _SHORTEST:
         lr, length = valley(lrs[window], smoothed[window])
         if length >= _SHORTEST:
-            return lr, "valley", f"valley suggests {lr:.2g}, from {len(lrs)} rates."
-        reason = f"the loss never fell for long (at most {length} times in {len(lrs)} rates)"
+            return lr, "valley", f"valley suggests {lr:.2g}, from {len(lrs)} learning rates."
+        reason = (
+            f"the loss never fell for long (at most {length} times in {len(lrs)} learning rates)"
+        )
     else:
-        reason = f"the loss diverged after {len(lrs)} rates"
-    return fallback, "fallback", f"No rate could be read, since {reason}; took {fallback:g}."
+        reason = f"the loss diverged after {len(lrs)} learning rates"
+    return (
+        fallback,
+        "fallback",
+        f"The curve gives no learning rate, since {reason}; took {fallback:g}.",
+    )

@@ -1,16 +1,16 @@
 """The card of a pretrained encoder: what it is, what it saw, how to load it, whether it helped."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePath
-from typing import Any
 
 import yaml
 
-from twinlens.files import read_json, write_text
+from twinlens.files import write_text
 from twinlens.models.published import WEIGHTS
 from twinlens.pretraining.images import IMAGES
 from twinlens.pretraining.methods import METHODS
-from twinlens.pretraining.monitor import MONITOR, kept_moment
+from twinlens.pretraining.monitor import MONITOR
+from twinlens.records.monitor import MonitorRecord
 from twinlens.records.run import DataSummary, PretrainRun, StoredPretraining
 from twinlens.records.weights import EncoderHeader, InitialWeights, TrainedOn
 
@@ -20,7 +20,7 @@ _MEASURES = {
     "linear_probe": "linear probe, balanced accuracy",
     "knn_probe": "kNN probe, balanced accuracy",
     "feature_rank": "effective rank of the features",
-    "feature_spread": "spread of the features (0: all images have the same)",
+    "feature_dispersion": "relative dispersion of the features (0: all images have the same)",
 }
 
 _PYTHON = """\
@@ -48,7 +48,7 @@ _LOAD = """\
 twinlens train DATA --out RUN --pretrained FOLDER    # FOLDER holds this card
 ```
 
-Or in Python, from the file encoder.safetensors alone; `features` has a row an image."""
+Or in Python, from the file encoder.safetensors alone; `features` has one row per image."""
 
 _LIMITS = """\
 ## Limits
@@ -102,7 +102,7 @@ def write_card(folder: Path, record: PretrainRun) -> None:
         "An encoder, from images to features: a start for classifiers that have few labels.",
         _what_it_is(record),
         _what_it_saw(record),
-        _did_it_help(record, read_json(folder / MONITOR)),
+        _did_it_help(record, MonitorRecord.read(folder / MONITOR)),
         _how_to_load(record),
         _LIMITS,
     ]
@@ -170,22 +170,22 @@ def _labels(config: StoredPretraining, data: DataSummary) -> str:
     return f"{classes}, but a probe on them decided {decided}." if decided else f"{classes}."
 
 
-def _did_it_help(record: PretrainRun, monitor: Mapping[str, Any]) -> str:
+def _did_it_help(record: PretrainRun, monitor: MonitorRecord) -> str:
     parts = ["## Did it help?", " ".join(record.verdict)]
-    moments = monitor["moments"]
-    if len(moments) > 1:
-        kept = kept_moment(monitor)
+    if len(monitor.evaluations) > 1:
+        before = monitor.evaluations[0].model_dump(exclude_none=True)
+        kept = monitor.kept_evaluation.model_dump(exclude_none=True)
         rows = [
-            (words, f"{moments[0][name]:.3f}", f"{kept[name]:.3f}")
-            for name, words in _MEASURES.items()
+            (title, f"{before[name]:.3f}", f"{kept[name]:.3f}")
+            for name, title in _MEASURES.items()
             if name in kept
         ]
         parts.append(_table("", "before", "after", rows=rows))
-    if monitor["probe"]:
+    if monitor.probe:
         parts.append(
             "The probes are fitted to some labelled training images and scored on others, of other "
-            "groups: they compare moments of one pretraining, and do not say how good a classifier "
-            "will be."
+            "groups: they compare evaluations of one pretraining, and do not say how good a "
+            "classifier will be."
         )
     return "\n\n".join(parts)
 

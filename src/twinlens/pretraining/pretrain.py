@@ -16,7 +16,6 @@ from twinlens.engine.environment import describe_environment
 from twinlens.engine.loggers import check_loggers, logging
 from twinlens.engine.run_folder import describe_data, finish, running
 from twinlens.engine.timing import scaled, visible_split
-from twinlens.files import read_json
 from twinlens.inference.embed import embed_rows
 from twinlens.models.encoders import NOT_NORMALISED, build_encoder, check_size
 from twinlens.models.tensor_files import save_tensors
@@ -24,12 +23,14 @@ from twinlens.models.weights import load_weights
 from twinlens.pretraining.card import metadata, write_card
 from twinlens.pretraining.embedding_snapshot import sample, write_evidence
 from twinlens.pretraining.images import IMAGES
+from twinlens.pretraining.job import Job
 from twinlens.pretraining.monitor import BEST, MONITOR
-from twinlens.pretraining.phases import fit
+from twinlens.pretraining.phases import run_phases
 from twinlens.pretraining.pretrained_encoder import ENCODER
 from twinlens.pretraining.preview import write_views
 from twinlens.pretraining.validate import resolve_settings
 from twinlens.pretraining.verdict import verdict
+from twinlens.records.monitor import MonitorRecord
 from twinlens.records.run import PretrainRun, StoredPretraining
 from twinlens.records.weights import Normalisation, TrainedOn
 from twinlens.requests.base import accepts
@@ -95,10 +96,10 @@ def _pretrain(fabric: Fabric, *, request: PretrainRequest, config: Pretraining) 
         features = partial(embed_rows, encoder, data, shown, fabric)
         before = features() if fabric.is_global_zero else None
         with logging(fabric, request.loggers, folder, out.name, settings):
-            steps = fit(encoder, data, split, rows, config, fabric, folder, seed)
+            steps = run_phases(Job(encoder, data, split, rows, config, fabric, folder, seed))
         if before is None:
             return
-        monitor = read_json(folder / MONITOR)
+        monitor = MonitorRecord.read(folder / MONITOR)
         record = PretrainRun(
             request=request,
             settings=StoredPretraining.of(config),
@@ -109,8 +110,8 @@ def _pretrain(fabric: Fabric, *, request: PretrainRequest, config: Pretraining) 
             images=len(rows),
             transductive=notice is not None,
             verdict=verdict(monitor),
-            kept=monitor["kept"],
-            stopped=monitor["stopped"],
+            kept=monitor.kept,
+            stopped=monitor.stopped,
             data=describe_data(data, split),
             environment=describe_environment(fabric),
             command=replace(request, split=split.name).command_line(),

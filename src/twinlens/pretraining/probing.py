@@ -1,7 +1,6 @@
 """The monitor's probes: which labelled training images they use, and what they score."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +12,7 @@ from twinlens.data.dataset import Dataset
 from twinlens.data.splits import Split
 from twinlens.errors import UserError
 from twinlens.evaluation.probe import knn_probe, linear_probe
+from twinlens.records.monitor import ProbeData
 from twinlens.seeds import derive, generator
 from twinlens.settings.pretraining import Pretraining
 from twinlens.splitting.label_fraction import label_fraction
@@ -70,21 +70,19 @@ def check_probe(config: Pretraining, probed: Probed | None) -> None:
         )
 
 
-def describe(probed: Probed, data: Dataset) -> dict[str, Any]:
+def describe(probed: Probed, data: Dataset) -> ProbeData:
     """Return the numbers of images, folds and classes, and the largest standard error."""
     counts = np.unique(data.labels[probed.rows], return_counts=True)[1]
-    return {
-        "images": len(probed.rows),
-        "folds": FOLDS,
-        "classes": len(counts),
-        # A recall of c images has at most the standard error .5 / sqrt(c).
-        "error": float(np.sqrt((0.25 / counts).sum()) / len(counts)),
-    }
+    # A recall of c images has at most the standard error .5 / sqrt(c).
+    error = np.sqrt((0.25 / counts).sum()) / len(counts)
+    return ProbeData(
+        images=len(probed.rows), folds=FOLDS, classes=len(counts), standard_error=float(error)
+    )
 
 
 def scores(
     features: Float[ndarray, "image feature"], labels: Rows, folds: Int[ndarray, " image"]
-) -> dict[str, float]:
+) -> tuple[float, float]:
     """Return the balanced accuracies of a linear and a kNN probe over all folds.
 
     Args:
@@ -99,7 +97,6 @@ def scores(
         head = linear_probe(fitted, known, classes=int(labels.max()) + 1, c=0.1, balanced=True)
         linear[here] = head.requires_grad_(False)(torch.from_numpy(wanted)).argmax(1).numpy()
         nearest[here] = knn_probe(fitted, known, wanted)
-    return {
-        name: float(recall_score(labels, guess, labels=np.unique(labels), average="macro"))
-        for name, guess in (("linear_probe", linear), ("knn_probe", nearest))
-    }
+    recalls = {"labels": np.unique(labels), "average": "macro"}
+    first, second = (recall_score(labels, guess, **recalls) for guess in (linear, nearest))
+    return float(first), float(second)

@@ -8,6 +8,8 @@ from typing import Any
 import pandas as pd
 
 from twinlens.files import read_json
+from twinlens.records.lr_finder import LRFinderResult
+from twinlens.records.monitor import MonitorRecord
 from twinlens.records.neighbours import NearestNeighbours
 from twinlens.records.run import PredictionsRun, PretrainRun, RunRecord
 from twinlens.records.run import read_run as read_record
@@ -27,9 +29,9 @@ class StoredRun:
     arms: tuple[str, ...]
     record: RunRecord
     metrics: Scores | None
-    lr_finder: dict[str, Any] | None
+    lr_finder: LRFinderResult | None
     history: pd.DataFrame | None
-    monitor: dict[str, Any] | None = None
+    monitor: MonitorRecord | None = None
     embedding: pd.DataFrame | None = None
     neighbours: NearestNeighbours | None = None
 
@@ -96,15 +98,16 @@ def read_run(folder: Path, arms: tuple[str, ...] = ()) -> StoredRun:
         UserError: There is no record, or a file is no valid JSON.
         OSError, ValueError, KeyError: A file is damaged.
     """
-    metrics, near = folder / "metrics.json", folder / "neighbours.json"
+    files = ("metrics", "lr_finder", "monitor", "neighbours")
+    metrics, search, monitor, near = (folder / f"{name}.json" for name in files)
     return StoredRun(
         folder=folder,
         arms=arms,
         record=read_record(folder),
         metrics=Scores.read(metrics) if metrics.is_file() else None,
-        lr_finder=if_there(folder / "lr_finder.json"),
+        lr_finder=LRFinderResult.read(search) if search.is_file() else None,
         history=if_there(folder / "history.parquet"),
-        monitor=if_there(folder / "monitor.json"),
+        monitor=MonitorRecord.read(monitor) if monitor.is_file() else None,
         embedding=if_there(folder / "embedding.parquet"),
         neighbours=NearestNeighbours.read(near) if near.is_file() else None,
     )

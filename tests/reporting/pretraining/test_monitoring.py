@@ -1,4 +1,3 @@
-import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +7,7 @@ from html_page import drawing
 from watched import watch
 
 from twinlens.files import read_json, write_json
+from twinlens.records.monitor import MonitorRecord
 from twinlens.reporting.load_run import read_run
 from twinlens.reporting.pretraining.monitoring import (
     before_and_after,
@@ -73,19 +73,18 @@ def test_a_run_of_an_older_version_has_no_curves(run: Path) -> None:
     (run / "monitor.json").unlink()
     assert _panels(run) == {}
     assert before_and_after(read_run(run), "linear_probe") is None
-    write_json(run / "monitor.json", {"moments": [], "alarms": [], "probe": None, "images": 0})
+    MonitorRecord(images=0, probe=None).write(run / "monitor.json")
     assert _panels(run) == {}
 
 
 def test_numbers_that_are_none_are_left_out(run: Path) -> None:
     stored = read_json(run / "monitor.json")
-    for moment in stored["moments"][2:]:
-        moment |= {"feature_rank": float("nan"), "linear_probe": None, "on_diagonal": float("inf")}
-    (run / "monitor.json").write_text(json.dumps(stored))
-    table = evaluations(read_run(run))
-    assert table[["feature_rank", "linear_probe", "on_diagonal"]].notna().sum().tolist() == [2] * 3
-    assert "features from 12.000 to 22.000" in _panels(run)["Effective rank"]
-    assert before_and_after(read_run(run), "feature_rank") is None
+    for evaluation in stored["evaluations"][2:]:
+        evaluation["linear_probe"] = None
+    write_json(run / "monitor.json", stored)
+    assert evaluations(read_run(run))["linear_probe"].notna().sum() == 2
+    assert "linear from 0.340 to 0.370" in _panels(run)["Probes"]
+    assert before_and_after(read_run(run), "linear_probe") is None
 
 
 def test_after_is_the_step_whose_weights_were_kept(run: Path) -> None:

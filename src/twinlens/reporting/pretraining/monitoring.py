@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
@@ -24,7 +23,7 @@ from twinlens.reporting.study.training_curves import (
 CURVES = {
     "Probes": ("balanced accuracy", {"linear_probe": "linear", "knn_probe": "kNN"}),
     "Effective rank": ("rank", {"feature_rank": "features", "embedding_rank": "embeddings"}),
-    "Spread": ("spread", {"feature_spread": "features", "embedding_spread": "embeddings"}),
+    "Spread": ("spread", {"feature_dispersion": "features", "embedding_dispersion": "embeddings"}),
     "Correlation of views": (
         "correlation",
         {"on_diagonal": "diagonal", "off_diagonal": "off-diagonal"},
@@ -36,10 +35,9 @@ _LINES = ((PALETTE[1], "-"), (PALETTE[2], "--"))
 
 
 def evaluations(run: StoredRun) -> pd.DataFrame:
-    """Return the monitored quantities, one row per evaluation; infinite values are NaN."""
-    table = pd.DataFrame((run.monitor or {}).get("moments") or [])
-    numbers: pd.DataFrame = table.apply(pd.to_numeric, errors="coerce")
-    return numbers.replace([np.inf, -np.inf], np.nan)
+    """Return the monitored quantities, one row per evaluation; missing values are NaN."""
+    rows = run.monitor.evaluations if run.monitor else ()
+    return pd.DataFrame([row.model_dump() for row in rows]).astype(float)
 
 
 def before_and_after(run: StoredRun, column: str) -> tuple[float, float] | None:
@@ -47,14 +45,14 @@ def before_and_after(run: StoredRun, column: str) -> tuple[float, float] | None:
     table = evaluations(run)
     if table.empty or column not in table or table[column].isna().any():
         return None
-    kept = (run.monitor or {}).get("kept_step")
+    kept = run.monitor.kept_step if run.monitor else None
     after = table if kept is None else table[table["step"] <= kept]
     return float(table[column].iloc[0]), float(after[column].iloc[-1])
 
 
 def alarms(run: StoredRun) -> list[tuple[int, str]]:
     """Return the step and the message of every alarm."""
-    return [(alarm["step"], alarm["message"]) for alarm in (run.monitor or {}).get("alarms") or []]
+    return [(alarm.step, alarm.message) for alarm in (run.monitor.alarms if run.monitor else ())]
 
 
 def ending(run: StoredRun) -> list[str]:
@@ -116,7 +114,7 @@ def _vertical_axis(axes: Axes, title: str, run: StoredRun) -> None:
         axes.set_ylim(min(low, 0.9), high)
         log_ticks(axes.yaxis, *axes.get_ylim())
         return
-    classes = ((run.monitor or {}).get("probe") or {}).get("classes")
+    classes = run.monitor.probe.classes if run.monitor and run.monitor.probe else None
     if title == "Probes" and classes:
         axes.axhline(1 / classes, color=MUTED, linewidth=1, linestyle=":")
         axes.annotate("chance", (1, 1 / classes), xycoords=("axes fraction", "data"),

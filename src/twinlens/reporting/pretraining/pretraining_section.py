@@ -4,8 +4,8 @@ from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
+from twinlens.records.monitor import MonitorRecord
 from twinlens.reporting.figures.layout import Panel, picture_panel
 from twinlens.reporting.figures.style import Legend, Mark, arm_mark
 from twinlens.reporting.formatting import listing
@@ -65,7 +65,7 @@ class PretrainingSection:
     seed: str
     sentences: list[str]
     curves: list[Panel]
-    monitor: dict[str, Any]
+    monitor: MonitorRecord | None
     alarms: bool
     maps: list[Panel]
     classes: Legend
@@ -103,7 +103,7 @@ def _section(
         seed=f"seed {run.seed}" if len(arm.runs) > 1 else "",
         sentences=_sentences(arm),
         curves=curves,
-        monitor=run.monitor or {},
+        monitor=run.monitor,
         alarms=any(alarms(run) for run in arm.runs),
         maps=maps,
         classes=classes,

@@ -56,7 +56,7 @@ def _values(study: StoredStudy) -> dict[str, Any]:
     sizes = {part: sum(by_class.values()) for part, by_class in counts.items()}
     seeds, fractions = len(study.results.seeds), len(study.label_fractions)
     repeats = {"seed": seeds, "label fraction": fractions}
-    sources = {run.lr_finder["how"] for run in study.runs if run.lr_finder}
+    sources = {run.lr_finder.how for run in study.runs if run.lr_finder}
     environments = [study.environment, *(run.info.get("environment") for run in study.runs)]
     return {
         "study": study,

@@ -101,7 +101,7 @@ def runs_table(study: StoredStudy) -> Table | None:
 
 
 def _run_row(study: StoredStudy, run: StoredRun) -> list[Cell]:
-    finder = run.lr_finder or {}
+    finder = run.lr_finder
     fine_tuned = run.kind == "train"
     speed = run.info.get("images_per_s")
     detail = "" if fine_tuned else f"pretraining by {method_title(run.method)}"
@@ -110,7 +110,7 @@ def _run_row(study: StoredStudy, run: StoredRun) -> list[Cell]:
         arm_cell(study, run.arms, "another tool's predictions" if run.external else detail),
         number(str(run.seed)),
         number(label_fraction_title(run.label_fraction) if fine_tuned else "none"),
-        number(scientific(finder.get("suggestion")), finder.get("how", "")),
+        number(scientific(finder.suggestion if finder else None), finder.how if finder else ""),
         number(decimal(run.test.metrics[study.primary] if run.test else None)),
         number(
             MISSING if run.external else duration(run.info.get("seconds")),
@@ -120,15 +120,15 @@ def _run_row(study: StoredStudy, run: StoredRun) -> list[Cell]:
 
 
 def _run_record(study: StoredStudy, run: StoredRun) -> Record:
-    finder = run.lr_finder or {}
+    finder = run.lr_finder
     return {
         "run": run.name,
         "kind": run.info["kind"],
         "arms": "; ".join(run.arms),
         "seed": run.seed,
         "label_fraction": run.label_fraction if run.kind == "train" else None,
-        "lr": finder.get("suggestion"),
-        "lr_from": finder.get("how"),
+        "lr": finder and finder.suggestion,
+        "lr_from": finder and finder.how,
         **{
             metric: run.test.metrics[metric] if run.test else None
             for metric in study.stored_metrics

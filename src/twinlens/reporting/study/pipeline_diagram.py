@@ -179,12 +179,12 @@ def _epochs(config: Settings) -> str:
 
 def _rates(runs: Sequence[StoredRun]) -> list[str]:
     """Say which learning rates the seeds' one-cycle climbed to."""
-    rates = [run.lr_finder["suggestion"] for run in runs if run.lr_finder]
+    rates = [run.lr_finder.suggestion for run in runs if run.lr_finder]
     if not rates:
         return []
     low, high = scientific(min(rates)), scientific(max(rates))
     found = (
-        ", found" if any(run.lr_finder and run.lr_finder["how"] == "valley" for run in runs) else ""
+        ", found" if any(run.lr_finder and run.lr_finder.how == "valley" for run in runs) else ""
     )
     return [f"LR {low}{found}"] if low == high else [f"LR {low}", f"to {high}{found}"]
 

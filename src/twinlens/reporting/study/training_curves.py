@@ -78,7 +78,7 @@ def having(arms: Sequence[ArmRuns], has: Callable[[StoredRun], object]) -> list[
 
 def lr_finder_panels(arms: Sequence[ArmRuns]) -> list[Panel]:
     """Draw the learning-rate search of every run, a panel an arm."""
-    shown = having(arms, lambda run: run.lr_finder and run.lr_finder["lrs"])
+    shown = having(arms, lambda run: run.lr_finder and run.lr_finder.lrs)
     return [_lr_finder(arm, width=_width(shown)) for arm in shown]
 
 
@@ -88,12 +88,11 @@ def _lr_finder(arm: ArmRuns, *, width: float) -> Panel:
     def paint(axes: Axes) -> None:
         lows, starts = [], []
         for run in arm.runs:
-            found = run.lr_finder or {}
-            curve = np.array(found["smoothed"], dtype=float)
-            rates = np.array(found["lrs"], dtype=float)[: len(curve)]
-            curve[~np.isfinite(curve)] = np.nan
+            if run.lr_finder is None:
+                continue
+            curve, rates = np.array(run.lr_finder.smoothed), np.array(run.lr_finder.lrs)
             axes.plot(rates, curve, color=colour(index), linewidth=1.4, alpha=0.75)
-            at = int(np.argmin(np.abs(np.log(rates / found["suggestion"]))))
+            at = int(np.argmin(np.abs(np.log(rates / run.lr_finder.suggestion))))
             axes.plot(rates[at], curve[at], marker(index), color=colour(index), markersize=9,
                       markeredgecolor=PAPER, zorder=3)  # fmt: skip
             lows.append(np.nanmin(curve))
@@ -106,12 +105,12 @@ def _lr_finder(arm: ArmRuns, *, width: float) -> Panel:
         axes.set_ylabel("smoothed loss")
         axes.grid(axis="y")
 
-    rates = listing([scientific((run.lr_finder or {})["suggestion"]) for run in arm.runs])
+    rates = listing([scientific(run.lr_finder.suggestion) for run in arm.runs if run.lr_finder])
     label = f"Learning-rate search{arm.of}: taken {rates}."
     notes = [
-        f"Seed {run.seed}: {run.lr_finder['message']}"
+        f"Seed {run.seed}: {run.lr_finder.message}"
         for run in arm.runs
-        if run.lr_finder and run.lr_finder["how"] != "valley"
+        if run.lr_finder and run.lr_finder.how != "valley"
     ]
     frame = Frame(width, HEIGHT)
     return Panel(arm.title, frame, paint, label, " ".join(notes), arm_mark(index))

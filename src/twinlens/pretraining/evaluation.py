@@ -1,0 +1,100 @@
+"""Measures a network during its pretraining: probes, effective ranks, dispersion, correlation."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from twinlens.data.batches import reader
+from twinlens.engine.timing import scaled
+from twinlens.errors import UserError
+from twinlens.evaluation.collapse_metrics import effective_rank, spread
+from twinlens.inference.embed import embed_rows
+from twinlens.inference.forward import eval_mode
+from twinlens.pretraining.job import Job
+from twinlens.pretraining.methods.barlow_twins import cross_correlation
+from twinlens.pretraining.networks import SiameseNetwork
+from twinlens.pretraining.probing import Probed, scores
+from twinlens.records.monitor import Evaluation
+from twinlens.seeds import derive
+from twinlens.types import Embeddings, Rows
+from twinlens.views.recipes import named_pair
+from twinlens.views.view import normalise, two_views
+
+
+def evaluate(
+    job: Job,
+    network: SiameseNetwork,
+    *,
+    sample: Rows,
+    probed: Probed | None,
+    step: int,
+    epoch: float,
+) -> Evaluation:
+    """Measure the network; the result depends on its weights alone.
+
+    Args:
+        job: The pretraining.
+        network: Its network.
+        sample: Images whose features and embeddings are measured, always in the same views.
+        probed: Images of the probes; None for no probes.
+        step: Steps done.
+        epoch: The same in epochs.
+
+    Raises:
+        UserError: Features or embeddings are no longer finite.
+    """
+    h, z1, z2 = _features_and_embeddings(job, network, sample)
+    _check_finite(step, h.numpy(), z1.numpy())
+    scale = z1.std().clamp(min=torch.finfo(z1.dtype).tiny)  # eps of the loss must not matter
+    correlation = cross_correlation(z1 / scale, z2 / scale)
+    diagonal = correlation.diagonal()
+    others = correlation.square().sum() - diagonal.square().sum()
+    linear, knn = None, None
+    if probed:
+        features = embed_rows(network.encoder, job.data, probed.rows, job.fabric)
+        _check_finite(step, features)
+        linear, knn = scores(features, job.data.labels[probed.rows], probed.folds)
+    return Evaluation(
+        step=step,
+        epoch=epoch,
+        feature_rank=effective_rank(h.numpy()),
+        feature_dispersion=spread(h.numpy()),
+        embedding_rank=effective_rank(z1.numpy()),
+        embedding_dispersion=spread(z1.numpy()),
+        on_diagonal=float(diagonal.mean()),
+        off_diagonal=float((others / max(1, len(diagonal) * (len(diagonal) - 1))).sqrt()),
+        linear_probe=linear,
+        knn_probe=knn,
+    )
+
+
+@torch.inference_mode()
+def _features_and_embeddings(
+    job: Job, network: SiameseNetwork, sample: Rows
+) -> tuple[Tensor, Embeddings, Embeddings]:
+    """Return the features of the first views, and the embeddings of the first and second."""
+    encoder, fabric = network.encoder, job.fabric
+    read = reader(job.data.images, sample, fabric.device)
+    recipes = named_pair(job.config.views, job.config.view_changes)
+    seed = derive(job.seed, "monitor")
+
+    def outputs(size: int) -> list[Tensor]:
+        parts = []
+        for part in np.array_split(sample[:size], -(-size // 256)):
+            views = two_views(read(part), part, recipes=recipes, seed=seed, step=0)
+            with fabric.autocast():
+                features = [encoder(normalise(x, encoder.mean, encoder.std)) for x in views]
+                parts.append([features[0], *(network.projector(h) for h in features)])
+        return [torch.cat(part).float().cpu() for part in zip(*parts, strict=True)]
+
+    with eval_mode(network):
+        h, z1, z2 = scaled(outputs, len(sample))
+    return h, z1, z2
+
+
+def _check_finite(step: int, *outputs: np.ndarray) -> None:
+    if not all(np.isfinite(output).all() for output in outputs):
+        raise UserError(
+            f"After step {step} the features are no longer finite numbers: try a lower learning "
+            "rate, or precision fp32."
+        )

@@ -1,0 +1,37 @@
+"""A pretraining that is ready to run."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from lightning_fabric import Fabric
+
+from twinlens.data.dataset import Dataset
+from twinlens.data.splits import Split
+from twinlens.models.encoders import Encoder
+from twinlens.settings.pretraining import Pretraining
+from twinlens.types import Rows
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is pretrained on what, and where.
+
+    Attributes:
+        encoder: With its initial weights, on Fabric's device; it is trained in place.
+        data: Where images and labels are.
+        split: Gives the labelled training images for the monitor's probes, and for them alone.
+        rows: The images to learn from.
+        config: The settings.
+        fabric: Device and precision; of several processes each takes its shard of every batch.
+        folder: Where checkpoint, lr_finder.json and monitor.json are kept.
+        seed: Seed of all that is random.
+    """
+
+    encoder: Encoder
+    data: Dataset
+    split: Split
+    rows: Rows
+    config: Pretraining
+    fabric: Fabric
+    folder: Path
+    seed: int
