@@ -16,6 +16,9 @@ Precision = Literal["auto", "fp32", "bf16"]
 RGB = tuple[float, float, float]
 """A number for each of the red, green and blue channel."""
 
+PackedImage = UInt8[ndarray, "size size 3"]
+"""An image as it lies in a pack: RGB, 0 to 255."""
+
 PackedImages = UInt8[ndarray, "image size size 3"]
 """Images as they lie in a pack: RGB, 0 to 255."""
 

@@ -17,7 +17,7 @@ from io import BytesIO
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from twinlens.types import PackedImages
+from twinlens.types import PackedImage
 
 MAX_PIXELS = 80_000_000
 MIN_SIDE = 8
@@ -63,7 +63,7 @@ def check_size(width: int, height: int) -> None:
         raise ImageError(f"smaller than {MIN_SIDE} pixels ({width}x{height})")
 
 
-def square(image: Image.Image, size: int) -> PackedImages:
+def square(image: Image.Image, size: int) -> PackedImage:
     """Cut out the largest centred square and resize it.
 
     Args:

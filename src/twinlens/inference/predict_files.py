@@ -15,7 +15,7 @@ from twinlens.inference.test_time import predict_ensemble
 from twinlens.models.ensemble import read_members
 from twinlens.requests.base import accepts
 from twinlens.requests.predict import PredictRequest
-from twinlens.types import Images, PackedImages, Rows
+from twinlens.types import Images, PackedImage, Rows
 
 BATCH_SIZE = 64
 
@@ -67,7 +67,7 @@ def _files(images: Sequence[Path | str]) -> list[Path]:
     return files
 
 
-def _read(path: Path, size: int, row: int, errors: dict[int, str]) -> PackedImages:
+def _read(path: Path, size: int, row: int, errors: dict[int, str]) -> PackedImage:
     """Read one image; a broken one is noted and replaced by black."""
     try:
         return square(decode(path.read_bytes()), size)

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float
 from PIL import Image
+from torch import Tensor
 
 from twinlens.errors import UserError
 from twinlens.files import atomic_file
-from twinlens.types import Images
 
 _GAP = 4
 _WHITE = 255
@@ -28,12 +29,12 @@ def check_picture(path: Path, *, overwrite: bool) -> None:
         raise UserError(f"{path} exists already: choose another name, or pass --overwrite.")
 
 
-def write_picture(path: Path, lines: Sequence[Images]) -> None:
+def write_picture(path: Path, lines: Sequence[Float[Tensor, "_ 3 height width"]]) -> None:
     """Write batches of images as a PNG file: one line per batch, one above the other.
 
     Args:
         path: The file.
-        lines: Batches of equal shape, values in [0, 1]; a column shows one image's views.
+        lines: Batches of images of one size, values in [0, 1]; a column shows one image's views.
     """
     height, width = lines[0].shape[-2:]
     columns = max(len(line) for line in lines)
