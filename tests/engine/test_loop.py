@@ -51,8 +51,7 @@ def _run(folder, *, kill=(None, None, None), every_s=0.0):
         finding = choose_lr(
             "valley",
             net,
-            optimizer,
-            _loss(kill[1]),
+            Phase("lr_finder", constant(0, 0.0), optimizer, _loss(kill[1])),
             fallback=1e-3,
             fabric=fabric,
             folder=folder,
@@ -158,7 +157,8 @@ def test_a_given_rate_is_taken_without_a_search(tmp_path):
     net = _net()
     optimizer = adamw(net, weight_decay=0.0)
     common = {"fallback": 1e-3, "fabric": make_fabric("fp32", "cpu"), "seed": 0}
-    finding = choose_lr(3e-3, net, optimizer, _loss(), folder=tmp_path, **common)
+    trial = Phase("lr_finder", constant(0, 0.0), optimizer, _loss())
+    finding = choose_lr(3e-3, net, trial, folder=tmp_path, **common)
     assert (finding.suggestion, finding.how, finding.lrs) == (3e-3, "fixed", ())
 
 

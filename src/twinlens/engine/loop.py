@@ -17,7 +17,7 @@ from torch.optim import AdamW, Optimizer
 from twinlens.console import progress, say
 from twinlens.engine.checkpoint import load_checkpoint, save_checkpoint
 from twinlens.engine.lr_finder import STEPS, find_lr, fixed
-from twinlens.engine.one_cycle import Schedule, constant
+from twinlens.engine.one_cycle import Schedule
 from twinlens.engine.timing import Rehearsal, current_rehearsal, first_steps, repeated
 from twinlens.errors import UserError
 from twinlens.records.lr_finder import LRFinderResult
@@ -237,39 +237,37 @@ def make_train_step(module: nn.Module, phase: Phase, fabric: Fabric, seed: int) 
 def choose_lr(
     lr: float | Literal["valley"],
     module: nn.Module,
-    optimizer: Optimizer,
-    loss: Loss,
+    trial: Phase,
     *,
     fallback: float,
     fabric: Fabric,
     folder: Path,
     seed: int,
-    after_step: Callable[[int], None] = lambda _: None,
 ) -> LRFinderResult:
-    """Return the maximum rate for one-cycle: as given, as found, or as found before a restart.
+    """Return the maximum learning rate of one-cycle: the given one, or that of the finder.
 
     Args:
-        lr: A rate, or "valley" for the learning-rate finder.
+        lr: A learning rate, or "valley" for the learning-rate finder.
         module: What is trained; it is left as it was.
-        optimizer: Holds the parameters to train.
-        loss: See `Loss`; give it other batches than the training's.
-        fallback: Rate to take where the finder's curve says nothing.
-        fabric: The engine.
-        folder: Where lr_finder.json is kept.
+        trial: How the finder trains; its loss takes other batches than the training's.
+        fallback: Learning rate where the finder's curve gives none.
+        fabric: Device and precision.
+        folder: Where lr_finder.json is kept, which a resumed run reads.
         seed: As for `train`.
-        after_step: As for `Phase`.
     """
     path = folder / LR_FINDER
     if path.exists():
         return LRFinderResult.read(path)
     if lr == "valley":
-        mock = Phase("lr_finder", constant(0, 0.0), optimizer, loss, after_step=after_step)
-        take_step = make_train_step(module, mock, fabric, seed)
+        take_step = make_train_step(module, trial, fabric, seed)
         if rehearsal := current_rehearsal():
             first_steps(rehearsal, lambda step: take_step(step, 0.0, 0.9), STEPS)
             return fixed(fallback)
         result = find_lr(
-            module, optimizer, lambda step, rate: take_step(step, rate, 0.9)[0], fallback=fallback
+            module,
+            trial.optimizer,
+            lambda step, rate: take_step(step, rate, 0.9)[0],
+            fallback=fallback,
         )
     else:
         result = fixed(lr)

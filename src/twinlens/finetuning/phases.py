@@ -105,8 +105,7 @@ def _head_then_full(
         finding = choose_lr(
             config.lr,
             model,
-            optimizer,
-            loss(derive(seed, "lr finder")),
+            Phase("lr_finder", constant(0, 0.0), optimizer, loss(derive(seed, "lr finder"))),
             fallback=config.fallback_lr,
             fabric=fabric,
             folder=folder,

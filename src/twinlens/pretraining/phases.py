@@ -53,16 +53,21 @@ def run_phases(job: Job) -> pd.DataFrame:
             encoder.requires_grad_(True)
         if steps["one_cycle"]:
             optimizer = adamw(network, weight_decay=config.weight_decay)
+            trial = Phase(
+                "lr_finder",
+                constant(0, 0.0),
+                optimizer,
+                loss(derive(seed, "lr finder")),
+                after_step=lambda _: network.after_step(0.0),
+            )
             result = choose_lr(
                 config.lr,
                 network,
-                optimizer,
-                loss(derive(seed, "lr finder")),
+                trial,
                 fallback=config.fallback_lr,
                 fabric=fabric,
                 folder=job.folder,
                 seed=seed,
-                after_step=lambda _: network.after_step(0.0),
             )
             yield Phase(
                 "one_cycle",
