@@ -1,4 +1,3 @@
-import os
 import random
 
 import pytest
@@ -6,7 +5,7 @@ import torch
 from torch import nn
 
 from twinlens.engine import loop
-from twinlens.engine.checkpoint import load_checkpoint, save_checkpoint
+from twinlens.engine.checkpoint import load_checkpoint
 from twinlens.engine.device import make_fabric
 from twinlens.engine.loop import CHECKPOINT, Phase, Stopped, adamw, choose_lr, must_stop, train
 from twinlens.engine.one_cycle import constant, one_cycle
@@ -160,25 +159,3 @@ def test_a_given_rate_is_taken_without_a_search(tmp_path):
     trial = Phase("lr_finder", constant(0, 0.0), optimizer, _loss())
     finding = choose_lr(3e-3, net, trial, folder=tmp_path, **common)
     assert (finding.suggestion, finding.how, finding.lrs) == (3e-3, "fixed", ())
-
-
-def test_checkpoints_are_whole_or_not_there(tmp_path, monkeypatch):
-    path = tmp_path / CHECKPOINT
-    save_checkpoint(path, {"step": 1})
-
-    def no_space(*_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", no_space)
-    with pytest.raises(OSError, match="No space"):
-        save_checkpoint(path, {"step": 2})
-    assert load_checkpoint(path) == {"step": 1}
-    assert [p.name for p in tmp_path.iterdir()] == [CHECKPOINT]
-
-
-def test_a_damaged_checkpoint_is_a_sentence(tmp_path):
-    path = tmp_path / CHECKPOINT
-    save_checkpoint(path, {"step": torch.arange(1000)})
-    path.write_bytes(path.read_bytes()[:-200])
-    with pytest.raises(UserError, match=r"checkpoint.pt is damaged.*delete it"):
-        load_checkpoint(path)
