@@ -23,22 +23,17 @@ class Numbered:
     content: Table | ReportFigure | None
 
 
-def render(template: str, **values: Any) -> str:
+def render(template: str, numbered: list[Numbered] | None = None, **values: Any) -> str:
     """Fill in a template; what is not marked as markup is escaped.
 
     Args:
         template: Its file in templates/, or its path in this package, such as ``audit/page.html``.
+        numbered: The page's tables and figures so far; those of the template are appended.
         values: What it shows.
     """
-    return rendered(template, **values)[0]
-
-
-def rendered(template: str, **values: Any) -> tuple[str, list[Numbered]]:
-    """Fill in a template, and return as well its tables and figures in the order of appearance."""
-    environment = _environment(autoescape=True)
-    numbered: list[Numbered] = []
+    numbered = [] if numbered is None else numbered
     values |= {"number": _numbering(numbered), "numbered": numbered}
-    return environment.get_template(template).render(values), numbered
+    return _environment(autoescape=True).get_template(template).render(values)
 
 
 def text_environment() -> Environment:

@@ -25,6 +25,11 @@ _LR_SOURCES = {
 }
 
 
+def content(study: StoredStudy) -> dict[str, Any]:
+    """Return the table that the template shows."""
+    return {"checklist": checklist(study)}
+
+
 def checklist(study: StoredStudy) -> Table:
     """Return the items, what the runs say of each, and what is left to the authors."""
     environment, values = text_environment(), _values(study)

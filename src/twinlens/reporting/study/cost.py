@@ -1,6 +1,7 @@
 """What a study cost: time and speed of every arm, and of every run."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +19,11 @@ from twinlens.reporting.formatting import (
 from twinlens.reporting.load_run import StoredRun
 from twinlens.reporting.study.load_study import StoredStudy
 from twinlens.reporting.tables.tables import Cell, Record, Table, arm_cell, number
+
+
+def content(study: StoredStudy) -> dict[str, Any]:
+    """Return the table that the template shows."""
+    return {"cost": cost_table(study)}
 
 
 def cost_table(study: StoredStudy) -> Table | None:

@@ -21,7 +21,10 @@ from twinlens.reporting.formatting import (
     sentence,
 )
 from twinlens.reporting.load_run import StoredRun
+from twinlens.reporting.study.augmentation import augmentation_table
 from twinlens.reporting.study.load_study import StoredStudy
+from twinlens.reporting.study.method_diagram import embedding_panels
+from twinlens.reporting.study.pipeline_diagram import framework_panel
 from twinlens.reporting.tables.tables import Cell, Table, arm_cell, arm_titles, value_words
 
 Settings = dict[str, Any]
@@ -44,6 +47,19 @@ class Described:
     arms: str
     mark: Mark
     words: str
+
+
+def content(study: StoredStudy) -> dict[str, Any]:
+    """Return the texts, tables and figures that the template shows."""
+    return {
+        "design": design(study),
+        "framework": framework_panel(study),
+        "joint_embeddings": embedding_panels(study),
+        "pretrainings": pretrainings(study),
+        "trainings": trainings(study),
+        "arm_settings": settings_table(study),
+        "augmentation": augmentation_table(study),
+    }
 
 
 def design(study: StoredStudy) -> list[str]:

@@ -1,17 +1,35 @@
 """What it takes to check a study or to run it again: failures, settings and hashes."""
 
+from shlex import quote
+from typing import Any
+
 import yaml
 
 from twinlens.files import digest
 from twinlens.reporting.load_run import StoredRun
+from twinlens.reporting.study.cost import runs_table
 from twinlens.reporting.study.load_study import StoredStudy
+from twinlens.reporting.tables.tables import facts_table, records_table
+
+
+def content(study: StoredStudy) -> dict[str, Any]:
+    """Return the tables and texts that the template shows."""
+    folder = quote(str(study.folder))
+    return {
+        "failures": records_table(failures(study), "failures"),
+        "runs": runs_table(study),
+        "environment": facts_table(study.environment, "environment"),
+        "hashes": facts_table(hashes(study), "hashes"),
+        "command": f"twinlens compare {folder}/study.yaml --out {folder}-again",
+        "settings": settings(study),
+    }
 
 
 def failures(study: StoredStudy) -> list[dict[str, str]]:
-    """Return what the study says has failed, and the planned runs that are not there."""
-    named = [failure.model_dump() for failure in study.results.failures]
-    known = {entry["run"] for entry in named}
-    return named + [run for run in study.unfinished if run["run"] not in known]
+    """Return the failures that the results list, and the planned runs without a complete folder."""
+    failed = [failure.model_dump() for failure in study.results.failures]
+    names = {failure["run"] for failure in failed}
+    return failed + [run for run in study.unfinished if run["run"] not in names]
 
 
 def settings(study: StoredStudy) -> list[tuple[str, str]]:
@@ -33,8 +51,9 @@ def hashes(study: StoredStudy) -> dict[str, str]:
         for run in study.runs
         if run.data.get("split_hash")
     }
-    found = {"data": str(study.data["hash"])} if study.data.get("hash") else {}
-    found |= {f"split {name}": value for name, value in splits.items()}
-    found["settings"] = digest(study.settings)
-    found["results"] = digest(study.results.model_dump(mode="json"))
-    return found
+    return {
+        **({"data": str(study.data["hash"])} if study.data.get("hash") else {}),
+        **{f"split {name}": value for name, value in splits.items()},
+        "settings": digest(study.settings),
+        "results": digest(study.results.model_dump(mode="json")),
+    }

@@ -23,7 +23,7 @@ def export(folder: Path, numbered: Sequence[Numbered]) -> None:
 
     Args:
         folder: That of the page.
-        numbered: From `rendering.rendered`.
+        numbered: The tables and figures of a page.
 
     Raises:
         UserError: One of the folders is there and not of a report.
