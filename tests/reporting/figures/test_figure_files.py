@@ -10,7 +10,7 @@ from PIL import Image
 from twinlens.reporting.figures.figure_files import ReportFigure
 from twinlens.reporting.figures.layout import Frame, Panel, picture_panel
 from twinlens.reporting.figures.style import NARROW, WIDE, Legend, Mark, arm_mark
-from twinlens.reporting.study import page
+from twinlens.reporting.study import results, training
 from twinlens.reporting.study.load_study import read_study
 
 SAVE = ReportFigure.save  # that of the session is replaced
@@ -86,7 +86,8 @@ def test_a_stored_picture_becomes_a_figure_no_wider_than_the_others(tmp_path: Pa
 def test_every_drawing_of_a_study_can_be_saved(
     tmp_path: Path, build_study: Callable[..., Path]
 ) -> None:
-    content = page.content(read_study(build_study(tmp_path / "study", seeds=2)))
+    study = read_study(build_study(tmp_path / "study", seeds=2))
+    content = results.content(study) | training.content(study)
     for name in ("class_panels", "fine_tuning_searches", "schedule_panels"):
-        svg, _ = save_figure(tmp_path / name, content[name], content["arm_legend"])
+        svg, _ = save_figure(tmp_path / name, content[name], [(arm_mark(0), "random")])
         assert "var(--" not in svg.read_text(encoding="utf-8")
