@@ -1,4 +1,4 @@
-"""Several processes that train one network together, each on its share of every batch."""
+"""Data-parallel training in several processes, each with its shard of every batch."""
 
 import logging
 import os
@@ -20,35 +20,35 @@ from twinlens import console
 from twinlens.errors import UserError, require
 from twinlens.types import Embeddings, Rows
 
-# torch announces each process that it ends because another one failed.
+# torch logs each process that it terminates because another one failed.
 logging.getLogger("torch.multiprocessing.spawn").setLevel(logging.ERROR)
 
 
-def launch(fabric: Fabric, work: Callable[[Fabric], None]) -> None:
-    """Do some work in all processes, of which the first one alone speaks.
+def launch(fabric: Fabric, function: Callable[[Fabric], None]) -> None:
+    """Call a function in all processes, of which only the first one prints.
 
-    Under torchrun, SLURM or the like every process calls this. Otherwise this one starts them,
-    waits for them, and none is left at the end.
+    Under torchrun, SLURM or the like every process calls this. Otherwise this process starts the
+    others and waits for them; none is left at the end.
 
     Args:
-        fabric: The engine.
-        work: Where processes are to be started: a function that can be pickled.
+        fabric: Knows the number of processes.
+        function: Can be pickled, if processes are to be started.
 
     Raises:
-        UserError: One of the processes met it.
+        UserError: One of the processes raised it.
     """
     if fabric.strategy.launcher is None:
-        work(fabric)
+        function(fabric)
         return
-    # An exception of another process arrives as the text of its traceback, so it is sent as well.
-    mistakes, before = get_context("spawn").SimpleQueue(), active_children()
+    # torch passes on only the text of another process's traceback, so the error is sent as well.
+    errors, before = get_context("spawn").SimpleQueue(), active_children()
     port = os.environ.get("MASTER_PORT")
     try:
-        fabric.launch(partial(_work, work=work, mistakes=mistakes))
+        fabric.launch(partial(_call, function=function, errors=errors))
     except ProcessException:
-        if mistakes.empty():
+        if errors.empty():
             raise
-        raise mistakes.get() from None
+        raise errors.get() from None
     except KeyboardInterrupt:
         for process in set(active_children()) - set(before):
             process.terminate()
@@ -58,21 +58,21 @@ def launch(fabric: Fabric, work: Callable[[Fabric], None]) -> None:
             os.environ.pop("MASTER_PORT", None)
 
 
-def _work(fabric: Fabric, work: Callable[[Fabric], None], mistakes: Any) -> None:
+def _call(fabric: Fabric, function: Callable[[Fabric], None], errors: Any) -> None:
     console.quiet = not fabric.is_global_zero
-    # What torch sends when the process that started us dies; shells ignore it in the background.
+    # torch sends SIGINT when the parent process dies; shells ignore it for background processes.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        work(fabric)
+        function(fabric)
     except (UserError, OSError) as error:
-        mistakes.put(error)
+        errors.put(error)
         raise
     finally:
-        dist.destroy_process_group()  # else its threads may end the process with a message
+        dist.destroy_process_group()  # otherwise its threads may abort the process
 
 
 def check_batch(batch_size: int, processes: int) -> None:
-    """Refuse a batch that cannot be shared out evenly.
+    """Refuse a batch that cannot be divided evenly among the processes.
 
     Raises:
         UserError: The batch size is no multiple of the number of processes.
@@ -80,19 +80,19 @@ def check_batch(batch_size: int, processes: int) -> None:
     if batch_size % processes:
         nearest = max(1, round(batch_size / processes)) * processes
         raise UserError(
-            f"The batch size {batch_size} cannot be shared out evenly among {processes} "
+            f"The batch size {batch_size} cannot be divided evenly among {processes} "
             f"processes: set batch_size to {nearest}, or another multiple."
         )
 
 
 def shard(fabric: Fabric, batch: Rows) -> Rows:
-    """Return this process' part of a batch; joined in the order of ranks they are the batch."""
+    """Return this process's shard of a batch; in the order of ranks the shards are the batch."""
     size = len(batch) // fabric.world_size
     return batch[fabric.global_rank * size : (fabric.global_rank + 1) * size]
 
 
-class _Join(torch.autograd.Function):
-    """Gathers; every process computes the same loss of the whole, so it keeps its own part."""
+class _AllGather(torch.autograd.Function):
+    """Gathers; as every process computes the same loss, each keeps the gradient of its shard."""
 
     @staticmethod
     def forward(ctx: Any, z: Tensor) -> Tensor:
@@ -110,29 +110,29 @@ class _Join(torch.autograd.Function):
 def gather(z: Embeddings) -> Embeddings:
     """Return the embeddings of the whole batch, in the order of the ranks.
 
-    A loss of them, computed by every process, is the loss that one process would have on the
-    whole batch. So is its gradient: each process' own part comes back to it, multiplied by the
-    number of processes, because DistributedDataParallel averages the gradients of the weights
-    over processes where they are to be added up.
+    Every process computes the loss of the whole batch from them. Its gradient is that of a single
+    process: each process gets the gradient of its shard, multiplied by the number of processes,
+    because DistributedDataParallel averages the gradients of the weights instead of adding them.
 
     Args:
-        z: This process' embeddings, shape (n, d), n the same everywhere. Alone, it is returned.
+        z: Embeddings of this process, shape (n, d), with n the same in all processes. Returned
+            as they are if there is only one process.
     """
     if not dist.is_initialized() or dist.get_world_size() == 1:
         return z
-    result: Embeddings = _Join.apply(z)  # type: ignore[no-untyped-call]
+    result: Embeddings = _AllGather.apply(z)  # type: ignore[no-untyped-call]
     return result
 
 
 def synchronise_batchnorm(module: nn.Module, fabric: Fabric) -> None:
-    """Let BatchNorm inside a module take its statistics over the whole batch, where it can.
+    """Let BatchNorm layers of a module take their statistics over the whole batch, on GPUs.
 
-    On CPUs torch has no such layer: each process then normalises its share on its own.
+    torch has no such layer for CPUs, where each process normalises its shard on its own.
     """
     if fabric.world_size == 1 or not any(isinstance(part, _BatchNorm) for part in module.modules()):
         return
     if fabric.device.type == "cuda":
-        # torch's own function would drop the activation that a layer of timm's has inside.
+        # torch's function would drop the activation inside timm's layers.
         convert = (
             require("timm.layers", extra="timm").convert_sync_batchnorm
             if "timm" in sys.modules
@@ -141,6 +141,6 @@ def synchronise_batchnorm(module: nn.Module, fabric: Fabric) -> None:
         convert(module)
         return
     console.say(
-        "WARNING: BatchNorm cannot be synchronised on this processor: each process takes its "
-        "statistics from its own share of the batch, so results differ from one process'."
+        "WARNING: BatchNorm cannot be synchronised on a CPU: each process takes its statistics "
+        "from its shard of the batch, so results differ from those of a single process."
     )

@@ -1,9 +1,8 @@
-"""Where the numbers of a run go while it lasts: files, and what people already watch.
+"""Loggers of a run: CSV files, TensorBoard, MLflow, and Weights & Biases.
 
-The training loop and the monitor give their numbers to the engine (`fabric.log_dict`), which passes
-them on to the loggers that `logging` opened. They decide nothing: a run is the same without them,
-and a logger that fails is given up with a warning. A resumed run logs its earlier rows again, into
-loggers opened anew, so that none holds a step twice.
+The training loop and the monitor call `fabric.log_dict`, which passes numbers on to the loggers
+that `logging` opened. Loggers do not influence a run, and a logger that fails is dropped with a
+warning. A resumed run logs its earlier rows again into empty loggers, so that no step is repeated.
 """
 
 import csv
@@ -24,7 +23,7 @@ from twinlens.console import say
 from twinlens.errors import require, unknown
 
 Values = Mapping[str, Any]
-"""Numbers by name; names of one kind share what stands before their first slash."""
+"""Numbers by name; names of one kind share a prefix that ends at their first slash."""
 
 _SEND_EVERY_S = 5.0
 _NUMBERS_AT_ONCE, _PARAMETERS_AT_ONCE = 500, 100  # a server of MLflow takes no more than 1000, 100
@@ -32,11 +31,11 @@ _NUMBERS_AT_ONCE, _PARAMETERS_AT_ONCE = 500, 100  # a server of MLflow takes no 
 
 @dataclass(frozen=True)
 class Logger:
-    """Something that keeps numbers.
+    """Something that stores numbers.
 
     Attributes:
         log: Called with numbers and the number of steps done.
-        close: Called at the end with whether all went well.
+        close: Called at the end with whether the run succeeded.
     """
 
     log: Callable[[Values, int], None]
@@ -47,12 +46,12 @@ class Logger:
 def logging(
     fabric: Fabric, names: Iterable[str], folder: Path, run: str, settings: Values
 ) -> Iterator[None]:
-    """Let `fabric.log_dict` reach loggers, in the first process alone.
+    """Connect `fabric.log_dict` with loggers, in the first process only.
 
     Args:
-        fabric: The engine.
+        fabric: The Fabric of the run.
         names: Names in `LOGGERS`; "csv" is always among them.
-        folder: The run's work folder; what loggers left there before is dropped.
+        folder: The run's work folder; what loggers wrote there before is deleted.
         run: Name of the run.
         settings: Its hyperparameters, however nested.
     """
@@ -71,32 +70,32 @@ def logging(
 
     carried = SimpleNamespace(log_metrics=log_metrics)  # all that `log_dict` asks of a logger
     fabric.loggers.append(cast(Any, carried))
-    well = False
+    succeeded = False
     try:
         yield
-        well = True
+        succeeded = True
     finally:
         fabric.loggers.clear()
         for name, logger in [*opened.items()]:
             with _tolerating(name, opened):
-                logger.close(well)
+                logger.close(succeeded)
 
 
 @contextmanager
 def _tolerating(name: str, opened: dict[str, Logger]) -> Iterator[None]:
-    """Give a logger up where it fails: hours of training are worth more."""
+    """Drop a logger that fails: it must not end hours of training."""
     try:
         yield
     except Exception as error:  # of any library's own kind
         opened.pop(name, None)
-        say(f"WARNING: The logger '{name}' failed, so the run goes on without it: {error}")
+        say(f"WARNING: The logger '{name}' failed, so the run continues without it: {error}")
 
 
 def check_loggers(names: Iterable[str]) -> None:
     """Refuse loggers that are unknown or whose package is missing.
 
     Raises:
-        UserError: It names the logger, or the extra that brings the package.
+        UserError: Names the logger, or the extra that installs the package.
     """
     for name in names:
         if name not in LOGGERS:
@@ -107,13 +106,13 @@ def check_loggers(names: Iterable[str]) -> None:
 
 
 def _prepare() -> None:
-    """Keep packages from reporting about their use: nothing leaves the house unasked."""
+    """Turn off the usage reports of packages: nothing is sent without being asked for."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
 
 
 def _csv(folder: Path, _run: str, _settings: Values) -> Logger:
-    """Keep history.csv (a row a step), monitor.csv and metrics.csv, a file a kind of numbers."""
+    """Write history.csv (one row per step), monitor.csv and metrics.csv."""
     files, writers = ExitStack(), dict[str, tuple[Any, Any]]()
 
     def log(values: Values, _step: int) -> None:
@@ -129,11 +128,11 @@ def _csv(folder: Path, _run: str, _settings: Values) -> Logger:
         writer.writerow(row)
         file.flush()
 
-    return Logger(log, lambda _well: files.close())
+    return Logger(log, lambda _succeeded: files.close())
 
 
 def _tensorboard(folder: Path, _run: str, settings: Values) -> Logger:
-    """Keep event files in the run's folder."""
+    """Write event files into the run's folder."""
     tensorboard = require("torch.utils.tensorboard", extra="tensorboard")
     writer = tensorboard.SummaryWriter(str(folder / "tensorboard"), flush_secs=10)
     writer.add_text("settings", f"```\n{json.dumps(settings, indent=2, default=str)}\n```")
@@ -142,7 +141,7 @@ def _tensorboard(folder: Path, _run: str, settings: Values) -> Logger:
         for name, value in _numbers(values).items():
             writer.add_scalar(name, value, step)
 
-    return Logger(log, lambda _well: writer.close())
+    return Logger(log, lambda _succeeded: writer.close())
 
 
 def _mlflow(folder: Path, run: str, settings: Values) -> Logger:
@@ -153,43 +152,43 @@ def _mlflow(folder: Path, run: str, settings: Values) -> Logger:
     if not uri:
         os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
         store = folder / "mlflow"
-        (store / ".trash").mkdir(parents=True)  # a process that made it before does not again
+        (store / ".trash").mkdir(parents=True)  # mlflow makes it once per process only
         uri = store.as_uri()
     client, name = mlflow.MlflowClient(uri), os.environ.get("MLFLOW_EXPERIMENT_NAME", "twinlens")
     try:
         experiment = client.create_experiment(name)
-    except mlflow.MlflowException:  # it is there already
+    except mlflow.MlflowException:  # it exists
         experiment = client.get_experiment_by_name(name).experiment_id
-    its_id = client.create_run(experiment, run_name=run).info.run_id
+    run_id = client.create_run(experiment, run_name=run).info.run_id
     parameters = [entities.Param(*item) for item in _flat(settings).items()]
     for start in range(0, len(parameters), _PARAMETERS_AT_ONCE):
-        client.log_batch(its_id, params=parameters[start : start + _PARAMETERS_AT_ONCE])
-    waiting, sent = list[Any](), time.monotonic()
+        client.log_batch(run_id, params=parameters[start : start + _PARAMETERS_AT_ONCE])
+    pending, sent = list[Any](), time.monotonic()
 
     def log(values: Values, step: int) -> None:
         now = int(time.time() * 1000)
-        waiting.extend(entities.Metric(n, v, now, step) for n, v in _numbers(values).items())
-        if len(waiting) >= _NUMBERS_AT_ONCE or time.monotonic() - sent >= _SEND_EVERY_S:
+        pending.extend(entities.Metric(n, v, now, step) for n, v in _numbers(values).items())
+        if len(pending) >= _NUMBERS_AT_ONCE or time.monotonic() - sent >= _SEND_EVERY_S:
             send()
 
     def send() -> None:
         nonlocal sent
-        client.log_batch(its_id, metrics=waiting)
-        waiting.clear()
+        client.log_batch(run_id, metrics=pending)
+        pending.clear()
         sent = time.monotonic()
 
-    def close(well: bool) -> None:
+    def close(succeeded: bool) -> None:
         send()
-        client.set_terminated(its_id, "FINISHED" if well else "FAILED")
+        client.set_terminated(run_id, "FINISHED" if succeeded else "FAILED")
 
     return Logger(log, close)
 
 
 def _wandb(folder: Path, run: str, settings: Values) -> Logger:
-    """Keep a run of Weights & Biases in the run's folder; offline, unless WANDB_MODE says so."""
+    """Write a run of Weights & Biases into the run's folder, offline unless WANDB_MODE differs."""
     _prepare()
     wandb = require("wandb", extra="wandb")
-    its_run = wandb.init(
+    wandb_run = wandb.init(
         project=os.environ.get("WANDB_PROJECT", "twinlens"),
         name=run,
         dir=folder,
@@ -199,15 +198,15 @@ def _wandb(folder: Path, run: str, settings: Values) -> Logger:
             console="off", silent=True, disable_git=True, save_code=False, x_disable_stats=True
         ),
     )
-    its_run.define_metric("*", step_metric="step")
+    wandb_run.define_metric("*", step_metric="step")
     return Logger(
-        lambda values, step: its_run.log({**_numbers(values), "step": step}),
-        lambda well: its_run.finish(exit_code=0 if well else 1),
+        lambda values, step: wandb_run.log({**_numbers(values), "step": step}),
+        lambda succeeded: wandb_run.finish(exit_code=0 if succeeded else 1),
     )
 
 
 def _numbers(values: Values) -> dict[str, float]:
-    """Return what can be drawn over the steps."""
+    """Return the values that can be plotted against the steps."""
     return {
         name: float(value)
         for name, value in values.items()
@@ -216,7 +215,7 @@ def _numbers(values: Values) -> dict[str, float]:
 
 
 def _flat(settings: Values, prefix: str = "") -> dict[str, str]:
-    """Return settings without nesting, as text: ``{"a": {"b": 1}}`` as ``{"a.b": "1"}``."""
+    """Return flat settings as text: ``{"a": {"b": 1}}`` as ``{"a.b": "1"}``."""
     flat = dict[str, str]()
     for name, value in settings.items():
         inner = f"{prefix}{name}"
@@ -230,4 +229,4 @@ LOGGERS: dict[str, Callable[[Path, str, Values], Logger]] = {
     "tensorboard": _tensorboard,
     "wandb": _wandb,
 }
-"""Functions of (folder, name of the run, settings) by name; the extra is called the same."""
+"""Functions of (folder, name of the run, settings) by name, which is also that of the extra."""

@@ -36,26 +36,26 @@ TakeStep = Callable[[int, float, float], tuple[float, dict[str, float]]]
 """Function of (step, lr, momentum) that trains on one batch: its loss, and the loss's terms."""
 
 must_stop: ContextVar[Callable[[], bool]] = ContextVar("must_stop", default=lambda: False)
-"""Asked after each step whether the training is to stop there; see `Stopped`."""
+"""Called after each step: whether the training must stop there; see `Stopped`."""
 
 
-class Stopped(Exception):  # noqa: N818, it is no error
-    """A training stopped because it was asked to. Its checkpoint is there: it can go on."""
+class Stopped(Exception):  # noqa: N818, it is not an error
+    """A training stopped on request, with a checkpoint from which it can be resumed."""
 
 
 @dataclass(frozen=True)
 class Phase:
-    """A stretch of training with one optimiser and one schedule.
+    """A part of a training with one optimiser and one schedule.
 
     Attributes:
         name: Unique among the phases of a training.
-        schedule: Learning rate and momentum of each step; its length is the phase's.
+        schedule: Learning rate and momentum of each step.
         optimizer: Holds the parameters that this phase trains.
-        loss: See `Loss`. It may depend on nothing but module and step, so that a resumed phase
-            goes on as if it had never stopped.
+        loss: See `Loss`. It depends only on module and step, so that a resumed phase continues
+            as if it had never stopped.
         frozen: Parts of the module that stay in eval mode, so that BatchNorm keeps its statistics.
         after_step: Called with the number of a step once the optimiser has taken it.
-        should_stop: Called with the number of steps done, after each: whether to end the phase.
+        should_stop: Called after each step with the number of steps done: whether to end the phase.
     """
 
     name: str
@@ -95,25 +95,25 @@ def train(
     folder: Path,
     seed: int,
 ) -> pd.DataFrame:
-    """Train a module through its phases, resuming from `folder` where a checkpoint lies there.
+    """Train a module through its phases, resuming from the checkpoint in `folder` if there is one.
 
-    The checkpoint is loaded before the first phase is asked for, so `phases` may be a generator
-    that computes between its phases, such as a learning-rate finder; it then runs again on
-    resuming, on the same weights.
+    The checkpoint is loaded before the first phase is requested, so `phases` may be a generator
+    that computes between its phases, such as a learning-rate finder; on resuming it runs again,
+    on the same weights.
 
     Args:
         module: What is trained, in place.
         phases: The phases in order.
-        fabric: The engine: device and precision.
+        fabric: Device and precision.
         folder: Where the checkpoint is kept.
-        seed: Seeds the global generator at each step, which dropout inside an encoder uses.
+        seed: Seeds torch's global generator at each step, which dropout inside an encoder uses.
 
     Returns:
-        A row for each step: phase, step, lr, momentum, loss, the loss's terms and seconds.
+        One row per step: phase, step, lr, momentum, loss, the loss's terms and seconds.
 
     Raises:
         UserError: The loss or a weight is no longer a finite number.
-        Stopped: `must_stop` asked for it.
+        Stopped: `must_stop` returned True.
     """
     path = folder / CHECKPOINT
     state: dict[str, Any] = load_checkpoint(path) or {"done": [], "phase": None, "history": []}
@@ -121,7 +121,7 @@ def train(
         module.load_state_dict(state["module"])
     module.to(fabric.device)
     for done, row in enumerate(state["history"], start=1):
-        fabric.log_dict(row, done)  # loggers begin anew where a run goes on
+        fabric.log_dict(row, done)  # the loggers of a resumed run start empty
     with torch.random.fork_rng():
         for phase in phases:
             if phase.name not in state["done"]:
@@ -156,7 +156,7 @@ def _train_phase(
             if not math.isfinite(loss):
                 raise UserError(
                     f"The loss became {loss} at step {step} of phase '{phase.name}' "
-                    f"(rate {lr:.2g}): try a lower learning rate, or precision fp32."
+                    f"(learning rate {lr:.2g}): try a lower learning rate, or precision fp32."
                 )
             row = {"phase": phase.name, "step": step, "lr": lr, "momentum": momentum, "loss": loss}
             seconds = time.monotonic() - began
@@ -209,9 +209,9 @@ def _save(fabric: Fabric, path: Path, state: dict[str, Any]) -> None:
 
 
 def make_train_step(module: nn.Module, phase: Phase, fabric: Fabric, seed: int) -> TakeStep:
-    """Return the function that trains on one batch; a loss that is not finite changes nothing.
+    """Return a function that trains on one batch, and changes nothing if the loss is not finite.
 
-    Of several processes the mean loss counts, so that all of them decide alike.
+    Several processes use their mean loss, so that all of them decide alike.
     """
     wrapped, optimizer = fabric.setup(module, phase.optimizer)
 
