@@ -1,4 +1,4 @@
-"""The main job, small: images, two arms, three seeds, a verdict, a report."""
+"""A small study of synthetic images: two arms, three seeds, a verdict and a report."""
 
 import shutil
 from importlib.resources import as_file, files
@@ -6,6 +6,8 @@ from pathlib import Path
 
 from twinlens.console import say
 from twinlens.importing.import_images import import_images
+from twinlens.requests.base import accepts
+from twinlens.requests.demo import DemoRequest
 from twinlens.study.compare import compare
 from twinlens.study.running.paths import STUDY
 
@@ -20,19 +22,16 @@ takes less than six minutes on two cores. The images are drawings: the verdict i
 about nobody's skin."""
 
 
-def demo(out: Path | str = "demo", *, overwrite: bool = False) -> Path:
-    """Run the demonstration study; what is done already is kept.
-
-    Args:
-        out: Folder for data set and study.
-        overwrite: Start again.
+@accepts(DemoRequest)
+def demo(request: DemoRequest) -> Path:
+    """Run the demonstration study; finished runs are kept.
 
     Returns:
         The folder of the study, ready for `report`.
     """
-    out = Path(out)
+    out = Path(request.out)
     say(_OPENING)
-    if overwrite and (out / "study" / STUDY).exists():
+    if request.overwrite and (out / "study" / STUDY).exists():
         shutil.rmtree(out / "study")
     data = import_images(IMAGES, out / "data", kind="phantom", size=SIZE)
     with as_file(files("twinlens.studies") / "demo.yaml") as study:

@@ -9,14 +9,10 @@ import typer
 import twinlens
 from twinlens import console
 from twinlens.commands.from_request import from_request
-from twinlens.commands.options import (
-    Dataset,
-    Device,
-    Overwrite,
-)
 from twinlens.errors import UserError
 from twinlens.files import write_text
 from twinlens.pretraining.methods import METHODS
+from twinlens.requests.evaluate import EvaluateRequest
 from twinlens.requests.predict import PredictRequest
 from twinlens.requests.pretrain import PretrainRequest
 from twinlens.requests.show_views import ShowViewsRequest
@@ -29,11 +25,11 @@ if TYPE_CHECKING:
 @partial(from_request, values={"method": METHODS})
 def pretrain(request: PretrainRequest) -> None:
     """Pretrain an encoder, and print where it is and the report."""
-    done = twinlens.pretrain.run(request)
+    folder = twinlens.pretrain.run(request)
     if not console.quiet:
-        print(f"Encoder in {done}; train with it: twinlens train {request.dataset} "
-              f"--pretrained {done} ...")  # fmt: skip
-        print(f"Report: {twinlens.report(done)}")
+        train_it = f"twinlens train {request.dataset} --pretrained {folder} ..."
+        print(f"Encoder in {folder}; train with it: {train_it}")
+        print(f"Report: {twinlens.report(folder)}")
 
 
 @from_request
@@ -45,29 +41,18 @@ def show_views(request: ShowViewsRequest) -> None:
 @from_request
 def train(request: TrainRequest) -> None:
     """Train a classifier, and print its metrics."""
-    done = twinlens.train.run(request)
+    folder = twinlens.train.run(request)
     from twinlens.records.scores import Scores
 
-    for part, scores in Scores.read(done / "metrics.json").parts.items():
+    for part, scores in Scores.read(folder / "metrics.json").parts.items():
         print(f"{part}: {_in_words(scores)}")
-    print(f"Model in {done / 'model'}")
+    print(f"Model in {folder / 'model'}")
 
 
-def evaluate(
-    model: Annotated[Path, typer.Argument(help="A run's model/ folder, or a study's best/.")],
-    dataset: Dataset,
-    split: Annotated[
-        str, typer.Option(metavar="[NAME:]PART", help="Such as test, or myfold:test.")
-    ] = "test",
-    tta: Annotated[int | None, typer.Option(help="Views to average; default: the model's.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for metrics and predictions.")] = None,
-    device: Device = "auto",
-    overwrite: Overwrite = False,
-) -> None:
-    """Evaluate a model on a part of a data set, with test-time augmentation."""
-    scores = twinlens.evaluate(
-        model, dataset, split=split, tta=tta, out=out, device=device, overwrite=overwrite
-    )
+@from_request
+def evaluate(request: EvaluateRequest) -> None:
+    """Evaluate a model, and print its metrics."""
+    scores = twinlens.evaluate.run(request)
     import pandas as pd
 
     print(_in_words(scores))
@@ -79,7 +64,7 @@ def evaluate(
 def predict(
     request: PredictRequest,
     out: Annotated[Path | None, typer.Option(help="CSV file; default: the screen.")] = None,
-    overwrite: Overwrite = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the CSV file.")] = False,
 ) -> None:
     """Predict, and print or write the table; exit code 1 if files are broken."""
     table = twinlens.predict.run(request)

@@ -8,13 +8,13 @@ import typer
 
 import twinlens
 from twinlens.commands.from_request import from_request
-from twinlens.commands.options import Out, Overwrite
-from twinlens.files import read_json
 from twinlens.requests.compare import CompareRequest
+from twinlens.requests.demo import DemoRequest
+from twinlens.requests.report import ReportRequest
 
 
-def _print_schema(asked: bool) -> None:
-    if asked:
+def _print_schema(wanted: bool) -> None:
+    if wanted:
         from twinlens.study.planning.schema import schema
 
         print(json.dumps(schema(), indent=1, ensure_ascii=False))
@@ -36,35 +36,35 @@ def compare(
     ] = False,
 ) -> None:
     """Compare the arms of a study, and conclude."""
-    done = twinlens.compare.run(request)
+    folder = twinlens.compare.run(request)
     if not request.dry_run:
-        _conclude(done)
+        _conclude(folder)
 
 
-def report(
-    folder: Annotated[Path, typer.Argument(help="Folder of a study, or of a pretraining.")],
-) -> None:
-    """Write the report of a study or a pretraining again, from what is stored alone."""
-    _conclude(folder)
+@from_request
+def report(request: ReportRequest) -> None:
+    """Write the report, and print the verdict."""
+    _conclude(Path(request.folder))
 
 
-def demo(out: Out = Path("demo"), overwrite: Overwrite = False) -> None:
-    """Do the main job on synthetic images: minutes on two cores."""
-    _conclude(twinlens.demo(out, overwrite=overwrite))
+@from_request
+def demo(request: DemoRequest) -> None:
+    """Run the demonstration, and print its verdict."""
+    _conclude(twinlens.demo.run(request))
 
 
 def _conclude(folder: Path) -> None:
     """Write the report, and end with the verdict in words and the report's path."""
     page = twinlens.report(folder)
     if (folder / "run.json").exists():
-        verdict, failures = read_json(folder / "run.json").get("verdict") or [], False
+        from twinlens.records.run import PretrainRun
+
+        verdict, failed = PretrainRun.read(folder / "run.json").verdict, False
     else:
         from twinlens.records.results import StudyResults
 
         results = StudyResults.read(folder / "results.json")
-        verdict, failures = results.verdict, bool(results.failures)
-    for sentence in verdict:
-        print(sentence)
-    print(f"Report: {page}")
-    if failures:
+        verdict, failed = results.verdict, bool(results.failures)
+    print("\n".join([*verdict, f"Report: {page}"]))
+    if failed:
         raise typer.Exit(1)

@@ -1,9 +1,11 @@
 """weights list and weights check."""
 
 from pathlib import Path
-from typing import Annotated
 
 import typer
+
+from twinlens.commands.from_request import from_request
+from twinlens.requests.check_weights import CheckWeightsRequest
 
 app = typer.Typer(help="List published weights, or check a weight file.", no_args_is_help=True)
 
@@ -18,32 +20,23 @@ def list_() -> None:
     shown["MB"] = table["MB"].map("{:.0f}".format).replace("nan", "?")
     shown["cached"] = table["cached"].map({True: "yes", False: "no"})
     print(shown.reset_index().to_string(index=False))
-    print(f"Downloaded at their first use, to {Path(table['path'].iloc[0]).parent}")
+    print(f"Downloaded at first use, to {Path(table['path'].iloc[0]).parent}")
 
 
 @app.command()
-def check(
-    file: Annotated[
-        str, typer.Argument(help="A weight file, or a name of 'twinlens weights list'.")
-    ],
-    encoder: Annotated[
-        str | None, typer.Option(help="The network that it is for, such as resnet50.")
-    ] = None,
-    picture: Annotated[
-        Path | None, typer.Option(help="PNG file to draw the first convolution's filters in.")
-    ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the picture.")] = False,
-) -> None:
-    """Show what a weight file holds, and whether it fits an encoder; exit code 1 if not."""
+@from_request
+def check(request: CheckWeightsRequest) -> None:
+    """Check a weight file, and print what it holds."""
     from twinlens.models.inspection import check_weights
 
-    found = check_weights(file, encoder=encoder, picture=picture, overwrite=overwrite)
-    print(found.tensors.reset_index().to_string(index=False))
-    print(f"{found.path}: {'' if found.fits else 'does not fit: '}{found.summary}")
-    print(f"Sum of the parameters: {found.total:.4f}")
-    if found.published:
-        print(f"It is the published file '{found.published}'.")
-    if picture is not None:
-        print(f"Filters in {picture}")
-    if not found.fits:
+    inspection = check_weights.run(request)
+    print(inspection.tensors.reset_index().to_string(index=False))
+    fit = "" if inspection.fits else "does not fit: "
+    print(f"{inspection.path}: {fit}{inspection.summary}")
+    print(f"Sum of the parameters: {inspection.total:.4f}")
+    if inspection.published:
+        print(f"It is the published file '{inspection.published}'.")
+    if request.picture is not None:
+        print(f"Filters in {request.picture}")
+    if not inspection.fits:
         raise typer.Exit(1)

@@ -24,6 +24,8 @@ from twinlens.models.encoders import Encoder
 from twinlens.models.ensemble import read_members
 from twinlens.records.bundle import BundleInfo, TestTimeAugmentation
 from twinlens.records.scores import PartScores, Scores
+from twinlens.requests.base import accepts
+from twinlens.requests.evaluate import EvaluateRequest
 from twinlens.types import Rows
 
 BATCH_SIZE = 256
@@ -67,26 +69,9 @@ def score(
     return scores, predictions_table(data, rows, part, probabilities)
 
 
-def evaluate(
-    model: Path | str,
-    dataset: Path | str,
-    *,
-    split: str = "test",
-    tta: int | None = None,
-    out: Path | str | None = None,
-    device: str = "auto",
-    overwrite: bool = False,
-) -> PartScores:
+@accepts(EvaluateRequest)
+def evaluate(request: EvaluateRequest) -> PartScores:
     """Evaluate a model on a part of a data set.
-
-    Args:
-        model: Folder of a bundle, or of an ensemble of bundles.
-        dataset: Folder of the data set; its classes must be the model's.
-        split: The part, such as ``test``; ``NAME:test`` where there are several splits.
-        tta: Number of views to average; None for the model's own.
-        out: Folder to make, for metrics.json and predictions.parquet; None for none.
-        device: "auto", "cpu", "cuda" or "mps".
-        overwrite: Replace `out`.
 
     Returns:
         The scores; ``scores.metrics["accuracy"]`` is a metric.
@@ -94,9 +79,10 @@ def evaluate(
     Raises:
         UserError: Model and data do not fit, or there is no such part.
     """
+    model, dataset, tta = request.model, request.dataset, request.tta
     if tta is not None and tta < 1:
         raise UserError(f"--tta {tta} must be 1 or more: 1 is the image alone.")
-    name, _, part = split.rpartition(":")
+    name, _, part = request.split.rpartition(":")
     if part not in SPLITS:
         raise unknown("part of a split", part, SPLITS)
     members, data, chosen = _open(model, dataset, name or None)
@@ -105,13 +91,14 @@ def evaluate(
         raise UserError(f"The part '{part}' of the split of {dataset} is empty.")
     if tta:
         members = {path: _with_views(info, tta) for path, info in members.items()}
-    fabric = make_fabric(next(iter(members.values())).precision, device)
+    fabric = make_fabric(next(iter(members.values())).precision, request.device)
     read = reader(data.images, rows, fabric.device)
     probabilities = predict_ensemble(members, read, rows, batch_size=BATCH_SIZE, fabric=fabric)
     scores = score_predictions(data.labels[rows], probabilities, data.classes)
     table = predictions_table(data, rows, part, probabilities)
-    if out is not None:
-        with atomic_folder(Path(out), marker="evaluation.json", overwrite=overwrite) as folder:
+    if request.out is not None:
+        marker, overwrite = "evaluation.json", request.overwrite
+        with atomic_folder(Path(request.out), marker=marker, overwrite=overwrite) as folder:
             Scores(parts={part: scores}).write(folder / "metrics.json")
             with atomic_file(folder / "predictions.parquet") as temporary:
                 table.to_parquet(temporary, index=False)

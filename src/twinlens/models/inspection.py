@@ -15,6 +15,8 @@ from twinlens.models.match import Match, describe_match, match
 from twinlens.models.published import SUM_TOLERANCE, WEIGHTS
 from twinlens.models.tensor_files import read_tensors
 from twinlens.models.weights import cached, weight_file
+from twinlens.requests.base import accepts
+from twinlens.requests.check_weights import CheckWeightsRequest
 from twinlens.views.image_grid import check_picture, write_picture
 
 _COLUMNS = 8
@@ -60,27 +62,17 @@ def list_weights() -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("name")
 
 
-def check_weights(
-    weights: str | Path,
-    *,
-    encoder: str | None = None,
-    picture: Path | None = None,
-    overwrite: bool = False,
-) -> Inspection:
+@accepts(CheckWeightsRequest)
+def check_weights(request: CheckWeightsRequest) -> Inspection:
     """Compare a weight file with an encoder, without loading it.
-
-    Args:
-        weights: A file, or a name in `WEIGHTS`, which is downloaded if it is missing.
-        encoder: A name in `ENCODERS`, or ``timm/NAME``; None: that of the published weights.
-        picture: PNG file to write the filters of the first convolution to.
-        overwrite: Replace `picture`.
 
     Raises:
         UserError: The file cannot be obtained or read, no encoder is named for it, or it has no
             convolution of three channels to draw, or the picture cannot be written.
     """
+    weights, encoder, picture = request.weights, request.encoder, request.picture
     if picture is not None:
-        check_picture(picture, overwrite=overwrite)
+        check_picture(picture, overwrite=request.overwrite)
     if encoder is None and str(weights) not in WEIGHTS:
         raise UserError(f"--encoder is missing: name the network that {weights} is for.")
     with torch.device("meta"):  # names and shapes suffice

@@ -22,6 +22,8 @@ from twinlens.reporting.study import (
 )
 from twinlens.reporting.study.load_study import StoredStudy, read_study
 from twinlens.reporting.tables.exports import export
+from twinlens.requests.base import accepts
+from twinlens.requests.report import ReportRequest
 from twinlens.study.running.locks import study_lock
 
 SECTIONS: dict[str, tuple[str, ModuleType]] = {
@@ -40,14 +42,12 @@ The module's `content` returns what the template of its name shows.
 """
 
 
-def report(folder: Path) -> Path:
+@accepts(ReportRequest)
+def report(request: ReportRequest) -> Path:
     """Write the page of a finished study or pretraining from its stored files alone.
 
     Beside a study's page lie its tables as CSV and LaTeX in ``tables/``, and its figures as SVG
     and PDF in ``figures/``.
-
-    Args:
-        folder: Folder that `twinlens compare` or `twinlens pretrain` has written.
 
     Returns:
         Path of ``report.html`` in that folder.
@@ -55,9 +55,10 @@ def report(folder: Path) -> Path:
     Raises:
         UserError: The folder holds neither, or a ``tables`` or ``figures`` that is not ours.
     """
-    if (Path(folder) / "run.json").is_file():
+    folder = Path(request.folder)
+    if (folder / "run.json").is_file():
         return pretraining_report(folder)
-    study = read_study(Path(folder))
+    study = read_study(folder)
     page, numbered = build_page(study)
     out = study.folder / "report.html"
     with study_lock(study.folder):
