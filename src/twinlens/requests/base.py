@@ -51,7 +51,7 @@ class Request:
 
     def command_line(self) -> str:
         """Return the command that asks for the same again, without what has its default."""
-        words = ["twinlens", self.COMMAND]
+        words = ["twinlens", *self.COMMAND.split()]
         for field in fields(self):
             value = getattr(self, field.name)
             if field.name in self.HANDLING or value == _default(field):
