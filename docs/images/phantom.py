@@ -5,7 +5,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from twinlens.importing.formats.isic_classes import ISIC_CLASSES
+from twinlens.importing.formats.classes import ISIC_CLASSES
 from twinlens.phantom.generate import lesion_label, phantom_image
 
 SEED, SIZE, GAP, LESIONS, PHOTOGRAPHS = 0, 92, 4, 6, 3

@@ -7,7 +7,7 @@ import pytest
 from twinlens import seeds
 from twinlens.data.table import SPLITS
 from twinlens.files import read_json
-from twinlens.importing.formats.isic_classes import ISIC_CLASSES
+from twinlens.importing.formats.classes import ISIC_CLASSES
 from twinlens.phantom import generate
 from twinlens.phantom.generate import phantom_image, phantom_table
 from twinlens.phantom.photograph import Photograph

@@ -1,7 +1,7 @@
 import numpy as np
 
 from twinlens import seeds
-from twinlens.importing.formats.isic_classes import ISIC_CLASSES
+from twinlens.importing.formats.classes import ISIC_CLASSES
 from twinlens.phantom import lesions as phantom_lesions
 from twinlens.phantom.canvas import Canvas
 from twinlens.phantom.generate import phantom_image

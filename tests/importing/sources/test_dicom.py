@@ -68,10 +68,6 @@ def test_the_table_comes_from_the_headers(folder):
     assert source.skipped == []
 
 
-def test_a_pseudonym_is_the_beginning_of_the_sha256():
-    assert dicom_header.pseudonym("abc") == "patient-ba7816bf8f01"
-
-
 def test_no_patient_reaches_the_data_set(folder, tmp_path):
     listed(folder, "image,label,PatientName,group\na.dcm,NV,Doe Jane,4711\none/b,MEL,Doe Jane,\n")
     dataset = import_images(folder, tmp_path / "out", size=16)
@@ -83,11 +79,6 @@ def test_no_patient_reaches_the_data_set(folder, tmp_path):
     stored = "".join([*texts, dataset.table.to_csv()])
     for telling in ("Doe", "4711", "1979", *UIDS.values()):
         assert telling not in stored
-
-
-@pytest.mark.parametrize("name", ["SeriesDescription", "(0008,103e)", "0008,103E", "0008103e"])
-def test_a_tag_by_keyword_or_number(folder, name):
-    assert read(folder, label=name).table["label"].dropna().tolist() == ["NV", "MEL"]
 
 
 def test_groups_and_splits_by_tag(put):
@@ -105,18 +96,6 @@ def test_groups_and_splits_by_tag(put):
         [one, "train"], [one, "unlabelled"], [two, None], [None, None],
     ]  # fmt: skip
     assert table["label"].dropna().tolist() == ["ORIGINAL\\PRIMARY"] * 3
-
-
-@pytest.mark.parametrize(
-    ("age", "years"),
-    [("090Y", 90), ("018M", 1.5), ("052W", 1), ("001D", 0), ("", None), ("X", None)],
-)
-@pytest.mark.filterwarnings("ignore:Invalid value for VR AS")
-def test_ages_are_in_years(put, age, years):
-    table = read(put("a", PatientAge=age, Modality="CT").parent).table
-    assert (
-        "age" not in table if years is None else table["age"][0] == pytest.approx(years, abs=0.01)
-    )
 
 
 def test_a_csv_names_files_or_instances(folder, capsys):
@@ -209,24 +188,6 @@ def test_columns_reach_the_source_through_the_import(folder, tmp_path):
     assert dataset.record.sources[0].kind == "dicom"
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "PatientName", "PatientID", "PatientBirthDate", "AccessionNumber", "StudyInstanceUID",
-        "OtherPatientIDs", "StudyDate", "(0010,0010)", "PatientComments", "ReferringPhysicianName",
-    ],
-)  # fmt: skip
-@pytest.mark.parametrize("role", ["label", "split"])
-def test_identifying_tags_are_refused(folder, name, role):
-    with pytest.raises(UserError, match=rf"\(--{role}\) can tell who a patient is"):
-        read(folder, **{role: name})
-
-
-@pytest.mark.parametrize("name", ["PatientSex", "PatientAge", "Modality"])
-def test_tags_that_do_not_identify_may_be_labels(folder, name):
-    assert read(folder, label=name).table["label"].notna().all()
-
-
 def test_an_identifying_column_is_refused(folder):
     listed(folder, "image,PatientName\na,Doe\n")
     with pytest.raises(UserError, match=r"'PatientName' \(--label\) can tell who"):
@@ -234,12 +195,6 @@ def test_an_identifying_column_is_refused(folder):
 
 
 def test_mistakes_are_sentences(folder, tmp_path):
-    with pytest.raises(UserError, match=r"'SeriesDescripton' \(--label\).*'SeriesDescription'\?"):
-        read(folder, label="SeriesDescripton")
-    with pytest.raises(UserError, match=r"'\(0009,1001\)' \(--group\) is neither a DICOM keyword"):
-        read(folder, group="(0009,1001)")
-    with pytest.raises(UserError, match=r"'VOILUTSequence' \(--label\) holds no text"):
-        read(folder, label="VOILUTSequence")
     with pytest.raises(UserError, match=r"No file in .* has the tag 'StudyID' \(--group\)"):
         read(folder, group="StudyID")
     with pytest.raises(UserError, match="--image names a column of a CSV file, but"):

@@ -2,7 +2,7 @@ import pytest
 
 from twinlens.errors import UserError
 from twinlens.importing.source import Options
-from twinlens.importing.sources import folder, unlabelled
+from twinlens.importing.sources import folder
 
 
 def by_id(source, column):
@@ -22,14 +22,6 @@ def test_sub_folders_are_classes(class_folder, draw):
     assert source.table["split"].isna().all()
     ids = [path.relative_to(class_folder).as_posix() for path in source.items]
     assert ids == source.table["id"].tolist()
-
-
-def test_other_and_hidden_files_are_left_out(class_folder, draw):
-    (class_folder / "nevus" / "notes.txt").write_text("a note")
-    draw(class_folder / "nevus" / "._1.png")
-    draw(class_folder / ".thumbnails" / "1.png")
-    draw(class_folder / "__MACOSX" / "1.png")
-    assert len(folder.read(str(class_folder), Options()).items) == 6
 
 
 def test_a_folder_unlabelled_beside_the_classes(class_folder, draw):
@@ -86,16 +78,7 @@ def test_a_lone_folder_of_a_split_holds_the_classes(tmp_path, draw):
     assert set(by_id(folder.read(str(tmp_path), Options()), "split").values()) == {"train"}
 
 
-def test_unlabelled_images_have_no_label(class_folder):
-    source = unlabelled.read(str(class_folder), Options())
-    assert len(source.table) == 6
-    assert source.table["label"].isna().all()
-    assert set(source.table["split"]) == {"unlabelled"}
-
-
-@pytest.mark.parametrize("read", [folder.read, unlabelled.read])
-def test_no_images_is_a_sentence(read, tmp_path):
+@pytest.mark.parametrize("place", ["", "nowhere"])
+def test_a_folder_without_images_is_refused(place, tmp_path):
     with pytest.raises(UserError, match=r"not a folder with images \(.*\.png"):
-        read(str(tmp_path), Options())
-    with pytest.raises(UserError, match="not a folder with images"):
-        read(str(tmp_path / "nowhere"), Options())
+        folder.read(str(tmp_path / place), Options())

@@ -3,7 +3,7 @@ import pytest
 
 from twinlens.data.splits import open_split
 from twinlens.errors import UserError
-from twinlens.importing.formats.isic_classes import ISIC_CLASSES
+from twinlens.importing.formats.classes import ISIC_CLASSES
 from twinlens.importing.import_images import import_images
 from twinlens.importing.source import Options
 from twinlens.importing.sources import phantom

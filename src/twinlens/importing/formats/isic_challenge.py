@@ -9,9 +9,8 @@ import pandas as pd
 
 from twinlens.console import say
 from twinlens.errors import UserError, unknown
-from twinlens.importing.csv_text import typed
+from twinlens.importing.csv_text import read_cells, typed
 from twinlens.importing.find_images import image_files, with_images
-from twinlens.importing.formats.isic_tables import find_table, read_columns
 from twinlens.importing.source import Options, Source
 from twinlens.records.dataset import ClassInfo
 
@@ -40,6 +39,33 @@ class Challenge:
     def file(self, part: str, what: str) -> str:
         """Return the name of a part's table."""
         return f"{self.prefix}_{part}_{what}.csv"
+
+
+def find_table(source: str, *names: str) -> Path | None:
+    """Return the file of one of these names in a folder, or in a folder in it, or None."""
+    folder = Path(source)
+    if not folder.is_dir():
+        return None
+    places = (
+        path for name in names for at in ("", "*/") for path in sorted(folder.glob(at + name))
+    )
+    return next((path for path in places if path.is_file()), None)
+
+
+def read_columns(path: Path, *required: str) -> pd.DataFrame:
+    """Read all cells of a table as text, see `read_cells`.
+
+    Raises:
+        UserError: The file is no table, or has not all the required columns.
+    """
+    cells = read_cells(path)
+    for name in required:
+        if name not in cells.columns:
+            raise UserError(
+                f"{path} has no column '{name}', so it is not the official table; "
+                f"its columns are {', '.join(cells.columns)}."
+            )
+    return cells
 
 
 def find_truths(source: str, challenge: Challenge) -> dict[str, Path]:

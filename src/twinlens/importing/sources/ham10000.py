@@ -12,8 +12,8 @@ import pandas as pd
 from twinlens.errors import UserError, unknown
 from twinlens.importing.csv_text import typed
 from twinlens.importing.find_images import image_files, with_images
-from twinlens.importing.formats.isic_classes import HAM10000_CLASSES
-from twinlens.importing.formats.isic_tables import find_table, read_columns
+from twinlens.importing.formats.classes import HAM10000_CLASSES
+from twinlens.importing.formats.isic_challenge import find_table, read_columns
 from twinlens.importing.source import Options, Source, SourceKind
 
 NAMES = ("HAM10000_metadata.csv", "HAM10000_metadata.tab", "HAM10000_metadata")

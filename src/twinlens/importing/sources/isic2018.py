@@ -5,8 +5,8 @@ images anywhere below it. ``ISIC2018_Task3_Training_LesionGroupings.csv`` tells 
 parts Validation and Test may lie beside Training.
 """
 
+from twinlens.importing.formats.classes import HAM10000_CLASSES
 from twinlens.importing.formats.isic_challenge import Challenge, find_truths, read_challenge
-from twinlens.importing.formats.isic_classes import HAM10000_CLASSES
 from twinlens.importing.source import Options, Source, SourceKind
 
 CHALLENGE = Challenge(

@@ -4,8 +4,8 @@ A folder with ``ISIC_2019_Training_GroundTruth.csv``, ``ISIC_2019_Training_Metad
 images anywhere below it. The tables of the challenge's test part may lie beside them.
 """
 
+from twinlens.importing.formats.classes import ISIC_CLASSES
 from twinlens.importing.formats.isic_challenge import Challenge, find_truths, read_challenge
-from twinlens.importing.formats.isic_classes import ISIC_CLASSES
 from twinlens.importing.source import Options, Source, SourceKind
 
 CHALLENGE = Challenge(

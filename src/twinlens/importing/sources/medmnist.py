@@ -19,7 +19,7 @@ from PIL import Image
 from twinlens.data.table import map_splits
 from twinlens.errors import UserError
 from twinlens.importing.decode import MAX_PIXELS, MIN_SIDE
-from twinlens.importing.formats.medmnist_classes import MEDMNIST_CLASSES
+from twinlens.importing.formats.classes import MEDMNIST_CLASSES
 from twinlens.importing.formats.npz import (
     Header,
     array_names,

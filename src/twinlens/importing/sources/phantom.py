@@ -11,7 +11,7 @@ import json
 from PIL import Image
 
 from twinlens.errors import UserError
-from twinlens.importing.formats.isic_classes import ISIC_CLASSES
+from twinlens.importing.formats.classes import ISIC_CLASSES
 from twinlens.importing.source import Options, Source, SourceKind
 from twinlens.phantom.generate import VERSION, phantom_image, phantom_table
 
