@@ -9,10 +9,10 @@ from matplotlib.axes import Axes
 from twinlens.data.splits import NO_LABEL
 from twinlens.data.table import SPLITS
 from twinlens.records.split_audit import CategoricalAttribute, NumericAttribute, PartComposition
+from twinlens.reporting.figures.lanes import LABEL_PX, lane_label, set_up_lanes
 from twinlens.reporting.figures.layout import Frame, Panel
 from twinlens.reporting.figures.style import BOTTOM, PALETTE, PAPER, RULE, WIDE, Legend, Mark
 from twinlens.reporting.formatting import MISSING, count, decimal, percent, plain
-from twinlens.reporting.study.forest_plots import LABEL_PX, class_colour, lane_label, lanes
 from twinlens.reporting.tables.tables import Cell, Table, number
 
 _MAX_VALUES = 8  # lines of an attribute, rare values summed in the last
@@ -24,7 +24,7 @@ Composition = Mapping[str, PartComposition]
 def class_colours(classes: list[str], class_info: dict[str, dict[str, Any]]) -> dict[str, str]:
     """Return the colour of each class: its own, or one of the palette."""
     return {
-        name: class_colour(class_info.get(name, {}), PALETTE[1 + i % (len(PALETTE) - 1)])
+        name: class_info.get(name, {}).get("colour") or PALETTE[1 + i % (len(PALETTE) - 1)]
         for i, name in enumerate(classes)
     } | {NO_LABEL: RULE}
 
@@ -41,7 +41,7 @@ def class_panel(composition: Composition, colours: dict[str, str]) -> Panel:
     lane = LABEL_PX + 22
 
     def paint(axes: Axes) -> None:
-        lanes(axes, height=lane * len(parts))
+        set_up_lanes(axes, height=lane * len(parts))
         axes.set_xlim(-1, 103)  # room for the last tick's label
         axes.set_xlabel("per cent of the part's images")
         for position, part in enumerate(parts):

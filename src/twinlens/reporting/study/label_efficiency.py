@@ -1,7 +1,7 @@
 """Label efficiency: the score against the number of labelled training images."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -20,24 +20,11 @@ from twinlens.reporting.figures.style import (
     colour,
     marker,
 )
-from twinlens.reporting.formatting import (
-    count,
-    decimal,
-    label_fraction_title,
-    metric_title,
-)
+from twinlens.reporting.formatting import count, decimal, label_fraction_title, metric_title
 from twinlens.reporting.study.load_study import StoredStudy
 
 TOGETHER = 3
 """Arms whose curves one panel can hold; where there are more, each has a panel of its own."""
-
-
-@dataclass(frozen=True)
-class _Point:
-    labels: int
-    mean: float
-    interval: tuple[float, float] | None
-    values: list[float]
 
 
 def label_panels(study: StoredStudy) -> list[Panel]:
@@ -54,14 +41,14 @@ def label_panels(study: StoredStudy) -> list[Panel]:
     return [
         _panel(study, [study.reference, arm], arm, study.arm_title(arm))
         for arm in study.arms
-        if arm != study.reference and _points(study, arm)
+        if arm != study.reference and _scores(study, arm)
     ]
 
 
 def label_legend(study: StoredStudy) -> Legend:
     """Return marks and names of the arms, or of the reference alone where each has a panel."""
-    shown = study.arms if len(study.arms) <= TOGETHER else [study.reference]
-    return [(arm_mark(study.arms.index(arm)), study.arm_title(arm)) for arm in shown]
+    arms = study.arms if len(study.arms) <= TOGETHER else [study.reference]
+    return [(arm_mark(study.arms.index(arm)), study.arm_title(arm)) for arm in arms]
 
 
 def _labels(study: StoredStudy) -> dict[float, int]:
@@ -70,19 +57,20 @@ def _labels(study: StoredStudy) -> dict[float, int]:
     return efficiency.labels if efficiency else {}
 
 
-def _points(study: StoredStudy, arm: str) -> list[_Point]:
-    """Return an arm's scores by label fraction, the smallest first."""
-    found = []
-    for label_fraction, labels in sorted(_labels(study).items()):
-        score = study.summary(arm, label_fraction, study.primary)
-        if score:
-            found.append(_Point(labels, score.mean, score.interval, score.values))
-    return found
+def _scores(study: StoredStudy, arm: str) -> dict[int, ArmSummary]:
+    """Return an arm's scores by number of labelled images, the smallest first."""
+    return {
+        labels: score
+        for fraction, labels in sorted(_labels(study).items())
+        if (score := study.summary(arm, fraction, study.primary))
+    }
 
 
 def _limits(study: StoredStudy) -> tuple[float, float] | None:
-    """Return an axis for all seeds of all arms; intervals of few seeds may go on beyond it."""
-    values = [v for arm in study.arms for p in _points(study, arm) for v in p.values]
+    """Return an axis for all seeds of all arms; intervals of few seeds may extend beyond it."""
+    values = [
+        v for arm in study.arms for score in _scores(study, arm).values() for v in score.values
+    ]
     if not values:
         return None
     margin = max(0.35 * (max(values) - min(values)), 0.01)
@@ -96,7 +84,7 @@ def _panel(study: StoredStudy, arms: Sequence[str], best: str | None, title: str
         axes.set_ylim(_limits(study))
         axes.set_xscale("log")
         for arm in arms:
-            _curve(axes, _points(study, arm), study.arms.index(arm))
+            _curve(axes, _scores(study, arm), study.arms.index(arm))
         ticks = {labels: label_fraction for label_fraction, labels in _labels(study).items()}
         axes.set_xlim(min(ticks) / 1.15, max(ticks) * 1.15)
         if marked:
@@ -116,19 +104,17 @@ def _panel(study: StoredStudy, arms: Sequence[str], best: str | None, title: str
     return Panel(title, frame, paint, _in_words(study, arms), mark=mark)
 
 
-def _curve(axes: Axes, points: list[_Point], index: int) -> None:
-    at = [point.labels for point in points]
-    own = colour(index)
-    known = [point for point in points if point.interval]
-    if known:
-        low, high = np.transpose([point.interval for point in known])
-        axes.fill_between([point.labels for point in known], low, high, color=own, alpha=0.12,
-                          linewidth=0)  # fmt: skip
-    for point in points:
-        axes.plot(np.full(len(point.values), point.labels), point.values, "o", color=own,
-                  markersize=4, alpha=0.45, markeredgewidth=0)  # fmt: skip
-    axes.plot(at, [point.mean for point in points], color=own, marker=marker(index), markersize=8,
-              markeredgecolor=PAPER, markeredgewidth=0.8, clip_on=False)  # fmt: skip
+def _curve(axes: Axes, scores: dict[int, ArmSummary], index: int) -> None:
+    line: dict[str, Any] = {"color": colour(index)}
+    bands = {labels: score.interval for labels, score in scores.items() if score.interval}
+    if bands:
+        axes.fill_between([*bands], *np.transpose([*bands.values()]), alpha=0.12, lw=0, **line)
+    for labels, score in scores.items():
+        axes.plot(np.full(len(score.values), labels), score.values, "o", markersize=4, alpha=0.45,
+                  markeredgewidth=0, **line)  # fmt: skip
+    axes.plot([*scores], [score.mean for score in scores.values()], marker=marker(index),
+              markersize=8, markeredgecolor=PAPER, markeredgewidth=0.8, clip_on=False,
+              **line)  # fmt: skip
 
 
 def _equivalent(study: StoredStudy, arm: str) -> tuple[EquivalentLabels, ArmSummary] | None:
@@ -147,12 +133,11 @@ def _mark_equivalent(axes: Axes, row: EquivalentLabels, score: ArmSummary) -> No
 
     A thin line spans the confidence set; where that is open, it goes to the edge.
     """
-    own, needed, level = row.labels, row.equivalent or 0.0, score.mean
+    labels, needed, level = row.labels, row.equivalent or 0.0, score.mean
     (left, right), bottom = axes.get_xlim(), axes.get_ylim()[0]
     if score.n > 1:
-        axes.hlines(level, row.low or left, row.high or right, color=MUTED,
-                    linewidth=0.7)  # fmt: skip
-    axes.annotate("", (needed, level), (own, level), zorder=4,
+        axes.hlines(level, row.low or left, row.high or right, color=MUTED, linewidth=0.7)
+    axes.annotate("", (needed, level), (labels, level), zorder=4,
                   arrowprops={"arrowstyle": "-|>", "color": INK, "linewidth": 1.4,
                               "shrinkA": 6, "shrinkB": 0})  # fmt: skip
     axes.vlines(needed, bottom, level, color=MUTED, linewidth=0.9, linestyle=(0, (2, 2)))
@@ -172,6 +157,8 @@ def _mark_equivalent(axes: Axes, row: EquivalentLabels, score: ArmSummary) -> No
 def _in_words(study: StoredStudy, arms: Sequence[str]) -> str:
     parts = []
     for arm in arms:
-        scores = [f"{decimal(p.mean)} with {count(p.labels)}" for p in _points(study, arm)]
+        scores = [
+            f"{decimal(score.mean)} with {count(n)}" for n, score in _scores(study, arm).items()
+        ]
         parts.append(f"{study.arm_title(arm)} {', '.join(scores) or 'no finished run'}")
     return f"{metric_title(study.primary)} by labelled training images. {'; '.join(parts)}."

@@ -9,7 +9,7 @@ from twinlens.records.scores import PartScores
 from twinlens.reporting.figures.style import Mark, arm_mark
 from twinlens.reporting.formatting import MISSING, count, decimal
 from twinlens.reporting.load_run import StoredRun
-from twinlens.reporting.study.forest_plots import class_f1
+from twinlens.reporting.study.class_panels import class_f1
 from twinlens.reporting.study.load_study import StoredStudy
 from twinlens.reporting.tables.tables import Cell, Record, Table, arm_cell, number
 

@@ -3,8 +3,9 @@
 from typing import Any
 
 from twinlens.reporting.study import per_class, result_tables
+from twinlens.reporting.study.class_panels import class_panels
 from twinlens.reporting.study.confusion import confusion_panel, confusions
-from twinlens.reporting.study.forest_plots import class_panels, difference_figures
+from twinlens.reporting.study.forest_plots import difference_figures
 from twinlens.reporting.study.label_efficiency import label_legend, label_panels
 from twinlens.reporting.study.load_study import StoredStudy
 from twinlens.reporting.study.operating_curves import operating_curves
