@@ -152,5 +152,5 @@ METHOD = Method(
 def test_another_package_adds_a_method(phantoms, tmp_path, plug_in):
     plug_in(METHODS, "distance", "distances:METHOD", PLUGIN)
     run = _pretrain(phantoms, tmp_path / "run", "distance")
-    assert read_json(run / "run.json")["config"]["power"] == 2
+    assert read_json(run / "run.json")["settings"]["power"] == 2
     assert "Distance" in (run / "README.md").read_text(encoding="utf-8")
