@@ -37,7 +37,7 @@ from twinlens.importing.merge import (
     merge_notices,
     with_source_name,
 )
-from twinlens.importing.pack import Packed, decoded, left_out, refuse_none, unpacked, write_pack
+from twinlens.importing.pack import decoded, left_out, refuse_none, unpacked, write_pack
 from twinlens.importing.source import Source
 from twinlens.records.dataset import ClassInfo, DatasetDescription, SourceRecord
 from twinlens.requests.import_images import ImportRequest
@@ -80,7 +80,11 @@ def append(
         return _describe_classes(data, given, len(rows) - len(broken))
     _report_equal_names(data, added.table["id"])
     with files.atomic_folder(data.path, marker=MARKER, overwrite=True) as work:
-        packed = _pack(work, data, added, request.workers)
+        if data.table_only:
+            packed = unpacked(added, data.size)
+        else:
+            before = data.path / PACK
+            packed = write_pack(work / PACK, added, data.size, request.workers, after=before)
         skipped = pd.concat([left_out(added, packed.reasons), left_out(repeated, broken)])
         changed = bool(packed.kept or len(labels))
         if not changed and not len(rows):
@@ -94,15 +98,10 @@ def append(
         first = skipped["file"].iloc[0]
         say(f"Images that cannot be imported: {len(skipped):,}, such as '{first}'.")
         return _describe_classes(open_dataset(data.path), given, len(rows) - len(broken))
-    _report(data, len(packed.kept), len(labels), given)
+    say(f"{data.path}: added {len(packed.kept):,} images and {len(labels):,} labels.")
+    _report_replaced(data, given)
     _report_next_steps(data, new)
     return open_dataset(data.path)
-
-
-def _pack(work: Path, data: Dataset, added: Source, workers: int | None) -> Packed:
-    if data.table_only:
-        return unpacked(added, data.size)
-    return write_pack(work / PACK, added, data.size, workers, after=data.path / PACK)
 
 
 def _select(source: Source, mask: NDArray[np.bool_]) -> Source:
@@ -225,11 +224,6 @@ def _report_replaced(data: Dataset, given: Mapping[str, ClassInfo]) -> None:
     replaced = [name for name in class_info if class_info[name] != data.class_info.get(name)]
     if replaced:
         say(f"Descriptions of classes were replaced by yours: {', '.join(replaced)}.")
-
-
-def _report(data: Dataset, images: int, labels: int, given: Mapping[str, ClassInfo]) -> None:
-    say(f"{data.path}: added {images:,} images and {labels:,} labels.")
-    _report_replaced(data, given)
 
 
 def _report_next_steps(data: Dataset, new: Source) -> None:

@@ -1,8 +1,8 @@
 """The pack: all images of a data set in one ``.npy`` file, to be memory-mapped.
 
 Images are decoded in threads (Pillow works outside the interpreter's lock; for small JPEGs this
-measured no slower than processes), some at a time, and appended in order, so that a broken one
-leaves no gap. Memory does not grow with the number of pixels.
+measured no slower than processes), in batches, and appended in order, so that a broken one leaves
+no gap. Memory does not grow with the number of pixels.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ from twinlens.importing.decode import ImageError, square
 from twinlens.importing.source import Source
 from twinlens.types import PackedImages
 
-_AT_ONCE = 16  # images that a thread takes in one go
+_BATCH = 16  # images that a thread decodes at a time
 _UNREADABLE = bytes(32)  # stands for the digest of a content that cannot be read
 
 T = TypeVar("T")
@@ -36,11 +36,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Packed:
-    """What became of a source's rows.
+    """Which rows of a source were packed.
 
     Attributes:
         kept: The rows whose images are in the pack, in its order.
-        reasons: For each other row why it is not.
+        reasons: Why each of the other rows has no image, by row.
         pixels: Digest of all pixels.
         fingerprint: See `fingerprint`.
     """
@@ -52,13 +52,13 @@ class Packed:
 
 
 class Decoded(NamedTuple):
-    """Some rows of a source.
+    """A batch of decoded rows of a source.
 
     Attributes:
-        rows: Those that have an image.
-        images: Their images.
-        reasons: For each other row why it has none.
-        contents: Digests of the contents of all of them.
+        rows: The rows that have an image.
+        images: Their images, uint8, shape (row, size, size, 3).
+        reasons: Why each of the other rows has none, by row.
+        contents: Digests of the contents of all rows of the batch, one after the other.
     """
 
     rows: list[int]
@@ -86,31 +86,31 @@ def write_pack(
     with path.open("wb") as file:
         _write_header(file, 0, size)
         before = _copy(after, file, pixels) if after else 0
-        for some in decoded(source, size, workers):
-            kept += some.rows
-            reasons |= some.reasons
-            contents.update(some.contents)
-            pixels.update(some.images.data)
-            file.write(some.images.data)
+        for batch in decoded(source, size, workers):
+            kept += batch.rows
+            reasons |= batch.reasons
+            contents.update(batch.contents)
+            pixels.update(batch.images.data)
+            file.write(batch.images.data)
         file.seek(0)
         _write_header(file, before + len(kept), size)
-    known = _fingerprint(source, size, contents.hexdigest())
-    return Packed(kept, reasons, pixels.hexdigest(), known)
+    digest = _fingerprint(source, size, contents.hexdigest())
+    return Packed(kept, reasons, pixels.hexdigest(), digest)
 
 
 def unpacked(source: Source, size: int) -> Packed:
-    """Return what becomes of a source that is a table without items: all rows are kept."""
+    """Return the result of packing a table without images: all rows are kept."""
     return Packed(list(range(len(source.table))), {}, "", fingerprint(source, size))
 
 
 def left_out(source: Source, reasons: Mapping[int, str]) -> pd.DataFrame:
-    """List the images that a source could not give, as ``file`` and ``reason``."""
+    """List the images of a source that could not be read, as ``file`` and ``reason``."""
     broken = [(str(source.table["id"][row]), reason) for row, reason in reasons.items()]
     return pd.DataFrame([*source.skipped, *broken], columns=["file", "reason"])
 
 
 def refuse_none(skipped: pd.DataFrame) -> NoReturn:
-    """Refuse a source that gave no image at all."""
+    """Refuse a source of which no image could be read."""
     if skipped.empty:
         raise UserError("The source holds no images.")
     first = f"{skipped['file'].iloc[0]}: {skipped['reason'].iloc[0]}"
@@ -118,21 +118,21 @@ def refuse_none(skipped: pd.DataFrame) -> NoReturn:
 
 
 def decoded(source: Source, size: int, workers: int | None = None) -> Iterator[Decoded]:
-    """Decode all images of a source, some at a time, in order."""
+    """Decode all images of a source in batches, in order."""
     with warnings.catch_warnings():
         # `decode` has its own limit, and a reason to give.
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        yield from _each(partial(_decode, source, size), len(source.items), workers, "Decoding")
+        yield from _map(partial(_decode, source, size), len(source.items), workers, "Decoding")
 
 
 def fingerprint(source: Source, size: int, workers: int | None = None) -> str:
-    """Return what a source is recognised by, without decoding it.
+    """Return a digest by which a source is recognised, without decoding it.
 
-    A digest over the table, the content of each image, what is missing, the classes, and the
-    size asked for; not over where the files lie or when they changed.
+    It covers the table, the content of each image, the missing images, the classes and the image
+    size, but neither paths nor times of modification.
     """
     contents = hashlib.sha256()
-    for digests in _each(partial(_digests, source), len(source.items), workers, "Reading"):
+    for digests in _map(partial(_digests, source), len(source.items), workers, "Reading"):
         contents.update(digests)
     return _fingerprint(source, size, contents.hexdigest())
 
@@ -144,18 +144,18 @@ def _fingerprint(source: Source, size: int, contents: str) -> str:
     return files.digest([table, contents, list(source.skipped), classes, class_info, size])
 
 
-def _each(work: Callable[[range], T], count: int, workers: int | None, title: str) -> Iterator[T]:
-    """Apply `work` to some rows after the other in threads; yield in order."""
+def _map(work: Callable[[range], T], count: int, workers: int | None, title: str) -> Iterator[T]:
+    """Apply `work` to batches of rows in threads; yield the results in order."""
     workers = workers or os.cpu_count() or 1
-    waiting: deque[Future[T]] = deque()
+    pending: deque[Future[T]] = deque()
     with ThreadPoolExecutor(workers) as pool, progress(title, count) as show:
-        for start in range(0, count, _AT_ONCE):
-            waiting.append(pool.submit(work, range(start, min(start + _AT_ONCE, count))))
-            if len(waiting) > 2 * workers:
-                yield waiting.popleft().result()
+        for start in range(0, count, _BATCH):
+            pending.append(pool.submit(work, range(start, min(start + _BATCH, count))))
+            if len(pending) > 2 * workers:
+                yield pending.popleft().result()
             show(start, "images")
-        while waiting:
-            yield waiting.popleft().result()
+        while pending:
+            yield pending.popleft().result()
         show(count, "images")
 
 

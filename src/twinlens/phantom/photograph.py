@@ -132,9 +132,7 @@ def photograph(rng: Rng, colour: Colour, photo: Photograph) -> Colour:
     if photo.hairs:
         _cover(colour, _hairs(rng, frame, photo.hairs), _hair_colour(rng))
     if photo.ruler:
-        _cover(
-            colour, np.float32(0.8) * _ruler(rng, frame), np.array([0.08, 0.08, 0.1], np.float32)
-        )
+        _cover(colour, np.float32(0.8) * _ruler(rng, frame), _INK)
     if photo.bubbles:
         _cover(colour, _bubbles(rng, frame, photo.bubbles), np.ones(3, np.float32))
     light = 1 + np.float32(photo.slope[0]) * x + np.float32(photo.slope[1]) * y

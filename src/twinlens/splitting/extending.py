@@ -1,4 +1,4 @@
-"""Extending a split after its data set has grown: what was placed stays where it was."""
+"""Extending a split after its data set has grown: every image in the split keeps its part."""
 
 import itertools
 import re
@@ -34,20 +34,20 @@ from twinlens.splitting.plans import Plan, links_used
 from twinlens.splitting.stratify import PARTS, TEST, TRAIN, allocate
 from twinlens.types import Rows
 
-NOWHERE = -1
+UNPLACED = -1
 
 
 @dataclass(frozen=True, eq=False)
-class Growth:
-    """What has changed since a split was made, row by row.
+class Additions:
+    """What was added to a data set since a split was made, row by row.
 
     Attributes:
-        was: Where each image was; None where it was left out or is new.
-        new: Whether it is new.
-        relabelled: Whether it has got a label.
+        previous: Part of each image in the split; None where it was left out or is new.
+        new: Whether the image is new.
+        relabelled: Whether an unlabelled image was given a label.
     """
 
-    was: Assignment
+    previous: Assignment
     new: np.ndarray
     relabelled: np.ndarray
 
@@ -81,7 +81,7 @@ def draw_extension(dataset: Dataset, split: Split, seed: int) -> tuple[Assignmen
     """Place what has been added to a data set since a split of it was made.
 
     New images of a group that was placed follow it; new groups are assigned as the split was drawn.
-    An image without a label that has got one is trained on, if its group may be.
+    An unlabelled image that was given a label takes the side of its group.
 
     Args:
         dataset: The data set, grown.
@@ -94,28 +94,28 @@ def draw_extension(dataset: Dataset, split: Split, seed: int) -> tuple[Assignmen
     Raises:
         UserError: Nothing was added.
     """
-    grown = _growth(dataset, split)
+    added = _find_additions(dataset, split)
     original = _original(split)
     sample = sample_of(dataset)
     if isinstance(original, PresetSplit):
         sample = replace(sample, labels=np.where(in_table(dataset.table), sample.labels, -1))
-    side, straddling = _sides_of_groups(grown.was, sample)
-    new_groups = side == NOWHERE
+    side, straddling = _sides_of_groups(added.previous, sample)
+    new_groups = side == UNPLACED
     place = generator(seed, "extend", split.hash).permutation(sample.count)
     side[new_groups] = _allocate(dataset, sample.of_groups(new_groups), original, place)[new_groups]
     part = np.array(PARTS, dtype=object)[side[sample.groups]]
     part = _hold_out(dataset, original, part, straddling[sample.groups])
-    moving = grown.new | grown.relabelled
-    trained = grown.was == "train"
+    moving = added.new | added.relabelled
+    trained = added.previous == "train"
     part[~moving & trained] = "train"
     part[~moving & ~trained] = None
-    order = np.where(moving, place[sample.groups], NOWHERE)  # who was in train comes first
+    order = np.where(moving, place[sample.groups], UNPLACED)  # who was in train comes first
     part = assign_parts(
         part, sample.labels, order, original.per_class if isinstance(original, Shares) else None
     )
-    stuck = ~moving | (grown.relabelled & (part == None))  # noqa: E711, element by element
-    part[stuck] = grown.was[stuck]
-    return part, _notes(split, grown, original, int((grown.new & straddling[sample.groups]).sum()))
+    unchanged = ~moving | (added.relabelled & (part == None))  # noqa: E711, element by element
+    part[unchanged] = added.previous[unchanged]
+    return part, _notes(split, added, original, int((added.new & straddling[sample.groups]).sum()))
 
 
 def _original(split: Split) -> Original:
@@ -125,31 +125,31 @@ def _original(split: Split) -> Original:
 
 
 def _may_be_named(dataset: Dataset, name: str, method: Method) -> bool:
-    """Tell whether the name is free, or taken by the very split that is wanted."""
+    """Return whether a name is free, or is that of an equal split."""
     return not has_split(dataset.path, name) or open_split(dataset, name).record.method == method
 
 
-def _growth(dataset: Dataset, split: Split) -> Growth:
-    then = listing(dataset, split.name)
-    row = pd.Index(then["id"]).get_indexer(dataset.table["id"])
+def _find_additions(dataset: Dataset, split: Split) -> Additions:
+    listed = listing(dataset, split.name)
+    row = pd.Index(listed["id"]).get_indexer(dataset.table["id"])
     new = row < 0
-    was = then["split"].astype(object).where(then["split"].notna(), None).to_numpy()[row]
-    was[new] = None
-    relabelled = ~new & ~then["labelled"].to_numpy()[row] & (dataset.labels >= 0)
+    previous = listed["split"].astype(object).where(listed["split"].notna(), None).to_numpy()[row]
+    previous[new] = None
+    relabelled = ~new & ~listed["labelled"].to_numpy()[row] & (dataset.labels >= 0)
     if not (new | relabelled).any():
         raise UserError(
             f"Nothing was added to {dataset.path} since the split '{split.name}' was made: "
             "there is nothing to extend."
         )
-    return Growth(was, new, relabelled)
+    return Additions(previous, new, relabelled)
 
 
-def _sides_of_groups(was: Assignment, sample: Sample) -> tuple[Rows, np.ndarray]:
-    """Return the part of each group, `NOWHERE` where none was placed, and whether it is torn."""
+def _sides_of_groups(previous: Assignment, sample: Sample) -> tuple[Rows, np.ndarray]:
+    """Return the part of each group (or `UNPLACED`), and whether it straddles several."""
     sides = {part: number for number, part in enumerate(PARTS)} | {"unlabelled": TRAIN}
-    side = pd.Series(was).map(sides).fillna(NOWHERE).to_numpy(dtype=np.int64)
+    side = pd.Series(previous).map(sides).fillna(UNPLACED).to_numpy(dtype=np.int64)
     placed = side >= 0
-    least, most = np.full(sample.count, len(PARTS)), np.full(sample.count, NOWHERE)
+    least, most = np.full(sample.count, len(PARTS)), np.full(sample.count, UNPLACED)
     np.minimum.at(least, sample.groups[placed], side[placed])
     np.maximum.at(most, sample.groups[placed], side[placed])
     return most, (most != least) & (most >= 0)
@@ -185,9 +185,9 @@ def _held_out(dataset: Dataset, original: HeldOutSplit) -> np.ndarray:
     return (values == original.value).to_numpy(dtype=bool)
 
 
-def _notes(split: Split, grown: Growth, original: Original, straddling: int) -> list[str]:
+def _notes(split: Split, added: Additions, original: Original, straddling: int) -> list[str]:
     notes = [
-        f"Extends '{split.name}' by {grown.new.sum()} new images and {grown.relabelled.sum()} new "
+        f"Extends '{split.name}' by {added.new.sum()} new images and {added.relabelled.sum()} new "
         "labels; what was placed there has stayed."
     ]
     if not isinstance(original, Shares):

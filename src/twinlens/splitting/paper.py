@@ -49,7 +49,7 @@ def draw_preset(dataset: Dataset, preset: str, seed: int) -> tuple[Assignment, l
         seed: Seed of the draw.
 
     Returns:
-        Where each image goes, and sentences on what cannot be had.
+        Where each image goes, and sentences on counts that cannot be met.
 
     Raises:
         UserError: There is no image to draw.
@@ -69,19 +69,19 @@ def draw_preset(dataset: Dataset, preset: str, seed: int) -> tuple[Assignment, l
     parts, short = allocate_counts(pairs, count, list(TABLE_1.values()), free)
     short += np.setdiff1d(np.arange(len(TABLE_1)), pairs["label"]).tolist()
     split = np.array(PARTS, dtype=object)[parts[groups]]
-    beyond = _excess_rows(split, labels, place[groups], short)
-    split[beyond] = None
+    excess = _excess_rows(split, labels, place[groups], short)
+    split[excess] = None
     split[~counted & (split != "train")] = None
     split[~counted & (split == "train")] = "unlabelled"
     notes = _shortages(split, labels, short)
     if preset == "recommended":
-        return split, [*notes, *_leakage(dataset, split, groups, len(beyond))]
+        return split, [*notes, *_leakage(dataset, split, groups, len(excess))]
     split[_downsampled(dataset.table)] = None
     return split, notes
 
 
 def in_table(table: pd.DataFrame) -> np.ndarray:
-    """Tell which images Table 1 counts: those of its classes that are not downsampled copies."""
+    """Return which images Table 1 counts: those of its classes that are not downsampled copies."""
     counted: np.ndarray = table["label"].isin(TABLE_1).to_numpy() & ~_downsampled(table)
     return counted
 
@@ -98,7 +98,7 @@ def _groups(dataset: Dataset, preset: str) -> tuple[np.ndarray, int]:
 
 
 def _free(dataset: Dataset, preset: str, count: int) -> np.ndarray:
-    """Tell which groups may be trained on."""
+    """Return which groups may be trained on."""
     if preset != "paper-code":
         return np.ones(count, dtype=bool)
     numbers = dataset.table["id"].str.extract(NUMBER, expand=False).astype(float)
@@ -116,13 +116,13 @@ def _excess_rows(
     split: Assignment, labels: np.ndarray, order: np.ndarray, short: list[int]
 ) -> np.ndarray:
     """Return the images of train and val beyond Table 1's counts, for classes that have them."""
-    beyond = []
+    excess = []
     for column, part in enumerate(("train", "val")):
         limits = np.array([counts[column] for counts in TABLE_1.values()])
         limits[short] = len(split)
         rows = np.flatnonzero((split == part) & (labels >= 0))
-        beyond.append(rows[rank_in_class(labels[rows], order[rows]) >= limits[labels[rows]]])
-    return np.concatenate(beyond)
+        excess.append(rows[rank_in_class(labels[rows], order[rows]) >= limits[labels[rows]]])
+    return np.concatenate(excess)
 
 
 def _shortages(split: Assignment, labels: np.ndarray, short: list[int]) -> list[str]:
@@ -134,10 +134,10 @@ def _shortages(split: Assignment, labels: np.ndarray, short: list[int]) -> list[
             f"Table 1's counts for '{names[label]}' ({train} train, {val} val, {test} test) cannot "
             "be had: there are too few images, so its proportions are kept as far as they go."
         )
-    found = int(((split == "test") & (labels >= 0)).sum())
-    tested = sum(test for _, _, test in TABLE_1.values())
-    if found != tested:
-        notes.append(f"Test is what remains: {found:,} images, where Table 1 has {tested:,}.")
+    tested = int(((split == "test") & (labels >= 0)).sum())
+    wanted = sum(test for _, _, test in TABLE_1.values())
+    if tested != wanted:
+        notes.append(f"Test is what remains: {tested:,} images, where Table 1 has {wanted:,}.")
     return notes
 
 

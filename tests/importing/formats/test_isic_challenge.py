@@ -47,7 +47,7 @@ def both(training, draw):
 
 
 def test_labels_lesions_and_attributes_of_the_training_part(training, capsys):
-    source = isic2019.read(str(training), Options())
+    source = isic2019.SOURCE.read(str(training), Options())
     table = source.table.astype(object).fillna("-")
     assert list(table.columns) == [
         "id", "label", "group", "split", "part", "age", "sex", "site",
@@ -64,7 +64,7 @@ def test_labels_lesions_and_attributes_of_the_training_part(training, capsys):
 
 
 def test_the_test_part_is_told_apart_and_its_unknown_class_is_unlabelled(both, capsys):
-    source = isic2019.read(str(both), Options())
+    source = isic2019.SOURCE.read(str(both), Options())
     table = source.table.astype(object).fillna("-")
     assert table["part"].tolist() == ["training"] * 3 + ["test"] * 2
     assert table["label"].tolist() == ["SCC", "AK", "AK", "-", "NV"]
@@ -80,13 +80,13 @@ def test_the_test_part_is_told_apart_and_its_unknown_class_is_unlabelled(both, c
 
 def test_the_test_part_alone(both):
     (both / f"{TRAINING}_GroundTruth.csv").unlink()
-    assert isic2019.detect(str(both))
-    assert isic2019.read(str(both), Options()).table["part"].unique().tolist() == ["test"]
+    assert isic2019.SOURCE.detect(str(both))
+    assert isic2019.SOURCE.read(str(both), Options()).table["part"].unique().tolist() == ["test"]
 
 
 def test_without_metadata_groups_are_said_to_be_unknown(training, capsys):
     (training / f"{TRAINING}_Metadata.csv").unlink()
-    table = isic2019.read(str(training), Options()).table
+    table = isic2019.SOURCE.read(str(training), Options()).table
     assert table["label"].tolist() == ["SCC", "AK", "AK"]
     assert table[["group", "age", "sex", "site"]].isna().all(axis=None)
     assert f"(in {TRAINING}_Metadata.csv) its groups are unknown" in capsys.readouterr().err
@@ -97,7 +97,7 @@ def test_images_in_folders_of_other_names_and_tables_in_one_of_their_own(trainin
     (training / "tables").mkdir()
     for name in ("GroundTruth", "Metadata"):
         (training / f"{TRAINING}_{name}.csv").rename(training / "tables" / f"{TRAINING}_{name}.csv")
-    source = isic2019.read(str(training), Options())
+    source = isic2019.SOURCE.read(str(training), Options())
     assert [path.parent.name for path in source.items] == ["photos"] * 3
     assert source.table["group"].notna().sum() == 2
 
@@ -105,17 +105,17 @@ def test_images_in_folders_of_other_names_and_tables_in_one_of_their_own(trainin
 def test_a_missing_image_is_skipped_and_the_rest_stays_in_step(both):
     (both / f"{TRAINING}_Input" / "ISIC_1.jpg").unlink()
     (both / f"{TEST}_Input" / "ISIC_3.jpg").unlink()
-    source = isic2019.read(str(both), Options())
+    source = isic2019.SOURCE.read(str(both), Options())
     assert source.skipped == [("ISIC_1", "no such file"), ("ISIC_3", "no such file")]
     assert source.table["id"].tolist() == [path.stem for path in source.items]
     assert source.table["label"].tolist() == ["SCC", "AK", "NV"]
 
 
 def test_the_tables_alone(both):
-    whole = isic2019.read(str(both), Options()).table
+    whole = isic2019.SOURCE.read(str(both), Options()).table
     for image in both.rglob("*.jpg"):
         image.unlink()
-    source = isic2019.read(str(both), Options(table_only=True))
+    source = isic2019.SOURCE.read(str(both), Options(table_only=True))
     assert source.table.equals(whole)
     assert source.skipped == []
 
@@ -136,7 +136,7 @@ def test_a_row_that_is_not_one_hot_is_refused_with_file_and_line(training, row, 
     with (training / f"{TRAINING}_GroundTruth.csv").open("a") as file:
         file.write(f"\n{row}\n")
     with pytest.raises(UserError, match=rf"{TRAINING}_GroundTruth.csv, line 6: a row needs a 1"):
-        isic2019.read(str(training), Options())
+        isic2019.SOURCE.read(str(training), Options())
 
 
 def test_an_unknown_class_is_refused_with_file_and_line(training):
@@ -144,29 +144,29 @@ def test_an_unknown_class_is_refused_with_file_and_line(training):
     with pytest.raises(
         UserError, match=rf"{TRAINING}_GroundTruth.csv, line 1: 'SCCC'. Did you mean 'SCC'"
     ):
-        isic2019.read(str(training), Options())
+        isic2019.SOURCE.read(str(training), Options())
 
 
 def test_an_image_described_twice_is_refused(training):
     metadata(training, "ISIC_0,1,,,", "ISIC_1,1,,,", "ISIC_0,2,,,")
     with pytest.raises(UserError, match=r"Metadata.csv, line 4: 'ISIC_0' is described a second"):
-        isic2019.read(str(training), Options())
+        isic2019.SOURCE.read(str(training), Options())
 
 
 def test_an_image_with_two_classes_is_refused(training):
     path = training / f"{TRAINING}_GroundTruth.csv"
     path.write_text(path.read_text() + "ISIC_0,1,0,0,0,0,0,0,0,0\n")
     with pytest.raises(UserError, match=r"'ISIC_0' \(lines 2, 5\)"):
-        isic2019.read(str(training), Options())
+        isic2019.SOURCE.read(str(training), Options())
 
 
 def test_an_image_in_both_parts_is_refused(both):
     truth(both, {"ISIC_0": "NV"}, TEST)
     with pytest.raises(UserError, match="names the image 'ISIC_0' in two parts"):
-        isic2019.read(str(both), Options())
+        isic2019.SOURCE.read(str(both), Options())
 
 
 def test_a_table_of_other_columns_is_refused(training):
     (training / f"{TRAINING}_GroundTruth.csv").write_text("file,NV\nISIC_0,1\n")
     with pytest.raises(UserError, match="no column 'image', so it is not the official table"):
-        isic2019.read(str(training), Options())
+        isic2019.SOURCE.read(str(training), Options())

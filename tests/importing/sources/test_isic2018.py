@@ -31,7 +31,7 @@ def task3(tmp_path, draw):
 
 
 def test_three_parts_with_their_labels_and_lesions(task3, capsys):
-    source = isic2018.read(str(task3), Options())
+    source = isic2018.SOURCE.read(str(task3), Options())
     assert source.table.astype(object).fillna("-").to_numpy().tolist() == [
         ["ISIC_0", "AKIEC", "HAM_8", "-", "training", "histopathology"],
         ["ISIC_1", "NV", "HAM_7", "-", "training", "follow-up"],
@@ -47,7 +47,7 @@ def test_three_parts_with_their_labels_and_lesions(task3, capsys):
 
 
 def test_actinic_keratosis_and_intraepithelial_carcinoma_are_a_class_of_their_own(task3):
-    source = isic2018.read(str(task3), Options())
+    source = isic2018.SOURCE.read(str(task3), Options())
     assert source.classes == ["AKIEC", "BCC", "BKL", "DF", "MEL", "NV", "VASC"]
     assert list(source.class_info) == source.classes
     assert source.class_info["AKIEC"].title == "actinic keratosis and intraepithelial carcinoma"
@@ -57,19 +57,19 @@ def test_actinic_keratosis_and_intraepithelial_carcinoma_are_a_class_of_their_ow
 
 def test_without_lesion_groupings(task3, capsys):
     (task3 / "ISIC2018_Task3_Training_LesionGroupings.csv").unlink()
-    assert isic2018.read(str(task3), Options()).table["group"].isna().all()
+    assert isic2018.SOURCE.read(str(task3), Options()).table["group"].isna().all()
     assert "(in ISIC2018_Task3_Training_LesionGroupings.csv)" in capsys.readouterr().err
 
 
 def test_the_tables_alone(task3):
-    whole = isic2018.read(str(task3), Options()).table
+    whole = isic2018.SOURCE.read(str(task3), Options()).table
     for image in task3.rglob("*.jpg"):
         image.unlink()
-    assert isic2018.read(str(task3), Options(table_only=True)).table.equals(whole)
+    assert isic2018.SOURCE.read(str(task3), Options(table_only=True)).table.equals(whole)
 
 
 def test_an_error_names_the_file_where_it_lies(task3):
     name = "ISIC2018_Task3_Test_GroundTruth"
     (task3 / name / f"{name}.csv").write_text(f"{HEADER}\nISIC_3,0,0,0,0,0,0,0\n")
     with pytest.raises(UserError, match=rf"{name}/{name}.csv, line 2"):
-        isic2018.read(str(task3), Options())
+        isic2018.SOURCE.read(str(task3), Options())

@@ -11,7 +11,7 @@ TRAINING = "ISIC_2019_Training"
 
 
 def test_classes_and_columns_of_the_challenge(isic2019_layout):
-    source = isic2019.read(str(isic2019_layout), Options())
+    source = isic2019.SOURCE.read(str(isic2019_layout), Options())
     assert source.classes == list(ISIC_CLASSES)
     assert source.class_info["SCC"].group == "malignant"
     assert list(source.table.columns[4:]) == ["part", "age", "sex", "site"]
@@ -20,16 +20,16 @@ def test_classes_and_columns_of_the_challenge(isic2019_layout):
 @pytest.mark.parametrize("source", ["", "nowhere", "labels.csv"])
 def test_a_source_of_another_kind_is_refused(tmp_path, source):
     (tmp_path / "labels.csv").write_text("image\na\n")
-    assert not isic2019.detect(str(tmp_path / source))
+    assert not isic2019.SOURCE.detect(str(tmp_path / source))
     with pytest.raises(UserError, match=rf"not a folder with {TRAINING}_GroundTruth.csv"):
-        isic2019.read(str(tmp_path / source), Options())
+        isic2019.SOURCE.read(str(tmp_path / source), Options())
 
 
 @pytest.mark.real
 def test_the_official_tables(shared):
     folder = shared / "data" / "isic2019"
     assert detect_kind(str(folder)) == "isic2019"
-    source = isic2019.read(str(folder), Options(table_only=True))
+    source = isic2019.SOURCE.read(str(folder), Options(table_only=True))
     table = source.table
     assert len(table) == len(source.items) == table["id"].nunique() == 25331
     assert table["label"].value_counts().to_dict() == {

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from twinlens.console import say
 from twinlens.errors import UserError, unknown
 from twinlens.importing.csv_text import read_cells, typed
 from twinlens.importing.find_images import image_files, with_images
-from twinlens.importing.source import Options, Source
+from twinlens.importing.source import Options, Source, SourceKind
 from twinlens.records.dataset import ClassInfo
 
 UNKNOWN = "UNK"
@@ -68,6 +69,15 @@ def read_columns(path: Path, *required: str) -> pd.DataFrame:
     return cells
 
 
+def challenge_source(title: str, challenge: Challenge) -> SourceKind:
+    """Return the kind of source that holds the official tables of a challenge."""
+    return SourceKind(
+        title,
+        lambda source: bool(find_truths(source, challenge)),
+        partial(read_challenge, challenge=challenge),
+    )
+
+
 def find_truths(source: str, challenge: Challenge) -> dict[str, Path]:
     """Return the tables of ground truth that lie in a folder, by part."""
     found = {
@@ -76,7 +86,7 @@ def find_truths(source: str, challenge: Challenge) -> dict[str, Path]:
     return {part: path for part, path in found.items() if path}
 
 
-def read_challenge(source: str, challenge: Challenge, options: Options) -> Source:
+def read_challenge(source: str, options: Options, challenge: Challenge) -> Source:
     """Read the parts of a challenge that lie in a folder; the column ``part`` tells them apart.
 
     Raises:

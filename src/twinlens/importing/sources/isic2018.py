@@ -6,8 +6,7 @@ parts Validation and Test may lie beside Training.
 """
 
 from twinlens.importing.formats.classes import HAM10000_CLASSES
-from twinlens.importing.formats.isic_challenge import Challenge, find_truths, read_challenge
-from twinlens.importing.source import Options, Source, SourceKind
+from twinlens.importing.formats.isic_challenge import Challenge, challenge_source
 
 CHALLENGE = Challenge(
     prefix="ISIC2018_Task3",
@@ -17,19 +16,4 @@ CHALLENGE = Challenge(
     classes=HAM10000_CLASSES,
 )
 
-
-def detect(source: str) -> bool:
-    """Return whether this is a folder with ground truth of ISIC 2018, task 3."""
-    return bool(find_truths(source, CHALLENGE))
-
-
-def read(source: str, options: Options) -> Source:
-    """Read ISIC 2018, task 3; a group is a lesion.
-
-    Raises:
-        UserError: The folder has no official tables, or one with an error.
-    """
-    return read_challenge(source, CHALLENGE, options)
-
-
-SOURCE = SourceKind("ISIC 2018, task 3, with the official tables", detect, read)
+SOURCE = challenge_source("ISIC 2018, task 3, with the official tables", CHALLENGE)

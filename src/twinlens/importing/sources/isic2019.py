@@ -5,8 +5,7 @@ images anywhere below it. The tables of the challenge's test part may lie beside
 """
 
 from twinlens.importing.formats.classes import ISIC_CLASSES
-from twinlens.importing.formats.isic_challenge import Challenge, find_truths, read_challenge
-from twinlens.importing.source import Options, Source, SourceKind
+from twinlens.importing.formats.isic_challenge import Challenge, challenge_source
 
 CHALLENGE = Challenge(
     prefix="ISIC_2019",
@@ -21,19 +20,4 @@ CHALLENGE = Challenge(
     classes=ISIC_CLASSES,
 )
 
-
-def detect(source: str) -> bool:
-    """Return whether this is a folder with ground truth of ISIC 2019."""
-    return bool(find_truths(source, CHALLENGE))
-
-
-def read(source: str, options: Options) -> Source:
-    """Read ISIC 2019; a group is a lesion, ages are in years.
-
-    Raises:
-        UserError: The folder has no official tables, or one with an error.
-    """
-    return read_challenge(source, CHALLENGE, options)
-
-
-SOURCE = SourceKind("ISIC 2019, with the challenge's official tables", detect, read)
+SOURCE = challenge_source("ISIC 2019, with the challenge's official tables", CHALLENGE)
