@@ -208,3 +208,19 @@ def plug_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., No
         monkeypatch.setattr(registry, "_loaded", {})
 
     return install
+
+
+@pytest.fixture(scope="session")
+def trained(phantoms: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished training on the phantoms, whose head is trained before the whole network."""
+    from trained import train_small
+
+    return train_small(phantoms, tmp_path_factory.mktemp("trained") / "run")
+
+
+@pytest.fixture(scope="session")
+def trained_mlp(phantoms: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished training with an MLP as its head and class-balanced batches."""
+    from trained import MLP, train_small
+
+    return train_small(phantoms, tmp_path_factory.mktemp("trained") / "mlp", settings=MLP)

@@ -5,7 +5,7 @@ import pytest
 from scipy.linalg import hadamard
 from scipy.stats import ortho_group
 
-from twinlens.evaluation.collapse_metrics import effective_rank, spread
+from twinlens.evaluation.collapse_metrics import effective_rank, relative_dispersion
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def _rank_by_loops(x):
     return math.exp(entropy)
 
 
-def _spread_by_loops(x):
+def _dispersion_by_loops(x):
     mean = sum(x) / len(x)
     about = sum(sum((row - mean) ** 2) for row in x) / len(x)
     return math.sqrt(about / (sum(sum(row**2) for row in x) / len(x)))
@@ -34,7 +34,7 @@ def _spread_by_loops(x):
 
 def test_both_are_their_formulas(features):
     assert effective_rank(features) == pytest.approx(_rank_by_loops(features), rel=1e-6)
-    assert spread(features) == pytest.approx(_spread_by_loops(features), rel=1e-12)
+    assert relative_dispersion(features) == pytest.approx(_dispersion_by_loops(features), rel=1e-12)
 
 
 def test_more_features_than_images_give_the_same_as_the_formula():
@@ -47,7 +47,7 @@ def test_more_features_than_images_give_the_same_as_the_formula():
 def test_orthogonal_columns_of_equal_length_have_full_rank(dims):
     columns = hadamard(8)[:, 1 : dims + 1].astype(np.float32)  # orthogonal to the mean as well
     assert effective_rank(columns) == pytest.approx(dims, abs=1e-4)
-    assert spread(columns) == pytest.approx(1)
+    assert relative_dispersion(columns) == pytest.approx(1)
 
 
 def test_the_rank_of_a_planted_spectrum():
@@ -62,26 +62,28 @@ def test_one_direction_has_rank_one_and_a_shared_direction_does_not_count():
     assert effective_rank(line) == pytest.approx(1, abs=1e-3)
     ball = rng.normal(size=(50, 20))
     assert effective_rank(ball + 1000) == pytest.approx(effective_rank(ball), rel=1e-6)
-    assert spread(ball + 1000) == pytest.approx(1e-3, rel=0.1)
+    assert relative_dispersion(ball + 1000) == pytest.approx(1e-3, rel=0.1)
 
 
 @pytest.mark.parametrize("scale", [1e-30, 1e30])
 def test_scale_changes_nothing(features, scale):
     small = features.astype(np.float32)
     assert effective_rank(small * np.float32(scale)) == pytest.approx(effective_rank(small), 1e-5)
-    assert spread(small * np.float32(scale)) == pytest.approx(spread(small), rel=1e-5)
+    assert relative_dispersion(small * np.float32(scale)) == pytest.approx(
+        relative_dispersion(small), rel=1e-5
+    )
 
 
 def test_rotation_changes_nothing(features):
     turned = features @ ortho_group.rvs(5, random_state=np.random.default_rng(3))
     assert effective_rank(turned) == pytest.approx(effective_rank(features), rel=1e-9)
-    assert spread(turned) == pytest.approx(spread(features), rel=1e-12)
+    assert relative_dispersion(turned) == pytest.approx(relative_dispersion(features), rel=1e-12)
 
 
-def test_equal_images_have_rank_and_spread_zero_also_up_to_rounding():
+def test_equal_images_have_rank_and_dispersion_zero_also_up_to_rounding():
     row = np.random.default_rng(4).normal(size=(1, 30)).astype(np.float32)
     for x in (row, np.repeat(row, 9, axis=0), np.zeros((4, 3), dtype=np.float32)):
         assert effective_rank(x) == 0
-        assert spread(x) == pytest.approx(0, abs=1e-12)
+        assert relative_dispersion(x) == pytest.approx(0, abs=1e-12)
     noise = np.random.default_rng(5).choice([1, 1 + 2**-24], size=(9, 30))
     assert effective_rank(row * noise) == 0

@@ -6,7 +6,7 @@ from jaxtyping import Float
 EPS = 1e-7
 """Added to the shares of the singular values, as in the article."""
 
-_ROUNDING = 1e-6  # spread of equal images, whose features differ by float32's rounding alone
+_ROUNDING = 1e-6  # dispersion of equal images, whose features differ by float32's rounding alone
 
 
 def effective_rank(x: Float[np.ndarray, "image feature"]) -> float:
@@ -22,7 +22,7 @@ def effective_rank(x: Float[np.ndarray, "image feature"]) -> float:
     Returns:
         From 1 to the smaller of both dimensions; 0 where the rows are equal within float32.
     """
-    if not spread(x) > _ROUNDING:
+    if not relative_dispersion(x) > _ROUNDING:
         return 0.0
     centred = x.astype(np.float64) - x.mean(axis=0, dtype=np.float64)
     centred /= np.abs(centred).max()
@@ -32,7 +32,7 @@ def effective_rank(x: Float[np.ndarray, "image feature"]) -> float:
     return float(np.exp(-(shares * np.log(shares)).sum()))
 
 
-def spread(x: Float[np.ndarray, "image feature"]) -> float:
+def relative_dispersion(x: Float[np.ndarray, "image feature"]) -> float:
     """Return sqrt(E|h - mean|² / E|h|²), in [0, 1]; 0: all images have the same features.
 
     Args:

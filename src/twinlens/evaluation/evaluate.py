@@ -17,12 +17,13 @@ from twinlens.engine.device import make_fabric
 from twinlens.engine.environment import describe_environment
 from twinlens.errors import UserError, unknown
 from twinlens.evaluation.scoring import score_predictions
-from twinlens.files import atomic_file, atomic_folder, write_json
+from twinlens.files import atomic_file, atomic_folder
 from twinlens.inference.predictions_table import predictions_table
 from twinlens.inference.test_time import predict_ensemble, predict_probabilities
 from twinlens.models.encoders import Encoder
 from twinlens.models.ensemble import read_members
 from twinlens.records.bundle import BundleInfo, TestTimeAugmentation
+from twinlens.records.evaluation import EVALUATION, EvaluationRecord
 from twinlens.records.scores import PartScores, Scores
 from twinlens.requests.base import accepts
 from twinlens.requests.evaluate import EvaluateRequest
@@ -73,42 +74,43 @@ def score(
 def evaluate(request: EvaluateRequest) -> PartScores:
     """Evaluate a model on a part of a data set.
 
+    The folder `out`, if any, holds metrics.json, predictions.parquet and evaluation.json.
+
     Returns:
         The scores; ``scores.metrics["accuracy"]`` is a metric.
 
     Raises:
         UserError: Model and data do not fit, or there is no such part.
     """
-    model, dataset, tta = request.model, request.dataset, request.tta
-    if tta is not None and tta < 1:
-        raise UserError(f"--tta {tta} must be 1 or more: 1 is the image alone.")
+    if request.tta is not None and request.tta < 1:
+        raise UserError(f"--tta {request.tta} must be 1 or more: 1 is the image alone.")
     name, _, part = request.split.rpartition(":")
     if part not in SPLITS:
         raise unknown("part of a split", part, SPLITS)
-    members, data, chosen = _open(model, dataset, name or None)
+    members, data, chosen = _open(request.model, request.dataset, name or None)
     rows = chosen.rows[part]
     if not len(rows):
-        raise UserError(f"The part '{part}' of the split of {dataset} is empty.")
-    if tta:
-        members = {path: _with_views(info, tta) for path, info in members.items()}
+        raise UserError(f"The part '{part}' of the split of {request.dataset} is empty.")
+    if request.tta:
+        members = {path: _with_views(info, request.tta) for path, info in members.items()}
     fabric = make_fabric(next(iter(members.values())).precision, request.device)
     read = reader(data.images, rows, fabric.device)
     probabilities = predict_ensemble(members, read, rows, batch_size=BATCH_SIZE, fabric=fabric)
     scores = score_predictions(data.labels[rows], probabilities, data.classes)
-    table = predictions_table(data, rows, part, probabilities)
     if request.out is not None:
-        marker, overwrite = "evaluation.json", request.overwrite
-        with atomic_folder(Path(request.out), marker=marker, overwrite=overwrite) as folder:
+        evaluation = EvaluationRecord(
+            request=request,
+            data_hash=data.hash,
+            test_time=[info.test_time for info in members.values()],
+            environment=describe_environment(fabric),
+        )
+        table = predictions_table(data, rows, part, probabilities)
+        out, overwrite = Path(request.out), request.overwrite
+        with atomic_folder(out, marker=EVALUATION, overwrite=overwrite) as folder:
             Scores(parts={part: scores}).write(folder / "metrics.json")
             with atomic_file(folder / "predictions.parquet") as temporary:
                 table.to_parquet(temporary, index=False)
-            about = {
-                "model": str(model),
-                "data": {"path": str(dataset), "hash": data.hash},
-                "tta": [info.test_time.model_dump(mode="json") for info in members.values()],
-                "environment": describe_environment(fabric).model_dump(mode="json"),
-            }
-            write_json(folder / "evaluation.json", about)
+            evaluation.write(folder / EVALUATION)
     return scores
 
 

@@ -7,7 +7,7 @@ from torch import Tensor
 from twinlens.data.batches import reader
 from twinlens.engine.timing import scaled
 from twinlens.errors import UserError
-from twinlens.evaluation.collapse_metrics import effective_rank, spread
+from twinlens.evaluation.collapse_metrics import effective_rank, relative_dispersion
 from twinlens.inference.embed import embed_rows
 from twinlens.inference.forward import eval_mode
 from twinlens.pretraining.job import Job
@@ -58,9 +58,9 @@ def evaluate(
         step=step,
         epoch=epoch,
         feature_rank=effective_rank(h.numpy()),
-        feature_dispersion=spread(h.numpy()),
+        feature_dispersion=relative_dispersion(h.numpy()),
         embedding_rank=effective_rank(z1.numpy()),
-        embedding_dispersion=spread(z1.numpy()),
+        embedding_dispersion=relative_dispersion(z1.numpy()),
         on_diagonal=float(diagonal.mean()),
         off_diagonal=float((others / max(1, len(diagonal) * (len(diagonal) - 1))).sqrt()),
         linear_probe=linear,

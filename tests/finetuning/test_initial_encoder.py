@@ -1,0 +1,33 @@
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from twinlens.errors import UserError
+from twinlens.finetuning.train import train
+from twinlens.pretraining.pretrain import pretrain
+from twinlens.records.run import read_run
+
+
+def test_it_starts_from_a_pretraining_run(phantoms, tmp_path):
+    settings = {"epochs": 0, "batch_size": 32, "projector": [8], "monitor_points": 0}
+    settings |= {"frozen_batchnorm": False}
+    first = pretrain(
+        phantoms, tmp_path / "pre", encoder="resnet18", settings=settings, seed=8, device="cpu"
+    )
+    run = train(
+        phantoms,
+        tmp_path / "run",
+        pretrained=first,
+        settings={"tuning": "linear_probe"},
+        device="cpu",
+    )
+    theirs = load_file(first / "encoder.safetensors")
+    ours = load_file(run / "model" / "model.safetensors")
+    assert all(torch.equal(theirs[name], ours[f"encoder.{name}"]) for name in theirs)
+    assert read_run(run).pretraining == read_run(first)
+    with pytest.raises(UserError, match="a pretraining of the encoder resnet18"):
+        train(phantoms, tmp_path / "other", pretrained=first, encoder="resnet34", device="cpu")
+    with pytest.raises(UserError, match="'train' run"):
+        train(phantoms, tmp_path / "other", pretrained=run, device="cpu")
+    with pytest.raises(UserError, match=r"not a finished run.*no run\.json"):
+        train(phantoms, tmp_path / "other", pretrained=phantoms, device="cpu")
