@@ -60,6 +60,8 @@ def _environment(*, autoescape: bool) -> Environment:
         breakable=wording.breakable,
         share=wording.share,
         plural=wording.plural,
+        method=wording.method_title,
+        scientific=wording.scientific,
         words=value_words,
         sentence=lambda parts: wording.sentence([*filter(None, parts)]),
     )
