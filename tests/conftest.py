@@ -1,6 +1,7 @@
 """Fixtures that several layers share: tiny images, and the real ones where they are there."""
 
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from io import BytesIO
@@ -224,3 +225,17 @@ def trained_mlp(phantoms: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     from trained import MLP, train_small
 
     return train_small(phantoms, tmp_path_factory.mktemp("trained") / "mlp", settings=MLP)
+
+
+@pytest.fixture
+def command_line() -> Callable[..., str]:
+    """Runs a command in a process of its own; returns what it prints."""
+
+    def run(*words: object, code: int = 0) -> str:
+        command = [sys.executable, "-m", "twinlens.cli", *map(str, words)]
+        process = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert process.returncode == code, process.stderr
+        assert "Traceback" not in process.stderr
+        return process.stdout + process.stderr
+
+    return run

@@ -4,9 +4,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from typer.testing import CliRunner
 
-from twinlens import cli
 from twinlens.errors import UserError
 from twinlens.files import sha256
 from twinlens.models.encoders import build_encoder
@@ -31,12 +29,6 @@ def test_the_list_shows_every_entry_and_what_is_in_the_cache(monkeypatch, tmp_pa
     table = list_weights()
     assert list(table.index) == list(WEIGHTS)
     assert list(table.index[table["cached"]]) == ["vicreg"]
-    shown = CliRunner().invoke(cli.app, ["weights", "list"])
-    assert shown.exit_code == 0
-    lines = {line.split()[0]: line.split()[1:] for line in shown.output.splitlines()}
-    assert lines["vicreg"] == ["resnet50", "94", "MIT", "yes"]
-    assert lines["barlow_twins"] == ["resnet50", "?", "MIT", "no"]
-    assert str(tmp_path) in shown.output
 
 
 def test_a_check_tells_names_shapes_and_the_sum(file, tiny):
@@ -100,18 +92,3 @@ def test_filters_are_drawn_eight_a_line_each_from_black_to_white(tmp_path):
         assert np.abs(tile[::8, ::8] - 255 * stretched).max() < 0.51
         assert (tile[:8, :8] == tile[0, 0]).all()
     assert not pixels[36:, 36:68].any()
-
-
-def test_the_command_ends_with_1_where_a_file_does_not_fit(file, tmp_path):
-    done = CliRunner().invoke(cli.app, ["weights", "check", str(file), "--encoder", "resnet18"])
-    assert done.exit_code == 1
-    assert f"{file}: does not fit: 5 of another shape: conv1.weight is 4x3x3x3" in done.output
-    assert "Sum of the parameters: " in done.output
-
-
-def test_the_command_prints_what_fits(file, tiny, tmp_path):
-    words = ["weights", "check", str(file), "--encoder", tiny, "--picture", str(tmp_path / "f.png")]
-    done = CliRunner().invoke(cli.app, words)
-    assert done.exit_code == 0
-    assert "loaded 6 of 6 tensors; dropped projector.weight" in done.output
-    assert (tmp_path / "f.png").is_file()

@@ -1,0 +1,43 @@
+import pandas as pd
+import pytest
+from PIL import Image
+
+from twinlens.data.dataset import open_dataset
+from twinlens.records.run import PretrainRun
+
+
+def test_the_main_job_step_by_step(command_line, tmp_path):
+    data, pre, run = tmp_path / "data", tmp_path / "twins", tmp_path / "run"
+    out = command_line("import", "phantom:200", "--out", data, "--size", 32)
+    assert "200 images of 8 classes" in out
+    out = command_line(
+        "split", data, "--per-class", 6, "--val", 0.2, "--test", 0.3, "--name", "six"
+    )
+    assert "Split 'six'" in out
+    quick = ["--set", "epochs=1", "--set", "batch_size=16", "--set", "lr=0.001"]
+    out = command_line(
+        "pretrain", data, "--out", pre, "--encoder", "resnet18", "--split", "six", *quick,
+        "--set", "projector=[16]", "--set", "monitor_points=1", "--precision", "fp32",
+    )  # fmt: skip
+    for sentence in PretrainRun.read(pre / "run.json").verdict:
+        assert sentence in out
+    assert f"Report: {pre / 'report.html'}" in out
+    assert (pre / "report.html").stat().st_size > 10_000
+    out = command_line("train", data, "--out", run, "--pretrained", pre, "--split", "six", *quick)
+    assert "test: accuracy" in out
+    out = command_line("evaluate", run / "model", data, "--split", "six:test", "--tta", 1)
+    assert "balanced accuracy" in out
+    assert "MEL" in out
+
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    Image.fromarray(open_dataset(data).images[0]).save(photos / "one.png")
+    (photos / "two.jpg").write_text("no image")
+    table = tmp_path / "predictions.csv"
+    command_line("predict", run / "model", photos, "--out", table, code=1)
+    rows = pd.read_csv(table).set_index("file")
+    good, bad = rows.loc[str(photos / "one.png")], rows.loc[str(photos / "two.jpg")]
+    assert good.filter(like="p_").sum() == pytest.approx(1, abs=1e-5)
+    assert good["predicted"] == good.filter(like="p_").astype(float).idxmax()[2:]
+    assert pd.isna(bad["predicted"])
+    assert bad["error"] == "not an image in a known format"
