@@ -42,5 +42,7 @@ def test_a_file_that_does_not_fit_ends_with_exit_code_1(weights, file):
 
 def test_a_file_that_fits_is_described_and_drawn(weights, file, tmp_path):
     picture = tmp_path / "f.png"
-    assert "tensors" in weights("check", file, "--encoder", "resnet18", "--picture", picture)
+    shown = weights("check", file, "--encoder", "resnet18", "--picture", picture)
+    assert "layer4.1.conv2.weight" in shown
+    assert "does not fit" not in shown
     assert picture.is_file()
