@@ -58,7 +58,7 @@ def test_predictions_of_another_tool_have_nothing_between_start_and_test(
 
 
 def test_one_arm_and_no_run_at_all(tmp_path: Path, build_study: Build) -> None:
-    folder = buildbuild_four_arms(tmp_path / "study", arms=["random"], pretrained=[], seeds=1)
+    folder = build_study(tmp_path / "study", arms=["random"], pretrained=[], seeds=1)
     panel = framework_panel(read_study(folder))
     assert panel
     assert "pretraining" not in drawing(panel)
