@@ -89,7 +89,6 @@ def test_the_resolved_study_is_a_study_file_with_the_same_meaning(study):
             "arm 'plain': a linear probe is a logis",
         ),
         ("train: {epochs: many}\n" + GOOD, r"'epochs' is wrong \(given: 'many'\)"),
-        (GOOD.replace("images: train", "images: test"), "choice of images 'test'.*unlabelled"),
         ("reference: none\n" + GOOD, "Unknown arm 'none'.*plain, twins"),
         ("primary_metric: auc\n" + GOOD, "Unknown primary_metric 'auc'.*balanced_accuracy"),
         ("preset: fast\n" + GOOD, "'preset' is wrong.*unknown preset 'fast'.*recommended"),
@@ -97,7 +96,6 @@ def test_the_resolved_study_is_a_study_file_with_the_same_meaning(study):
         ("label_fractions: [0.0]\n" + GOOD, "'label_fractions.0' is wrong"),
         ("precision: fp16\n" + GOOD, "'precision' is wrong.*'auto', 'fp32' or 'bf16'"),
         ("train: {precision: fp32}\n" + GOOD, "'train' is wrong.*set 'precision' once"),
-        (GOOD.replace("epochs: 3", "precision: fp32"), "pretrain' is wrong.*'precision' once"),
         ("classes: [a]\n" + GOOD, "'classes' is wrong"),
         ("train: {classes: [a, b]}\n" + GOOD, "'train' is wrong.*set 'classes' once"),
         ("min_effect: 0\n" + GOOD, "'min_effect' is wrong"),
@@ -133,8 +131,3 @@ def test_bad_settings_are_sentences(study, setting):
 def test_a_missing_file_is_a_sentence(tmp_path):
     with pytest.raises(UserError, match=r"none\.yaml is not a file"):
         read_study(tmp_path / "none.yaml", [])
-
-
-def test_images_without_a_pretraining_are_refused(study):
-    with pytest.raises(UserError, match="'images: all' names images for a pretraining"):
-        study("data: somewhere\narms: {a: {images: all}}")

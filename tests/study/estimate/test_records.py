@@ -1,0 +1,20 @@
+import pytest
+from synthetic import planned_training
+
+from twinlens.study.estimate.records import Answer, Cost, TimingTask, TimingTasks
+
+TASK = TimingTask(run=planned_training("a"), label_fractions=[0.5, 1], batch_size=8, device="cpu")
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        TimingTasks(tasks=[TASK], free=2**30),
+        Answer(cost=Cost(seconds=[1.5], memory=9)),
+        Answer(error="No."),
+    ],
+    ids=["tasks", "cost", "error"],
+)
+def test_tasks_and_answers_pass_between_processes(record):
+    text = record.model_dump_json()
+    assert type(record).parse_text(text, "a pipe").model_dump_json() == text

@@ -1,0 +1,33 @@
+import pytest
+
+from twinlens.config import parse
+from twinlens.data.class_subset import open_task
+from twinlens.errors import UserError
+from twinlens.study.planning.config import Study
+from twinlens.study.planning.validate import check
+
+ARMS = {"plain": {}, "twins": {"pretrain": {}}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"encoder": "resnet19"}, "Arm 'plain': Unknown encoder 'resnet19'"),
+        (
+            {"arms": {"twins": {"weights": "none.pth"}}},
+            "Arm 'twins': The weights 'none.pth' are neither",
+        ),
+        (
+            {"pretrain": {"batch_size": 999}},
+            "Arm 'twins': The batch size 999 is larger than the 102",
+        ),
+        ({"label_fractions": [0.1]}, "Arm 'plain': The batch size 16 is larger than the"),
+        ({"train": {"views": "odd"}}, "Arm 'plain': Unknown recipe of views 'odd'"),
+    ],
+)
+def test_what_is_wrong_is_found_before_anything_runs(phantoms, changes, sentence):
+    content = {"data": str(phantoms), "encoder": "resnet18", "arms": ARMS}
+    content |= {"train": {"batch_size": 16}, "pretrain": {"batch_size": 32}}
+    study = parse(Study, content | changes, where="test")
+    with pytest.raises(UserError, match=sentence):
+        check(study, *open_task(phantoms))
