@@ -1,9 +1,11 @@
 import pytest
 from synthetic import planned_training
 
+from twinlens.requests.train import TrainRequest
 from twinlens.study.estimate.records import Answer, Cost, TimingTask, TimingTasks
 
-TASK = TimingTask(run=planned_training("a"), label_fractions=[0.5, 1], batch_size=8, device="cpu")
+RUN = planned_training("a").model_copy(update={"request": TrainRequest("data", "out")})
+TASK = TimingTask(run=RUN, label_fractions=[0.5, 1], batch_size=8, device="cpu")
 
 
 @pytest.mark.parametrize(
