@@ -89,3 +89,14 @@ def data_of(tmp_path: Path) -> Callable[..., Dataset]:
         return open_dataset(folder)
 
     return to_folder
+
+
+@pytest.fixture(scope="session")
+def features_like() -> Callable[..., np.ndarray]:
+    """A function that draws features, some of which vary a thousand times more than others."""
+
+    def of(count: int, dimensions: int = 64, seed: int = 0) -> np.ndarray:
+        values = np.random.default_rng(seed).standard_normal((count, dimensions))
+        return (values * np.geomspace(1, 1000, dimensions) + 50).astype(np.float32)
+
+    return of

@@ -5,13 +5,6 @@ from twinlens.auditing import neighbours
 from twinlens.auditing.neighbours import nearest_neighbours, whiten
 
 
-def features_like(count, dimensions=64, seed=0):
-    """Features of which some directions vary a thousand times more than others."""
-    random = np.random.default_rng(seed)
-    values = random.standard_normal((count, dimensions)) * np.geomspace(1, 1000, dimensions)
-    return (values + 50).astype(np.float32)
-
-
 def clustered_points(count, seed=0):
     random = np.random.default_rng(seed)
     points = random.standard_normal((count // 25, 24))[random.integers(0, count // 25, count)]
@@ -25,27 +18,27 @@ def distances_of(points):
     return distances
 
 
-def test_all_directions_count_the_same():
+def test_all_directions_count_the_same(features_like):
     points = whiten(features_like(3000))
     assert points.shape == (3000, 64)
     np.testing.assert_allclose(np.linalg.norm(points, axis=1), 1, rtol=1e-5)
     np.testing.assert_allclose(np.cov(points, rowvar=False) * 64, np.eye(64), atol=0.15)
 
 
-def test_neither_scale_nor_offset_nor_mixing_of_features_matters():
+def test_neither_scale_nor_offset_nor_mixing_of_features_matters(features_like):
     features = features_like(200)
     mixing = np.random.default_rng(1).standard_normal((64, 64)) / 8
     expected = distances_of(whiten(features))
     np.testing.assert_allclose(distances_of(whiten(features @ mixing * 9 - 4)), expected, atol=0.02)
 
 
-def test_few_images_have_few_components():
+def test_few_images_have_few_components(features_like):
     assert whiten(features_like(60)).shape == (60, 30)
     assert whiten(features_like(400, dimensions=300)).shape == (400, 128)
 
 
 @pytest.mark.parametrize("count", [2, 11, 300])
-def test_of_few_points_the_nearest_are_exact(count):
+def test_of_few_points_the_nearest_are_exact(features_like, count):
     points = whiten(features_like(300))[:count]
     found = nearest_neighbours(points)
     rows, distances = found.rows, found.distances

@@ -8,15 +8,8 @@ from twinlens.auditing.neighbours import Neighbours, nearest_neighbours, whiten
 from twinlens.auditing.similar_images import similar_images
 
 
-def features_like(count, dimensions=64, seed=0):
-    """Features of which some directions vary a thousand times more than others."""
-    random = np.random.default_rng(seed)
-    values = random.standard_normal((count, dimensions)) * np.geomspace(1, 1000, dimensions)
-    return (values + 50).astype(np.float32)
-
-
 @pytest.mark.parametrize("count", [60, 100, 400])
-def test_images_far_nearer_to_each_other_than_to_the_rest_are_linked(count):
+def test_images_far_nearer_to_each_other_than_to_the_rest_are_linked(features_like, count):
     features = features_like(count, dimensions=200)
     copies = features[:12] + features_like(12, dimensions=200, seed=1) / 50
     links = similar_images(nearest_neighbours(whiten(np.concatenate([features, copies]))))
@@ -27,7 +20,7 @@ def test_images_far_nearer_to_each_other_than_to_the_rest_are_linked(count):
     assert set(links["found_by"]) == {"embedding"}
 
 
-def test_links_do_not_depend_on_the_scale_of_distances():
+def test_links_do_not_depend_on_the_scale_of_distances(features_like):
     found = nearest_neighbours(whiten(features_like(100)))
     rows, distances = found.rows, found.distances
     wide = similar_images(found, threshold=0.95)
@@ -40,7 +33,7 @@ def test_links_do_not_depend_on_the_scale_of_distances():
 
 
 @pytest.mark.parametrize("count", [1, 2, 5, 10])
-def test_without_a_tenth_neighbour_nothing_is_judged(count):
+def test_without_a_tenth_neighbour_nothing_is_judged(features_like, count):
     features = features_like(5)[np.arange(count) // 2]  # pairs of equal ones
     found = nearest_neighbours(whiten(features))
     assert similar_images(found).empty

@@ -147,7 +147,7 @@ def test_an_interruption_leaves_the_old_data_set(data, new, step, monkeypatch):
     assert sorted(path.name for path in data.path.parent.iterdir()) == ["data", "new", "old"]
 
 
-def test_broken_images_are_listed_until_they_are_mended(data, new, draw, capsys):
+def test_broken_images_are_listed_until_they_are_fixed(data, new, draw, capsys):
     for name in ("2.png", "7.png"):
         (new / name).write_text("a note")
     grown = add(table(new, "2.png,x,\n7.png,x,\n8.png,x,"), data)

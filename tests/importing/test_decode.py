@@ -81,11 +81,6 @@ def test_32_bit_integers_count_as_16_bit(encode):
     assert result[:3, 0, 0].tolist() == [255, 0, 40]
 
 
-def test_floating_point_is_refused(encode):
-    image = Image.fromarray(np.ones((10, 10), np.float32))
-    assert "floating-point" in reason(encode(image, "TIFF"))
-
-
 @pytest.mark.parametrize(
     ("orientation", "turn"),
     [
@@ -106,26 +101,18 @@ def test_exif_orientation_is_applied(orientation, turn, pixels, encode):
     np.testing.assert_array_equal(result, turn(pixels))
 
 
-def test_truncated_jpeg(pixels, encode):
-    content = encode(Image.fromarray(pixels).resize((200, 200)), "JPEG")
+@pytest.mark.parametrize("format", ["JPEG", "PNG"])
+def test_a_truncated_file_is_refused(pixels, encode, format):
+    content = encode(Image.fromarray(pixels).resize((200, 200)), format)
     assert "damaged image" in reason(content[: len(content) // 2])
 
 
-def test_truncated_png(pixels, encode):
-    content = encode(Image.fromarray(pixels))
-    assert "damaged image" in reason(content[: len(content) // 2])
-
-
-def test_empty_file():
+def test_other_content_is_refused(encode):
     assert reason(b"") == "empty file"
-
-
-def test_text_is_no_image():
     assert reason(b"this is a note, not a photograph") == "not an image in a known format"
-
-
-def test_1x1(encode):
     assert reason(encode(Image.new("RGB", (1, 1)))) == "smaller than 8 pixels (1x1)"
+    floats = Image.fromarray(np.ones((10, 10), np.float32))
+    assert "floating-point" in reason(encode(floats, "TIFF"))
 
 
 @pytest.mark.parametrize("side", [9_000, 20_000, 2**31 - 1])

@@ -92,11 +92,12 @@ def test_a_split_has_no_image_to_train_or_test_on_without_a_label(class_folder, 
         "train": [0], "val": [], "test": [4], "unlabelled": [1, 5],
     }  # fmt: skip
     printed = capsys.readouterr().err
+    assert "split 'imported': train 1, val 0, test 1, unlabelled 2." in printed
     assert "train without a label, which become unlabelled: 1." in printed
     assert "val or test without a label, which no split has: 2." in printed
 
 
-def test_the_same_source_is_detect_kindd(class_folder, out, capsys):
+def test_the_same_source_is_not_imported_again(class_folder, out, capsys):
     first = import_images(class_folder, out, size=8)
     before = (out / "pack.npy").stat().st_mtime_ns
     capsys.readouterr()
@@ -147,7 +148,7 @@ def test_a_failure_leaves_nothing(class_folder, out, monkeypatch):
         (["a/1.png", "b/2.png", "labels.csv"], "csv"),
     ],
 )
-def test_the_kind_is_detect_kindd_and_said(files, kind, tmp_path, out, draw, capsys):
+def test_the_kind_is_recognised_and_reported(files, kind, tmp_path, out, draw, capsys):
     for number, name in enumerate(files):
         if name.endswith(".csv"):
             (tmp_path / "in" / name).write_text("image,label\n1,x\n2,y\n")
@@ -157,12 +158,7 @@ def test_the_kind_is_detect_kindd_and_said(files, kind, tmp_path, out, draw, cap
     assert dataset.record.sources[0].kind == kind
     assert f"read as '{kind}'" in capsys.readouterr().err
     assert bool(dataset.classes) == (kind != "unlabelled")
-
-
-def test_an_unlabelled_data_set_has_no_classes(class_folder, out):
-    dataset = import_images(class_folder, out, kind="unlabelled", size=8)
-    assert dataset.classes == []
-    assert (dataset.labels == -1).all()
+    assert (dataset.labels == -1).all() == (kind == "unlabelled")
 
 
 def test_phantom_images_need_no_files(out):
@@ -190,7 +186,7 @@ def test_mistakes_are_sentences(class_folder, out, tmp_path):
         import_images([], out)
 
 
-def test_sub_folders_that_are_no_classes_are_said_loudly(tmp_path, draw, capsys):
+def test_sub_folders_that_are_not_classes_are_reported(tmp_path, draw, capsys):
     draw(tmp_path / "in" / "images" / "1.png")
     assert detect_kind(str(tmp_path / "in")) == "unlabelled"
     assert "NOT taken as classes: if they are, pass --kind folder" in capsys.readouterr().err
@@ -282,12 +278,6 @@ def test_many_classes_are_not_listed(tmp_path, out, draw, capsys):
     import_images(tmp_path / "images", out, size=8)
     assert "21 classes" in (printed := capsys.readouterr().err)
     assert "Classes:" not in printed
-
-
-def test_the_splits_of_the_source_are_said(class_folder, out, capsys):
-    (class_folder / "labels.csv").write_text("image,label,split\n0,MEL,train\n1,NV,test\n")
-    import_images(class_folder, out, size=8)
-    assert "split 'imported': train 1, val 0, test 1, unlabelled 0." in capsys.readouterr().err
 
 
 def test_the_command_joins_describes_and_adds(class_folder, out, tmp_path, draw):

@@ -40,7 +40,7 @@ def test_every_source_keeps_the_contract(kind, layout):
     assert source.decode(contents[0]).mode == "RGB"
 
 
-def test_every_source_is_detect_kindd_and_said(kind, layout, capsys):
+def test_every_source_is_recognised(kind, layout, capsys):
     assert detect_kind(layout) == kind
     assert f"read as '{kind}': " in capsys.readouterr().err
 

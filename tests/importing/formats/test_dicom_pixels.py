@@ -40,6 +40,15 @@ def lut(data, first=0, depth=8):
     return [item]
 
 
+def rle(content):
+    """A file's content, its pixels compressed by run lengths."""
+    dataset = pydicom.dcmread(BytesIO(content))
+    dataset.compress(pydicom.uid.RLELossless, generate_instance_uid=False)
+    buffer = BytesIO()
+    dataset.save_as(buffer)
+    return buffer.getvalue()
+
+
 def as_bytes(shares):
     return np.rint(255 * np.clip(shares, 0, 1)).astype(np.uint8)
 
@@ -54,19 +63,12 @@ def test_rgb_is_unchanged(as_dicom, pixels):
     "syntax", ["ImplicitVRLittleEndian", "DeflatedExplicitVRLittleEndian", "RLELossless"]
 )
 def test_a_lossless_transfer_syntax_changes_nothing(as_dicom, pixels, syntax):
-    content = as_dicom(pixels)
-    if syntax == "RLELossless":
-        dataset = pydicom.dcmread(BytesIO(content))
-        dataset.compress(pydicom.uid.RLELossless, generate_instance_uid=False)
-        buffer = BytesIO()
-        dataset.save_as(buffer)
-        content = buffer.getvalue()
-    else:
-        content = as_dicom(pixels, syntax=syntax)
+    compressed = syntax == "RLELossless"
+    content = rle(as_dicom(pixels)) if compressed else as_dicom(pixels, syntax=syntax)
     np.testing.assert_array_equal(np.asarray(decode_dicom(content)), pixels)
 
 
-def test_planes_of_colour_are_joined(as_dicom, pixels):
+def test_colour_planes_are_interleaved(as_dicom, pixels):
     content = as_dicom(pixels, PlanarConfiguration=1, PixelData=pixels.transpose(2, 0, 1).tobytes())
     np.testing.assert_array_equal(np.asarray(decode_dicom(content)), pixels)
 
@@ -311,11 +313,7 @@ def test_a_damaged_file_is_an_image_or_a_reason(as_dicom, encode, ramp, pixels, 
     else:
         content = as_dicom(ramp, **TWELVE, VOILUTSequence=lut(range(300)), WindowWidth=9)
     if syntax == "RLELossless":
-        dataset = pydicom.dcmread(BytesIO(content))
-        dataset.compress(pydicom.uid.RLELossless)
-        buffer = BytesIO()
-        dataset.save_as(buffer)
-        content = buffer.getvalue()
+        content = rle(content)
     rng = np.random.default_rng(0)
     damaged = [content[:end] for end in np.linspace(0, len(content) - 1, 20).astype(int)]
     for place in rng.integers(132, min(len(content), 1500), 150):
@@ -323,9 +321,9 @@ def test_a_damaged_file_is_an_image_or_a_reason(as_dicom, encode, ramp, pixels, 
         flipped[place] ^= 1 << int(rng.integers(8))
         damaged.append(bytes(flipped))
     shown = 0
-    for some in damaged:
+    for variant in damaged:
         try:
-            assert decode_dicom(some).mode == "RGB"
+            assert decode_dicom(variant).mode == "RGB"
             shown += 1
         except ImageError:
             continue

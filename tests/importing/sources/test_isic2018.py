@@ -55,19 +55,6 @@ def test_actinic_keratosis_and_intraepithelial_carcinoma_are_a_class_of_their_ow
     assert [name for name in groups if groups[name] == "malignant"] == ["AKIEC", "BCC", "MEL"]
 
 
-def test_without_lesion_groupings(task3, capsys):
-    (task3 / "ISIC2018_Task3_Training_LesionGroupings.csv").unlink()
-    assert isic2018.SOURCE.read(str(task3), Options()).table["group"].isna().all()
-    assert "(in ISIC2018_Task3_Training_LesionGroupings.csv)" in capsys.readouterr().err
-
-
-def test_the_tables_alone(task3):
-    whole = isic2018.SOURCE.read(str(task3), Options()).table
-    for image in task3.rglob("*.jpg"):
-        image.unlink()
-    assert isic2018.SOURCE.read(str(task3), Options(table_only=True)).table.equals(whole)
-
-
 def test_an_error_names_the_file_where_it_lies(task3):
     name = "ISIC2018_Task3_Test_GroundTruth"
     (task3 / name / f"{name}.csv").write_text(f"{HEADER}\nISIC_3,0,0,0,0,0,0,0\n")

@@ -98,7 +98,7 @@ def test_the_table_alone_unpacks_nothing(save, monkeypatch):
     assert source.table["label"].tolist() == ["0", "1"]
 
 
-def test_it_is_detect_kindd_by_its_name(save, tmp_path, capsys):
+def test_it_is_recognised_by_its_name(save, tmp_path, capsys):
     assert detect_kind(save(train=(pixels(2, 28, 28), [0, 1]))) == "medmnist"
     assert "as MedMNIST publishes them" in capsys.readouterr().err
     (tmp_path / "broken.npz").write_bytes(b"PK")

@@ -182,13 +182,6 @@ def test_splits_by_the_names_of_shards(write, png, names, splits):
     assert listed(source.table["split"]) == splits
 
 
-def test_an_unknown_split_beside_known_ones(write, png):
-    for name in ("train", "extra"):
-        path = write({"image": [png(0)]}, f"{name}.parquet")
-    with pytest.raises(UserError, match=r"'extra'.*--split-map extra=unlabelled"):
-        parquet.read(path.rpartition("/")[0], Options())
-
-
 def test_a_column_of_splits_goes_before_names_of_shards(write, png):
     columns = {"image": [png(0), png(1)], "split": ["validation", "test"], "label": ["a", "b"]}
     table = parquet.read(write(columns, "train.parquet"), Options()).table
@@ -219,7 +212,7 @@ def test_shards_may_lack_a_column_or_hold_it_in_another_type(write, png):
     assert table["age"].tolist() == [30, 30.5]
 
 
-def test_it_is_detect_kindd(write, png, tmp_path, parquet_layout, class_folder, capsys):
+def test_it_is_recognised(write, png, tmp_path, parquet_layout, class_folder, capsys):
     assert detect_kind(write({"photo": [png(0)]})) == "parquet"
     assert detect_kind(str(tmp_path / "shards" / "data")) == "parquet"
     assert "as Hugging Face datasets write it" in capsys.readouterr().err
@@ -227,12 +220,6 @@ def test_it_is_detect_kindd(write, png, tmp_path, parquet_layout, class_folder, 
     assert detect_kind(str(class_folder)) == "folder"
     pq.write_table(pa.table({"image": ["0.png"]}), class_folder / "._features.parquet")
     assert detect_kind(str(class_folder)) == "folder"
-
-
-def test_columns_can_be_named_in_an_import(write, png, tmp_path):
-    path = write({"photo": [png(0), png(1)], "dx": ["a", "b"]})
-    dataset = import_images(path, tmp_path / "out", image="photo", label="dx", size=16)
-    assert dataset.table["label"].tolist() == ["a", "b"]
 
 
 @pytest.mark.parametrize(
@@ -259,10 +246,14 @@ def test_mistakes_are_sentences(write, columns, options, sentence):
         parquet.read(write(columns), Options(**options))
 
 
-def test_a_label_beyond_the_names_is_refused(write):
+def test_a_label_beyond_the_names_and_an_unknown_split_are_refused(write, png):
     path = write({"image": [b"", b""], "label": [0, 2]}, names=["a", "b"])
     with pytest.raises(UserError, match=r"from 0 to 2; they are whole numbers from 0 to 1, or -1"):
         parquet.read(path, Options())
+    for name in ("shards/train", "shards/extra"):
+        path = write({"image": [png(0)]}, f"{name}.parquet")
+    with pytest.raises(UserError, match=r"'extra'.*--split-map extra=unlabelled"):
+        parquet.read(path.rpartition("/")[0], Options())
 
 
 def test_shards_that_do_not_fit_are_refused(write):
