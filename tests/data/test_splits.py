@@ -9,11 +9,11 @@ from twinlens.data.splits import (
 )
 from twinlens.errors import UserError
 from twinlens.records.split import ImportedSplit, SharesSplit, SplitRecord
-from twinlens.splitting.split import make_split
+from twinlens.splitting.split import split as make_split
 
 
 def test_counts_add_up_to_the_images(lesions):
-    split = make_split(lesions, per_class=50, val=0.1, test=0.2, seed=0)
+    split = make_split(lesions.path, per_class=50)[0]
     found = counts(lesions, split)
     assert {part: sum(n.values()) for part, n in found.items()} == {
         part: len(rows) for part, rows in split.rows.items()
@@ -27,18 +27,18 @@ def test_counts_add_up_to_the_images(lesions):
 def test_the_same_arguments_give_the_same_split_and_other_seeds_another(
     lesions, tmp_path, dataset_of
 ):
-    first = make_split(lesions, per_class=50, val=0.1, test=0.2, seed=0)
-    again = make_split(lesions, per_class=50, val=0.1, test=0.2, seed=0)
+    first = make_split(lesions.path, per_class=50)[0]
+    again = make_split(lesions.path, per_class=50)[0]
     twin = dataset_of(tmp_path / "twin", lesions.table["label"], lesions.table["group"])
-    elsewhere = make_split(twin, per_class=50, val=0.1, test=0.2, seed=0, name="mine")
-    other = make_split(lesions, per_class=50, val=0.1, test=0.2, seed=1)
+    elsewhere = make_split(twin.path, per_class=50, name="mine")[0]
+    other = make_split(lesions.path, per_class=50, seed=1)[0]
     assert first.record == again.record
     assert first.hash == elsewhere.hash != other.hash
     assert all(np.array_equal(first.rows[s], again.rows[s]) for s in first.rows)
 
 
 def test_what_is_written_is_what_is_opened(lesions):
-    made = make_split(lesions, per_class=50, val=0.1, test=0.2, seed=0, name="mine")
+    made = make_split(lesions.path, per_class=50, name="mine")[0]
     opened = open_split(lesions)
     assert opened.record == made.record
     assert all(np.array_equal(opened.rows[s], made.rows[s]) for s in made.rows)
@@ -46,15 +46,15 @@ def test_what_is_written_is_what_is_opened(lesions):
 
 
 def test_a_name_is_given_once(lesions):
-    make_split(lesions, per_class=50, val=0.1, test=0.2, seed=0, name="mine")
+    make_split(lesions.path, per_class=50, name="mine")
     with pytest.raises(UserError, match=r"'mine' .* exists already and was made otherwise"):
-        make_split(lesions, per_class=51, val=0.1, test=0.2, seed=0, name="mine")
+        make_split(lesions.path, per_class=51, name="mine")
     with pytest.raises(UserError, match="exists already: choose another name"):
         write_split(lesions.path, "mine", ["unlabelled"] * 3000, ImportedSplit())
 
 
 def test_a_changed_split_is_refused(lesions):
-    make_split(lesions, per_class=50, val=0.1, test=0.2, seed=0, name="mine")
+    make_split(lesions.path, per_class=50, name="mine")
     path = lesions.path / "splits" / "mine.parquet"
     table = pd.read_parquet(path)
     table.loc[0, "split"] = "test" if table.loc[0, "split"] != "test" else "train"
@@ -67,7 +67,7 @@ def test_a_changed_split_is_refused(lesions):
 
 
 def test_a_split_of_another_data_set_is_refused(lesions, tmp_path, dataset_of):
-    make_split(lesions, per_class=50, val=0.1, test=0.2, seed=0, name="mine")
+    make_split(lesions.path, per_class=50, name="mine")
     other = dataset_of(tmp_path / "other", ["a", "b"])
     (lesions.path / "splits").rename(other.path / "splits")
     with pytest.raises(UserError, match=r"which .*other does not hold"):
@@ -78,7 +78,7 @@ def test_the_split_must_be_chosen_where_there_are_several(lesions):
     with pytest.raises(UserError, match="has no split yet"):
         open_split(lesions)
     for seed in (0, 1):
-        make_split(lesions, per_class=5, val=0.1, test=0.2, seed=seed)
+        make_split(lesions.path, per_class=5, seed=seed)
     with pytest.raises(UserError, match=r"several splits: .*per5-val0\.1-test0\.2-seed0, per5"):
         open_split(lesions)
     with pytest.raises(UserError, match="Unknown split 'per6'"):
@@ -98,7 +98,7 @@ def test_the_split_must_be_chosen_where_there_are_several(lesions):
 def test_arguments_that_make_no_sense_are_refused(lesions, wrong, words):
     arguments = {"per_class": None, "val": 0.1, "test": 0.1, "seed": 0} | wrong
     with pytest.raises(UserError, match=words):
-        make_split(lesions, **arguments)
+        make_split(lesions.path, **arguments)
 
 
 def test_an_imported_split_says_what_it_leaves_out_and_tears(tmp_path, dataset_of):

@@ -24,7 +24,7 @@ from twinlens.records.scores import Scores
 from twinlens.records.weights import Normalisation
 from twinlens.seeds import derive
 from twinlens.splitting.label_fraction import label_fraction
-from twinlens.splitting.split import make_split
+from twinlens.splitting.split import split as make_split
 
 
 def test_a_run_keeps_what_it_was(trained, phantoms):
@@ -120,7 +120,7 @@ def test_mistakes_are_sentences(phantoms, tmp_path, wrong, sentence):
 
 def test_what_was_trained_on_another_split_of_the_same_images_is_refused(tmp_path):
     data = import_images("phantom:160", tmp_path / "data", size=16).path
-    make_split(open_dataset(data), per_class=None, val=0.1, test=0.3, seed=1, name="other")
+    make_split(data, test=0.3, seed=1, name="other")
     run = train_small(data, tmp_path / "run", split="imported", settings={"tuning": "linear_probe"})
     with pytest.raises(UserError, match=r"another split of .* than 'other', so it may know these"):
         evaluate(run / "model", data, split="other:test")

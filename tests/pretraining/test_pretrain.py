@@ -27,7 +27,7 @@ from twinlens.pretraining.pretrain import pretrain
 from twinlens.pretraining.pretrained_encoder import read_pretraining
 from twinlens.records.weights import Normalisation
 from twinlens.reporting.load_run import read_run
-from twinlens.splitting.split import make_split
+from twinlens.splitting.split import split as make_split
 
 SMALL = {"epochs": 1, "batch_size": 32, "projector": [16, 16], "lr": 1e-3, "precision": "fp32"}
 SMALL |= {"monitor_points": 2}  # one a phase
@@ -188,7 +188,7 @@ def test_what_saw_validation_and_test_images_says_so_everywhere(phantoms, tmp_pa
 
 def test_a_file_of_another_split_of_the_same_images_is_refused(tmp_path):
     data = import_images("phantom:160", tmp_path / "data", size=16).path
-    make_split(open_dataset(data), per_class=None, val=0.1, test=0.3, seed=1, name="other")
+    make_split(data, test=0.3, seed=1, name="other")
     settings = {"epochs": 0, "projector_epochs": 0, "monitor_points": 0}
     run = _pretrain(data, tmp_path / "run", split="imported", settings=settings)
     start = {"weights": str(run / "encoder.safetensors"), "encoder": "resnet18", "split": "other"}

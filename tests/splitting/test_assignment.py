@@ -3,7 +3,7 @@ import pytest
 
 from twinlens.data.splits import counts, unlabelled_rows
 from twinlens.errors import UserError
-from twinlens.splitting.split import make_split
+from twinlens.splitting.split import split as make_split
 
 
 def groups_of(dataset, rows):
@@ -18,7 +18,7 @@ def sides(dataset, split):
 
 
 def test_no_group_lies_on_two_sides_and_every_image_is_somewhere_or_counted(lesions):
-    split = make_split(lesions, per_class=100, val=0.1, test=0.25, seed=0)
+    split = make_split(lesions.path, per_class=100, test=0.25)[0]
     train, val, test = sides(lesions, split)
     assert len(train) + len(val) + len(test) == len(train | val | test)
     everywhere = np.concatenate(list(split.rows.values()))
@@ -30,7 +30,7 @@ def test_no_group_lies_on_two_sides_and_every_image_is_somewhere_or_counted(lesi
 
 
 def test_shares_hold_in_every_class_to_within_half_a_group(lesions):
-    split = make_split(lesions, per_class=None, val=0.1, test=0.25, seed=3)
+    split = make_split(lesions.path, test=0.25, seed=3)[0]
     for label in range(4):
         of_class = lesions.labels == label
         half = lesions.table["group"][of_class].value_counts().max() / 2
@@ -43,17 +43,17 @@ def test_shares_hold_in_every_class_to_within_half_a_group(lesions):
 
 def test_a_rare_class_is_in_every_part(lesions):
     for seed in range(8):
-        split = make_split(lesions, per_class=None, val=0.01, test=0.01, seed=seed)
+        split = make_split(lesions.path, val=0.01, test=0.01, seed=seed)[0]
         found = counts(lesions, split)
         assert all(found[part]["df"] > 0 for part in ("train", "val", "test"))
         assert split.record.notes == [f"Images left out of the split: {split.record.dropped}."]
 
 
 def test_only_labelled_images_are_trained_and_tested_on_and_at_most_so_many_a_class(lesions):
-    split = make_split(lesions, per_class=50, val=0.1, test=0.2, seed=0)
+    split = make_split(lesions.path, per_class=50)[0]
     for part in ("train", "val", "test"):
         assert (lesions.labels[split.rows[part]] >= 0).all()
-    full = make_split(lesions, per_class=None, val=0.1, test=0.2, seed=0)
+    full = make_split(lesions.path)[0]
     train, all_train = counts(lesions, split)["train"], counts(lesions, full)["train"]
     assert train == {name: min(50, n) for name, n in all_train.items()}
     assert np.array_equal(unlabelled_rows(split), unlabelled_rows(full))
@@ -63,7 +63,7 @@ def test_only_labelled_images_are_trained_and_tested_on_and_at_most_so_many_a_cl
 def test_too_few_groups_for_all_parts_are_said(tmp_path, dataset_of):
     dataset = dataset_of(tmp_path / "data", ["a"] * 20 + ["pair"] * 2 + ["single"])
     for seed in range(8):
-        split = make_split(dataset, per_class=None, val=0.3, test=0.3, seed=seed)
+        split = make_split(dataset.path, val=0.3, test=0.3, seed=seed)[0]
         found = counts(dataset, split)
         assert [found[part]["pair"] for part in ("train", "val", "test")] == [1, 0, 1]
         assert [found[part]["single"] for part in ("train", "val", "test")] == [1, 0, 0]
@@ -75,7 +75,7 @@ def test_too_few_groups_for_all_parts_are_said(tmp_path, dataset_of):
 
 def test_a_part_that_is_not_wanted_stays_empty(tmp_path, dataset_of):
     dataset = dataset_of(tmp_path / "data", ["a", "b"] * 10)
-    split = make_split(dataset, per_class=None, val=0, test=0.2, seed=0)
+    split = make_split(dataset.path, val=0)[0]
     assert [len(split.rows[part]) for part in ("train", "val", "test")] == [16, 0, 4]
     assert split.record.notes == []
 
@@ -88,7 +88,7 @@ def test_groups_of_mixed_labels_stay_whole_and_rare_classes_are_in_every_part(tm
     labels[[0, 4, 8]] = "rare"  # one image each of three lesions that hold other labels too
     dataset = dataset_of(tmp_path / "data", labels, [f"lesion{i}" for i in lesion])
     for seed in range(8):
-        split = make_split(dataset, per_class=None, val=0.2, test=0.2, seed=seed)
+        split = make_split(dataset.path, val=0.2, seed=seed)[0]
         parts = sides(dataset, split)
         assert sum(map(len, parts)) == len(set.union(*parts))
         found = counts(dataset, split)
@@ -104,7 +104,7 @@ def test_a_class_without_training_images_is_an_error(tmp_path, dataset_of):
     for seed in range(16):
         dataset = dataset_of(tmp_path / str(seed), labels, groups)
         try:
-            split = make_split(dataset, per_class=None, val=0, test=0.5, seed=seed)
+            split = make_split(dataset.path, val=0, test=0.5, seed=seed)[0]
         except UserError as error:
             assert "'b' is in 3 groups" in str(error)  # noqa: PT017
             assert "try another --seed" in str(error)  # noqa: PT017
@@ -118,4 +118,4 @@ def test_a_class_without_training_images_is_an_error(tmp_path, dataset_of):
 def test_nothing_to_split_without_labels(tmp_path, dataset_of):
     dataset = dataset_of(tmp_path / "data", [None, None])
     with pytest.raises(UserError, match="has no labels"):
-        make_split(dataset, per_class=None, val=0.1, test=0.1, seed=0)
+        make_split(dataset.path, test=0.1)

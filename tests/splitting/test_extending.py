@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from twinlens.data.splits import open_split, write_split
 from twinlens.errors import UserError
 from twinlens.records.split import ImportedSplit
-from twinlens.splitting.split import make_split, split
+from twinlens.splitting.split import split
 
 
 def parts_of(dataset, made):
@@ -39,7 +39,7 @@ def grow(tmp_path, dataset_of):
 
 def test_what_was_placed_stays_and_new_groups_are_dealt_by_the_same_shares(grow):
     old = images(200)
-    base = make_split(grow(old), per_class=None, val=0.1, test=0.25, seed=3)
+    base = split(grow(old).path, test=0.25, seed=3)[0]
     dataset = grow(old, images(400, group="new"))
     (made,) = split(dataset.path, extend=base.name)
     assert made.name == "val0.1-test0.25-seed3-2"
@@ -61,7 +61,7 @@ def test_what_was_placed_stays_and_new_groups_are_dealt_by_the_same_shares(grow)
 
 def test_new_images_of_a_placed_group_follow_it(grow):
     old = images(40, unlabelled_every=41)
-    base = make_split(grow(old), per_class=None, val=0.2, test=0.3, seed=0)
+    base = split(grow(old).path, val=0.2, test=0.3)[0]
     siblings = (["mel", "nv", None] * 20, [f"g{n // 3}" for n in range(60)])
     dataset = grow(old, siblings)
     (made,) = split(dataset.path, extend=base.name, name="more")
@@ -75,7 +75,7 @@ def test_new_images_of_a_placed_group_follow_it(grow):
 def test_a_new_label_makes_an_unlabelled_image_train_within_the_label_fraction(grow):
     labels = ["a"] * 6 + ["b"] * 6 + [None] * 10
     names = [f"g{n}" for n in range(22)]
-    base = make_split(grow((labels, names)), per_class=5, val=0, test=0.3, seed=0)
+    base = split(grow((labels, names)).path, per_class=5, val=0, test=0.3)[0]
     known = [*labels[:12], *["a", "b"] * 4, None, None]
     dataset = grow((known, names))
     (made,) = split(dataset.path, extend=base.name)
@@ -89,7 +89,7 @@ def test_a_new_label_makes_an_unlabelled_image_train_within_the_label_fraction(g
 
 def test_a_left_out_sibling_of_a_test_image_is_tested_once_it_has_a_label(grow):
     labels, groups = ["a", None] * 20, [f"g{n // 2}" for n in range(40)]
-    base = make_split(grow((labels, groups)), per_class=None, val=0, test=0.5, seed=0)
+    base = split(grow((labels, groups)).path, val=0, test=0.5)[0]
     dataset = grow((["a"] * 40, groups))
     (made,) = split(dataset.path, extend=base.name)
     before, after = parts_of(dataset, base), parts_of(dataset, made)
@@ -163,7 +163,7 @@ def test_an_extended_preset_trains_on_new_groups_of_its_classes_alone(tmp_path, 
 
 def test_extensions_are_numbered_and_know_what_they_extend(grow):
     old, more, most = images(30), images(20, group="m"), images(10, group="n")
-    base = make_split(grow(old), per_class=None, val=0, test=0.2, seed=0, name="base")
+    base = split(grow(old).path, val=0, name="base")[0]
     path = grow(old, more).path
     (second,) = split(path, extend="base")
     (again,) = split(path, extend="base")
@@ -180,7 +180,7 @@ def test_extensions_are_numbered_and_know_what_they_extend(grow):
 
 def test_there_must_be_something_to_add(grow):
     old = images(30)
-    make_split(grow(old), per_class=None, val=0, test=0.2, seed=0, name="base")
+    split(grow(old).path, val=0, name="base")
     with pytest.raises(UserError, match=r"Nothing was added to .* since the split 'base'"):
         split(grow(old).path, extend="base")
     with pytest.raises(UserError, match="Unknown split 'bas'"):

@@ -3,7 +3,7 @@ import pytest
 
 from twinlens.errors import UserError
 from twinlens.splitting.label_fraction import label_fraction
-from twinlens.splitting.split import make_split
+from twinlens.splitting.split import split as make_split
 
 
 def groups_of(dataset, rows):
@@ -11,7 +11,7 @@ def groups_of(dataset, rows):
 
 
 def test_label_fractions_are_nested_whole_groups_with_every_class(lesions):
-    split = make_split(lesions, per_class=None, val=0.1, test=0.2, seed=0)
+    split = make_split(lesions.path)[0]
     train = split.rows["train"]
     smaller = np.array([], dtype=np.int64)
     for fraction in (0.001, 0.1, 0.25, 0.5, 1.0):
@@ -29,7 +29,7 @@ def test_label_fractions_are_nested_whole_groups_with_every_class(lesions):
 
 
 def test_label_fractions_depend_on_the_seed_alone(lesions):
-    split = make_split(lesions, per_class=None, val=0.1, test=0.2, seed=0)
+    split = make_split(lesions.path)[0]
     assert np.array_equal(
         label_fraction(lesions, split, 0.25, 0), label_fraction(lesions, split, 0.25, 0)
     )
@@ -44,5 +44,5 @@ def test_a_label_fraction_of_mixed_groups_still_has_every_class(tmp_path, datase
     labels = ["a", "b", "c"] * 12
     groups = [f"g{i // 3}" for i in range(36)]  # every group holds every class
     dataset = dataset_of(tmp_path / "data", labels, groups)
-    split = make_split(dataset, per_class=None, val=0.2, test=0.2, seed=0)
+    split = make_split(dataset.path, val=0.2)[0]
     assert set(dataset.labels[label_fraction(dataset, split, 0.01, 0)]) == {0, 1, 2}

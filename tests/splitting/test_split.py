@@ -9,7 +9,7 @@ from twinlens.data.groups import LINKS
 from twinlens.data.splits import open_split, write_split
 from twinlens.errors import UserError
 from twinlens.records.split import ImportedSplit
-from twinlens.splitting.split import make_split, split
+from twinlens.splitting.split import split
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_one_split_or_several_are_a_list(data):
     ]
     assert [each.record.method.seed for each in repeated] == [7, 8, 9]
     assert len({each.hash for each in repeated}) == 3
-    alone = make_split(data, per_class=5, val=0.1, test=0.2, seed=8, name="alone")
+    alone = split(data.path, per_class=5, seed=8, name="alone")[0]
     assert alone.hash == repeated[1].hash
     named = split(data.path, repeats=2, name="mine")
     assert [each.name for each in named] == ["mine-seed0", "mine-seed1"]

@@ -29,6 +29,10 @@ EXCLUSIVE = {
 def split(request: SplitRequest) -> list[Split]:
     """Draw one split of a data set or several, which are written all or none.
 
+    Images without a label go to unlabelled, and so do labelled ones beyond `per_class`. Those
+    whose group is in val or test are left out instead, and counted as dropped. The same
+    arguments give the same split.
+
     Returns:
         One split, or one per fold, repeat or value.
 
@@ -61,37 +65,6 @@ def _plans(dataset: Dataset, request: SplitRequest) -> list[Plan]:
         return [plan(seed, name)]
     seeds = range(seed, seed + request.repeats)
     return [plan(number, name and f"{name}-seed{number}") for number in seeds]
-
-
-def make_split(
-    dataset: Dataset,
-    *,
-    per_class: int | None,
-    val: float,
-    test: float,
-    seed: int,
-    name: str | None = None,
-) -> Split:
-    """Draw a split by whole groups, stratified by class, and write it.
-
-    Images without a label go to unlabelled, and so do labelled ones beyond `per_class`. Those
-    whose group is in val or test are left out instead, and counted as dropped. The same
-    arguments give the same split.
-
-    Args:
-        dataset: What to split.
-        per_class: At most so many labelled training images per class; None: all.
-        val: Share of the labelled images for validation, approximately.
-        test: Share of the labelled images for test, approximately.
-        seed: Seed of the draw.
-        name: Name of the split; by default it spells the arguments.
-
-    Raises:
-        UserError: The arguments make no sense, there is nothing to split, or the name is taken by
-            a split made with other arguments.
-    """
-    shares = Shares(per_class=per_class, val=val, test=test)
-    return _make(dataset, [share_plan(dataset, sample_of(dataset), shares, seed, name)])[0]
 
 
 def _check(request: SplitRequest) -> None:
