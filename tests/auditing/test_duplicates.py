@@ -129,6 +129,6 @@ def test_batches_do_not_show(planted, monkeypatch):
 
 def test_tables_of_links_can_be_joined_when_empty():
     tables = [links_table([], [], "pixels", 1.0, ""), links_table([4], [5], "hash", [0.7], "x")]
-    gather = pd.concat(tables, ignore_index=True)
-    assert pairs(gather) == [(4, 5)]
-    assert gather.dtypes.equals(tables[1].dtypes)
+    joined = pd.concat(tables, ignore_index=True)
+    assert pairs(joined) == [(4, 5)]
+    assert joined.dtypes.equals(tables[1].dtypes)

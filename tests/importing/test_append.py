@@ -255,11 +255,11 @@ def test_classes_and_what_is_known_of_them_are_united(data, new):
 
 
 def test_a_joined_data_set_names_what_is_added(data, new, tmp_path, draw):
-    gather = import_images([tmp_path / "old", "phantom:3"], tmp_path / "joined", size=8)
-    grown = add(table(new, "7.png,z,"), gather)
+    joined = import_images([tmp_path / "old", "phantom:3"], tmp_path / "joined", size=8)
+    grown = add(table(new, "7.png,z,"), joined)
     assert grown.table["source"].tolist() == ["old"] * 4 + ["phantom:3"] * 3 + ["new"]
     draw(tmp_path / "x" / "new" / "a.png", 30)
-    grown = add(tmp_path / "x" / "new", gather)
+    grown = add(tmp_path / "x" / "new", joined)
     assert grown.table["source"].iloc[-1] == "new-2"
 
 

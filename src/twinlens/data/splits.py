@@ -117,7 +117,7 @@ def listing(dataset: Dataset, name: str) -> pd.DataFrame:
 
 
 def has_split(folder: Path, name: str) -> bool:
-    """Tell whether a data set has a split of this name.
+    """Return whether a data set has a split of this name.
 
     Raises:
         UserError: No split can have this name.

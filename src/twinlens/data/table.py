@@ -40,10 +40,10 @@ def map_splits(names: pd.Series, split_map: Mapping[str, str]) -> pd.Series:
 
     Args:
         names: The names as the source has them.
-        split_map: From the source's names to ours, for example ``{"pool": "unlabelled"}``.
+        split_map: From the source's names to `SPLITS`, for example ``{"pool": "unlabelled"}``.
 
     Raises:
-        UserError: A name is neither ours nor mapped, or is mapped to none of ours.
+        UserError: A name is neither one of `SPLITS` nor mapped to one.
     """
     for target in split_map.values():
         if target not in SPLITS:

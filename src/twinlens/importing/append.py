@@ -55,7 +55,7 @@ def append(
             recognised by their ids.
         sources: Where they came from.
         request: The import; its descriptions of classes replace those that are stored. With
-            `table_only` no image is at hand, so that ids alone are compared.
+            `table_only` images are not read, and only ids are compared.
 
     Raises:
         UserError: An image that is there has another label, group or pixels, or a new one cannot

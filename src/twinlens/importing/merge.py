@@ -1,7 +1,7 @@
 """Several sources as one.
 
 The images of all become one table, with a column ``source``. Equal ids get a prefix: they are
-other images. Equal names of groups that sources give mean one group: a group united by mistake
+other images. Equal names of groups that sources give mean one group: a group merged by mistake
 costs little, a lesion in training and test spoils the result.
 """
 
@@ -33,8 +33,8 @@ def join(sources: Mapping[str, Source]) -> Source:
     table["id"] = ids
 
     def read(item: tuple[int, Any]) -> bytes:
-        number, own = item
-        return number.to_bytes(_MARK, "big") + parts[number].read(own)
+        number, source_item = item
+        return number.to_bytes(_MARK, "big") + parts[number].read(source_item)
 
     def decode(content: bytes) -> Image.Image:
         number = int.from_bytes(content[:_MARK], "big")
@@ -142,7 +142,7 @@ def class_names(source: Source) -> list[str]:
 
 
 def _groups(parts: Sequence[Source], table: pd.DataFrame, ids: pd.Series) -> pd.Series:
-    """Unite what sources give one group; an image without a group stays alone in its source."""
+    """Merge groups of one name; an image without a group stays alone in its source."""
     given = pd.concat([given_groups(part.table) for part in parts], ignore_index=True)
     pairs = pd.DataFrame({"group": given, "source": table["source"]}).dropna().drop_duplicates()
     shared = pairs["group"][pairs["group"].duplicated()].nunique()

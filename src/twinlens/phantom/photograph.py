@@ -74,7 +74,7 @@ class Photograph:
 
     @classmethod
     def draw(cls, rng: Rng) -> "Photograph":
-        """Draw a photograph; the diagnosis has no say."""
+        """Draw a photograph, independent of the diagnosis."""
         exposure = np.exp(rng.normal(0, 0.15))
         warmth, tint = rng.normal(0, 0.1, 2)
         few, many = rng.integers([2, 10], [9, 26]).tolist()

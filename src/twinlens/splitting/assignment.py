@@ -32,7 +32,7 @@ Assignment = NDArray[np.object_]
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """What a draw looks at.
+    """Labels and groups of the images to split.
 
     Attributes:
         labels: Class number of each image, -1 without one.
@@ -57,7 +57,7 @@ class Sample:
 
 
 def sample_of(dataset: Dataset) -> Sample:
-    """Look at a data set's labels and groups, near-duplicates united.
+    """Return the labels and groups of a data set, groups of near-duplicates merged.
 
     Raises:
         UserError: It has no labels.
@@ -78,7 +78,7 @@ def draw(
     """Draw a split.
 
     Args:
-        sample: What there is.
+        sample: The images to split.
         place: Place of each group in a random order.
         shares: Fractions of the labelled images outside `tested`.
         tested: Groups that are test already.

@@ -1,4 +1,4 @@
-"""Label label_fractions: how much of the training images a run may use the labels of."""
+"""Label fractions: the share of the training images whose labels a run may use."""
 
 import numpy as np
 import pandas as pd
@@ -14,8 +14,8 @@ from twinlens.types import Rows
 def label_fraction(dataset: Dataset, split: Split, fraction: float, seed: int) -> Rows:
     """Return the training rows of a label fraction.
 
-    Budgets of one seed are nested, by whole groups, stratified by class, with at least one group
-    a class. A fraction of 1 is all of train.
+    Fractions with one seed are nested. They consist of whole groups, stratified by class, with at
+    least one group per class. A fraction of 1 is all of train.
 
     Raises:
         UserError: The fraction is not within (0, 1].

@@ -1,4 +1,4 @@
-"""What ``twinlens split`` does: by shares, the paper's table, folds, site, or by growing."""
+"""What ``twinlens split`` does: by shares, the paper's table, folds or sites, or extending one."""
 
 from functools import partial
 
@@ -103,7 +103,7 @@ def _existing(dataset: Dataset, plan: Plan) -> Split | None:
     if differing:
         say(
             f"The split '{plan.name}' stays as it is, though an audit has linked other images "
-            "since: to unite these too, draw it under another name."
+            "since: to merge their groups too, draw it under another name."
         )
     listed = listing(dataset, plan.name)
     fewer_labels = listed["labelled"].sum() < (dataset.labels >= 0).sum()

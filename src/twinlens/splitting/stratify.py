@@ -129,9 +129,9 @@ def allocate_counts(
         parts[own["group"]] = TEST
         own_free = own[free[own["group"]]]
         for part, number in zip((TRAIN, VAL), wanted[label], strict=False):
-            there = having["of_label"][parts[having["group"]] == part].sum()
+            placed = having["of_label"][parts[having["group"]] == part].sum()
             left = own_free[parts[own_free["group"]] == TEST]
-            before = there + left["of_label"].cumsum() - left["of_label"]
+            before = placed + left["of_label"].cumsum() - left["of_label"]
             parts[left["group"][before < number]] = part
         held = np.bincount(parts[having["group"]], having["of_label"], minlength=len(PARTS))
         train, val, test = wanted[label]

@@ -27,7 +27,7 @@ class Challenge:
         prefix: How the names of its files begin.
         parts: Its parts, as in the names of its files.
         facts: The table beside the ground truth, as in its file's name.
-        columns: That table's columns: from our name to the challenge's.
+        columns: Columns of that table, by the name that they get in the data set.
         classes: Title, colour and group of each class.
     """
 

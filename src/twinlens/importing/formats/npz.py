@@ -52,7 +52,7 @@ class StoredArray:
     def __getitem__(self, number: int) -> bytes:
         """Return the bytes of a row; may be called from several threads at once."""
         # Not memory-mapped: the process would seem to grow with the pages that it has seen, and
-        # would be killed, not told, where the file is cut off meanwhile.
+        # would be killed without a message where the file is cut off meanwhile.
         row = os.pread(self.file.fileno(), self.width, self.start + number * self.width)
         if len(row) < self.width:
             raise OSError(errno.EIO, "the file ends too early")

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from twinlens.errors import UserError
 
 _BATCH = 16  # rows read at a time
-_KEPT = 48 * (os.cpu_count() or 1)  # rows at hand: threads that import are less than that apart
+_KEPT = 48 * (os.cpu_count() or 1)  # rows in memory: the threads of an import are fewer rows apart
 _BUFFER = 1 << 20
 
 
@@ -34,18 +34,18 @@ def _readable(path: Path) -> Iterator[None]:
 
 
 def is_text(kind: pa.DataType) -> bool:
-    """Tell whether a column of this type holds text, or nothing at all."""
+    """Return whether a column of this type holds text, or nothing at all."""
     kind = kind.value_type if pa.types.is_dictionary(kind) else kind
     return kind in (pa.string(), pa.large_string(), pa.string_view(), pa.null())
 
 
 def is_binary(kind: pa.DataType) -> bool:
-    """Tell whether a column of this type holds bytes."""
+    """Return whether a column of this type holds bytes."""
     return kind in (pa.binary(), pa.large_binary(), pa.binary_view())
 
 
 def is_plain(kind: pa.DataType) -> bool:
-    """Tell whether a column of this type holds one text, number, truth or time a row."""
+    """Return whether a column of this type holds one text, number, truth value or time per row."""
     special = isinstance(kind, pa.BaseExtensionType) or pa.types.is_fixed_size_binary(kind)
     return not (pa.types.is_nested(kind) or is_binary(kind) or special)
 
@@ -100,9 +100,8 @@ def read_cells(path: Path, schema: pa.Schema, image: str) -> pa.Table:
 class ShardedColumn:
     """A column's cells, one file after the other; may be read from several threads at once.
 
-    Cells are read on from the start of a row group, as far as they are asked for, and the last
-    ones stay at hand. To go back further begins again at the start of the row group, so the order
-    in which to ask is about rising.
+    Cells are read in order from the start of a row group, and the last ones stay in memory. Asking
+    for an earlier cell reads its row group again, so ask in roughly ascending order.
     """
 
     def __init__(self, paths: Sequence[Path], name: str) -> None:

@@ -32,7 +32,7 @@ from twinlens.importing.formats.shards import (
 from twinlens.importing.source import Options, Source, SourceKind
 
 ROLES = ("label", "group", "split")
-_SPLITS = {"validation": "val"}  # from Hugging Face's name to ours
+_SPLITS = {"validation": "val"}  # Hugging Face's name: name in `SPLITS`
 
 
 def detect(source: str) -> bool:
