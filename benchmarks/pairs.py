@@ -7,19 +7,22 @@ reference of a probed arm is the probed one:
         "random + Barlow Twins" random \
         "random + Barlow Twins, probed" "random, probed"
 
-Names two arms a pair, writes results/NAME.json with scores, differences, worth in labels, study
-file and machine, and prints scores and differences as Markdown. Reads stored metrics and results
-alone; descriptive, so without p values.
+Names two arms per pair, writes results/NAME.json with scores, differences, equivalent labels,
+study file and machine, and prints scores and differences as Markdown. Reads stored metrics and
+results alone; descriptive, so without p values.
 """
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from twinlens.config import read_yaml
 from twinlens.evaluation.metrics import METRICS
-from twinlens.evaluation.statistics import paired_difference, summary
-from twinlens.files import read_json, write_json
+from twinlens.evaluation.statistics import PairedDifference, Summary, paired_difference, summary
+from twinlens.files import write_json
+from twinlens.records.results import StudyResults
+from twinlens.records.run import Environment
 from twinlens.study.running.paths import is_finished, read_metrics, read_plan
 
 SHOWN = ("balanced_accuracy", "macro_f1", "accuracy")
@@ -35,27 +38,31 @@ def main() -> None:
             key = (run.arm, f"{run.label_fraction:g}")
             scores.setdefault(key, {})[run.seed] = read_metrics(folder, run).parts["test"].metrics
     rows = {
-        f"{arm} | {label_fraction}": {m: summary([s[m] for s in by_seed.values()]) for m in METRICS}
+        f"{arm} | {label_fraction}": {
+            m: _as_row(summary([s[m] for s in by_seed.values()]), len(by_seed)) for m in METRICS
+        }
         for (arm, label_fraction), by_seed in scores.items()
     }
     label_fractions = list(dict.fromkeys(label_fraction for _, label_fraction in scores))
     differences = {
-        f"{ours} − {theirs} | {label_fraction}": _difference(
-            scores[ours, label_fraction], scores[theirs, label_fraction]
+        f"{arm} − {reference} | {label_fraction}": _difference(
+            scores[arm, label_fraction], scores[reference, label_fraction]
         )
-        for ours, theirs in zip(arms[::2], arms[1::2], strict=True)
+        for arm, reference in zip(arms[::2], arms[1::2], strict=True)
         for label_fraction in label_fractions
-        if (ours, label_fraction) in scores and (theirs, label_fraction) in scores
+        if (arm, label_fraction) in scores and (reference, label_fraction) in scores
     }
-    found = {
+    efficiency = StudyResults.read(folder / "results.json").label_efficiency
+    environment = Environment.read(folder / "environment.json")
+    content = {
         "command": f"twinlens compare study.yaml --out {folder}",
         "study": read_yaml(folder / "study.yaml"),
-        "environment": read_json(folder / "environment.json"),
+        "environment": environment.model_dump(mode="json"),
         "arms": rows,
         "differences": differences,
-        "label_efficiency": read_json(folder / "results.json")["label_efficiency"],
+        "label_efficiency": efficiency and efficiency.model_dump(mode="json"),
     }
-    write_json(HERE / "results" / f"{name}.json", found)
+    write_json(HERE / "results" / f"{name}.json", content)
     print("| arm | labels | seeds | " + " | ".join(SHOWN) + " |\n" + "|---" * 6 + "|")
     for key, row in rows.items():
         print(
@@ -67,22 +74,31 @@ def main() -> None:
 
 
 def _difference(
-    ours: dict[int, dict[str, float]], theirs: dict[int, dict[str, float]]
-) -> dict[str, Any]:
-    seeds = [seed for seed in ours if seed in theirs]
+    arm: dict[int, dict[str, float]], reference: dict[int, dict[str, float]]
+) -> dict[str, dict[str, Any]]:
+    seeds = [seed for seed in arm if seed in reference]
     return {
-        m: paired_difference([ours[s][m] for s in seeds], [theirs[s][m] for s in seeds])
+        m: _as_row(
+            paired_difference([arm[s][m] for s in seeds], [reference[s][m] for s in seeds]),
+            len(seeds),
+        )
         for m in METRICS
     }
 
 
-def _mean(found: dict[str, Any]) -> str:
-    return f"{found['mean']:.3f}" + (f" ± {found['sd']:.3f}" if found["sd"] is not None else "")
+def _as_row(statistic: Summary | PairedDifference, n: int) -> dict[str, Any]:
+    """Return a statistic over n seeds as plain values for JSON."""
+    interval = [*statistic.interval] if statistic.interval else None
+    return {**asdict(statistic), "n": n, "interval": interval}
 
 
-def _change(found: dict[str, Any]) -> str:
-    low, high = found["interval"] or (None, None)
-    return f"{found['mean']:+.3f}" + (f" [{low:+.3f}, {high:+.3f}]" if found["interval"] else "")
+def _mean(row: dict[str, Any]) -> str:
+    return f"{row['mean']:.3f}" + (f" ± {row['sd']:.3f}" if row["sd"] is not None else "")
+
+
+def _change(row: dict[str, Any]) -> str:
+    low, high = row["interval"] or (None, None)
+    return f"{row['mean']:+.3f}" + (f" [{low:+.3f}, {high:+.3f}]" if row["interval"] else "")
 
 
 if __name__ == "__main__":
