@@ -3,13 +3,11 @@ from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
 
-import pytest
 from matplotlib.axes import Axes
-from PIL import Image
 
 from twinlens.reporting.figures.figure_files import ReportFigure
-from twinlens.reporting.figures.layout import Frame, Panel, picture_panel
-from twinlens.reporting.figures.style import NARROW, WIDE, Legend, Mark, arm_mark
+from twinlens.reporting.figures.layout import Frame, Panel
+from twinlens.reporting.figures.style import NARROW, Legend, Mark, arm_mark
 from twinlens.reporting.study import results, training
 from twinlens.reporting.study.load_study import read_study
 
@@ -54,33 +52,6 @@ def test_a_file_has_real_colours_titles_legends_and_notes(tmp_path: Path) -> Non
     assert content.startswith(b"%PDF")
     assert b"DejaVuSans" in content
     assert b"CreationDate" not in content
-
-
-@pytest.mark.parametrize(("width", "columns"), [(NARROW, 3), (WIDE, 2), (800, 1)])
-def test_panels_stand_side_by_side_where_there_is_room(
-    tmp_path: Path, width: float, columns: int
-) -> None:
-    one, _ = save_figure(tmp_path / "one", [_panel("a", width=width)])
-    many, _ = save_figure(tmp_path / "many", [_panel(name, width=width) for name in "abcd"])
-    assert _size(many)[0] == pytest.approx(columns * (width + 26) - 26 + 16)
-    rows = -(-4 // columns)
-    assert _size(many)[1] == pytest.approx(rows * (_size(one)[1] - 16 + 26) - 26 + 16)
-
-
-def test_a_long_title_and_many_legend_entries_take_more_lines(tmp_path: Path) -> None:
-    plain, _ = save_figure(tmp_path / "plain", [_panel("a")])
-    long, _ = save_figure(tmp_path / "long", [_panel("an arm of a name " * 6)])
-    legend = [(arm_mark(i), f"arm number {i}") for i in range(20)]
-    marked, _ = save_figure(tmp_path / "marked", [_panel("a")], legend)
-    assert _size(long)[1] > _size(plain)[1]
-    assert _size(marked)[1] > _size(plain)[1] + 5 * 16
-
-
-def test_a_stored_picture_becomes_a_figure_no_wider_than_the_others(tmp_path: Path) -> None:
-    Image.new("RGB", (2000, 100), "#aa3311").save(tmp_path / "views.png")
-    svg, _ = save_figure(tmp_path / "views", [picture_panel(tmp_path / "views.png")])
-    assert "data:image/png;base64," in svg.read_text(encoding="utf-8")
-    assert _size(svg) == pytest.approx((930 + 24, 46.5 + 16))
 
 
 def test_every_drawing_of_a_study_can_be_saved(
