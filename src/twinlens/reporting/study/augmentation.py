@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import pandas as pd
+
 from twinlens.errors import UserError
 from twinlens.records.bundle import BundleInfo
 from twinlens.records.run import PretrainRun
@@ -17,24 +19,25 @@ _BUNDLE = "model/bundle.json"
 
 
 def augmentation_table(study: StoredStudy) -> Table | None:
-    """Return the views of every pretraining and training, a column each, an operation a row.
+    """Return the views of every pretraining and training: one column each, one row per operation.
 
-    Runs whose recipe cannot be told any more are left out; None where none is left.
+    Runs whose recipe is unknown are left out; None if none is left.
     """
     columns = _columns(study)
     if not columns:
         return None
+    lines = zip(*(recipe.operations().values() for *_, recipe in columns), strict=True)
     heads = [number(title, detail) for title, detail, _ in columns]
-    lines = [
-        list(same) for same in zip(*(r.operations().values() for *_, r in columns), strict=True)
-    ]
     rows = [
         [Cell(line[0].TITLE), *map(_cell, line)]
         for line in lines
-        if any(o.probability() for o in line)
+        if any(operation.probability() for operation in line)
     ]
-    records = [{"views": f"{title}: {arms}", **_flat(recipe)} for title, arms, recipe in columns]
-    return Table([Cell("Operation"), *heads], rows, "augmentation", records)
+    frame = pd.DataFrame(
+        [{"views": f"{title}: {arms}", **_flat(recipe)} for title, arms, recipe in columns],
+        dtype=object,
+    )
+    return Table([Cell("Operation"), *heads], rows, "augmentation", frame)
 
 
 def _columns(study: StoredStudy) -> list[tuple[str, str, ViewRecipe]]:

@@ -13,7 +13,7 @@ from twinlens.reporting.rendering import text_environment
 from twinlens.reporting.study.load_study import StoredStudy
 from twinlens.reporting.study.methods import balancing, weights_words
 from twinlens.reporting.study.reproducibility import failures
-from twinlens.reporting.tables.tables import Cell, Table, arm_titles
+from twinlens.reporting.tables.tables import Cell, Column, Table, arm_titles, key_column, make_table
 
 AUTHORS = "To be filled in by the authors"
 _FILE = Path(__file__).with_suffix(".yaml")
@@ -45,14 +45,18 @@ def checklist(study: StoredStudy) -> Table:
             "left_to_the_authors": item.get("authors") or ("" if answer else topic.lower()),
         }
         records.append(record)
-    rows = [
-        [*map(Cell, (r["topic"], r["claim_2024"], r["tripod_ai"])),
-         Cell(r["from_the_runs"], f"{AUTHORS}: {r['left_to_the_authors']}."
-              if r["left_to_the_authors"] else "")]
-        for r in records
-    ]  # fmt: skip
-    head = [Cell("Topic"), Cell("CLAIM"), Cell("TRIPOD+AI"), Cell("Answer")]
-    return Table(head, rows, "checklist", records)
+    columns = [
+        key_column("Topic", "topic"),
+        key_column("CLAIM", "claim_2024"),
+        key_column("TRIPOD+AI", "tripod_ai"),
+        Column("Answer", _answer),
+    ]
+    return make_table(records, columns, name="checklist")
+
+
+def _answer(record: dict[str, str]) -> Cell:
+    left = record["left_to_the_authors"]
+    return Cell(record["from_the_runs"], f"{AUTHORS}: {left}." if left else "")
 
 
 def _values(study: StoredStudy) -> dict[str, Any]:

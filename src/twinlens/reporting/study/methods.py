@@ -9,7 +9,6 @@ from twinlens.pretraining.images import IMAGES
 from twinlens.pretraining.methods import METHODS
 from twinlens.reporting.figures.style import Mark, arm_mark
 from twinlens.reporting.formatting import (
-    MISSING,
     count,
     decimal,
     label_fraction_title,
@@ -25,7 +24,14 @@ from twinlens.reporting.study.augmentation import augmentation_table
 from twinlens.reporting.study.load_study import StoredStudy
 from twinlens.reporting.study.method_diagram import embedding_panels
 from twinlens.reporting.study.pipeline_diagram import framework_panel
-from twinlens.reporting.tables.tables import Cell, Table, arm_cell, arm_titles, value_words
+from twinlens.reporting.tables.tables import (
+    Column,
+    Table,
+    arm_cell,
+    arm_titles,
+    make_table,
+    value_words,
+)
 
 Settings = dict[str, Any]
 
@@ -199,20 +205,16 @@ def weights_words(config: Settings) -> str:
 
 
 def settings_table(study: StoredStudy) -> Table | None:
-    """Return the settings in which arms differ, a row an arm; None where there are none."""
+    """Return the settings in which arms differ, one row per arm; None if there are none."""
     runs = {arm: study.runs_of("train", arm=arm)[:1] for arm in study.arms}
     settings = {arm: _settings(of[0]) for arm, of in runs.items() if of}
     keys = dict.fromkeys(key for of in settings.values() for key in of)
     shown = [key for key in keys if _differs(key, [*settings.values()])]
     if not shown:
         return None
-    head = [Cell("Arm"), *(_setting_head(key) for key in shown)]
-    rows = [
-        [arm_cell(study, [arm]), *(Cell(value_words(of.get(key, MISSING))) for key in shown)]
-        for arm, of in settings.items()
-    ]
-    records = [{"arm": arm} | {key: of.get(key) for key in shown} for arm, of in settings.items()]
-    return Table(head, rows, "settings", records)
+    rows = [{"arm": arm} | {key: of.get(key) for key in shown} for arm, of in settings.items()]
+    columns = [Column("Arm", lambda row: arm_cell(study, [row["arm"]])), *map(_setting, shown)]
+    return make_table(rows, columns, name="settings")
 
 
 def _settings(run: StoredRun) -> Settings:
@@ -236,6 +238,6 @@ def _differs(key: str, settings: Sequence[Settings]) -> bool:
     return key == "predictions" or len({str(of[key]) for of in settings if key in of}) > 1
 
 
-def _setting_head(key: str) -> Cell:
+def _setting(key: str) -> Column:
     kind, _, name = key.rpartition(": ")
-    return Cell(plain(name).capitalize(), kind)
+    return Column(plain(name).capitalize(), lambda row: value_words(row[key]), kind)

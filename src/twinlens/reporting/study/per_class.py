@@ -2,8 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from twinlens.records.scores import PartScores
 from twinlens.reporting.figures.style import Mark, arm_mark
@@ -11,7 +14,14 @@ from twinlens.reporting.formatting import MISSING, count, decimal
 from twinlens.reporting.load_run import StoredRun
 from twinlens.reporting.study.class_panels import class_f1
 from twinlens.reporting.study.load_study import StoredStudy
-from twinlens.reporting.tables.tables import Cell, Record, Table, arm_cell, number
+from twinlens.reporting.tables.tables import (
+    Cell,
+    Column,
+    Table,
+    arm_cell,
+    key_column,
+    make_table,
+)
 
 _ARMS_ACROSS = 4  # with more arms than these, they are rows
 _OVERALL = {"weighted_f1": "Weighted mean", "accuracy": "Accuracy"}
@@ -40,26 +50,27 @@ def f1_table(study: StoredStudy) -> Table | None:
         return None
     lines = [*study.ordered_classes, *_OVERALL]
     support = dict(zip(lines, map(count, _support(study)), strict=True))
-    if len(study.arms) <= _ARMS_ACROSS:
-        head = [Cell("Class"), *(number(study.arm_title(arm)) for arm in study.arms)]
-        head.append(number("Images"))
-        rows = [
-            [
-                _line(study, name),
-                *(_mean_cell(scores[arm][name]) for arm in study.arms),
-                number(support[name]),
-            ]
-            for name in lines
-        ]
-    else:
-        titles = [_OVERALL.get(name, name) for name in lines]
-        head = [number(t, f"{support[name]} images") for t, name in zip(titles, lines, strict=True)]
-        head.insert(0, Cell("Arm"))
-        rows = [
-            [arm_cell(study, [arm]), *(_mean_cell(scores[arm][name]) for name in lines)]
-            for arm in study.arms
-        ]
-    return Table(head, rows, "f1_by_class", _f1_records(scores))
+
+    def of_arm(arm: str) -> Column:
+        title = study.arm_title(arm)
+        return Column(title, lambda line: _mean(scores[arm][line]), numeric=True)
+
+    def of_line(line: str) -> Column:
+        detail = f"{support[line]} images"
+        return Column(
+            _OVERALL.get(line, line), lambda arm: _mean(scores[arm][line]), detail, numeric=True
+        )
+
+    frame = _f1_values(scores)
+    if len(study.arms) > _ARMS_ACROSS:
+        columns = [Column("Arm", lambda arm: arm_cell(study, [arm])), *map(of_line, lines)]
+        return make_table(study.arms, columns, name="f1_by_class", frame=frame)
+    columns = [
+        Column("Class", lambda line: _line(study, line)),
+        *map(of_arm, study.arms),
+        Column("Images", lambda line: support[line], numeric=True),
+    ]
+    return make_table(lines, columns, name="f1_by_class", frame=frame)
 
 
 def _f1(study: StoredStudy, arm: str) -> Scores:
@@ -74,7 +85,7 @@ def _f1(study: StoredStudy, arm: str) -> Scores:
     return found | overall
 
 
-def _f1_records(scores: dict[str, Scores]) -> list[Record]:
+def _f1_values(scores: dict[str, Scores]) -> list[dict[str, Any]]:
     return [
         {
             "arm": arm,
@@ -89,11 +100,11 @@ def _f1_records(scores: dict[str, Scores]) -> list[Record]:
     ]
 
 
-def _mean_cell(values: Sequence[float]) -> Cell:
+def _mean(values: Sequence[float]) -> str:
     if not values:
-        return number(MISSING)
+        return MISSING
     sd = f" ±\u00a0{decimal(float(np.std(values, ddof=1)))}" if len(values) > 1 else ""
-    return number(decimal(float(np.mean(values))) + sd)
+    return decimal(float(np.mean(values))) + sd
 
 
 def _line(study: StoredStudy, name: str) -> Cell:
@@ -127,30 +138,27 @@ def classifications(study: StoredStudy) -> list[Classification]:
 
 
 def _classification(study: StoredStudy, arm: str, run: StoredRun, test: PartScores) -> Table:
-    scores = {name: test.per_class[name] for name in study.ordered_classes}
-    support = {name: of_class.support for name, of_class in scores.items()}
-    shown = {
-        name: [getattr(of_class, key) if of_class.support else None for key in _SCORES]
-        for name, of_class in scores.items()
-    }
-    rows = [
-        [_line(study, name), *map(number, map(decimal, values)), number(count(support[name]))]
-        for name, values in shown.items()
+    frame = pd.DataFrame(
+        [{"class": name, **dict(test.per_class[name])} for name in study.ordered_classes]
+    ).rename(columns={"support": "images"})
+    frame.loc[frame["images"] == 0, [*_SCORES]] = np.nan
+    present = frame[frame["images"] > 0]
+    means = {key: np.average(present[key], weights=present["images"]) for key in _SCORES}
+    total = int(frame["images"].sum())
+    classes = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    summary = [
+        {"class": "Weighted mean", **means, "images": total},
+        {"class": "Accuracy", "f1": test.metrics["accuracy"], "images": total},
     ]
-    total = sum(support.values())
-    there = [name for name in shown if support[name]]
-    means = np.average([shown[name] for name in there], 0, [support[name] for name in there])
-    rows.append(
-        [Cell("Weighted mean"), *(number(decimal(float(m))) for m in means), number(count(total))]
-    )
-    rows.append(
-        [Cell("Accuracy"), number(""), number(""), number(decimal(test.metrics["accuracy"]))]
-    )
-    rows[-1].append(number(count(total)))
-    head = [Cell("Class"), *(number(name) for name in ("Precision", "Recall", "F1", "Images"))]
+    columns = [
+        Column("Class", lambda row: _line(study, row["class"])),
+        *(Column(key.capitalize(), partial(_score, key=key), numeric=True) for key in _SCORES),
+        key_column("Images", "images", count, numeric=True),
+    ]
     about = {"arm": arm, "run": run.name, "seed": run.seed}
-    records = [
-        {**about, "class": name, **dict(zip(_SCORES, values, strict=True)), "images": support[name]}
-        for name, values in shown.items()
-    ]
-    return Table(head, rows, f"classification_{arm}", records)
+    values = [{**about, **row} for row in classes]
+    return make_table([*classes, *summary], columns, name=f"classification_{arm}", frame=values)
+
+
+def _score(row: dict[str, Any], key: str) -> str:
+    return decimal(row[key]) if key in row else ""

@@ -1,5 +1,10 @@
 """The tables of arms and of their paired differences from the reference."""
 
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import pandas as pd
+
 from twinlens.records.results import ArmSummary, Difference
 from twinlens.reporting.formatting import (
     MISSING,
@@ -11,192 +16,183 @@ from twinlens.reporting.formatting import (
     spread,
 )
 from twinlens.reporting.study.load_study import StoredStudy
-from twinlens.reporting.tables.tables import Cell, Record, Table, arm_cell, number, without_repeats
+from twinlens.reporting.tables.tables import Cell, Column, Table, arm_cell, make_table, number
 
 ONE_SEED = "one seed: no interval"
 
+At = tuple[float, str]
+"""A label fraction and an arm: a row of these tables."""
+
+_DIFFERENCE = ("arm", "reference", "label_fraction", "metric", "n", "difference", "low", "high",
+               "p", "p_holm", "effect_size", "sd_ratio", "sd_ratio_low", "sd_ratio_high",
+               "seeds_needed")  # fmt: skip
+
 
 def arms_table(study: StoredStudy) -> Table:
-    """Return mean, spread and interval of every arm at every label fraction."""
-    head = [Cell("Arm"), number("Seeds"), *_metric_heads(study)]
-    rows = []
-    for label_fraction in study.label_fractions:
-        for arm in study.arms:
-            found = study.summary(arm, label_fraction, study.primary)
-            if not found and label_fraction != study.label_fractions[0]:
-                continue  # an arm of other label fractions; what failed is in the record
-            detail = "reference" if arm == study.reference else ""
-            row = [arm_cell(study, [arm], detail), number(str(found.n if found else 0))]
-            row += [
-                _summary_cell(study.summary(arm, label_fraction, name)) for name in study.metrics
-            ]
-            rows.append(_with_label_fraction(study, label_fraction, row))
-    return _grouped(study, head, rows, "arms", _arm_records(study))
+    """Return mean, standard deviation and interval of every arm at every label fraction."""
+    rows = [
+        (fraction, arm)
+        for fraction in study.label_fractions
+        for arm in study.arms
+        # An arm of other label fractions is left out; what failed is listed elsewhere.
+        if fraction == study.label_fractions[0] or study.summary(arm, fraction, study.primary)
+    ]
+    columns = [
+        Column(
+            "Arm", lambda at: arm_cell(study, [at[1]], "reference" * (at[1] == study.reference))
+        ),
+        Column("Seeds", lambda at: _summary_n(study, at), numeric=True),
+        *_metric_columns(study, lambda at, metric: _summary(study.summary(at[1], at[0], metric))),
+    ]
+    return _by_fraction(study, rows, columns, name="arms", frame=_summaries(study, rows))
 
 
 def differences_table(study: StoredStudy) -> Table | None:
     """Return every arm's paired difference from the reference, or None for a single arm."""
-    head = [Cell("Arm"), number("Pairs"), *_metric_heads(study)]
-    rows = []
-    for label_fraction, arm in _compared(study):
-        found = study.difference(arm, label_fraction, study.primary)
-        row = [arm_cell(study, [arm]), number(str(found.n) if found else MISSING)]
-        row += [
-            _difference_cell(
-                study.difference(arm, label_fraction, metric),
-                is_test=metric == study.primary and label_fraction == study.tested_label_fraction,
-                several=len(study.arms) > 2,
-            )
-            for metric in study.metrics
-        ]
-        rows.append(_with_label_fraction(study, label_fraction, row))
-    if not rows:
-        return None
-    return _grouped(study, head, rows, "differences", _difference_records(study))
+    rows = _compared(study)
+    columns = [
+        Column("Arm", lambda at: arm_cell(study, [at[1]])),
+        Column("Pairs", lambda at: str(_primary(study, at).n), numeric=True),
+        *_metric_columns(study, lambda at, metric: _difference(study, at, metric)),
+    ]
+    frame = _differences(study, rows)
+    return _by_fraction(study, rows, columns, name="differences", frame=frame) if rows else None
 
 
 def size_table(study: StoredStudy) -> Table | None:
-    """Return how large and how steady the differences in the primary metric are.
+    """Return how large and how consistent the differences in the primary metric are.
 
-    None where nothing is known.
+    Columns without a value are left out; None if there is none at all.
     """
-    columns = {
-        "effect_size": number("Effect size"),
-        "sd_ratio": number("Ratio of sd", "arm / reference"),
-        "resampled": number("Interval", "seeds and test groups resampled"),
-        "seeds_needed": number("Seeds needed", f"for {decimal(study.min_effect)}"),
-    }
-    lines = [
-        (label_fraction, arm, found)
-        for label_fraction, arm in _compared(study)
-        if (found := study.difference(arm, label_fraction, study.primary))
+    sizes = [
+        Column("Effect size", lambda at: _effect_size(_primary(study, at)), numeric=True),
+        Column("Ratio of sd", lambda at: _sd_ratio(_primary(study, at)), "arm / reference", True),
+        Column(
+            "Interval",
+            lambda at: interval(_primary(study, at).resampled, signed=True),
+            "seeds and test groups resampled",
+            True,
+        ),
+        Column(
+            "Seeds needed",
+            lambda at: str(_primary(study, at).seeds_needed or ""),
+            f"for {decimal(study.min_effect)}",
+            True,
+        ),
     ]
-    shown = [key for key in columns if any(_size_cell(key, found).text for *_, found in lines)]
-    if not shown:
+    rows = _compared(study)
+    known = [column for column in sizes if any(column.cell(at).text for at in rows)]
+    if not known:
         return None
-    rows = [
-        _with_label_fraction(
-            study,
-            label_fraction,
-            [arm_cell(study, [arm]), *(_size_cell(key, found) for key in shown)],
-        )
-        for label_fraction, arm, found in lines
-    ]
-    records = [r for r in _difference_records(study) if r["metric"] == study.primary]
-    head = [Cell("Arm"), *(columns[key] for key in shown)]
-    return _grouped(study, head, rows, "effect_sizes", records)
-
-
-def _compared(study: StoredStudy) -> list[tuple[float, str]]:
-    return [
-        (label_fraction, arm)
-        for label_fraction in study.label_fractions
-        for arm in study.arms
-        if arm != study.reference and study.difference(arm, label_fraction, study.primary)
-    ]
-
-
-def _metric_heads(study: StoredStudy) -> list[Cell]:
-    return [
-        number(metric_title(name), "primary" if name == study.primary else "")
-        for name in study.metrics
-    ]
-
-
-def _grouped(
-    study: StoredStudy, head: list[Cell], rows: list[list[Cell]], name: str, records: list[Record]
-) -> Table:
-    """Return a table in groups of a label fraction, of which the first leads."""
-    if len(study.label_fractions) > 1:
-        head = [Cell("Labels"), *head]
-    lead = sum(row[0] == rows[0][0] for row in rows) if len(study.label_fractions) > 1 else 0
-    return Table(head, without_repeats(rows), name, records, lead)
-
-
-def _with_label_fraction(study: StoredStudy, label_fraction: float, row: list[Cell]) -> list[Cell]:
-    return (
-        [Cell(label_fraction_title(label_fraction)), *row]
-        if len(study.label_fractions) > 1
-        else row
+    frame = _differences(study, rows)
+    return _by_fraction(
+        study,
+        rows,
+        [Column("Arm", lambda at: arm_cell(study, [at[1]])), *known],
+        name="effect_sizes",
+        frame=frame[frame["metric"] == study.primary],
     )
 
 
-def _summary_cell(found: ArmSummary | None) -> Cell:
-    if not found:
+def _compared(study: StoredStudy) -> list[At]:
+    return [
+        (fraction, arm)
+        for fraction in study.label_fractions
+        for arm in study.arms
+        if arm != study.reference and study.difference(arm, fraction, study.primary)
+    ]
+
+
+def _primary(study: StoredStudy, at: At) -> Difference:
+    difference = study.difference(at[1], at[0], study.primary)
+    assert difference, "rows are those of `_compared`"
+    return difference
+
+
+def _metric_columns(study: StoredStudy, show: Callable[[At, str], Cell]) -> list[Column]:
+    def column(metric: str) -> Column:
+        detail = "primary" if metric == study.primary else ""
+        return Column(metric_title(metric), lambda at: show(at, metric), detail, numeric=True)
+
+    return [*map(column, study.metrics)]
+
+
+def _by_fraction(
+    study: StoredStudy, rows: Sequence[At], columns: list[Column], *, name: str, frame: pd.DataFrame
+) -> Table:
+    """Return a table whose rows are grouped by label fraction, of which the largest leads."""
+    if len(study.label_fractions) == 1:
+        return make_table(rows, columns, name=name, frame=frame)
+    first = dict(reversed(rows))
+    labels = Column("Labels", lambda at: label_fraction_title(at[0]) * (first[at[0]] == at[1]))
+    table = make_table(rows, [labels, *columns], name=name, frame=frame)
+    return replace(table, lead=sum(fraction == rows[0][0] for fraction, _ in rows))
+
+
+def _summary_n(study: StoredStudy, at: At) -> str:
+    summary = study.summary(at[1], at[0], study.primary)
+    return str(summary.n if summary else 0)
+
+
+def _summary(summary: ArmSummary | None) -> Cell:
+    if not summary:
         return number(MISSING, "no finished run")
-    if found.n < 2:
-        return number(decimal(found.mean), ONE_SEED)
-    return number(f"{decimal(found.mean)} {spread(found)}", interval(found.interval))
+    if summary.n < 2:
+        return number(decimal(summary.mean), ONE_SEED)
+    return number(f"{decimal(summary.mean)} {spread(summary)}", interval(summary.interval))
 
 
-def _difference_cell(found: Difference | None, *, is_test: bool, several: bool) -> Cell:
+def _difference(study: StoredStudy, at: At, metric: str) -> Cell:
     """Only the primary metric at the study's largest label fraction is a test; the rest describes.
 
-    Of a single comparison, Holm's p value is the other one.
+    With a single comparison, Holm's p value is the uncorrected one.
     """
-    if not found:
+    difference = study.difference(at[1], at[0], metric)
+    if not difference:
         return number(MISSING)
-    parts = [interval(found.interval, signed=True)]
-    if is_test:
-        corrected = p_value(found.p_holm) if several else ""
-        parts += [p_value(found.p), f"Holm {corrected}" if corrected else ""]
-    if found.n < 2:
-        resampled = interval(found.bootstrap, signed=True)
+    parts = [interval(difference.interval, signed=True)]
+    if metric == study.primary and at[0] == study.tested_label_fraction:
+        corrected = p_value(difference.p_holm) if len(study.arms) > 2 else ""
+        parts += [p_value(difference.p), f"Holm {corrected}" if corrected else ""]
+    if difference.n < 2:
+        resampled = interval(difference.bootstrap, signed=True)
         parts = [f"{resampled}\nimages resampled" if resampled else ONE_SEED]
-    return number(decimal(found.mean, signed=True), "\n".join(filter(None, parts)))
+    return number(decimal(difference.mean, signed=True), "\n".join(filter(None, parts)))
 
 
-def _size_cell(key: str, found: Difference) -> Cell:
-    """Return a cell without text where the results say nothing."""
-    if key == "seeds_needed":
-        return number("" if found.seeds_needed is None else str(found.seeds_needed))
-    if key == "resampled":
-        return number(interval(found.resampled, signed=True))
-    if key == "effect_size":
-        size = found.effect_size
-        return number("" if size is None else decimal(size, digits=2, signed=True))
-    ratio = "" if found.sd_ratio is None else decimal(found.sd_ratio, digits=2)
-    return number(ratio, interval(found.sd_ratio_interval, digits=2))
+def _effect_size(difference: Difference) -> str:
+    size = difference.effect_size
+    return "" if size is None else decimal(size, digits=2, signed=True)
 
 
-def _arm_records(study: StoredStudy) -> list[Record]:
-    records: list[Record] = []
-    for label_fraction in study.label_fractions:
-        for arm in study.arms:
-            rows = [study.summary(arm, label_fraction, metric) for metric in study.stored_metrics]
-            record: Record = {"arm": arm, "label_fraction": label_fraction}
-            for row in filter(None, rows):
-                ends = {f"{row.metric}_low": row.low, f"{row.metric}_high": row.high}
-                record |= {"seeds": row.n, row.metric: row.mean, f"{row.metric}_sd": row.sd} | ends
-            if "seeds" in record:
-                records.append(record)
-    return records
+def _sd_ratio(difference: Difference) -> Cell:
+    ratio = "" if difference.sd_ratio is None else decimal(difference.sd_ratio, digits=2)
+    return number(ratio, interval(difference.sd_ratio_interval, digits=2))
 
 
-def _difference_records(study: StoredStudy) -> list[Record]:
-    rows = (
-        study.difference(arm, label_fraction, metric)
-        for label_fraction, arm in _compared(study)
+def _summaries(study: StoredStudy, rows: Sequence[At]) -> pd.DataFrame:
+    """Return one line per row of the table that has runs, each metric with sd and interval."""
+    table = study.results.frame("summaries").astype(object)
+    table = table.set_index(["label_fraction", "arm", "metric"])[["n", "mean", "sd", "low", "high"]]
+    wide = table.unstack("metric")
+    wide = wide.loc[[at for at in rows if at in wide.index]]
+    columns = {"seeds": wide["n", study.primary]}
+    for metric in study.stored_metrics:
+        for suffix, part in (("", "mean"), ("_sd", "sd"), ("_low", "low"), ("_high", "high")):
+            columns[f"{metric}{suffix}"] = wide[part, metric]
+    frame = pd.DataFrame(columns).reset_index()
+    return frame[["arm", "label_fraction", *columns]]
+
+
+def _differences(study: StoredStudy, rows: Sequence[At]) -> pd.DataFrame:
+    """Return one line per row of the table and metric."""
+    differences = (
+        study.difference(arm, fraction, metric)
+        for fraction, arm in rows
         for metric in study.stored_metrics
     )
-    return [
-        {
-            "arm": row.arm,
-            "reference": study.reference,
-            "label_fraction": row.label_fraction,
-            "metric": row.metric,
-            "n": row.n,
-            "difference": row.mean,
-            "low": row.low,
-            "high": row.high,
-            "p": row.p,
-            "p_holm": row.p_holm,
-            "effect_size": row.effect_size,
-            "sd_ratio": row.sd_ratio,
-            "sd_ratio_low": row.sd_ratio_low,
-            "sd_ratio_high": row.sd_ratio_high,
-            "seeds_needed": row.seeds_needed,
-        }
-        for row in rows
-        if row
-    ]
+    frame = pd.DataFrame([d.model_dump() for d in differences if d], dtype=object)
+    if frame.empty:
+        return frame
+    frame = frame.rename(columns={"mean": "difference"}).assign(reference=study.reference)
+    return frame[[*_DIFFERENCE]]

@@ -1,10 +1,10 @@
 """Files beside a page: its tables as CSV and LaTeX, its figures as SVG and PDF."""
 
-import csv
-import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
+
+import pandas as pd
 
 from twinlens.console import progress
 from twinlens.files import atomic_folder, write_text
@@ -41,16 +41,12 @@ def export(folder: Path, numbered: Sequence[Numbered]) -> None:
 
 
 def as_csv(table: Table) -> str:
-    """Return a table's records as CSV, numbers in full precision, empty where there is none."""
-    records: Sequence[Mapping[str, object]] = table.records or [
-        {head.text: cell.text for head, cell in zip(table.head, row, strict=True)}
-        for row in table.rows
-    ]
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, list(records[0]) if records else [], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(records)
-    return buffer.getvalue()
+    """Return a table's data frame as CSV, numbers in full precision, empty where there is none."""
+    frame = table.frame
+    if frame.empty:
+        texts = [[cell.text for cell in row] for row in table.rows]
+        frame = pd.DataFrame(texts, columns=[head.text for head in table.head])
+    return frame.to_csv(index=False, lineterminator="\n")
 
 
 def _write(folder: Path, entry: Numbered) -> None:

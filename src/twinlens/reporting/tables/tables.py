@@ -1,15 +1,15 @@
-"""Tables as plain rows of cells, what their files hold beside it, and the tables of any page."""
+"""Tables: what a file holds as a data frame, what a page shows as cells, and those of any page."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
+
+import pandas as pd
 
 from twinlens.records.split_audit import Contamination, HeldOutPart
 from twinlens.reporting.figures.style import Mark, arm_mark
 from twinlens.reporting.formatting import MISSING, count, listing, plain, share
 from twinlens.reporting.study.load_study import StoredStudy, grouped
-
-Record = dict[str, Any]
 
 _NAMED = 8  # arms that a sentence lists
 _SPLITS = ("train", "val", "test", "unlabelled")
@@ -26,19 +26,77 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class Column:
+    """A column of a page's table.
+
+    Attributes:
+        title: Its head.
+        show: From a row to what the page shows of it.
+        detail: A smaller line below the head.
+        numeric: Whether it is aligned as numbers.
+    """
+
+    title: str
+    show: Callable[[Any], str | Cell]
+    detail: str = ""
+    numeric: bool = False
+
+    def cell(self, row: Any) -> Cell:
+        """Return the cell of a row."""
+        shown = self.show(row)
+        return shown if isinstance(shown, Cell) else Cell(shown, numeric=self.numeric)
+
+
+@dataclass(frozen=True)
 class Table:
     """Column heads and rows of cells.
 
-    `name` is that of its files. `records` is the same in full precision, a mapping a line of the
-    CSV file; where there are none, that holds the texts of the cells. Of many rows the page shows
-    those in `lead` and folds the others away.
+    Attributes:
+        head: Heads of the columns; none for names and values.
+        rows: Cells, row by row.
+        name: Name of its files; empty if it has none.
+        frame: What its CSV file holds, in full precision; by default the texts of the cells.
+        lead: Number of rows that the page shows of a long table, the others folded away; 0 for all.
     """
 
     head: list[Cell]
     rows: list[list[Cell]]
     name: str = ""
-    records: Sequence[Record] = ()
+    frame: pd.DataFrame = field(default_factory=pd.DataFrame)
     lead: int = 0
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        """The rows of the CSV file."""
+        return [{str(k): v for k, v in row.items()} for row in self.frame.to_dict("records")]
+
+
+def key_column(
+    title: str, key: str, text: Callable[[Any], str] = str, *, numeric: bool = False
+) -> Column:
+    """Return a column that shows one value of rows that are mappings."""
+    return Column(title, lambda row: text(row[key]), numeric=numeric)
+
+
+def make_table(
+    rows: Iterable[Any],
+    columns: Sequence[Column],
+    *,
+    name: str = "",
+    frame: pd.DataFrame | Sequence[Mapping[str, Any]] | None = None,
+) -> Table:
+    """Make a table of any rows.
+
+    Args:
+        rows: What the columns show.
+        columns: The columns of the page.
+        name: Name of its files.
+        frame: What its CSV file holds; None for the rows, which are then mappings.
+    """
+    rows = [*rows]
+    content = pd.DataFrame(rows if frame is None else frame, dtype=object)
+    head = [Cell(c.title, c.detail, numeric=c.numeric) for c in columns]
+    return Table(head, [[c.cell(row) for c in columns] for row in rows], name, content)
 
 
 def number(text: str, detail: str = "") -> Cell:
@@ -61,15 +119,6 @@ def arm_titles(study: StoredStudy, arms: Sequence[str]) -> str:
     )
 
 
-def without_repeats(rows: list[list[Cell]]) -> list[list[Cell]]:
-    """Blank a first cell that says the same as the one above it."""
-    above = [None, *(row[0] for row in rows)]
-    return [
-        [Cell("") if row[0] == last else row[0], *row[1:]]
-        for row, last in zip(rows, above, strict=False)
-    ]
-
-
 def counts_table(study: StoredStudy) -> Table | None:
     """Return the number of images by class and split, or None if no run has stored it."""
     return class_counts(study.data.get("counts") or {}, study.classes, study.class_info)
@@ -83,42 +132,42 @@ def class_counts(
     """Return the number of images by class and split, classes of a group together."""
     if not counts:
         return None
-    splits = [name for name in _SPLITS if name in counts]
-    splits += [name for name in counts if name not in splits]
+    splits = sorted(counts, key=lambda name: _SPLITS.index(name) if name in _SPLITS else 9)
     known = {fact for info in class_info.values() for fact in info if info[fact]}
     facts = {f: name for f, name in (("title", "Name"), ("group", "Group")) if f in known}
     ordered = [name for names in grouped(classes, class_info).values() for name in names]
-    lines = {name: [counts[s].get(name, 0) for s in splits] for name in ordered}
-    bare = [sum(n for c, n in counts[s].items() if c not in classes) for s in splits]
-    if any(bare):
-        lines["without a label"] = bare
-    lines["all"] = [sum(counts[s].values()) for s in splits]
-    words = {n: [str(class_info.get(n, {}).get(f) or "") for f in facts] for n in lines}
-    rows = [
-        [Cell(name), *map(Cell, words[name]), *(number(count(n)) for n in line)]
-        for name, line in lines.items()
+    frame = pd.DataFrame({split: counts[split] for split in splits}).fillna(0).astype(int)
+    bare = frame.drop(index=ordered, errors="ignore").sum()
+    total = frame.sum()
+    frame = frame.reindex(ordered, fill_value=0)
+    if bare.any():
+        frame.loc["without a label"] = bare
+    frame.loc["all"] = total
+    for place, fact in enumerate(facts):
+        words = [str(class_info.get(name, {}).get(fact) or "") for name in frame.index]
+        frame.insert(place, fact, words)
+    columns = [
+        key_column("Class", "class"),
+        *(key_column(title, fact) for fact, title in facts.items()),
+        *(key_column(plain(split), split, count, numeric=True) for split in splits),
     ]
-    records = [
-        {"class": name, **dict(zip([*facts, *splits], [*words[name], *line], strict=True))}
-        for name, line in lines.items()
-    ]
-    head = [Cell(name) for name in ("Class", *facts.values())]
-    return Table([*head, *(number(plain(name)) for name in splits)], rows, "counts", records)
+    rows = frame.astype(object).rename_axis("class").reset_index().to_dict("records")
+    return make_table(rows, columns, name="counts")
 
 
 def contamination_table(contamination: Mapping[HeldOutPart, Contamination]) -> Table:
     """Return the fractions of the val and test images that the training data contain."""
-    head = [Cell("Part"), *(number(place) for place in ("in train", "in unlabelled", "in either"))]
-    rows = [
-        [Cell(part), *(number(share(x)) for x in (of.train, of.unlabelled, of.any))]
-        for part, of in contamination.items()
+    places = {"train": "in train", "unlabelled": "in unlabelled", "any": "in either"}
+    columns = [
+        key_column("Part", "part"),
+        *(key_column(title, key, share, numeric=True) for key, title in places.items()),
     ]
-    records = [{"part": part, **dict(of)} for part, of in contamination.items()]
-    return Table(head, rows, "contamination", records)
+    rows = [{"part": part, **dict(fractions)} for part, fractions in contamination.items()]
+    return make_table(rows, columns, name="contamination")
 
 
 def records_table(records: Iterable[object], name: str = "") -> Table | None:
-    """Return records, such as the test access log, with a column a key.
+    """Return records, such as the test access log, with one column per key.
 
     A record that is no mapping is written as one sentence.
     """
@@ -126,16 +175,16 @@ def records_table(records: Iterable[object], name: str = "") -> Table | None:
     keys = list(dict.fromkeys(key for entry in entries for key in entry))
     if not keys:
         return None
-    rows = [[Cell(value_words(entry.get(key, ""))) for key in keys] for entry in entries]
-    lines = [{key: entry.get(key, "") for key in keys} for entry in entries]
-    return Table([Cell(plain(str(key)).capitalize()) for key in keys], rows, name, lines)
+    rows = [{key: entry.get(key, "") for key in keys} for entry in entries]
+    columns = [key_column(plain(str(key)).capitalize(), key, value_words) for key in keys]
+    return make_table(rows, columns, name=name)
 
 
 def facts_table(facts: Mapping[str, object], name: str = "") -> Table | None:
     """Return names and values as rows of two cells."""
-    rows = [[Cell(plain(str(key))), Cell(value_words(value))] for key, value in facts.items()]
     lines = [{"name": key, "value": value_words(value)} for key, value in facts.items()]
-    return Table([], rows, name, lines) if rows else None
+    rows = [[Cell(plain(str(line["name"]))), Cell(line["value"])] for line in lines]
+    return Table([], rows, name, pd.DataFrame(lines, dtype=object)) if rows else None
 
 
 def value_words(value: object) -> str:
