@@ -1,6 +1,7 @@
 """A new split in which every group, and all copies of a photograph, lie on one side."""
 
 from collections.abc import Iterable, Sequence
+from itertools import chain, count
 
 import pandas as pd
 
@@ -103,7 +104,5 @@ def _lost_classes(labels: pd.Series, before: pd.Series, after: pd.Series) -> dic
 
 
 def _free_name(dataset: Dataset, name: str) -> str:
-    number, free = 1, name
-    while has_split(dataset.path, free):
-        number, free = number + 1, f"{name}-{number + 1}"
-    return free
+    names = chain([name], (f"{name}-{number}" for number in count(2)))
+    return next(free for free in names if not has_split(dataset.path, free))

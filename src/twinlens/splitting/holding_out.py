@@ -60,11 +60,10 @@ def held_out_plans(
 
 def values_of(column: pd.Series) -> pd.Series:
     """Return an attribute's values as text, whole numbers without a fraction, blank as missing."""
-    codes, found = pd.factorize(column)
-    whole = [isinstance(value, float) and value.is_integer() for value in found]
+    codes, values = pd.factorize(column)
     texts = [
-        str(int(value) if is_whole else value).strip()
-        for value, is_whole in zip(found, whole, strict=True)
+        str(int(value) if isinstance(value, float) and value.is_integer() else value).strip()
+        for value in values
     ]
     named = pd.Series(np.array([*texts, ""], dtype=object)[codes], index=column.index)
     return named.where(named != "")
