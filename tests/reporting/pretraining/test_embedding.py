@@ -9,7 +9,7 @@ from twinlens.reporting.figures.layout import Panel
 from twinlens.reporting.figures.style import Legend
 from twinlens.reporting.load_run import read_run
 from twinlens.reporting.pretraining.embedding import map_panels
-from twinlens.reporting.study.training_curves import ArmRuns
+from twinlens.reporting.study.arm_runs import ArmRuns
 
 Build = Callable[..., Path]
 

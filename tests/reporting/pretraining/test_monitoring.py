@@ -15,7 +15,7 @@ from twinlens.reporting.pretraining.monitoring import (
     evaluations,
     monitor_panels,
 )
-from twinlens.reporting.study.training_curves import ArmRuns
+from twinlens.reporting.study.arm_runs import ArmRuns
 
 Build = Callable[..., Path]
 

@@ -8,8 +8,8 @@ from watched import ALARM, watch
 
 from twinlens.reporting import report
 from twinlens.reporting.pretraining import pretraining_section
+from twinlens.reporting.study.arm_runs import by_arm
 from twinlens.reporting.study.load_study import read_study
-from twinlens.reporting.study.training_curves import by_arm
 
 Build = Callable[..., Path]
 

@@ -10,7 +10,7 @@ from twinlens.reporting.figures.layout import Frame, Panel
 from twinlens.reporting.figures.style import MUTED, PALETTE, RULE, WIDE, Legend, Mark, marker
 from twinlens.reporting.formatting import count
 from twinlens.reporting.load_run import StoredRun
-from twinlens.reporting.study.training_curves import ArmRuns
+from twinlens.reporting.study.arm_runs import ArmRuns
 
 _DOTS = 1000  # images on a map; more would overlap and enlarge the page
 _WHEN = {"before": "Before pretraining", "after": "After pretraining"}

@@ -10,11 +10,9 @@ from twinlens.reporting.figures.layout import Frame, Panel
 from twinlens.reporting.figures.style import INK, MUTED, PALETTE, WIDE, Mark
 from twinlens.reporting.formatting import decimal, listing
 from twinlens.reporting.load_run import StoredRun
+from twinlens.reporting.study.arm_runs import ArmRuns, has_history, having
 from twinlens.reporting.study.training_curves import (
     HEIGHT,
-    ArmRuns,
-    has_history,
-    having,
     log_ticks,
     phase_marks,
     step_axis,
@@ -64,15 +62,15 @@ def ending(run: StoredRun) -> list[str]:
 
 def monitor_panels(arm: ArmRuns) -> list[Panel]:
     """Draw the monitored quantities of a pretraining against the step, one line per seed."""
-    shown = next(iter(having([arm], lambda run: not evaluations(run).empty)), None)
-    if shown is None:
+    watched = next(iter(having([arm], lambda run: not evaluations(run).empty)), None)
+    if watched is None:
         return []
-    tables = [evaluations(run) for run in shown.runs]
+    tables = [evaluations(run) for run in watched.runs]
     panels = []
     for title, (axis, columns) in CURVES.items():
         known = {c: name for c, name in columns.items() if any(_has(t, c) for t in tables)}
         if known:
-            panels.append(_panel(shown, title, axis, known))
+            panels.append(_panel(watched, title, axis, known))
     return panels
 
 

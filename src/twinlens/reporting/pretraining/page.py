@@ -18,6 +18,7 @@ from twinlens.reporting.pretraining.pretraining_section import (
 )
 from twinlens.reporting.rendering import render
 from twinlens.reporting.study import training_curves as curves
+from twinlens.reporting.study.arm_runs import ArmRuns
 from twinlens.reporting.tables import tables
 
 
@@ -52,7 +53,7 @@ def pretraining_report(run: Path) -> Path:
 
 def content(run: StoredRun) -> dict[str, Any]:
     """Return what the template shows: words, tables and figures."""
-    arms = [curves.ArmRuns("", 1, [run])]
+    arms = [ArmRuns("", 1, [run])]
     config, terms = run.config, curves.loss_columns(arms)
     return {
         "title": f"{config.get('encoder', 'encoder')}, pretrained by "

@@ -17,7 +17,7 @@ from twinlens.reporting.pretraining.nearest_neighbours import (
     nearest_neighbours,
     same_class,
 )
-from twinlens.reporting.study.training_curves import ArmRuns, having
+from twinlens.reporting.study.arm_runs import ArmRuns, having
 
 _PICTURE_BYTES = 1_000_000  # of all pictures of a kind together, so that the page stays light
 
@@ -45,16 +45,8 @@ class PretrainingSection:
 
     Attributes:
         arms: Titles of the arms that start from it; empty outside a study.
-        mark: Mark of the first of these arms.
         seed: Seed of the run whose maps and neighbours are shown, if there are several.
         sentences: Verdict and ending of each seed.
-        curves: Panels of the monitored quantities.
-        monitor: How they were measured.
-        alarms: Whether there were any.
-        maps: Panels of the embedding before and after.
-        classes: Legend of the maps.
-        neighbours: Nearest neighbours of some images.
-        neighbour_panels: The same as a figure with a file of its own.
         same_class: How many neighbours are of the query's class before and after, of how many.
         neighbours_file: Path of the picture of neighbours if it is too large for the page.
         missing: What is not stored.
@@ -127,8 +119,8 @@ def _sentences(arm: ArmRuns) -> list[str]:
 
 def pretraining_views(arms: Sequence[ArmRuns], folder: Path) -> list[ViewGrid]:
     """Return the stored pairs of views, one picture for the arms that share a pretraining."""
-    shown = having(arms, lambda run: (run.folder / "views.png").is_file())
-    paths = [arm.runs[0].folder / "views.png" for arm in shown]
+    stored = having(arms, lambda run: (run.folder / "views.png").is_file())
+    paths = [arm.runs[0].folder / "views.png" for arm in stored]
     fits = _fitting([path.stat().st_size for path in paths])
     return [
         ViewGrid(
@@ -137,7 +129,7 @@ def pretraining_views(arms: Sequence[ArmRuns], folder: Path) -> list[ViewGrid]:
             _uri(path) if fit else "",
             _picture(path, arm.title) if fit else [],
         )
-        for arm, path, fit in zip(shown, paths, fits, strict=True)
+        for arm, path, fit in zip(stored, paths, fits, strict=True)
     ]
 
 
@@ -148,9 +140,9 @@ def training_views(arms: Sequence[ArmRuns], folder: Path) -> list[ViewGrid]:
         config = arm.runs[0].config
         recipe = str([config.get("views"), config.get("view_changes")])
         alike.setdefault(recipe, []).append(arm)
-    titles = {recipe: listing([arm.title for arm in some]) for recipe, some in alike.items()}
+    titles = {recipe: listing([arm.title for arm in same]) for recipe, same in alike.items()}
     return pretraining_views(
-        [replace(some[0], title=titles[key]) for key, some in alike.items()], folder
+        [replace(same[0], title=titles[key]) for key, same in alike.items()], folder
     )
 
 

@@ -52,13 +52,13 @@ def operating_curves(study: StoredStudy) -> list[OperatingCurves]:
 def _of_arm(study: StoredStudy, arm: str, run: StoredRun, path: Path) -> OperatingCurves:
     table = pd.read_parquet(path)
     table = table[table["split"] == "test"]
-    there = [name for name in study.classes if (table["label"] == name).any()]
-    shown = there if len(there) > 1 else []  # against the rest: there must be a rest
+    present = [name for name in study.classes if (table["label"] == name).any()]
+    drawn = present if len(present) > 1 else []  # each class against the rest
     index = study.arms.index(arm)
-    panels = [_panel(study, table, shown, name, study.arm_title(arm)) for name in ("roc", "pr")]
+    panels = [_panel(study, table, drawn, name, study.arm_title(arm)) for name in ("roc", "pr")]
     accuracy = decimal(run.test.metrics["accuracy"] if run.test else None)
     words = [f"Seed {run.seed}, accuracy {accuracy}."]
-    absent = [name for name in study.classes if name not in there]
+    absent = [name for name in study.classes if name not in present]
     words += [f"No test image of {listing(absent)}."] if absent else []
     return OperatingCurves(study.arm_title(arm), arm_mark(index), " ".join(words), panels)
 
@@ -94,9 +94,9 @@ def _panel(
         if name == "roc":
             axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle=":")
         for c, answer in answers.items():
-            own, dashed = styles[c]
+            ink, dashed = styles[c]
             x, y = curve(*answer)
-            axes.plot(x, y, color=own, linestyle="--" if dashed else "-",
+            axes.plot(x, y, color=ink, linestyle="--" if dashed else "-",
                       linewidth=1.3, alpha=0.85, clip_on=False)  # fmt: skip
         axes.set(xlim=(0, 1), ylim=(0, 1), xlabel=across, ylabel=up)
         axes.grid()
@@ -104,8 +104,11 @@ def _panel(
     mean = decimal(float(np.mean([*scores.values()])) if scores else None, digits=2)
     words = f"Mean over the classes: {mean}."
     legend = [
-        (Mark(own, linestyle="--" if dashed else "-"), f"{c} {decimal(scores[c], digits=2)}")
-        for c, (own, dashed) in styles.items()
+        (
+            Mark(ink, linestyle="--" if dashed else "-"),
+            f"{c} {decimal(scores[c], digits=2)}",
+        )
+        for c, (ink, dashed) in styles.items()
         if c in scores
     ]
     parts = ", ".join(text for _, text in legend)

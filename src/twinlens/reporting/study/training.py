@@ -8,12 +8,13 @@ from twinlens.reporting.pretraining.pretraining_section import (
     training_views,
 )
 from twinlens.reporting.study import training_curves as curves
+from twinlens.reporting.study.arm_runs import by_arm
 from twinlens.reporting.study.load_study import StoredStudy
 
 
 def content(study: StoredStudy) -> dict[str, Any]:
     """Return the pictures and figures that the template shows."""
-    pretrained, fine_tuned = curves.by_arm(study, "pretrain"), curves.by_arm(study, "train")
+    pretrained, fine_tuned = by_arm(study, "pretrain"), by_arm(study, "train")
     terms = curves.loss_columns(pretrained)
     return {
         "pretraining_sections": pretraining_sections(pretrained, study.folder),

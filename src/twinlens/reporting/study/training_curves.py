@@ -1,7 +1,6 @@
 """Figures of the training: learning-rate search, schedule, losses."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -25,7 +24,7 @@ from twinlens.reporting.figures.style import (
 )
 from twinlens.reporting.formatting import listing, method_title, plain, scientific, tick
 from twinlens.reporting.load_run import StoredRun
-from twinlens.reporting.study.load_study import StoredStudy
+from twinlens.reporting.study.arm_runs import ArmRuns, has_history, having
 
 _POINTS = 220  # a curve is averaged down to about this many points, to fewer among many panels
 HEIGHT = 190
@@ -33,53 +32,10 @@ _NOT_LOSSES = {"step", "lr", "momentum", "seconds"}
 _TITLES = {"pretrain": "Pretraining", "train": "Fine-tuning"}
 
 
-@dataclass(frozen=True)
-class ArmRuns:
-    """The runs of one kind of an arm, or of arms that share them, by seed.
-
-    The title is empty outside a study; the index gives their colour and mark.
-    """
-
-    title: str
-    index: int
-    runs: list[StoredRun]
-
-    @property
-    def kind(self) -> str:
-        """``train`` or ``pretrain``."""
-        return self.runs[0].kind
-
-    @property
-    def of(self) -> str:
-        """The title as an addition to a figure's name."""
-        return f", {self.title}" if self.title else ""
-
-
-def by_arm(study: StoredStudy, kind: str) -> list[ArmRuns]:
-    """Return the runs that the curves show: those with most labels, and all pretrainings."""
-    label_fraction = study.label_fractions[0] if kind == "train" and study.label_fractions else None
-    runs = study.runs_of(kind, label_fraction=label_fraction)
-    found = [
-        ArmRuns(
-            listing([study.arm_title(arm) for arm in arms]),
-            min((study.arms.index(arm) for arm in arms if arm in study.arms), default=0),
-            [run for run in runs if run.arms == arms],
-        )
-        for arms in dict.fromkeys(run.arms for run in runs)
-    ]
-    return sorted(found, key=lambda arm: arm.index)
-
-
-def having(arms: Sequence[ArmRuns], has: Callable[[StoredRun], object]) -> list[ArmRuns]:
-    """Return the arms with the runs that have something, without arms that have none."""
-    kept = [replace(arm, runs=[run for run in arm.runs if has(run)]) for arm in arms]
-    return [arm for arm in kept if arm.runs]
-
-
 def lr_finder_panels(arms: Sequence[ArmRuns]) -> list[Panel]:
     """Draw the learning-rate search of every run, a panel an arm."""
-    shown = having(arms, lambda run: run.lr_finder and run.lr_finder.lrs)
-    return [_lr_finder(arm, width=_width(shown)) for arm in shown]
+    searched = having(arms, lambda run: run.lr_finder and run.lr_finder.lrs)
+    return [_lr_finder(arm, width=_width(searched)) for arm in searched]
 
 
 def _lr_finder(arm: ArmRuns, *, width: float) -> Panel:
@@ -120,10 +76,10 @@ def schedule_panels(arms: Sequence[ArmRuns]) -> list[Panel]:
     """Draw learning rate and momentum against the step, as they were run."""
     panels = []
     for kind in dict.fromkeys(arm.kind for arm in arms):
-        shown = having([arm for arm in arms if arm.kind == kind], has_history)
+        recorded = having([arm for arm in arms if arm.kind == kind], has_history)
         for column, title in (("lr", "learning rate"), ("momentum", "momentum")):
-            if shown:
-                panels.append(_schedule(shown, column, title))
+            if recorded:
+                panels.append(_schedule(recorded, column, title))
     return panels
 
 
@@ -145,9 +101,9 @@ def _schedule(arms: Sequence[ArmRuns], column: str, title: str) -> Panel:
 
 def loss_panels(arms: Sequence[ArmRuns]) -> list[Panel]:
     """Draw the loss of every run, with its terms, a panel an arm."""
-    shown = having(arms, has_history)
+    recorded = having(arms, has_history)
     columns = loss_columns(arms)
-    return [_losses(arm, columns, shown) for arm in shown]
+    return [_losses(arm, columns, recorded) for arm in recorded]
 
 
 def loss_columns(arms: Sequence[ArmRuns]) -> dict[str, str]:
@@ -197,8 +153,8 @@ def _losses(arm: ArmRuns, columns: dict[str, str], beside: Sequence[ArmRuns]) ->
         axes.set_ylabel("loss")
         axes.grid(axis="y")
 
-    own = [plain(column) for column in columns if column in _thinned(arm.runs[0])]
-    label = f"Loss against the step{arm.of}: {listing(own)}."
+    terms = [plain(column) for column in columns if column in _thinned(arm.runs[0])]
+    label = f"Loss against the step{arm.of}: {listing(terms)}."
     note = f"Method: {method_title(arm.runs[0].method)}." if arm.kind == "pretrain" else ""
     frame = Frame(_width(beside), HEIGHT, top=16)
     return Panel(arm.title, frame, paint, label, note, arm_mark(arm.index))
@@ -206,11 +162,6 @@ def _losses(arm: ArmRuns, columns: dict[str, str], beside: Sequence[ArmRuns]) ->
 
 def _width(panels: Sequence[object]) -> float:
     return WIDE if len(panels) <= 2 else NARROW
-
-
-def has_history(run: StoredRun) -> bool:
-    """Tell whether a run has stored what happened at its steps."""
-    return run.history is not None and len(run.history) > 0
 
 
 def _thinned(run: StoredRun, points: int = _POINTS) -> pd.DataFrame:
