@@ -10,7 +10,7 @@ Pretrains a ResNet-18 a candidate with Barlow Twins, a few epochs and one seed, 
 probes (standardised features, balanced class weights): within `train`, across groups, and on `val`,
 whose rarest classes have 10 to 18 images, so that AUC (one against the rest, averaged over classes)
 tells more than balanced accuracy. Then it fine-tunes, and scores on `val`. No test image is read.
-Five minutes a pretraining and three a fine-tuning on two idle cores; goes on where it stopped.
+Five minutes per pretraining and three per fine-tuning on two idle cores; an interrupted run resumes.
 """
 
 import re
