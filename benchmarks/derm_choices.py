@@ -1,4 +1,4 @@
-"""What was chosen for pretraining on derm, on validation images alone.
+"""The choice of augmentation and learning rate for derm, on validation images only.
 
 From the root of the repository:
 
@@ -6,11 +6,12 @@ From the root of the repository:
         --split split --size 64 --out data/derm64
     python benchmarks/derm_choices.py data/derm64
 
-Pretrains a ResNet-18 a candidate with Barlow Twins, a few epochs and one seed, and scores linear
-probes (standardised features, balanced class weights): within `train`, across groups, and on `val`,
-whose rarest classes have 10 to 18 images, so that AUC (one against the rest, averaged over classes)
-tells more than balanced accuracy. Then it fine-tunes, and scores on `val`. No test image is read.
-Five minutes per pretraining and three per fine-tuning on two idle cores; an interrupted run resumes.
+Pretrains one ResNet-18 per candidate with Barlow Twins, for a few epochs with one seed, and evaluates
+linear probes (standardised features, balanced class weights): within `train`, across groups, and on
+`val`, whose rarest classes have 10 to 18 images, so that AUC (one versus rest, averaged over classes)
+is more informative than balanced accuracy. Then it fine-tunes, and evaluates on `val`. No test image
+is read. Five minutes per pretraining and three per fine-tuning on two idle cores. An interrupted run
+resumes.
 """
 
 import re

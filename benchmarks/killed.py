@@ -1,13 +1,13 @@
-"""A study with two workers, killed at random again and again: its table equals the unbroken one.
+"""A study with two workers, killed repeatedly at random: its table equals that of an uninterrupted one.
 
 From the root of the repository, on 160 synthetic images:
 
     python benchmarks/killed.py
 
-Carries the study out once unbroken; then again, killed (SIGKILL, all of its processes) twenty times
-and brought to its end. The moments are drawn by chance: how many runs are done by then, from none
-to all but four, and how much later; one in five while the program starts. Compares everything
-that results.json says of arms and differences, and the predictions of all runs bit by bit. About a
+Runs the study once without interruption; then again, killed twenty times (SIGKILL to all of its
+processes) and resumed until it is finished. The times are random: the number of finished runs, from
+none to all but four, and a delay after it; one kill in five comes during start-up. Compares everything
+that results.json holds on arms and differences, and the predictions of all runs, bit by bit. About a
 quarter of an hour on two idle cores.
 """
 
