@@ -6,12 +6,12 @@ From the root of the repository:
         --split split --size 64 --out data/derm64
     python benchmarks/derm_choices.py data/derm64
 
-Pretrains one ResNet-18 per candidate with Barlow Twins, for a few epochs with one seed, and evaluates
-linear probes (standardised features, balanced class weights): within `train`, across groups, and on
-`val`, whose rarest classes have 10 to 18 images, so that AUC (one versus rest, averaged over classes)
-is more informative than balanced accuracy. Then it fine-tunes, and evaluates on `val`. No test image
-is read. Five minutes per pretraining and three per fine-tuning on two idle cores. An interrupted run
-resumes.
+Pretrains one ResNet-18 per candidate with Barlow Twins, for a few epochs with one seed, and
+evaluates linear probes (standardised features, balanced class weights): within `train`, across
+groups, and on `val`, whose rarest classes have 10 to 18 images, so that AUC (one versus rest,
+averaged over classes) is more informative than balanced accuracy. Then it fine-tunes, and
+evaluates on `val`. No test image is read. Five minutes per pretraining and three per fine-tuning
+on two idle cores. An interrupted run resumes.
 """
 
 import re

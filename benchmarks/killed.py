@@ -1,14 +1,14 @@
-"""A study with two workers, killed repeatedly at random: its table equals that of an uninterrupted one.
+"""A study with two workers, killed repeatedly at random, gives the table of an uninterrupted one.
 
 From the root of the repository, on 160 synthetic images:
 
     python benchmarks/killed.py
 
 Runs the study once without interruption; then again, killed twenty times (SIGKILL to all of its
-processes) and resumed until it is finished. The times are random: the number of finished runs, from
-none to all but four, and a delay after it; one kill in five comes during start-up. Compares everything
-that results.json holds on arms and differences, and the predictions of all runs, bit by bit. About a
-quarter of an hour on two idle cores.
+processes) and resumed until it is finished. The times are random: the number of finished runs,
+from none to all but four, and a delay after it; one kill in five comes during start-up. Compares
+everything that results.json holds on arms and differences, and the predictions of all runs, bit by
+bit. About a quarter of an hour on two idle cores.
 """
 
 import os
