@@ -11,8 +11,9 @@ PIP := -m pip install --quiet --disable-pip-version-check
 demo: .venv/installed
 	$(BIN)/twinlens demo --out demo
 
+# One process per core, each with one thread.
 test: .venv/tested
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto
 
 # Format, lint, types and import layers.
 check: .venv/tested

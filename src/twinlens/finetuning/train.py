@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -26,7 +27,7 @@ from twinlens.models.bundle import save_bundle
 from twinlens.records.bundle import BundleInfo, Provenance, TestTimeAugmentation
 from twinlens.records.run import TrainRun
 from twinlens.records.scores import PartScores, Scores
-from twinlens.records.weights import Normalisation, TrainedOn
+from twinlens.records.weights import InitialWeights, Normalisation, TrainedOn
 from twinlens.requests.base import accepts
 from twinlens.requests.train import TrainRequest
 from twinlens.seeds import derive
@@ -65,14 +66,7 @@ def train(request: TrainRequest) -> Path:
         normalise=config.normalise,
         seed=seed,
     )
-    determining = {
-        "kind": "train",
-        "encoder": network.name,
-        "initial_weights": initial.model_dump(mode="json"),
-        "preset": request.preset,
-        **config.model_dump(mode="json"),
-        "label_fraction": request.label_fraction,
-        "seed": seed,
+    determining = _determining(request, config, network.name, initial) | {
         "data_hash": data.hash,
         "split_hash": chosen.hash,
     }
@@ -89,14 +83,6 @@ def train(request: TrainRequest) -> Path:
         scores = _evaluate(score_part, chosen, folder, log=log, by=out.name)
         if scores:
             fabric.log_dict(_final(scores), len(history))
-        provenance = Provenance(
-            trained_on=TrainedOn(data_hash=data.hash, split_hash=chosen.hash),
-            label_fraction=request.label_fraction,
-            seed=seed,
-            weights=initial,
-            settings=config.model_dump(mode="json"),
-            classes=config.classes,
-        )
         info = BundleInfo(
             encoder=network.name,
             head=config.head,
@@ -106,7 +92,7 @@ def train(request: TrainRequest) -> Path:
             size=data.size,
             test_time=tta,
             precision=precision_of(fabric),
-            provenance=provenance,
+            provenance=_provenance(request, config, initial, data.hash, chosen.hash),
         )
         save_bundle(folder / MODEL, network, head, info)
         record = TrainRun(
@@ -125,6 +111,38 @@ def train(request: TrainRequest) -> Path:
         )
         finish(folder, record, history, began=began, images_per_step=config.batch_size)
     return out
+
+
+def _determining(
+    request: TrainRequest, config: FineTuning, encoder: str, initial: InitialWeights
+) -> dict[str, Any]:
+    """Return what determines a training's weights, beside data and split."""
+    return {
+        "kind": "train",
+        "encoder": encoder,
+        "initial_weights": initial.model_dump(mode="json"),
+        "preset": request.preset,
+        **config.model_dump(mode="json"),
+        "label_fraction": request.label_fraction,
+        "seed": request.seed,
+    }
+
+
+def _provenance(
+    request: TrainRequest,
+    config: FineTuning,
+    initial: InitialWeights,
+    data_hash: str,
+    split_hash: str,
+) -> Provenance:
+    return Provenance(
+        trained_on=TrainedOn(data_hash=data_hash, split_hash=split_hash),
+        label_fraction=request.label_fraction,
+        seed=request.seed,
+        weights=initial,
+        settings=config.model_dump(mode="json"),
+        classes=config.classes,
+    )
 
 
 def test_time(config: FineTuning, seed: int) -> TestTimeAugmentation:
