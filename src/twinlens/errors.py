@@ -1,4 +1,4 @@
-"""Errors that a user can mend: one sentence that says what is wrong, where, and what to do."""
+"""Errors that a user can fix: one sentence that says what is wrong, where, and what to do."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches

@@ -98,7 +98,7 @@ def atomic_folder(
         raise UserError(f"{out} holds no {marker}, so it is not ours to overwrite.")
     if _worth_resuming(work, keep) and not resume and not overwrite:
         raise UserError(
-            f"{work} is left from an interrupted attempt: pass --resume to go on with it, "
+            f"{work} is left from an interrupted attempt: pass --resume to continue it, "
             "or --overwrite to start again."
         )
     if not (resume and _worth_resuming(work, keep)):

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from stored_runs import configure, pretrain_run, train_run
+from stored_runs import ENVIRONMENT, configure, pretrain_run, train_run
 from twinlens.evaluation.metrics import METRICS
 from twinlens.evaluation.scoring import score_predictions
 from twinlens.files import write_json
@@ -86,7 +86,7 @@ def _build_study(
     make_plan(arms, pretrained, label_fractions, seeds).write(folder / "plan.json")
     settings = {"title": "Do second views help?", "seeds": seeds, "arms": list(arms)}
     (folder / "study.yaml").write_text(yaml.safe_dump(settings, sort_keys=False))
-    write_json(folder / "environment.json", {"python": "3.12.1", "torch": "2.13.0", "threads": 2})
+    ENVIRONMENT.write(folder / "environment.json")
     return folder
 
 

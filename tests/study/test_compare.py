@@ -165,6 +165,7 @@ def test_a_failed_run_is_reported_and_does_not_stop_the_others(
     [
         ("encoder=resnet19", "Arm 'plain': Unknown encoder 'resnet19'"),
         ("pretrain.method=dino", "arm 'twins': Unknown method 'dino'"),
+        ("pretrain.batch_size=999", "Arm 'twins': The batch size 999 is larger than the 102"),
     ],
 )
 def test_what_is_wrong_is_said_before_anything_runs(study_file, tmp_path, setting, sentence):

@@ -11,7 +11,7 @@ from twinlens.files import read_json
 from twinlens.records.lr_finder import LRFinderResult
 from twinlens.records.monitor import MonitorRecord
 from twinlens.records.neighbours import NearestNeighbours
-from twinlens.records.run import PredictionsRun, PretrainRun, RunRecord
+from twinlens.records.run import DataSummary, PredictionsRun, PretrainRun, RunRecord, TrainRun
 from twinlens.records.run import read_run as read_record
 from twinlens.records.scores import PartScores, Scores
 
@@ -50,14 +50,19 @@ class StoredRun:
         """Whether it holds the predictions of another tool: no settings, history or bundle."""
         return isinstance(self.record, PredictionsRun)
 
-    @cached_property
-    def info(self) -> dict[str, Any]:
-        """The record as plain values."""
-        return self.record.model_dump(mode="json", by_alias=True)
+    @property
+    def pretraining(self) -> PretrainRun | None:
+        """The record of a pretraining."""
+        return self.record if isinstance(self.record, PretrainRun) else None
+
+    @property
+    def training(self) -> TrainRun | None:
+        """The record of a training by Twinlens."""
+        return self.record if isinstance(self.record, TrainRun) else None
 
     @cached_property
     def config(self) -> dict[str, Any]:
-        """The resolved settings, with what it started from."""
+        """The resolved settings, with what it started from, to list them as they are."""
         return resolved(self.record)
 
     @property
@@ -73,12 +78,12 @@ class StoredRun:
     @property
     def method(self) -> str:
         """The self-supervised method of a pretraining; nothing for a training."""
-        return self.record.settings.method if isinstance(self.record, PretrainRun) else ""
+        return self.pretraining.settings.method if self.pretraining else ""
 
     @property
-    def data(self) -> dict[str, Any]:
+    def data(self) -> DataSummary:
         """The data it saw: classes, counts, split and hashes."""
-        return self.record.data.model_dump(mode="json")
+        return self.record.data
 
     @property
     def transductive(self) -> bool:

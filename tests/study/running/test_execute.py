@@ -92,6 +92,15 @@ def test_what_failed_is_tried_again_by_the_next_one(execution, failing, monkeypa
     assert not list((execution.study / "runs").glob("*.failed.*"))
 
 
+def test_an_unexpected_error_stops_no_other_run_and_keeps_its_traceback(execution, done, failing):
+    failing("plain", ZeroDivisionError("division by zero\nand more"))
+    assert execute(execution) == {"plain": "ZeroDivisionError: division by zero"}
+    assert len(done) == 3
+    text = (execution.study / "runs" / "plain.failed.txt").read_text()
+    assert "Traceback" in text
+    assert "and more" in text
+
+
 def test_an_interrupt_ends_it_and_frees_the_run(execution, done, failing):
     failing("pretraining", KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):

@@ -1,13 +1,13 @@
 """What is in each part of a split, as tables and a figure."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
 
 from twinlens.data.splits import NO_LABEL
 from twinlens.data.table import SPLITS
+from twinlens.records.dataset import ClassInfo
 from twinlens.records.split_audit import CategoricalAttribute, NumericAttribute, PartComposition
 from twinlens.reporting.figures.lanes import LABEL_PX, lane_label, set_up_lanes
 from twinlens.reporting.figures.layout import Frame, Panel
@@ -21,10 +21,10 @@ Composition = Mapping[str, PartComposition]
 """By part of a split."""
 
 
-def class_colours(classes: list[str], class_info: dict[str, dict[str, Any]]) -> dict[str, str]:
+def class_colours(classes: list[str], class_info: Mapping[str, ClassInfo]) -> dict[str, str]:
     """Return the colour of each class: its own, or one of the palette."""
     return {
-        name: class_info.get(name, {}).get("colour") or PALETTE[1 + i % (len(PALETTE) - 1)]
+        name: class_info.get(name, ClassInfo()).colour or PALETTE[1 + i % (len(PALETTE) - 1)]
         for i, name in enumerate(classes)
     } | {NO_LABEL: RULE}
 

@@ -49,8 +49,7 @@ class SplitSection:
 
 def split_sections(dataset: Dataset, findings: AuditFindings) -> list[SplitSection]:
     """Return a section for each audited split."""
-    class_info = {name: info.model_dump() for name, info in dataset.class_info.items()}
-    colours = class_colours(dataset.classes, class_info)
+    colours = class_colours(dataset.classes, dataset.class_info)
     sections = []
     for name, split in findings.splits.items():
         parts, leaks, repair = split.composition, split.leaks, findings.repairs.get(name)
@@ -62,7 +61,7 @@ def split_sections(dataset: Dataset, findings: AuditFindings) -> list[SplitSecti
             contamination=contamination_table(leaks.contamination),
             straddling=records_table(map(_images_by_part, leaks.groups[:MAX_ROWS])),
             straddling_count=len(leaks.groups),
-            counts=class_counts(counts, dataset.classes, class_info),
+            counts=class_counts(counts, dataset.classes, dataset.class_info),
             panel=class_panel(parts, colours),
             legend=class_legend(parts, colours),
             attributes=attributes_table(parts),

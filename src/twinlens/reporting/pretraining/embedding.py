@@ -48,9 +48,9 @@ def _class_marks(run: StoredRun, labels: set[str]) -> dict[str, tuple[int, str]]
     """Return (index of the marker, colour) of the labels that occur, in class order."""
     if labels == {NO_LABEL}:
         return {NO_LABEL: (0, PALETTE[1])}
-    known = [*run.data.get("classes", [])]
+    known = run.data.classes
     classes = [*known, *sorted(labels - {*known, NO_LABEL})]
-    colours = class_colours(classes, run.data.get("class_info") or {})
+    colours = class_colours(classes, run.data.class_info)
     marks = {label: (index, colours[label]) for index, label in enumerate(classes, 1)}
     return {
         label: mark

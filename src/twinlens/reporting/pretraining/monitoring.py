@@ -55,9 +55,11 @@ def alarms(run: StoredRun) -> list[tuple[int, str]]:
 
 def ending(run: StoredRun) -> list[str]:
     """Return sentences on how a pretraining ended: whether early, and which weights are kept."""
-    kept = run.info.get("kept")
-    text = f"The weights kept are those of {'the last step' if kept == 'last' else kept}."
-    return [*filter(None, [run.info.get("stopped"), kept and text])]
+    record = run.pretraining
+    if record is None:
+        return []
+    kept = "the last step" if record.kept == "last" else record.kept
+    return [*filter(None, [record.stopped, f"The weights kept are those of {kept}."])]
 
 
 def monitor_panels(arm: ArmRuns) -> list[Panel]:

@@ -9,6 +9,7 @@ from twinlens.errors import UserError
 from twinlens.files import digest, sha256, write_text
 from twinlens.pretraining.images import IMAGES
 from twinlens.pretraining.pretrained_encoder import ENCODER
+from twinlens.records.run import PretrainRun
 from twinlens.reporting import formatting as wording
 from twinlens.reporting.load_run import StoredRun, read_run
 from twinlens.reporting.pretraining.monitoring import alarms, before_and_after
@@ -37,9 +38,8 @@ def pretraining_report(run: Path) -> Path:
     run = Path(run)
     try:
         stored = read_run(run)
-        page = (
-            render("pretraining/page.html", **content(stored)) if stored.kind == "pretrain" else ""
-        )
+        record = stored.pretraining
+        page = render("pretraining/page.html", **content(stored, record)) if record else ""
     except (OSError, ValueError, KeyError) as error:
         raise UserError(f"{run} cannot be read as a finished run: {error!r}.") from error
     if not page:
@@ -51,16 +51,15 @@ def pretraining_report(run: Path) -> Path:
     return run / "report.html"
 
 
-def content(run: StoredRun) -> dict[str, Any]:
+def content(run: StoredRun, record: PretrainRun) -> dict[str, Any]:
     """Return what the template shows: words, tables and figures."""
     arms = [ArmRuns("", 1, [run])]
-    config, terms = run.config, curves.loss_columns(arms)
+    terms = curves.loss_columns(arms)
     return {
-        "title": f"{config.get('encoder', 'encoder')}, pretrained by "
-        f"{wording.method_title(run.method)}",
-        "verdict": _verdict(run),
-        "notices": notices(run),
-        "key_numbers": key_numbers(run),
+        "title": f"{record.encoder}, pretrained by {wording.method_title(run.method)}",
+        "verdict": _verdict(run, record),
+        "notices": notices(run, record),
+        "key_numbers": key_numbers(run, record),
         "section": pretraining_sections(arms, run.folder)[0],
         "views": pretraining_views(arms, run.folder),
         "searches": curves.lr_finder_panels(arms),
@@ -68,39 +67,35 @@ def content(run: StoredRun) -> dict[str, Any]:
         "terms": curves.loss_legend(terms),
         "has_floor": "floor" in terms,
         "schedule_panels": curves.schedule_panels(arms),
-        "images": f"{wording.count(run.info.get('images') or 0)} {_seen(run)} images, "
-        "labels ignored",
-        "counts": tables.class_counts(
-            run.data.get("counts") or {},
-            run.data.get("classes") or [],
-            run.data.get("class_info") or {},
-        ),
-        "environment": tables.facts_table(run.info.get("environment") or {}),
+        "images": f"{wording.count(record.images)} {_seen(record)} images, labels ignored",
+        "counts": tables.class_counts(run.data.counts, run.data.classes, run.data.class_info),
+        "environment": tables.facts_table(record.environment.model_dump(mode="json")),
         "hashes": tables.facts_table(hashes(run)),
-        "settings": yaml.safe_dump(config, sort_keys=False, allow_unicode=True),
-        "command": run.info.get("command", ""),
+        "settings": yaml.safe_dump(run.config, sort_keys=False, allow_unicode=True),
+        "command": record.command,
     }
 
 
-def notices(run: StoredRun) -> list[str]:
+def notices(run: StoredRun, record: PretrainRun) -> list[str]:
     """Return what a reader must know before believing a number."""
     texts = [f"Alarm: {message}" for _, message in alarms(run)]
     if run.transductive:
-        itself = run.config["images"] == "all"
+        itself = record.request.images == "all"
         what = "this pretraining" if itself else "the encoder that this pretraining started from"
         texts.append(
             f"Transductive: {what} has seen the validation and test images, without their labels."
         )
-    return [*texts, *filter(None, [run.data.get("notice")])]
+    return [*texts, *filter(None, [run.data.notice])]
 
 
-def key_numbers(run: StoredRun) -> list[tuple[str, str, str]]:
+def key_numbers(run: StoredRun, record: PretrainRun) -> list[tuple[str, str, str]]:
     """Return (value, name, detail) of the few numbers that a reader looks for first."""
-    config, speed = run.config, run.info.get("images_per_s")
+    settings, speed = record.settings, record.images_per_s
+    start = f"from {record.initial_weights.name} weights"
     numbers = [
-        (wording.method_title(run.method), "Method", f"from {config.get('weights')} weights"),
-        (wording.count(run.info.get("images") or 0), "Images", _seen(run)),
-        (str(config.get("epochs")), "Epochs", f"batches of {config.get('batch_size')}"),
+        (wording.method_title(run.method), "Method", start),
+        (wording.count(record.images), "Images", _seen(record)),
+        (str(settings.epochs), "Epochs", f"batches of {settings.batch_size}"),
     ]
     for column, name, digits, of in (
         ("linear_probe", "Linear probe", 3, "balanced accuracy"),
@@ -111,26 +106,26 @@ def key_numbers(run: StoredRun) -> list[tuple[str, str, str]]:
             before, after = (wording.decimal(value, digits=digits) for value in values)
             numbers.append((after, name, f"{of}, {before} before"))
     detail = f"{wording.count(speed)} images per second" if speed else ""
-    return [*numbers, (wording.duration(run.info.get("seconds")), "Time", detail)]
+    return [*numbers, (wording.duration(record.seconds), "Time", detail)]
 
 
 def hashes(run: StoredRun) -> dict[str, str]:
     """Return what identifies the data, the split, the settings and the encoder."""
     encoder = run.folder / ENCODER
     digests = {
-        "data": run.data.get("hash"),
-        f"split {run.data.get('split')}": run.data.get("split_hash"),
+        "data": run.data.hash,
+        f"split {run.data.split}": run.data.split_hash,
         "settings": digest(run.config),
-        ENCODER: sha256(encoder) if encoder.is_file() else None,
+        ENCODER: sha256(encoder) if encoder.is_file() else "",
     }
-    return {name: str(value) for name, value in digests.items() if value}
+    return {name: value for name, value in digests.items() if value}
 
 
-def _verdict(run: StoredRun) -> list[str]:
+def _verdict(run: StoredRun, record: PretrainRun) -> list[str]:
     """Return the sentences of the stored verdict, without alarms, which are notices."""
     messages = [message for _, message in alarms(run)]
-    return [text for text in run.info.get("verdict") or [] if text not in messages]
+    return [text for text in record.verdict if text not in messages]
 
 
-def _seen(run: StoredRun) -> str:
-    return IMAGES[run.config["images"]].title
+def _seen(record: PretrainRun) -> str:
+    return IMAGES[record.request.images].title

@@ -110,8 +110,7 @@ def _section(
 def _sentences(arm: ArmRuns) -> list[str]:
     """Return verdict and ending of each seed; outside a study the page begins with the verdict."""
     sentences = {
-        run.seed: " ".join([*(run.info.get("verdict") or [] if run.arms else []), *ending(run)])
-        for run in arm.runs
+        run.seed: " ".join([*(_verdict(run) if run.arms else []), *ending(run)]) for run in arm.runs
     }
     several = len(arm.runs) > 1
     return [f"Seed {seed}: {text}" if several else text for seed, text in sentences.items() if text]
@@ -133,12 +132,16 @@ def pretraining_views(arms: Sequence[ArmRuns], folder: Path) -> list[ViewGrid]:
     ]
 
 
+def _verdict(run: StoredRun) -> list[str]:
+    return run.pretraining.verdict if run.pretraining else []
+
+
 def training_views(arms: Sequence[ArmRuns], folder: Path) -> list[ViewGrid]:
     """Return the stored views of trainings, one picture for the arms that share a recipe."""
     alike: dict[str, list[ArmRuns]] = {}
     for arm in having(arms, lambda run: (run.folder / "views.png").is_file()):
-        config = arm.runs[0].config
-        recipe = str([config.get("views"), config.get("view_changes")])
+        training = arm.runs[0].training
+        recipe = str(training and (training.settings.views, training.settings.view_changes))
         alike.setdefault(recipe, []).append(arm)
     titles = {recipe: listing([arm.title for arm in same]) for recipe, same in alike.items()}
     return pretraining_views(

@@ -64,13 +64,17 @@ def _pretraining(run: StoredRun) -> dict[str, ViewRecipe]:
 
 
 def _training(run: StoredRun) -> dict[str, ViewRecipe]:
-    title = "Test time" if run.config.get("tuning") == "linear_probe" else "Training and test time"
+    training = run.training
+    if training is None:
+        return {}
+    probed = training.settings.tuning == "linear_probe"
+    title = "Test time" if probed else "Training and test time"
     bundle = run.folder / _BUNDLE
     if bundle.is_file():  # the settings themselves, whatever the name means today
         return {title: BundleInfo.read(bundle).test_time.recipe}
     try:
-        recipe = named_recipe(run.config["views"], run.config.get("view_changes") or {})
-    except (UserError, KeyError):
+        recipe = named_recipe(training.settings.views, training.settings.view_changes)
+    except UserError:
         return {}
     return {title: recipe}
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from twinlens.records.run import DataSummary, Environment
 from twinlens.reporting.formatting import decimal, interval, method_title, plural, sentence, spread
 from twinlens.reporting.load_run import StoredRun
 from twinlens.reporting.rendering import text_environment
@@ -23,6 +24,9 @@ _LR_SOURCES = {
     "fallback": "a stated learning rate where the search was inconclusive",
     "fixed": "fixed beforehand",
 }
+
+
+_NO_DATA = DataSummary(path="", hash="", size=0, classes=[], counts={}, split="", split_hash="")
 
 
 def content(study: StoredStudy) -> dict[str, Any]:
@@ -61,22 +65,22 @@ def _answer(record: dict[str, str]) -> Cell:
 
 def _values(study: StoredStudy) -> dict[str, Any]:
     """Return what the answers of the checklist refer to."""
-    counts = study.data.get("counts") or {}
+    counts = study.counts
     sizes = {part: sum(by_class.values()) for part, by_class in counts.items()}
     seeds, fractions = len(study.results.seeds), len(study.label_fractions)
     repeats = {"seed": seeds, "label fraction": fractions}
     sources = {run.lr_finder.how for run in study.runs if run.lr_finder}
-    environments = [study.environment, *(run.info.get("environment") for run in study.runs)]
+    environments = [study.environment, *(_environment(run) for run in study.runs)]
     return {
         "study": study,
-        "data": {"hash": "", "path": "", "size": None, "split": "", "counts": {}} | study.data,
+        "data": study.data or _NO_DATA,
         "audit": study.audit,
         "best": study.results.best,
         "titles": lambda arms: arm_titles(study, arms),
         "others": [arm for arm in study.arms if arm != study.reference],
         "methods": sorted({method_title(run.method) for run in study.runs_of("pretrain")}),
-        "normalised": list({bool(n) for run in study.runs if (n := run.config.get("normalise"))
-                            is not None}),
+        "normalised": list({record.settings.normalise for run in study.runs
+                            if (record := run.pretraining or run.training)}),
         "subset": study.settings.get("classes"),
         "sizes": [f"{n:,} {part}" for part, n in sizes.items()],
         "test_images": sizes.get("test", 0),
@@ -86,18 +90,23 @@ def _values(study: StoredStudy) -> dict[str, Any]:
         "heads": _distinct(study, "head") or ["linear"],
         "linear_probe": "linear_probe" in _distinct(study, "tuning"),
         "views": sorted(_distinct(study, "tta")),
-        "environment": {"packages": None} | next(filter(None, environments), {}),
+        "environment": next(filter(None, environments), {"packages": None}),
         "initial_weights": _by_arm(
-            study, lambda run: weights_words(run.config) if "weights" in run.config else ""
+            study, lambda run: weights_words(run.training) if run.training else ""
         ),
         "class_balance": _by_arm(
-            study, lambda run: "" if run.external else balancing(run.config)
+            study, lambda run: balancing(run.training.settings) if run.training else ""
         ),
         "lr_sources": [words for how, words in _LR_SOURCES.items() if how in sources],
         "accesses": len(study.results.test_access),
         "failed": len(failures(study)),
         **_scores(study),
     }  # fmt: skip
+
+
+def _environment(run: StoredRun) -> Environment | None:
+    record = run.pretraining or run.training
+    return record.environment if record else None
 
 
 def _scores(study: StoredStudy) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import numpy as np
 from matplotlib.axes import Axes
 
+from twinlens.records.dataset import ClassInfo
 from twinlens.records.scores import ClassScores
 from twinlens.reporting.figures.lanes import LABEL_PX, lane_label, mean_mark, set_up_lanes
 from twinlens.reporting.figures.layout import Frame, Panel
@@ -53,13 +54,12 @@ def _class_scores(study: StoredStudy, name: str, arm: str | None = None) -> list
 
 
 def _class_label(axes: Axes, study: StoredStudy, name: str, top: float) -> None:
-    info = study.class_info.get(name, {})
+    info = study.class_info.get(name, ClassInfo())
     support = max((score.support for score in _class_scores(study, name)), default=0)
-    title = info.get("title") or ""
-    words = [name, title if title.lower() != name.lower() else ""]
+    words = [name, info.title if info.title.lower() != name.lower() else ""]
     words.append(f"{support:,} images" if support else "no test image")
     lane_label(axes, top, " · ".join(filter(None, words)), indent=17)
-    axes.plot(-0.004, top + LABEL_PX / 2 - 1, "s", color=info.get("colour") or RULE, markersize=8,
+    axes.plot(-0.004, top + LABEL_PX / 2 - 1, "s", color=info.colour or RULE, markersize=8,
               clip_on=False, markeredgecolor=MUTED, markeredgewidth=0.6)  # fmt: skip
 
 

@@ -9,9 +9,11 @@ from typing import Any
 from twinlens.config import read_yaml
 from twinlens.errors import UserError
 from twinlens.records.audit import StudyAudit
+from twinlens.records.dataset import ClassInfo
 from twinlens.records.plan import Plan
 from twinlens.records.results import ArmSummary, Difference, StudyResults
-from twinlens.reporting.load_run import StoredRun, if_there, read_run
+from twinlens.records.run import DataSummary, Environment
+from twinlens.reporting.load_run import StoredRun, read_run
 from twinlens.study.analysis.verdict import best_arm
 
 _SHOWN_FIRST = ("balanced_accuracy", "macro_f1", "accuracy")
@@ -25,7 +27,7 @@ class StoredStudy:
     folder: Path
     settings: dict[str, Any]
     settings_text: str
-    environment: dict[str, Any]
+    environment: Environment | None
     results: StudyResults
     runs: list[StoredRun]
     unfinished: list[dict[str, str]]
@@ -59,7 +61,7 @@ class StoredStudy:
 
     @property
     def min_effect(self) -> float | None:
-        """The smallest difference worth having, where one was declared."""
+        """The smallest difference of interest, if one was declared."""
         return self.results.min_effect
 
     @cached_property
@@ -78,20 +80,24 @@ class StoredStudy:
         return max(self.results.label_fractions)
 
     @cached_property
-    def data(self) -> dict[str, Any]:
+    def data(self) -> DataSummary | None:
         """The data as the first fine-tuning run (else the first run) describes it."""
-        runs = [*self.runs_of("train"), *self.runs]
-        return next((run.data for run in runs if run.data), {})
+        return next((run.data for run in [*self.runs_of("train"), *self.runs]), None)
+
+    @property
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Number of images by part of the split and class."""
+        return self.data.counts if self.data else {}
 
     @property
     def classes(self) -> list[str]:
         """The class names, in the order of the confusion matrices."""
-        return list(self.data.get("classes", []))
+        return self.data.classes if self.data else []
 
     @property
-    def class_info(self) -> dict[str, dict[str, Any]]:
+    def class_info(self) -> dict[str, ClassInfo]:
         """Title, colour and group by class, where known."""
-        return dict(self.data.get("class_info") or {})
+        return self.data.class_info if self.data else {}
 
     @property
     def class_groups(self) -> dict[str, list[str]]:
@@ -160,14 +166,12 @@ class StoredStudy:
         return min(scored, key=lambda pair: abs(pair[1] - mean), default=(None, 0.0))[0]
 
 
-def grouped(
-    classes: Sequence[str], class_info: Mapping[str, Mapping[str, Any]]
-) -> dict[str, list[str]]:
+def grouped(classes: Sequence[str], class_info: Mapping[str, ClassInfo]) -> dict[str, list[str]]:
     """Return classes by group (malignant, benign); one nameless group if none is known."""
     groups: dict[str, list[str]] = {}
     for name in classes:
-        group = str(class_info.get(name, {}).get("group") or "")
-        groups.setdefault(group, []).append(name)
+        info = class_info.get(name, ClassInfo())
+        groups.setdefault(info.group, []).append(name)
     return groups
 
 
@@ -184,12 +188,12 @@ def read_study(folder: Path) -> StoredStudy:
         )
     results = StudyResults.read(folder / "results.json")
     runs, unfinished = _read_runs(folder)
-    settings = folder / "study.yaml"
+    settings, environment = folder / "study.yaml", folder / "environment.json"
     return StoredStudy(
         folder=folder,
         settings=read_yaml(settings) if settings.is_file() else {},
         settings_text=settings.read_text(encoding="utf-8") if settings.is_file() else "",
-        environment=if_there(folder / "environment.json") or {},
+        environment=Environment.read(environment) if environment.is_file() else None,
         results=results,
         runs=runs,
         unfinished=unfinished,

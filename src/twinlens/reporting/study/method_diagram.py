@@ -1,5 +1,6 @@
 """The joint embedding of each pretraining as it was run (the paper's Figure 2)."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -58,28 +59,30 @@ def _panel(study: StoredStudy, arms: list[str], run: StoredRun) -> Panel:
 
 def _boxes(run: StoredRun) -> list[list[Box]]:
     """Return the stages from left to right: one that both views share, or one each."""
-    config = run.config
-    encoder, projector = str(config.get("encoder")), _sizes(config.get("projector"))
-    batch = Box("images", (count(config.get("batch_size") or 0), "a step"))
-    recipe = plain(str(config.get("views", "")))
-    views = [Box(f"view {number}", (recipe,)) for number in (1, 2)]
-    loss = Box(method_title(run.method), _numbers(run))
-    encoders, projectors = [Box("encoder", (encoder, "shared"))], [Box("projector", projector)]
-    if "teacher_momentum" in config:
-        kept = f"keeps {config['teacher_momentum']:g}"
-        encoders = [Box("student", (encoder,)), Box("teacher", (encoder, kept))]
-        predictor = f"predictor {'–'.join(_sizes(config.get('predictor')))}"
+    record = run.pretraining
+    assert record, "only pretrainings have this diagram"
+    settings, of_method = record.settings, record.settings.model_extra or {}
+    batch = Box("images", (count(settings.batch_size), "a step"))
+    views = [Box(f"view {number}", (plain(settings.views),)) for number in (1, 2)]
+    loss = Box(method_title(run.method), _numbers(run.method, of_method))
+    projector = _sizes(settings.projector)
+    encoders = [Box("encoder", (record.encoder, "shared"))]
+    projectors = [Box("projector", projector)]
+    if "teacher_momentum" in of_method:
+        momentum = f"keeps {of_method['teacher_momentum']:g}"
+        encoders = [Box("student", (record.encoder,)), Box("teacher", (record.encoder, momentum))]
+        predictor = f"predictor {'–'.join(_sizes(of_method['predictor']))}"
         projectors = [Box("projector", (*projector, predictor)), *projectors]
     return [[batch], views, encoders, projectors, [loss]]
 
 
-def _sizes(layers: Any) -> tuple[str, ...]:
-    return tuple(map(str, layers or ()))
+def _sizes(layers: Sequence[int]) -> tuple[str, ...]:
+    return tuple(map(str, layers))
 
 
-def _numbers(run: StoredRun) -> tuple[str, ...]:
+def _numbers(method: str, settings: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the settings of a method's loss; those of its network stand in other boxes."""
-    values = {title: run.config.get(key) for key, title in METHODS[run.method].reported.items()}
+    values = {title: settings.get(key) for key, title in METHODS[method].reported.items()}
     return tuple(
         f"{title} {value:.3g}"
         for title, value in values.items()

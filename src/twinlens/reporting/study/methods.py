@@ -7,6 +7,7 @@ from typing import Any
 
 from twinlens.pretraining.images import IMAGES
 from twinlens.pretraining.methods import METHODS
+from twinlens.records.run import PredictionsRun, PretrainRun, StoredPretraining, TrainRun
 from twinlens.reporting.figures.style import Mark, arm_mark
 from twinlens.reporting.formatting import (
     count,
@@ -19,7 +20,7 @@ from twinlens.reporting.formatting import (
     plural,
     sentence,
 )
-from twinlens.reporting.load_run import StoredRun
+from twinlens.reporting.load_run import StoredRun, resolved
 from twinlens.reporting.study.augmentation import augmentation_table
 from twinlens.reporting.study.load_study import StoredStudy
 from twinlens.reporting.study.method_diagram import embedding_panels
@@ -32,6 +33,7 @@ from twinlens.reporting.tables.tables import (
     make_table,
     value_words,
 )
+from twinlens.settings.finetuning import FineTuning
 
 Settings = dict[str, Any]
 
@@ -76,18 +78,18 @@ def design(study: StoredStudy) -> list[str]:
         parts.append(
             f"label fractions of {listing([*map(label_fraction_title, study.label_fractions)])}"
         )
-    trained = [run for run in study.runs_of("train") if not run.external]
+    trained = [run.training for run in study.runs_of("train") if run.training]
     counts = {"pretraining": len(study.runs_of("pretrain")), "training": len(trained)}
     finished = listing([plural(n, kind) for kind, n in counts.items() if n]) or "no training"
     said = [f"The study has {listing(parts)}, with {finished} finished."]
     data = study.data
     if data:
-        size = f", at {data['size']} × {data['size']} pixels" if data.get("size") else ""
+        size = f", at {data.size} × {data.size} pixels"
         classes = plural(len(study.classes), "class", "classes")
         classes += f" ({listing(study.classes)})" if len(study.classes) <= _LISTED else ""
-        split = f"in the split ‘{data.get('split')}’"
-        said.append(f"Images are of the data set {data.get('path')}, {split}{size}, of {classes}.")
-    starts = {f"a {run.config.get('encoder')} with {weights_words(run.config)}" for run in trained}
+        split = f"in the split ‘{data.split}’"
+        said.append(f"Images are of the data set {data.path}, {split}{size}, of {classes}.")
+    starts = {f"a {record.encoder} with {weights_words(record)}" for record in trained}
     said += [f"Every arm starts from {starts.pop()}."] if len(starts) == 1 else []
     if len(study.arms) > 1:
         said.append(
@@ -98,8 +100,9 @@ def design(study: StoredStudy) -> list[str]:
     declared = f"{metric_title(study.primary)} was declared the primary metric beforehand"
     least = f", and {decimal(study.min_effect)} the smallest effect of interest"
     said.append(f"{declared}{least if study.min_effect else ''}.")
-    device, precision = (study.environment.get(key) for key in ("device", "precision"))
-    said += [f"All was computed on {device} in {precision}."] if device and precision else []
+    if study.environment:
+        device, precision = study.environment.device, study.environment.precision
+        said.append(f"All was computed on {device} in {precision}.")
     return said
 
 
@@ -130,77 +133,73 @@ def _all_or_titles(study: StoredStudy, arms: Sequence[str]) -> str:
 
 
 def _pretraining_words(run: StoredRun) -> str:
-    config, images = run.config, run.info.get("images")
-    seen = IMAGES[config["images"]].title
+    record = run.pretraining
+    assert record, "it describes pretrainings"
+    settings = record.settings
     parts = [
-        f"{method_title(run.method)} of a {config.get('encoder')} with {weights_words(config)}, "
-        f"on {f'{count(images)} ' if images else ''}images ({seen}), labels ignored"
+        f"{method_title(run.method)} of a {record.encoder} with {weights_words(record)}, on "
+        f"{count(record.images)} images ({IMAGES[record.request.images].title}), labels ignored"
     ]
-    if config.get("projector_epochs"):
-        alone = plural(config["projector_epochs"], "epoch")
-        parts.append(f"{alone} of the projector alone, learning rate {config['projector_lr']:g}")
-    if "epochs" in config:
-        parts.append(_one_cycle(config))
-    if "projector" in config:
-        parts.append(f"projector {'–'.join(map(str, config['projector']))}")
+    if settings.projector_epochs:
+        alone = plural(settings.projector_epochs, "epoch")
+        parts.append(f"{alone} of the projector alone, learning rate {settings.projector_lr:g}")
+    parts.append(_one_cycle(settings))
+    parts.append(f"projector {'–'.join(map(str, settings.projector))}")
+    of_method = settings.model_extra or {}
     parts += [
-        f"{title} {value_words(config[key])}"
+        f"{title} {value_words(of_method[key])}"
         for key, title in METHODS[run.method].reported.items()
-        if config.get(key) is not None
+        if of_method.get(key) is not None
     ]
     return sentence(parts)
 
 
 def _training_words(run: StoredRun) -> str:
-    config = run.config
-    if run.external:
-        name = Path(str(config.get("predictions"))).name
+    if isinstance(run.record, PredictionsRun):
+        name = Path(run.record.request.file).name
         return f"Predictions of another tool, {name}; how it was trained is not known here."
-    parts = []
-    if config.get("tuning") == "linear_probe":
+    assert run.training, "it describes trainings"
+    settings, parts = run.training.settings, []
+    if settings.tuning == "linear_probe":
         on = "logistic regression on the features of the frozen encoder"
-        parts.append(f"{on}, C = {config.get('probe_c')}")
-    elif "epochs" in config:
-        if config.get("tuning") == "head_then_full" and config.get("head_epochs"):
-            head = f"{config.get('head', 'linear')} head alone, learning rate {config['head_lr']:g}"
-            parts.append(f"{plural(config['head_epochs'], 'epoch')} of the {head}")
-        parts.append(_one_cycle(config))
-    parts.append(balancing(config))
-    parts += [_test_time(config)] if config.get("tta") else []
-    return sentence(parts)
+        parts.append(f"{on}, C = {settings.probe_c}")
+    else:
+        if settings.tuning == "head_then_full" and settings.head_epochs:
+            head = f"{settings.head} head alone, learning rate {settings.head_lr:g}"
+            parts.append(f"{plural(settings.head_epochs, 'epoch')} of the {head}")
+        parts.append(_one_cycle(settings))
+    return sentence([*parts, balancing(settings), _test_time(settings)])
 
 
-def balancing(config: Settings) -> str:
+def balancing(settings: FineTuning) -> str:
     """Say how a training treats classes of different size."""
-    if config.get("tuning") == "linear_probe":
-        return _BALANCED["loss" if config.get("probe_balanced") else "none"]
-    balance = str(config.get("class_balance", "none"))
-    return _BALANCED.get(balance, balance)
+    if settings.tuning == "linear_probe":
+        return _BALANCED["loss" if settings.probe_balanced else "none"]
+    return _BALANCED[settings.class_balance]
 
 
-def _one_cycle(config: Settings) -> str:
-    fallback = f"{config.get('fallback_lr')} where it is inconclusive"
-    found = f"found by a learning-rate search ({fallback})"
-    rate = found if config.get("lr") == "valley" else f"fixed at {config.get('lr')}"
-    decay = config.get("weight_decay")
+def _one_cycle(settings: FineTuning | StoredPretraining) -> str:
+    search = f"found by a learning-rate search ({settings.fallback_lr} where it is inconclusive)"
+    rate = search if settings.lr == "valley" else f"fixed at {settings.lr}"
+    decay = settings.weight_decay
     return (
-        f"{plural(config['epochs'], 'epoch')} of one-cycle for all weights, batches of "
-        f"{config.get('batch_size')}, maximum learning rate {rate}, Adam"
+        f"{plural(settings.epochs, 'epoch')} of one-cycle for all weights, batches of "
+        f"{settings.batch_size}, maximum learning rate {rate}, Adam"
         f"{f' with a weight decay of {decay}' if decay else ''}"
     )
 
 
-def _test_time(config: Settings) -> str:
-    views, clean = config["tta"], config.get("tta_clean")
+def _test_time(settings: FineTuning) -> str:
+    views, clean = settings.tta, settings.tta_clean
     drawn = plural(views - 1 if clean else views, "drawn view")
     if clean:
         return f"predictions averaged over the image and {drawn}" if views > 1 else "no view drawn"
     return f"predictions averaged over {drawn}"
 
 
-def weights_words(config: Settings) -> str:
+def weights_words(record: PretrainRun | TrainRun) -> str:
     """Name initial weights, a file without its folder."""
-    name = Path(str(config.get("weights", "unknown"))).name
+    name = Path(record.initial_weights.name).name
     return "random weights" if name == "random" else f"the weights ‘{name}’"
 
 
@@ -219,15 +218,18 @@ def settings_table(study: StoredStudy) -> Table | None:
 
 def _settings(run: StoredRun) -> Settings:
     """Return what an arm was run with, the settings of its pretraining marked as such."""
-    if run.external:
-        return {"predictions": Path(str(run.config.get("predictions"))).name}
-    first: Settings = run.config.get("pretrained") or {}
-    seen = IMAGES[first["images"]].title if first else ""
-    before = f"{method_title(first['method'])} on {seen} images" if first else "none"
+    if isinstance(run.record, PredictionsRun):
+        return {"predictions": Path(run.record.request.file).name}
+    assert run.training, "only trainings are arms"
+    before, pretraining = "none", run.training.pretraining
+    if pretraining:
+        seen = IMAGES[pretraining.request.images].title
+        before = f"{method_title(pretraining.settings.method)} on {seen} images"
+    first = resolved(pretraining) if pretraining else {}
     given = {key: value for key, value in run.config.items() if key not in _IDENTITY}
     own = {"encoder", "weights", "method", "images", "preset"} | _IDENTITY | _MONITORING
     return (
-        {"weights": Path(str(run.config.get("weights", "unknown"))).name, "pretraining": before}
+        {"weights": Path(run.training.initial_weights.name).name, "pretraining": before}
         | {key: value for key, value in given.items() if key not in ("weights", "preset")}
         | {f"pretraining: {key}": value for key, value in first.items() if key not in own}
     )

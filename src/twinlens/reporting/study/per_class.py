@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from twinlens.records.dataset import ClassInfo
 from twinlens.records.scores import PartScores
 from twinlens.reporting.figures.style import Mark, arm_mark
 from twinlens.reporting.formatting import MISSING, count, decimal
@@ -108,7 +109,7 @@ def _mean(values: Sequence[float]) -> str:
 
 
 def _line(study: StoredStudy, name: str) -> Cell:
-    title = str(study.class_info.get(name, {}).get("title") or "")
+    title = study.class_info.get(name, ClassInfo()).title
     return Cell(_OVERALL.get(name, name), title if title.lower() != name.lower() else "")
 
 

@@ -128,21 +128,23 @@ def _values(
     study: StoredStudy, runs: Sequence[StoredRun], pretrainings: Sequence[StoredRun]
 ) -> dict[str, Any]:
     """Return what the templates of the boxes refer to."""
-    config, first = runs[0].config, next(iter(pretrainings), None)
-    weights = Path(str(config.get("weights", ""))).name
-    counts = study.data.get("counts") or {}
+    record, first = runs[0].record, next(iter(pretrainings), None)
+    training = runs[0].training
+    before = first.pretraining if first else training and training.pretraining
+    weights = Path(training.initial_weights.name).name if training else ""
     return {
-        "config": config,
+        "encoder": training.encoder if training else "",
+        "config": training.settings if training else None,
         "external": runs[0].external,
-        "predictions": Path(str(config.get("predictions", ""))).name,
+        "predictions": Path(record.request.file).name if record.kind == "predictions" else "",
         "weights": weights if "." in weights else plain(weights),
         "lr": _learning_rates(runs),
-        "pretraining": first.config if first else config.get("pretrained"),
+        "pretraining": before and before.settings,
         "pretraining_run": first.name if first else "",
-        "pretraining_images": first.info["images"] if first else None,
+        "pretraining_images": before.images if first and before else None,
         "pretraining_lr": _learning_rates(pretrainings),
         "transductive": first and first.transductive,
-        "test_images": sum(counts.get("test", {}).values()),
+        "test_images": sum(study.counts.get("test", {}).values()),
     }
 
 

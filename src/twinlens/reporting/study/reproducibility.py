@@ -18,7 +18,7 @@ def content(study: StoredStudy) -> dict[str, Any]:
     return {
         "failures": records_table(failures(study), "failures"),
         "runs": runs_table(study),
-        "environment": facts_table(study.environment, "environment"),
+        "environment": facts_table(_environment(study), "environment"),
         "hashes": facts_table(hashes(study), "hashes"),
         "command": f"twinlens compare {folder}/study.yaml --out {folder}-again",
         "settings": settings(study),
@@ -46,14 +46,14 @@ def settings(study: StoredStudy) -> list[tuple[str, str]]:
 
 def hashes(study: StoredStudy) -> dict[str, str]:
     """Return what identifies the data, the splits, the settings and the results."""
-    splits = {
-        f"{run.data.get('split')}": str(run.data["split_hash"])
-        for run in study.runs
-        if run.data.get("split_hash")
-    }
+    splits = {run.data.split: run.data.split_hash for run in study.runs if run.data.split_hash}
     return {
-        **({"data": str(study.data["hash"])} if study.data.get("hash") else {}),
+        **({"data": study.data.hash} if study.data and study.data.hash else {}),
         **{f"split {name}": value for name, value in splits.items()},
         "settings": digest(study.settings),
         "results": digest(study.results.model_dump(mode="json")),
     }
+
+
+def _environment(study: StoredStudy) -> dict[str, Any]:
+    return study.environment.model_dump(mode="json") if study.environment else {}

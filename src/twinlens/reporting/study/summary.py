@@ -13,9 +13,7 @@ def content(study: StoredStudy) -> dict[str, Any]:
     """Return the numbers and warnings that the template shows."""
     return {
         "key_numbers": key_numbers(study),
-        "data_notices": dict.fromkeys(
-            str(run.data["notice"]) for run in study.runs if run.data.get("notice")
-        ),
+        "data_notices": dict.fromkeys(run.data.notice for run in study.runs if run.data.notice),
         "alarms": [
             (run, message) for run in study.runs_of("pretrain") for _, message in alarms(run)
         ],
@@ -41,7 +39,7 @@ def key_numbers(study: StoredStudy) -> list[tuple[str, str, str]]:
     if difference:
         detail = wording.interval(difference.interval, signed=True) or ONE_SEED
         numbers.append((wording.decimal(difference.mean, signed=True), "Paired difference", detail))
-    arms, counts = len(study.arms), study.data.get("counts") or {}
+    arms, counts = len(study.arms), study.counts
     images = {split: sum(counts.get(split, {}).values()) for split in ("train", "val", "test")}
     most = max(s.n for a in study.arms if (s := study.summary(a, label_fraction, study.primary)))
     numbers.append((str(most), "Seeds" if most != 1 else "Seed", wording.plural(arms, "arm")))

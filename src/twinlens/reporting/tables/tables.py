@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from twinlens.records.dataset import ClassInfo
 from twinlens.records.split_audit import Contamination, HeldOutPart
 from twinlens.reporting.figures.style import Mark, arm_mark
 from twinlens.reporting.formatting import MISSING, count, listing, plain, share
@@ -121,19 +122,19 @@ def arm_titles(study: StoredStudy, arms: Sequence[str]) -> str:
 
 def counts_table(study: StoredStudy) -> Table | None:
     """Return the number of images by class and split, or None if no run has stored it."""
-    return class_counts(study.data.get("counts") or {}, study.classes, study.class_info)
+    return class_counts(study.data.counts, study.classes, study.class_info) if study.data else None
 
 
 def class_counts(
     counts: Mapping[str, Mapping[str, int]],
     classes: Sequence[str],
-    class_info: Mapping[str, Mapping[str, Any]],
+    class_info: Mapping[str, ClassInfo],
 ) -> Table | None:
     """Return the number of images by class and split, classes of a group together."""
     if not counts:
         return None
     splits = sorted(counts, key=lambda name: _SPLITS.index(name) if name in _SPLITS else 9)
-    known = {fact for info in class_info.values() for fact in info if info[fact]}
+    known = {fact for info in class_info.values() for fact, value in info if value}
     facts = {f: name for f, name in (("title", "Name"), ("group", "Group")) if f in known}
     ordered = [name for names in grouped(classes, class_info).values() for name in names]
     frame = pd.DataFrame({split: counts[split] for split in splits}).fillna(0).astype(int)
@@ -144,7 +145,7 @@ def class_counts(
         frame.loc["without a label"] = bare
     frame.loc["all"] = total
     for place, fact in enumerate(facts):
-        words = [str(class_info.get(name, {}).get(fact) or "") for name in frame.index]
+        words = [getattr(class_info.get(name), fact, None) or "" for name in frame.index]
         frame.insert(place, fact, words)
     columns = [
         key_column("Class", "class"),

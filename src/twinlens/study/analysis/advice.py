@@ -18,7 +18,7 @@ from twinlens.study.planning.config import Study
 def advise(
     results: StudyResults, study: Study, curves: Mapping[str, Curve], images: Mapping[str, int]
 ) -> list[str]:
-    """Say whether the study speaks for more seeds, more labels and more unlabelled images.
+    """Say whether more seeds, more labels or more unlabelled images would help, by the study.
 
     Args:
         results: The results of the study, whose own advice is not read.
