@@ -173,6 +173,8 @@ def _sd_ratio(difference: Difference) -> Cell:
 def _summaries(study: StoredStudy, rows: Sequence[At]) -> pd.DataFrame:
     """Return one line per row of the table that has runs, each metric with sd and interval."""
     table = study.results.frame("summaries").astype(object)
+    if table.empty:
+        return table
     table = table.set_index(["label_fraction", "arm", "metric"])[["n", "mean", "sd", "low", "high"]]
     wide = table.unstack("metric")
     wide = wide.loc[[at for at in rows if at in wide.index]]
