@@ -1,7 +1,7 @@
 """How large and how orderly the code is, as a table or as JSON.
 
-    git worktree add /tmp/before 7a309a9
-    python benchmarks/rubric.py --before /tmp/before --json benchmarks/results/rubric.json
+    git worktree add ../before 7a309a9
+    python benchmarks/rubric.py --before ../before --json benchmarks/results/rubric.json
 
 Lines are those of Python files. Complexity is McCabe's, as ruff counts it. A source file is
 mirrored if a test file of its name lies in the same folder below tests/. The time of --help is the
