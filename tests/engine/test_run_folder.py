@@ -24,7 +24,7 @@ def test_an_attempt_is_resumed_only_with_the_settings_it_had(tmp_path):
         _attempt(out, {"seed": 1, "epochs": 2}, fails=True)
     with pytest.raises(UserError, match=r"other settings \(epochs\)"):
         _attempt(out, {"seed": 1, "epochs": 3})
-    with pytest.raises(UserError, match="pass --resume to go on"):
+    with pytest.raises(UserError, match="pass --resume to continue it"):
         _attempt(out, {"seed": 1, "epochs": 2}, resume=False)
     _attempt(out, {"epochs": 2, "seed": 1})
     assert out.is_dir()
