@@ -82,13 +82,14 @@ def test_has_torchvisions_size_and_names(name, parameters, entries):
     assert ("layer1.0.downsample.0.weight" in state) == (name == "resnet50")
 
 
-def test_width_multiplies_every_channel():
+@pytest.mark.parametrize("width", [2, 0.25])
+def test_width_multiplies_every_channel(width):
     plain = ResNet(Bottleneck, (1, 1, 1, 1)).state_dict()
-    double = ResNet(Bottleneck, (1, 1, 1, 1), width=2).state_dict()
-    assert plain.keys() == double.keys()
+    scaled = ResNet(Bottleneck, (1, 1, 1, 1), width=width).state_dict()
+    assert plain.keys() == scaled.keys()
     for key, tensor in plain.items():
-        assert double[key].shape[:1] == tuple(2 * size for size in tensor.shape[:1])
-    assert double["layer4.0.conv3.weight"].shape == (4096, 1024, 1, 1)
+        assert scaled[key].shape[:1] == tuple(width * size for size in tensor.shape[:1])
+    assert scaled["layer4.0.conv3.weight"].shape == (2048 * width, 512 * width, 1, 1)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,14 @@ from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from twinlens.errors import UserError, require, unknown
 from twinlens.models.initialisation import seeded_initialisation
-from twinlens.models.resnet import resnet18, resnet34, resnet50, resnet50x2, resnet200x2
+from twinlens.models.resnet import (
+    resnet18,
+    resnet18_quarter,
+    resnet34,
+    resnet50,
+    resnet50x2,
+    resnet200x2,
+)
 from twinlens.types import RGB, Features, Images
 
 IMAGENET_MEAN: RGB = (0.485, 0.456, 0.406)
@@ -45,6 +52,7 @@ class EncoderSpec:
 
 ENCODERS: dict[str, EncoderSpec] = {
     "resnet18": EncoderSpec(resnet18, feature_dim=512),
+    "resnet18_quarter": EncoderSpec(resnet18_quarter, feature_dim=128),
     "resnet34": EncoderSpec(resnet34, feature_dim=512),
     "resnet50": EncoderSpec(resnet50, feature_dim=2048),
     "resnet50x2": EncoderSpec(resnet50x2, feature_dim=4096),

@@ -77,10 +77,10 @@ class ResNet(nn.Module):
     """
 
     def __init__(
-        self, block: type[BasicBlock | Bottleneck], depths: Sequence[int], width: int = 1
+        self, block: type[BasicBlock | Bottleneck], depths: Sequence[int], width: float = 1
     ) -> None:
         super().__init__()
-        base = 64 * width
+        base = round(64 * width)
         self.conv1 = _conv(3, base, 7, stride=2)
         self.bn1 = nn.BatchNorm2d(base)
         self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
@@ -111,6 +111,11 @@ def _stage(
 def resnet18() -> ResNet:
     """Build ResNet-18: 512 features."""
     return ResNet(BasicBlock, (2, 2, 2, 2))
+
+
+def resnet18_quarter() -> ResNet:
+    """Build ResNet-18 with a quarter of every channel: 128 features, for small images."""
+    return ResNet(BasicBlock, (2, 2, 2, 2), width=0.25)
 
 
 def resnet34() -> ResNet:

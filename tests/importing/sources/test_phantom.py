@@ -8,6 +8,7 @@ from twinlens.importing.import_images import import_images
 from twinlens.importing.source import Options
 from twinlens.importing.sources import phantom
 from twinlens.phantom.generate import phantom_image, phantom_table
+from twinlens.phantom.textures import TEXTURES, texture_image
 
 CLASSES = sorted(ISIC_CLASSES)
 
@@ -31,13 +32,20 @@ def test_import_gives_a_data_set_that_says_it_is_synthetic(tmp_path):
     assert sorted(np.concatenate(list(split.rows.values()))) == list(range(60))
 
 
-@pytest.mark.parametrize("source", ["phantom:many", "phantom:0", "phantom:10:1:2", "phantom:-3"])
+def test_textures_are_a_set_too(tmp_path):
+    dataset = import_images("textures:60:2", tmp_path / "set", size=32)
+    assert dataset.classes == list(TEXTURES)
+    np.testing.assert_array_equal(dataset.images[30], texture_image(2, 30, size=32))
+
+
+@pytest.mark.parametrize(
+    "source", ["phantom:many", "phantom:0", "phantom:10:1:2", "textures:-3", "textures:"]
+)
 def test_a_wrong_count_is_one_sentence(source):
-    with pytest.raises(UserError, match=r"is not a set of phantom images: write phantom:?"):
+    with pytest.raises(UserError, match=r"is not a set of synthetic images: write \w+, \w+:COUNT"):
         phantom.read(source, Options(size=32))
 
 
-def test_the_default_set(monkeypatch):
-    monkeypatch.setattr(phantom, "DEFAULT_COUNT", 12)
-    default, spelt_out = (phantom.read(s, Options(size=32)) for s in ("phantom", "phantom:12:0"))
+def test_the_default_set():
+    default, spelt_out = (phantom.read(s, Options(size=32)) for s in ("phantom", "phantom:2400:0"))
     assert default.items == spelt_out.items

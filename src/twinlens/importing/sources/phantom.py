@@ -1,4 +1,4 @@
-"""Phantom images: SYNTHETIC dermatoscopic photographs of the eight ISIC-2019 diagnoses.
+"""SYNTHETIC images: drawings of skin lesions (``phantom``) and of six textures (``textures``).
 
 Nothing here comes from a patient, and nothing learned here says anything about patients. The
 images are drawn by `twinlens.phantom`, so that the whole of Twinlens can be tried, tested and
@@ -7,74 +7,127 @@ they are.
 """
 
 import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
+import numpy as np
+import pandas as pd
 from PIL import Image
 
 from twinlens.errors import UserError
 from twinlens.importing.formats.classes import ISIC_CLASSES
 from twinlens.importing.source import Options, Source, SourceKind
-from twinlens.phantom.generate import VERSION, phantom_image, phantom_table
+from twinlens.phantom import generate, textures
+from twinlens.records.dataset import ClassInfo
 
-DEFAULT_COUNT = 2400
 NOTICE = "Synthetic images: a program drew them, and no number here says anything about patients."
 
 
-def detect(source: str) -> bool:
-    """Return whether phantom images are asked for."""
-    return source.partition(":")[0] == "phantom"
+@dataclass(frozen=True)
+class _Drawings:
+    """A set of synthetic images.
 
-
-def read(source: str, options: Options) -> Source:
-    """Return a set of phantom images.
-
-    Args:
-        source: ``phantom``, ``phantom:COUNT`` or ``phantom:COUNT:SEED``.
-        options: Of which only `size` is used.
-
-    Raises:
-        UserError: Count or seed is not a number, or the count is 0.
+    Attributes:
+        table: Function of count and seed that lists the images.
+        draw: Function of the seed, the `keys` of an image and the size that draws it.
+        keys: Columns of the table that identify an image.
+        version: Of what is drawn.
+        count: Number of images if none is given.
+        classes: Class names in order.
+        class_info: What is known of them.
     """
-    count, seed = _parse(source)
-    table = phantom_table(count, seed)
-    numbers = zip(table["lesion"].tolist(), table["photograph"].tolist(), strict=True)
-    return Source(
-        table=table.drop(columns=["lesion", "photograph"]),
-        items=[(VERSION, seed, lesion, photo, options.size) for lesion, photo in numbers],
-        read=_recipe,
-        decode=_draw,
+
+    table: Callable[[int, int], pd.DataFrame]
+    draw: Callable[..., np.ndarray]
+    keys: Sequence[str]
+    version: int
+    count: int
+    classes: Sequence[str]
+    class_info: Mapping[str, ClassInfo] = field(default_factory=dict)
+
+
+_SETS = {
+    "phantom": _Drawings(
+        table=generate.phantom_table,
+        draw=generate.phantom_image,
+        keys=("lesion", "photograph"),
+        version=generate.VERSION,
+        count=2400,
         classes=list(ISIC_CLASSES),
         class_info={
             name: info.model_copy(update={"title": f"{info.title} (synthetic)"})
             for name, info in ISIC_CLASSES.items()
         },
+    ),
+    "textures": _Drawings(
+        table=textures.texture_table,
+        draw=textures.texture_image,
+        keys=("number",),
+        version=textures.VERSION,
+        count=4500,
+        classes=textures.TEXTURES,
+    ),
+}
+
+
+def detect(source: str) -> bool:
+    """Return whether synthetic images are asked for."""
+    return source.partition(":")[0] in _SETS
+
+
+def read(source: str, options: Options) -> Source:
+    """Return a set of synthetic images.
+
+    Args:
+        source: ``phantom`` or ``textures``, with ``:COUNT`` or ``:COUNT:SEED`` after it.
+        options: Of which only `size` is used.
+
+    Raises:
+        UserError: Count or seed is not a number, or the count is 0.
+    """
+    name, count, seed = _parse(source)
+    drawings = _SETS[name]
+    keys = list(drawings.keys)
+    table = drawings.table(count, seed)
+    return Source(
+        table=table.drop(columns=keys),
+        items=[
+            (name, drawings.version, options.size, seed, *key)
+            for key in table[keys].to_numpy().tolist()
+        ],
+        read=_recipe,
+        decode=_draw,
+        classes=list(drawings.classes),
+        class_info=drawings.class_info,
         notice=NOTICE,
     )
 
 
-def _recipe(numbers: tuple[int, ...]) -> bytes:
+def _recipe(recipe: tuple[Any, ...]) -> bytes:
     """Return what an image is drawn from as bytes."""
-    return json.dumps(numbers).encode()
+    return json.dumps(recipe).encode()
 
 
 def _draw(recipe: bytes) -> Image.Image:
-    """Draw the photograph of a recipe."""
-    _, seed, lesion, photo, size = json.loads(recipe)
-    return Image.fromarray(phantom_image(seed, lesion, photo, size=size))
+    """Draw the image of a recipe."""
+    name, _, size, *numbers = json.loads(recipe)
+    return Image.fromarray(_SETS[name].draw(*numbers, size=size))
 
 
-def _parse(source: str) -> tuple[int, int]:
-    """Read ``phantom:COUNT:SEED``, both optional."""
-    _, *numbers = source.split(":")
+def _parse(source: str) -> tuple[str, int, int]:
+    """Read ``NAME:COUNT:SEED``, of which count and seed are optional."""
+    name, *numbers = source.split(":")
     try:
-        count, seed = [*map(int, numbers), *(DEFAULT_COUNT, 0)[len(numbers) :]]
+        count, seed = [*map(int, numbers), *(_SETS[name].count, 0)[len(numbers) :]]
     except ValueError:
         count, seed = 0, 0
     if count < 1:
         raise UserError(
-            f"'{source}' is not a set of phantom images: write phantom, phantom:COUNT or "
-            "phantom:COUNT:SEED, such as phantom:2400."
+            f"'{source}' is not a set of synthetic images: write {name}, {name}:COUNT or "
+            f"{name}:COUNT:SEED, such as {name}:2400."
         )
-    return count, seed
+    return name, count, seed
 
 
-SOURCE = SourceKind("synthetic dermatoscopic images", detect, read)
+SOURCE = SourceKind("synthetic images", detect, read)
