@@ -35,7 +35,7 @@ def test_each_part_holds_every_texture_equally_often():
     assert list(counts.columns) == sorted(TEXTURES)
     assert (counts.nunique(axis=1) == 1).all()
     shares = counts.sum(axis=1)[list(SPLITS)] / 1200
-    np.testing.assert_allclose(shares, [0.10, 0.05, 0.20, 0.65])
+    np.testing.assert_allclose(shares, [0.025, 0.025, 0.20, 0.75])
 
 
 def test_colour_and_brightness_say_little_about_the_texture():

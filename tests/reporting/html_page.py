@@ -1,6 +1,9 @@
 """What a browser would load and show of a page."""
 
+from base64 import b64encode
+from hashlib import sha256
 from html.parser import HTMLParser
+from importlib.resources import files
 from pathlib import Path
 
 from twinlens.reporting.figures.figure_files import ReportFigure
@@ -20,10 +23,19 @@ class Page(HTMLParser):
         self.tags: set[str] = set()
         self.labels: list[str] = []
         self.words: list[str] = []
+        self.scripts: list[str] = []
         self._open: list[str] = []
         self.feed(self.html)
         self.close()
         assert not self._open
+
+    def runs_only_its_own_script(self) -> bool:
+        """Whether the page's one script is ours, and its policy allows no other."""
+        digest = b64encode(sha256("".join(self.scripts).encode()).digest()).decode()
+        others = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+        policy = f"{others}; script-src 'sha256-{digest}'"
+        ours = (files("twinlens.reporting") / "templates/page.js").read_text(encoding="utf-8")
+        return self.scripts == [ours] and f'content="{policy}"' in self.html
 
     @property
     def text(self) -> str:
@@ -50,7 +62,9 @@ class Page(HTMLParser):
         assert self._open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        if self._open[-1:] != ["style"]:
+        if self._open[-1:] == ["script"]:
+            self.scripts.append(data)
+        elif self._open[-1:] != ["style"]:
             self.words.append(data)
 
 

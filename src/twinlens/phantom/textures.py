@@ -21,9 +21,10 @@ VERSION = 1  # of what is drawn: a change of any pixel raises it
 
 TEXTURES = ("globules", "network", "none", "ridges", "rings", "streaks")
 
-# The splits of the images of a class, in turn: 10 % train, 5 % val, 20 % test, 65 % unlabelled.
+# The splits of the images of a class, in turn: few have a label that may be used,
+# 2.5 % in train and 2.5 % in val; 20 % are for the test, 75 % are unlabelled.
 _SPLITS = {"t": "train", "v": "val", "e": "test", "u": "unlabelled"}
-_TURNS = "teuuuvuueuuuteuuueuu"
+_TURNS = "teuuuvuueuuuueuuueuuuueuuuueuuuuueuuueuu"
 _FINER = 2  # images are drawn at twice their size, and averaged
 
 

@@ -1,16 +1,24 @@
 """From a template and values to the text of a page, and to what is numbered on it."""
 
+import re
+from base64 import b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
+from importlib.resources import files
 from typing import Any
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from twinlens.reporting import formatting as wording
 from twinlens.reporting.figures.figure_files import ReportFigure
 from twinlens.reporting.figures.layout import Panel
 from twinlens.reporting.figures.style import Legend
 from twinlens.reporting.tables.tables import Table, value_words
+
+_SENTENCE = re.compile(r"(?<=[.!?]) (?=[A-Z])")
+_SHOWN = 2  # sentences of a caption, before the others are folded away
 
 
 @dataclass(frozen=True)
@@ -49,7 +57,11 @@ def _environment(*, autoescape: bool) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    script = (files("twinlens.reporting") / "templates/page.js").read_text(encoding="utf-8")
+    digest = b64encode(sha256(script.encode()).digest()).decode()
+    environment.globals.update(script=Markup(script), script_hash=f"sha256-{digest}")
     environment.filters.update(
+        caption=_caption,
         count=wording.count,
         duration=wording.duration,
         listing=wording.listing,
@@ -66,6 +78,13 @@ def _environment(*, autoescape: bool) -> Environment:
         sentence=lambda parts: wording.sentence([*filter(None, parts)]),
     )
     return environment
+
+
+def _caption(text: Markup) -> tuple[Markup, Markup]:
+    """Split a caption into what is shown and what is folded away."""
+    sentences = _SENTENCE.split(text.strip())
+    shown, rest = sentences[:_SHOWN], sentences[_SHOWN:]
+    return Markup(" ".join(shown)), Markup(" ".join(rest))
 
 
 def _numbering(numbered: list[Numbered]) -> Callable[..., Numbered]:

@@ -17,8 +17,7 @@ EVIL = '<script>alert("x")</script>'
 def test_the_page_is_one_file_that_loads_nothing(page):
     assert all(a.startswith(("#", "data:image/jpeg;base64,")) for a in page.addresses)
     assert not re.search(r"@import|url\((?!#)", page.html)
-    assert "script" not in page.tags
-    assert "default-src 'none'" in page.html
+    assert page.runs_only_its_own_script()
     assert len(page.ids) == len(set(page.ids))
     assert {a[1:] for a in page.addresses if a.startswith("#")} <= set(page.ids)
 
@@ -61,7 +60,6 @@ def test_markup_in_names_is_text(leaking, tmp_path):
     update = {"suspected_label_errors": [error], "pretraining": [run]}
     findings = inspect(dataset, [split]).model_copy(update=update)
     page = show(dataset, findings, tmp_path)
-    assert "<script" not in page.html
     assert f"Image {EVIL}00.png" in page.html.replace("&lt;", "<").replace("&gt;", ">").replace(
         "&#34;", '"'
     )

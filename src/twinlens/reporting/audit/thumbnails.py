@@ -1,7 +1,5 @@
-"""Images of a data set as the page of an audit shows them: thumbnails with facts about each."""
+"""Images of a data set as pages show them: thumbnails with facts about each."""
 
-import io
-from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -12,6 +10,7 @@ from PIL import Image
 from twinlens.data.dataset import Dataset
 from twinlens.records.audit import AuditFindings, Link, QualityOutlier
 from twinlens.reporting.formatting import count, decimal, percent
+from twinlens.reporting.pictures import jpeg_uri
 
 SIDE = 96
 """Largest side of a thumbnail, in pixels."""
@@ -57,12 +56,12 @@ class Gallery:
         shown = len(self.entries)
         if shown == self.total:
             return f"all {count(shown)}" if shown > 1 else "the only one"
-        return f"{count(shown)} of {count(self.total)}; the others are in the JSON file"
+        return f"{count(shown)} of {count(self.total)}"
 
 
 def pair_galleries(dataset: Dataset, findings: AuditFindings) -> list[Gallery]:
     """Show pairs of images: on two sides of a split first, then with two labels, then by kind."""
-    links, show = findings.links, _show_image(dataset)
+    links, show = findings.links, show_image(dataset)
     across = {n for split in findings.splits.values() for n in split.leaks.links}
     conflicts = {*findings.conflicts} - across
     others = [n for n in range(len(links)) if n not in across | conflicts]
@@ -85,7 +84,7 @@ def pair_galleries(dataset: Dataset, findings: AuditFindings) -> list[Gallery]:
 
 def label_error_gallery(dataset: Dataset, findings: AuditFindings) -> Gallery:
     """Show the images whose neighbours agree on another label, highest agreement first."""
-    show, suspected = _show_image(dataset), findings.suspected_label_errors or []
+    show, suspected = show_image(dataset), findings.suspected_label_errors or []
     entries = [
         Entry(
             [show(image.id, [(f"labelled {image.label}", False)])],
@@ -98,7 +97,7 @@ def label_error_gallery(dataset: Dataset, findings: AuditFindings) -> Gallery:
 
 def outlier_gallery(dataset: Dataset, findings: AuditFindings) -> Gallery:
     """Show the images of unusual quality by reason, the most extreme first."""
-    show, outliers = _show_image(dataset), findings.outliers or []
+    show, outliers = show_image(dataset), findings.outliers or []
     by_reason: dict[str, list[QualityOutlier]] = {}
     for image in outliers:
         by_reason.setdefault(image.reason, []).append(image)
@@ -116,21 +115,15 @@ def outlier_gallery(dataset: Dataset, findings: AuditFindings) -> Gallery:
     return Gallery("Outliers in sharpness or exposure", entries, len(outliers))
 
 
-def _show_image(dataset: Dataset) -> Callable[[str, Facts], Thumbnail]:
+def show_image(dataset: Dataset) -> Callable[[str, Facts], Thumbnail]:
     """Return a function that makes a thumbnail of the image with an id."""
     rows = pd.Index(dataset.table["id"])
 
     def show(image: str, facts: Facts) -> Thumbnail:
-        return Thumbnail(_thumbnail(dataset.images[rows.get_loc(image)]), image, facts)
+        picture = Image.fromarray(dataset.images[rows.get_loc(image)])
+        return Thumbnail(jpeg_uri(picture, SIDE), image, facts)
 
     return show
-
-
-def _thumbnail(pixels: np.ndarray) -> str:
-    image, buffer = Image.fromarray(pixels), io.BytesIO()
-    image.thumbnail((SIDE, SIDE))
-    image.save(buffer, "JPEG", quality=82)
-    return "data:image/jpeg;base64," + b64encode(buffer.getvalue()).decode()
 
 
 def _sample(positions: list[int], links: list[Link], most: int) -> list[int]:

@@ -13,12 +13,13 @@ from matplotlib.figure import Figure
 from twinlens.files import atomic_file, write_text
 from twinlens.reporting.figures.layout import Panel, compose
 from twinlens.reporting.figures.style import PAPER, Legend, drawing_style, page_colour
+from twinlens.reporting.figures.values import titled
 
 _MARKS = (
     r'<g( clip-path="[^"]*"|)>'
     r'(\n<use [^>]*? style="([^"]*)"/>(?:\n<use [^>]*? style="\3"/>)*\n)</g>'
 )
-_NARROWEST = 560  # pixels, below which the page scrolls a figure instead of shrinking it
+_SHRINKS = 0.9  # of a panel's width, before the panel beside it moves below it
 
 
 class ReportFigure:
@@ -40,13 +41,19 @@ class ReportFigure:
         with drawing_style(self.name):
             return compose(self.panels, self.legend)
 
+    @property
+    def size(self) -> tuple[float, float]:
+        """Width and height in CSS pixels."""
+        width, height = self._figure.bbox.size
+        return float(width), float(height)
+
     @cached_property
     def svg(self) -> str:
         """The figure as an SVG file: text stays text, photographs are pixels inside."""
         buffer = io.StringIO()
         with drawing_style(self.name):
             self._figure.savefig(buffer, format="svg", metadata={"Date": None}, facecolor=PAPER)
-        return buffer.getvalue()
+        return titled(buffer.getvalue())
 
     def save(self, path: Path) -> list[Path]:
         """Write the figure as SVG and as PDF; the same figure gives the same bytes.
@@ -63,19 +70,33 @@ class ReportFigure:
         return [svg, pdf]
 
     def __html__(self) -> str:
-        """Return the figure for a page: without fonts, in the page's colours."""
-        svg = self.svg[self.svg.index("<svg") :]
-        svg = svg[svg.index(">") + 1 :]
-        svg = re.sub(r"<(metadata|style).*?</\1>", "", svg, flags=re.DOTALL)
-        svg = re.sub(r"<[^>]*>", lambda tag: _page_tag(tag[0]), svg)
-        svg = re.sub(r"\s*\n\s*", "\n", svg)
-        svg = re.sub(_MARKS, lambda group: _styled_once(*group.groups()), svg)
-        width, height = self._figure.bbox.size
-        label = escape(" ".join(panel.description for panel in self.panels))
-        return Markup(
-            f'<svg viewBox="0 0 {width:g} {height:g}" role="img" aria-label="{label}" '
-            f'style="max-width:{1.3 * width:g}px;min-width:{min(width, _NARROWEST):g}px">{svg}'
+        """Return the figure for a page: panels that stand side by side where there is room."""
+        entries = [Markup("<span>{}{}</span>").format(mark, name) for mark, name in self.legend]
+        legend = Markup('<p class="legend">{}</p>').format(Markup().join(entries))
+        column = _SHRINKS * max(panel.frame.width for panel in self.panels)
+        panels = Markup().join(
+            _inline(ReportFigure(f"{self.name}-{number}", [panel]))
+            for number, panel in enumerate(self.panels)
         )
+        return Markup('{}<div class="panels" style="--column:{}px">{}</div>').format(
+            legend if entries else "", round(column), panels
+        )
+
+
+def _inline(figure: ReportFigure) -> Markup:
+    """Return a figure of one panel as SVG inside a page: without fonts, in the page's colours."""
+    svg = figure.svg[figure.svg.index("<svg") :]
+    svg = svg[svg.index(">") + 1 :]
+    svg = re.sub(r"<(metadata|style).*?</\1>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"<[^>]*>", lambda tag: _page_tag(tag[0]), svg)
+    svg = re.sub(r"\s*\n\s*", "\n", svg)
+    svg = re.sub(_MARKS, lambda group: _styled_once(*group.groups()), svg)
+    width, height = figure.size
+    label = escape(figure.panels[0].description)
+    return Markup(
+        f'<svg viewBox="0 0 {width:g} {height:g}" role="img" aria-label="{label}" '
+        f'style="max-width:{1.3 * width:g}px">{svg}'
+    )
 
 
 def _page_tag(tag: str) -> str:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 
 from twinlens.reporting.figures.style import INK, LETTER, MUTED, PAPER, RIGHT, colour, marker
 
@@ -37,7 +38,7 @@ def lane_label(axes: Axes, top: float, text: str, indent: float = 0, remark: str
                       fontsize=9.5, **style)  # fmt: skip
 
 
-def mean_mark(axes: Axes, x: float, y: float, index: int, *, size: float) -> None:
+def mean_mark(axes: Axes, x: float, y: float, index: int, *, size: float) -> list[Line2D]:
     """Mark the mean of the arm at `index`."""
-    axes.plot(x, y, marker(index), color=colour(index), markersize=size, markeredgecolor=PAPER,
-              markeredgewidth=0.8, clip_on=False)  # fmt: skip
+    return axes.plot(x, y, marker(index), color=colour(index), markersize=size,
+                     markeredgecolor=PAPER, markeredgewidth=0.8, clip_on=False)  # fmt: skip

@@ -12,6 +12,7 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+from markupsafe import Markup
 from matplotlib.markers import MarkerStyle
 from matplotlib.transforms import Affine2D
 
@@ -80,16 +81,24 @@ class Mark:
     marker: str = ""
     linestyle: str = ""
 
-    def __html__(self) -> str:
-        """Return a marker as a small drawing for a page."""
+    def __html__(self) -> Markup:
+        """Return the sign as a small drawing for a page."""
+        colour = page_colour(self.colour)
+        if not self.marker:
+            dashes = "40 30" if self.linestyle == "--" else "none"
+            return Markup(
+                '<svg class="swatch" viewBox="-60 -60 120 120" aria-hidden="true">'
+                f'<line x1="-60" x2="60" style="stroke:{colour};stroke-width:16;'
+                f'stroke-dasharray:{dashes}"/></svg>'
+            )
         style = MarkerStyle(self.marker)
         path = style.get_path().transformed(style.get_transform() + Affine2D().scale(100, -100))
         polygons = [np.asarray(polygon) for polygon in path.to_polygons()]
         points = [" ".join(f"{x:.0f},{y:.0f}" for x, y in polygon) for polygon in polygons]
         shapes = "".join(f'<polygon points="{polygon}"/>' for polygon in points)
-        return (
+        return Markup(
             '<svg class="swatch" viewBox="-60 -60 120 120" aria-hidden="true" '
-            f'style="fill:{page_colour(self.colour)}">{shapes}</svg>'
+            f'style="fill:{colour}">{shapes}</svg>'
         )
 
 

@@ -1,7 +1,5 @@
 """Images and their nearest neighbours in feature space before and after a pretraining."""
 
-import io
-from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +8,7 @@ from PIL import Image
 
 from twinlens.records.neighbours import LabelledImage, QueryImage
 from twinlens.reporting.load_run import StoredRun
+from twinlens.reporting.pictures import jpeg_uri
 
 
 @dataclass(frozen=True)
@@ -75,10 +74,4 @@ def _cells(path: Path, side: int, rows: int, columns: int) -> list[list[str]]:
     if not 0 < side <= pitch or picture.size != expected:
         return []
     corners = [[(x * pitch, y * pitch) for x in range(columns)] for y in range(rows)]
-    return [[_uri(picture.crop((x, y, x + side, y + side))) for x, y in row] for row in corners]
-
-
-def _uri(picture: Image.Image) -> str:
-    buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=85)
-    return "data:image/jpeg;base64," + b64encode(buffer.getvalue()).decode()
+    return [[jpeg_uri(picture.crop((x, y, x + side, y + side))) for x, y in row] for row in corners]

@@ -1,6 +1,5 @@
 """What a page shows of each pretraining: verdict, curves, maps, neighbours and views."""
 
-from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +9,7 @@ from twinlens.reporting.figures.layout import Panel, picture_panel
 from twinlens.reporting.figures.style import Legend, Mark, arm_mark
 from twinlens.reporting.formatting import listing
 from twinlens.reporting.load_run import StoredRun
+from twinlens.reporting.pictures import png_uri
 from twinlens.reporting.pretraining.embedding import map_panels
 from twinlens.reporting.pretraining.monitoring import alarms, ending, monitor_panels
 from twinlens.reporting.pretraining.nearest_neighbours import (
@@ -125,7 +125,7 @@ def pretraining_views(arms: Sequence[ArmRuns], folder: Path) -> list[ViewGrid]:
         ViewGrid(
             arm.title,
             _path(arm.runs[0], "views.png", folder),
-            _uri(path) if fit else "",
+            png_uri(path) if fit else "",
             _picture(path, arm.title) if fit else [],
         )
         for arm, path, fit in zip(stored, paths, fits, strict=True)
@@ -151,10 +151,6 @@ def training_views(arms: Sequence[ArmRuns], folder: Path) -> list[ViewGrid]:
 
 def _picture(path: Path, title: str) -> list[Panel]:
     return [picture_panel(path, title)] if path.is_file() else []
-
-
-def _uri(path: Path) -> str:
-    return "data:image/png;base64," + b64encode(path.read_bytes()).decode()
 
 
 def _path(run: StoredRun, name: str, folder: Path) -> str:

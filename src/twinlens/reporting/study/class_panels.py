@@ -8,6 +8,7 @@ from twinlens.records.scores import ClassScores
 from twinlens.reporting.figures.lanes import LABEL_PX, lane_label, mean_mark, set_up_lanes
 from twinlens.reporting.figures.layout import Frame, Panel
 from twinlens.reporting.figures.style import BOTTOM, MUTED, RULE, WIDE, colour
+from twinlens.reporting.figures.values import show_value
 from twinlens.reporting.formatting import decimal
 from twinlens.reporting.study.load_study import StoredStudy
 
@@ -37,7 +38,9 @@ def _class_dots(study: StoredStudy, group: str, classes: list[str]) -> Panel:
                 axes.plot(seeds, np.full(len(seeds), y), "o", color=colour(index), markersize=3.6,
                           alpha=0.4, markeredgewidth=0)  # fmt: skip
                 if seeds:
-                    mean_mark(axes, float(np.mean(seeds)), y, index, size=8)
+                    mean = float(np.mean(seeds))
+                    mark = mean_mark(axes, mean, y, index, size=8)
+                    show_value(mark, f"{study.arm_title(arm)}, {name}: F1 {decimal(mean)}")
 
     frame = Frame(WIDE, lane * len(classes) + BOTTOM + 2, left=8, top=2)
     return Panel(group.capitalize(), frame, paint, _class_words(study, group, classes))

@@ -10,6 +10,7 @@ from twinlens.records.results import Difference
 from twinlens.reporting.figures.lanes import LABEL_PX, lane_label, mean_mark, set_up_lanes
 from twinlens.reporting.figures.layout import Frame, Panel
 from twinlens.reporting.figures.style import BOTTOM, MUTED, NARROW, RULE, colour
+from twinlens.reporting.figures.values import show_value
 from twinlens.reporting.formatting import (
     decimal,
     interval,
@@ -49,6 +50,13 @@ def difference_figures(study: StoredStudy) -> list[tuple[float, list[Panel]]]:
     ]
 
 
+def main_differences_panel(study: StoredStudy) -> Panel | None:
+    """Draw every arm's difference in the primary metric at the largest label fraction."""
+    fraction = study.label_fractions[0] if study.label_fractions else 1.0
+    rows = [(arm, fraction) for arm in study.arms if study.difference(arm, fraction, study.primary)]
+    return _forest(study, rows, study.primary, _limits(study, rows)) if rows else None
+
+
 def _limits(study: StoredStudy, rows: Sequence[Row]) -> tuple[float, float]:
     """Return an axis that holds zero, all seeds, and intervals up to thrice as wide.
 
@@ -86,13 +94,13 @@ def _forest(
             lane_label(axes, lane * position, study.arm_title(arm) + suffix, remark=corrected)
             if entry:
                 y = lane * position + LABEL_PX + 9
-                _interval_and_seeds(axes, entry, y, study.arms.index(arm))
+                _interval_and_seeds(axes, entry, y, study.arms.index(arm), study.arm_title(arm))
 
     frame = Frame(NARROW, lane * len(rows) + BOTTOM + 2, left=8, top=2)
     return Panel(metric_title(metric), frame, paint, _difference_words(study, rows, metric))
 
 
-def _interval_and_seeds(axes: Axes, entry: Difference, y: float, index: int) -> None:
+def _interval_and_seeds(axes: Axes, entry: Difference, y: float, index: int, title: str) -> None:
     values, bounds = entry.values, entry.interval
     if bounds:
         low, high = np.clip(bounds, *axes.get_xlim())
@@ -100,9 +108,12 @@ def _interval_and_seeds(axes: Axes, entry: Difference, y: float, index: int) -> 
         for end, bound, head in ((low, bounds[0], "<"), (high, bounds[1], ">")):
             if end != bound:
                 axes.plot(end, y, head, color=colour(index), markersize=7, clip_on=False)
-    axes.plot(values, np.full(len(values), y + 9), "|", color=colour(index), markersize=8,
-              markeredgewidth=1.6, alpha=0.75)  # fmt: skip
-    mean_mark(axes, entry.mean, y, index, size=8.5)
+    for seed, value in zip(entry.seeds, values, strict=True):
+        tick = axes.plot(value, y + 9, "|", color=colour(index), markersize=8,
+                         markeredgewidth=1.6, alpha=0.75)  # fmt: skip
+        show_value(tick, f"{title}, seed {seed}: {decimal(value, signed=True)}")
+    mean = f"{title}: {decimal(entry.mean, signed=True)} {interval(bounds, signed=True)}"
+    show_value(mean_mark(axes, entry.mean, y, index, size=8.5), mean.strip())
 
 
 def _difference_words(study: StoredStudy, rows: Sequence[Row], metric: str) -> str:

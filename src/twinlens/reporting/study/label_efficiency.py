@@ -20,7 +20,14 @@ from twinlens.reporting.figures.style import (
     colour,
     marker,
 )
-from twinlens.reporting.formatting import count, decimal, label_fraction_title, metric_title
+from twinlens.reporting.figures.values import show_value
+from twinlens.reporting.formatting import (
+    count,
+    decimal,
+    interval,
+    label_fraction_title,
+    metric_title,
+)
 from twinlens.reporting.study.load_study import StoredStudy
 
 TOGETHER = 3
@@ -43,6 +50,13 @@ def label_panels(study: StoredStudy) -> list[Panel]:
         for arm in study.arms
         if arm != study.reference and _scores(study, arm)
     ]
+
+
+def headline_curves(study: StoredStudy, arm: str) -> Panel | None:
+    """Draw the reference and one arm, if there are two label fractions or more."""
+    if len(_labels(study)) < 2 or not _limits(study):
+        return None
+    return _panel(study, [study.reference, arm], arm, "")
 
 
 def label_legend(study: StoredStudy) -> Legend:
@@ -84,7 +98,7 @@ def _panel(study: StoredStudy, arms: Sequence[str], best: str | None, title: str
         axes.set_ylim(_limits(study))
         axes.set_xscale("log")
         for arm in arms:
-            _curve(axes, _scores(study, arm), study.arms.index(arm))
+            _curve(axes, study, arm)
         ticks = {labels: label_fraction for label_fraction, labels in _labels(study).items()}
         axes.set_xlim(min(ticks) / 1.15, max(ticks) * 1.15)
         if marked:
@@ -104,17 +118,21 @@ def _panel(study: StoredStudy, arms: Sequence[str], best: str | None, title: str
     return Panel(title, frame, paint, _in_words(study, arms), mark=mark)
 
 
-def _curve(axes: Axes, scores: dict[int, ArmSummary], index: int) -> None:
+def _curve(axes: Axes, study: StoredStudy, arm: str) -> None:
+    scores, index, title = _scores(study, arm), study.arms.index(arm), study.arm_title(arm)
     line: dict[str, Any] = {"color": colour(index)}
     bands = {labels: score.interval for labels, score in scores.items() if score.interval}
     if bands:
         axes.fill_between([*bands], *np.transpose([*bands.values()]), alpha=0.12, lw=0, **line)
+    axes.plot([*scores], [score.mean for score in scores.values()], **line)
     for labels, score in scores.items():
-        axes.plot(np.full(len(score.values), labels), score.values, "o", markersize=4, alpha=0.45,
-                  markeredgewidth=0, **line)  # fmt: skip
-    axes.plot([*scores], [score.mean for score in scores.values()], marker=marker(index),
-              markersize=8, markeredgecolor=PAPER, markeredgewidth=0.8, clip_on=False,
-              **line)  # fmt: skip
+        at = f"{title}, {count(labels)} labels"
+        for seed, value in zip(score.seeds, score.values, strict=True):
+            dot = axes.plot(labels, value, "o", markersize=4, alpha=0.45, markeredgewidth=0, **line)
+            show_value(dot, f"{at}, seed {seed}: {decimal(value)}")
+        mean = axes.plot(labels, score.mean, marker(index), markersize=8, markeredgecolor=PAPER,
+                         markeredgewidth=0.8, clip_on=False, **line)  # fmt: skip
+        show_value(mean, f"{at}: {decimal(score.mean)} {interval(score.interval)}".strip())
 
 
 def _equivalent(study: StoredStudy, arm: str) -> tuple[EquivalentLabels, ArmSummary] | None:

@@ -14,6 +14,7 @@ from twinlens.reporting.study import (
     checklist,
     cost,
     data,
+    errors,
     methods,
     reproducibility,
     results,
@@ -27,16 +28,17 @@ from twinlens.requests.report import ReportRequest
 from twinlens.study.running.locks import study_lock
 
 SECTIONS: dict[str, tuple[str, ModuleType]] = {
-    "methods": ("Methods", methods),
     "results": ("Results", results),
+    "errors": ("Errors", errors),
     "data": ("Data", data),
     "audit": ("Audit", audit),
+    "methods": ("Methods", methods),
     "training": ("Training", training),
     "cost": ("Cost", cost),
     "record": ("Record", reproducibility),
     "checklist": ("Checklist", checklist),
 }
-"""Title in the navigation and module by anchor, in the order of the page.
+"""Title and module by anchor, in the order of the page; the first section is unfolded.
 
 The module's `content` returns what the template of its name shows.
 """
@@ -75,12 +77,11 @@ def build_page(study: StoredStudy) -> tuple[str, list[Numbered]]:
         "arm_legend": [(arm_mark(i), study.arm_title(arm)) for i, arm in enumerate(study.arms)],
         "reference": study.arm_title(study.reference),
     }
+    head = render("study/summary.html", numbered, **shared, **summary.content(study))
     sections = []
     for anchor, (title, section) in SECTIONS.items():
         template = f"study/{section.__name__.rpartition('.')[-1]}.html"
         html = render(template, numbered, **shared, **section.content(study))
         sections.append((anchor, title, Markup(html)))
-    page = render(
-        "study/page.html", numbered, sections=sections, **shared, **summary.content(study)
-    )
+    page = render("study/page.html", numbered, head=Markup(head), sections=sections, **shared)
     return page, numbered

@@ -211,4 +211,4 @@ def _in_words(study: StoredStudy, lanes: Sequence[Lane]) -> str:
             for name, box in lane.boxes.items()
         ]
         descriptions.append(f"{study.arm_title(lane.arm)}: {'; '.join(stages)}")
-    return f"What was run. {'. '.join(descriptions)}."
+    return "\n".join(f"{description}." for description in descriptions)

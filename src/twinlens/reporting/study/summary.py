@@ -1,17 +1,43 @@
-"""The head of the page: verdict, warnings and key numbers."""
+"""The head of the page: what came out, in words and one figure, warnings and key numbers."""
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
+from twinlens.evaluation.metrics import METRICS
 from twinlens.reporting import formatting as wording
+from twinlens.reporting.figures.layout import Panel
+from twinlens.reporting.figures.style import Legend, arm_mark
 from twinlens.reporting.pretraining.monitoring import alarms
+from twinlens.reporting.study.forest_plots import main_differences_panel
+from twinlens.reporting.study.label_efficiency import headline_curves
 from twinlens.reporting.study.load_study import StoredStudy
 from twinlens.reporting.study.reproducibility import failures
 from twinlens.reporting.study.result_tables import ONE_SEED
+from twinlens.study.analysis.verdict import ALPHA
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The figure beside the verdict.
+
+    Attributes:
+        shows: "curves": scores against labels; "differences": from the reference.
+        panels: Its panels.
+        legend: Its legend.
+    """
+
+    shows: Literal["curves", "differences"]
+    panels: Sequence[Panel]
+    legend: Legend = ()
 
 
 def content(study: StoredStudy) -> dict[str, Any]:
     """Return the numbers and warnings that the template shows."""
     return {
+        "answer": answer(study),
+        "best": study.results.best,
+        "headline": headline(study),
         "key_numbers": key_numbers(study),
         "data_notices": dict.fromkeys(run.data.notice for run in study.runs if run.data.notice),
         "alarms": [
@@ -19,6 +45,31 @@ def content(study: StoredStudy) -> dict[str, Any]:
         ],
         "failed": len(failures(study)),
     }
+
+
+def answer(study: StoredStudy) -> str:
+    """Answer in a word whether the best other arm is better than the reference."""
+    best, fraction = study.best_other, study.tested_label_fraction
+    difference = study.difference(best or "", fraction, study.primary)
+    if difference is None or difference.interval is None or difference.p_holm is None:
+        return "This cannot be said yet."
+    low, high = difference.interval
+    if low <= 0 <= high or difference.p_holm >= ALPHA:
+        return "Not shown."
+    return "Yes." if METRICS[study.primary].sign * difference.mean > 0 else "No, it harmed."
+
+
+def headline(study: StoredStudy) -> Headline | None:
+    """Return the curves of the reference and the best arm; with one label fraction, differences."""
+    best = study.best_other
+    if not best:
+        return None
+    if curves := headline_curves(study, best):
+        arms = [study.reference, best]
+        legend = [(arm_mark(study.arms.index(arm)), study.arm_title(arm)) for arm in arms]
+        return Headline("curves", [curves], legend)
+    differences = main_differences_panel(study)
+    return Headline("differences", [differences]) if differences else None
 
 
 def key_numbers(study: StoredStudy) -> list[tuple[str, str, str]]:
