@@ -3,53 +3,73 @@ import sys
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from twinlens import demonstration as module
 from twinlens.data.dataset import open_dataset
-from twinlens.demonstration import demo
+from twinlens.demonstration import SIZES, Size, choose_size, demo, seconds_per_pass
 from twinlens.reporting.study.page import report
+from twinlens.study.compare import compare
 
 
-def test_the_demo_imports_its_images_and_plans_its_study(tmp_path, monkeypatch, capsys):
-    planned = {}
+@pytest.fixture
+def tiny(monkeypatch):
+    monkeypatch.setattr(module, "SIZES", (Size(images=480, epochs=1, seeds=2, passes=10),))
 
-    def dry(study, out, *, settings):
-        planned.update(study=study.name, out=out, settings=settings)
-        return real(study, out, settings=settings, dry_run=True, device="cpu")
 
-    real = module.compare
+def test_the_demo_imports_its_images_and_plans_its_study(tmp_path, monkeypatch, capsys, tiny):
+    planned = []
+
+    def dry(study, out, **options):
+        planned.append((Path(study).name, options))
+        if "settings" in options:
+            options["settings"] += ("train.batch_size=2",)
+        return compare(study, out, dry_run=True, device="cpu", **options)
+
     monkeypatch.setattr(module, "compare", dry)
-    monkeypatch.setattr(module, "IMAGES", "phantom:480")
-    monkeypatch.setattr(module, "SIZE", 16)
     demo(tmp_path / "demo")
     assert len(open_dataset(tmp_path / "demo" / "data").table) == 480
-    assert planned["study"] == "demo.yaml"
-    said = capsys.readouterr().err
-    assert "synthetic" in said
-    assert "2 arms x 3 seeds" in said
+    told = capsys.readouterr().err
+    assert "draws 480 small synthetic images" in told
+    assert "only 12 of" in told
+    assert "the 360 unlabelled images, 2 seeds" in told
+    assert "4 arms x 2 seeds" in told
+    # A study that was begun keeps its size; --overwrite removes it, and nothing else.
     study, photo = tmp_path / "demo" / "study", tmp_path / "demo" / "photo.jpg"
     study.mkdir()
-    (study / "study.yaml").touch()
+    data = tmp_path / "demo" / "data"
+    (study / "study.yaml").write_text(
+        f"{{data: {data}, encoder: resnet18_quarter, train: {{batch_size: 2}}, arms: {{a: {{}}}}}}"
+    )
     photo.touch()
+    demo(tmp_path / "demo")
+    assert "settings" not in planned[-1][1]
     demo(tmp_path / "demo", overwrite=True)
+    assert [name for name, _ in planned] == ["demo.yaml", "study.yaml", "demo.yaml"]
     assert not study.exists()
     assert photo.exists()
 
 
-def test_its_tables_follow_from_its_stored_predictions(tmp_path, monkeypatch):
-    def brief(study, out, *, settings):
-        short = ["train.epochs=1", "train.tta=1", "pretrain.epochs=1", "pretrain.lr=1e-3"]
-        return real(
-            study, out, settings=[*settings, "seeds=2", "precision=fp32", *short], device="cpu"
-        )
+def test_the_size_is_the_largest_that_this_machine_does_in_minutes():
+    assert seconds_per_pass() > 0
+    assert choose_size(1e-4, 2) == SIZES[0]
+    assert choose_size(1e3, 2) == SIZES[-1]
+    per_pass = 2 * 200 / SIZES[1].passes  # 200 seconds and the overhead
+    assert choose_size(per_pass, 2) == SIZES[1]
+    assert choose_size(per_pass, 1) != SIZES[1]
 
-    real = module.compare
+
+def test_its_tables_follow_from_its_stored_predictions(tmp_path, monkeypatch, tiny):
+    def brief(study, out, *, settings, **_):
+        short = ["train.batch_size=2", "train.epochs=1", "train.tta=1", "precision=fp32"]
+        return compare(study, out, settings=[*settings, *short], device="cpu")
+
     monkeypatch.setattr(module, "compare", brief)
-    monkeypatch.setattr(module, "IMAGES", "phantom:640")
-    monkeypatch.setattr(module, "SIZE", 16)
     study = demo(tmp_path / "demo")
-    report(study)
-    assert len(pd.read_csv(study / "tables" / "arms.csv")) == 4  # two arms, two label fractions
+    page = report(study).read_text(encoding="utf-8")
+    assert "Most confident errors" in page
+    assert "predicted " in page
+    assert len(pd.read_csv(study / "tables" / "arms.csv")) == 12  # four arms, three fractions
     script = Path(__file__).parents[1] / "examples" / "recompute.py"
     done = subprocess.run([sys.executable, script, study], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr

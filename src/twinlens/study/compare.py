@@ -58,7 +58,7 @@ def compare(request: CompareRequest) -> Path:
     if left and (
         request.dry_run or not (request.ray or (out / STUDY).exists())
     ):  # an idle machine, which will run it
-        expected = estimate(left, fabric)
+        expected = estimate(left, fabric, request.workers or 1)
         say(expected.table(request.workers or 1))
         seconds_of = expected.seconds_of
     if request.dry_run:

@@ -11,7 +11,7 @@ TASK = TimingTask(run=RUN, label_fractions=[0.5, 1], batch_size=8, device="cpu")
 @pytest.mark.parametrize(
     "record",
     [
-        TimingTasks(tasks=[TASK], free=2**30),
+        TimingTasks(tasks=[TASK], free=2**30, threads=1),
         Answer(cost=Cost(seconds=[1.5], memory=9)),
         Answer(error="No."),
     ],

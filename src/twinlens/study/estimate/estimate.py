@@ -40,8 +40,8 @@ class Estimate:
         device: "cpu", "cuda" or "mps".
         precision: "fp32" or "bf16".
         available: Bytes of memory that the device has.
-        processors: Runs that can go on at the same time without slowing each other down: one a
-            GPU; on a CPU one, since workers share its cores.
+        processors: Runs that go on at the same time, at the speed that was measured: one a GPU; on
+            a CPU one a worker, each with its share of the cores.
     """
 
     runs: list[PlannedRun]
@@ -115,7 +115,7 @@ class Estimate:
         return text
 
 
-def estimate(plan: Sequence[PlannedRun], fabric: Fabric) -> Estimate:
+def estimate(plan: Sequence[PlannedRun], fabric: Fabric, workers: int = 1) -> Estimate:
     """Measure what runs will take, by a rehearsal of each kind of run.
 
     No validation or test image is opened.
@@ -123,6 +123,7 @@ def estimate(plan: Sequence[PlannedRun], fabric: Fabric) -> Estimate:
     Args:
         plan: The runs that are left to do.
         fabric: Device and precision that the runs will have.
+        workers: Number of processes that will share the cores of a CPU.
 
     Raises:
         UserError: A batch does not fit into memory; it names the arm, the batch and what fits.
@@ -135,13 +136,15 @@ def estimate(plan: Sequence[PlannedRun], fabric: Fabric) -> Estimate:
     say(f"Estimating time and memory by a few steps of {len(kinds)} kinds of run.")
     tasks = [timing_task(runs, device) for runs in kinds.values()]
     seconds, memory = dict.fromkeys((run.id for run in plan), 0.0), dict[str, int]()
-    for runs, task, cost in zip(kinds.values(), tasks, _costs(tasks, available), strict=True):
+    workers = min(workers, torch.get_num_threads())
+    costs = _costs(tasks, available, torch.get_num_threads() // workers)
+    for runs, task, cost in zip(kinds.values(), tasks, costs, strict=True):
         if cost.fits is not None:
             raise _too_large(task, plan, cost.fits, available)
         for run in runs:
             place = task.label_fractions.index(run.label_fraction) if run.label_fraction else 0
             seconds[run.id], memory[run.id] = cost.seconds[place], cost.memory
-    processors = torch.cuda.device_count() if device == "cuda" else 1
+    processors = torch.cuda.device_count() if device == "cuda" else workers
     precision = precision_of(fabric)
     return Estimate(list(plan), seconds, memory, device, precision, available, processors)
 
@@ -174,12 +177,12 @@ def _pretraining_settings(run: PlannedPretraining) -> Pretraining:
     return configure(run.request.preset, run.request.changed_settings(), where=where)
 
 
-def _costs(tasks: list[TimingTask], free: int) -> list[Cost]:
-    """Measure in a process of its own, with so many bytes of memory at most."""
+def _costs(tasks: list[TimingTask], free: int, threads: int) -> list[Cost]:
+    """Measure in a process of its own, with so many bytes of memory and threads at most."""
     if not tasks:
         return []
     program = [sys.executable, "-m", "twinlens.study.estimate.timing_process"]
-    asked = TimingTasks(tasks=tasks, free=free).model_dump_json()
+    asked = TimingTasks(tasks=tasks, free=free, threads=threads).model_dump_json()
     process = subprocess.run(program, input=asked, capture_output=True, text=True, check=False)
     answers = [Answer.model_validate_json(line) for line in process.stdout.splitlines()]
     errors = [answer.error for answer in answers if answer.error]

@@ -27,10 +27,17 @@ class TimingTask(Record):
 
 
 class TimingTasks(Record):
-    """What is to be timed, on a CPU of Linux with so many bytes of memory at most."""
+    """What is to be timed, and with what.
+
+    Attributes:
+        tasks: The tasks.
+        free: Bytes of memory that they may have at most, on a CPU of Linux.
+        threads: Threads that torch may use.
+    """
 
     tasks: list[TimingTask]
     free: int
+    threads: int
 
 
 class Cost(Record):

@@ -73,6 +73,7 @@ def main() -> None:
     """
     console.quiet = True
     asked = TimingTasks.model_validate_json(sys.stdin.read())
+    torch.set_num_threads(asked.threads)
     for task in asked.tasks:
         if sys.platform != "linux":
             _print(_answer(task))

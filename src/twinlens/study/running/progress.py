@@ -84,18 +84,23 @@ class Progress:
         return text + (f", about {duration(seconds)} left." if seconds else ".")
 
     def _seconds_left(self, workers: int) -> float | None:
-        """Estimate from finished runs that differ only in the seed, or else from `seconds_of`."""
+        """Estimate from finished runs that differ only in the seed, or else from `seconds_of`.
+
+        The latter is corrected by how long the finished runs took of what they were expected to.
+        """
         alike: dict[str, list[float]] = {}
-        for run in self.plan:
-            if run.id in self.seconds:
-                alike.setdefault(_without_seed(run), []).append(self.seconds[run.id])
+        done = [run for run in self.plan if run.id in self.seconds]
+        for run in done:
+            alike.setdefault(_without_seed(run), []).append(self.seconds[run.id])
         left, total = self._left(), 0.0
+        expected = sum(map(self.seconds_of, done)) if self.seconds_of else 0.0
+        slowness = sum(self.seconds[run.id] for run in done) / expected if expected else 1.0
         for run in left:
             measured = alike.get(_without_seed(run))
             if measured:
                 total += sum(measured) / len(measured)
             elif self.seconds_of:
-                total += self.seconds_of(run)
+                total += slowness * self.seconds_of(run)
             else:
                 return None
         return total / max(1, min(workers, len(left)))
