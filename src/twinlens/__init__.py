@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from twinlens.reporting.study.page import report
     from twinlens.splitting.split import split
     from twinlens.study.compare import compare
+    from twinlens.study.planning.new_study import init
 
 __version__ = "0.1.0"
 
@@ -29,6 +30,7 @@ _HOME = {
     "demo": "twinlens.demonstration",
     "evaluate": "twinlens.evaluation.evaluate",
     "import_images": "twinlens.importing.import_images",
+    "init": "twinlens.study.planning.new_study",
     "open_dataset": "twinlens.data.dataset",
     "predict": "twinlens.inference.predict_files",
     "pretrain": "twinlens.pretraining.pretrain",
@@ -44,6 +46,7 @@ __all__ = [
     "demo",
     "evaluate",
     "import_images",
+    "init",
     "open_dataset",
     "predict",
     "pretrain",

@@ -15,7 +15,6 @@ app = typer.Typer(
     help="Train medical-image classifiers from few labels, and see with evidence whether "
     "self-supervised pretraining helped. Start with: twinlens demo",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -29,6 +28,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "train": model.train,
     "evaluate": model.evaluate,
     "predict": model.predict,
+    "init": study.init,
     "compare": study.compare,
     "report": study.report,
     "demo": study.demo,

@@ -8,6 +8,7 @@ import typer
 
 import twinlens
 from twinlens.commands.from_request import from_request
+from twinlens.commands.next_command import suggest
 from twinlens.importing.sources import SOURCES
 from twinlens.requests.audit import AuditRequest
 from twinlens.requests.import_images import ImportRequest
@@ -22,12 +23,16 @@ def import_images(request: ImportRequest) -> None:
     """Import images and print how many."""
     data = twinlens.import_images.run(request)
     print(f"{len(data.table)} images of {len(data.classes)} classes in {data.path}")
+    from twinlens.data.splits import split_names
+
+    suggest("audit" if split_names(data) else "split", data.path)
 
 
 @from_request
 def split(request: SplitRequest) -> None:
     """Split a data set and print the counts."""
     _show(Path(request.dataset), twinlens.split.run(request))
+    suggest("audit", request.dataset)
 
 
 @from_request
@@ -45,6 +50,7 @@ def audit(
     print(f"All findings: {folder / 'audit.json'}")
     for repair in findings.repairs.values():
         print(f"Check it: twinlens audit {request.dataset} --split {repair.split} --strict")
+    suggest("init", request.dataset, purpose="to write a study file")
     if strict and findings.warnings:
         raise typer.Exit(1)
 

@@ -9,6 +9,7 @@ import typer
 import twinlens
 from twinlens import console
 from twinlens.commands.from_request import from_request
+from twinlens.commands.next_command import suggest
 from twinlens.errors import UserError
 from twinlens.files import write_text
 from twinlens.pretraining.methods import METHODS
@@ -27,15 +28,16 @@ def pretrain(request: PretrainRequest) -> None:
     """Pretrain an encoder, and print where it is and the report."""
     folder = twinlens.pretrain.run(request)
     if not console.quiet:
-        train_it = f"twinlens train {request.dataset} --pretrained {folder} ..."
-        print(f"Encoder in {folder}; train with it: {train_it}")
+        print(f"Encoder in {folder}")
         print(f"Report: {twinlens.report(folder)}")
+        suggest("train", request.dataset, "--pretrained", folder, "--out", "RUN")
 
 
 @from_request
 def show_views(request: ShowViewsRequest) -> None:
     """Draw views, and print where."""
     print(f"Images and their two views in {twinlens.show_views.run(request)}")
+    suggest("pretrain", request.dataset, "--out", "RUN")
 
 
 @from_request
@@ -47,6 +49,7 @@ def train(request: TrainRequest) -> None:
     for part, scores in Scores.read(folder / "metrics.json").parts.items():
         print(f"{part}: {_in_words(scores)}")
     print(f"Model in {folder / 'model'}")
+    suggest("predict", folder / "model", "IMAGE")
 
 
 @from_request
@@ -58,6 +61,7 @@ def evaluate(request: EvaluateRequest) -> None:
     print(_in_words(scores))
     table = {name: of_class.model_dump() for name, of_class in scores.per_class.items()}
     print(pd.DataFrame(table).T.to_string(float_format="%.3f"))
+    suggest("predict", request.model, "IMAGE")
 
 
 @from_request
@@ -75,6 +79,7 @@ def predict(
             raise UserError(f"{out} exists already: choose another --out, or pass --overwrite.")
         write_text(out, table.to_csv(index=False))
         print(f"{len(table)} predictions in {out}")
+    suggest("evaluate", request.model, "DATA", purpose="to score the model on labelled images")
     if table["error"].notna().any():
         raise typer.Exit(1)
 

@@ -1,6 +1,7 @@
-"""compare, report and demo."""
+"""init, compare, report and demo."""
 
 import json
+import webbrowser
 from pathlib import Path
 from typing import Annotated
 
@@ -8,9 +9,21 @@ import typer
 
 import twinlens
 from twinlens.commands.from_request import from_request
+from twinlens.commands.next_command import suggest
 from twinlens.requests.compare import CompareRequest
 from twinlens.requests.demo import DemoRequest
+from twinlens.requests.init import InitRequest
 from twinlens.requests.report import ReportRequest
+
+Open = Annotated[bool, typer.Option("--open", help="Open the report in a browser.")]
+
+
+@from_request
+def init(request: InitRequest) -> None:
+    """Write a study file, and print where it is."""
+    path = twinlens.init.run(request)
+    print(f"Study file: {path}")
+    suggest("compare", path, "--out", "results", "--dry-run", purpose="to see time and memory")
 
 
 def _print_schema(wanted: bool) -> None:
@@ -34,28 +47,34 @@ def compare(
             help="Print the JSON schema of study files, for an editor, and stop.",
         ),
     ] = False,
+    open_: Open = False,
 ) -> None:
     """Compare the arms of a study, and conclude."""
     folder = twinlens.compare.run(request)
-    if not request.dry_run:
-        _conclude(folder)
+    if request.dry_run:
+        suggest("compare", request.study, "--out", request.out)
+    else:
+        _conclude(folder, open_=open_)
 
 
 @from_request
-def report(request: ReportRequest) -> None:
+def report(request: ReportRequest, open_: Open = False) -> None:
     """Write the report, and print the verdict."""
-    _conclude(Path(request.folder))
+    _conclude(Path(request.folder), open_=open_)
 
 
 @from_request
-def demo(request: DemoRequest) -> None:
+def demo(request: DemoRequest, open_: Open = False) -> None:
     """Run the demonstration, and print its verdict."""
-    _conclude(twinlens.demo.run(request))
+    _conclude(twinlens.demo.run(request), open_=open_)
+    suggest("import", "FOLDER", "--out", "data", purpose="with your own images")
 
 
-def _conclude(folder: Path) -> None:
+def _conclude(folder: Path, *, open_: bool) -> None:
     """Write the report, and end with the verdict in words and the report's path."""
     page = twinlens.report(folder)
+    if open_:
+        webbrowser.open(page.resolve().as_uri())
     if (folder / "run.json").exists():
         from twinlens.records.run import PretrainRun
 
@@ -66,5 +85,7 @@ def _conclude(folder: Path) -> None:
         results = StudyResults.read(folder / "results.json")
         verdict, failed = results.verdict, bool(results.failures)
     print("\n".join([*verdict, f"Report: {page}"]))
+    if (folder / "best").is_dir():
+        suggest("predict", folder / "best", "IMAGE", purpose="to use the best model")
     if failed:
         raise typer.Exit(1)

@@ -5,6 +5,7 @@ from pathlib import Path
 import typer
 
 from twinlens.commands.from_request import from_request
+from twinlens.commands.next_command import suggest
 from twinlens.requests.check_weights import CheckWeightsRequest
 
 app = typer.Typer(help="List published weights, or check a weight file.", no_args_is_help=True)
@@ -21,6 +22,7 @@ def list_() -> None:
     shown["cached"] = table["cached"].map({True: "yes", False: "no"})
     print(shown.reset_index().to_string(index=False))
     print(f"Downloaded at first use, to {Path(table['path'].iloc[0]).parent}")
+    suggest("train", "DATA", "--weights", table.index[0], "--out", "RUN")
 
 
 @app.command()
@@ -38,5 +40,7 @@ def check(request: CheckWeightsRequest) -> None:
         print(f"It is the published file '{inspection.published}'.")
     if request.picture is not None:
         print(f"Filters in {request.picture}")
-    if not inspection.fits:
+    if inspection.fits:
+        suggest("train", "DATA", "--weights", inspection.path, "--out", "RUN")
+    else:
         raise typer.Exit(1)

@@ -1,0 +1,56 @@
+"""A first study file for a data set."""
+
+from pathlib import Path
+
+from jinja2 import Template
+
+from twinlens.data.dataset import open_dataset
+from twinlens.data.splits import counts, open_split, unlabelled_rows
+from twinlens.errors import UserError
+from twinlens.files import write_text
+from twinlens.requests.base import accepts
+from twinlens.requests.init import InitRequest
+
+_TEMPLATE = Path(__file__).with_suffix(".yaml")
+_SMALL = 96  # pixels, up to which a ResNet-18 is enough
+_FEWEST = 8  # labelled images of a class that a label fraction has on average, at least
+
+
+@accepts(InitRequest)
+def init(request: InitRequest) -> Path:
+    """Write a study file for a data set.
+
+    Returns:
+        Path of the file.
+
+    Raises:
+        UserError: The file exists, or the split has no labelled training images.
+    """
+    out = Path(request.out)
+    if out.exists() and not request.overwrite:
+        raise UserError(f"{out} exists already: choose another --out, or pass --overwrite.")
+    data = open_dataset(request.dataset)
+    split = open_split(data, request.split)
+    labelled = {
+        part: sum(n for name, n in by_class.items() if name in data.classes)
+        for part, by_class in counts(data, split).items()
+    }
+    if not labelled["train"]:
+        raise UserError(
+            f"The split '{split.name}' of {data.path} has no labelled training images, so there is "
+            "nothing to compare: pretrain on it with 'twinlens pretrain', or import labels."
+        )
+    per_class = labelled["train"] / len(data.classes)
+    text = Template(_TEMPLATE.read_text(encoding="utf-8"), keep_trailing_newline=True).render(
+        file=out,
+        name=data.path.resolve().name,
+        data=data.path,
+        split=split.name,
+        size=data.size,
+        encoder="resnet18" if data.size <= _SMALL else "resnet50",
+        fractions=[1.0, *(f for f in (0.5, 0.25, 0.1) if f * per_class >= _FEWEST)],
+        pretraining=f"{len(unlabelled_rows(split)):,}",
+        **{part: f"{labelled[part]:,}" for part in ("train", "val", "test")},
+    )
+    write_text(out, text)
+    return out
