@@ -50,6 +50,7 @@ def fit(
     fabric: Fabric,
     folder: Path,
     seed: int,
+    labelled: int,
 ) -> tuple[nn.Module, pd.DataFrame]:
     """Train an encoder, in place, and a head for it.
 
@@ -61,6 +62,7 @@ def fit(
         fabric: The engine.
         folder: Where checkpoint and lr_finder.json are kept.
         seed: Everything random derives from it.
+        labelled: Number of labelled training images, of which `rows` may be a fraction.
 
     Returns:
         The head, and a row for each training step (none for a probe).
@@ -69,7 +71,7 @@ def fit(
         return _probe(encoder, data, rows, config, fabric), pd.DataFrame()
     head = HEADS[config.head](encoder.feature_dim, len(data.classes), seed)
     model = Classifier(encoder, head)
-    return head, _head_then_full(model, data, rows, config, fabric, folder, seed)
+    return head, _head_then_full(model, data, rows, config, fabric, folder, seed, labelled)
 
 
 def _head_then_full(
@@ -80,6 +82,7 @@ def _head_then_full(
     fabric: Fabric,
     folder: Path,
     seed: int,
+    labelled: int,
 ) -> pd.DataFrame:
     """Train the model through its phases, in place."""
     encoder, head = model.encoder, model.head
@@ -90,7 +93,7 @@ def _head_then_full(
     loss = partial(_loss, encoder, read, rows, data.labels, weights, config)
 
     def phases() -> Iterator[Phase]:
-        epoch = len(rows) // config.batch_size
+        epoch = config.steps_per_epoch(len(rows), labelled)
         if config.tuning == "head_then_full" and config.head_epochs:
             encoder.requires_grad_(False)
             yield Phase(
