@@ -1,3 +1,4 @@
+import math
 import random
 
 import pytest
@@ -7,7 +8,16 @@ from torch import nn
 from twinlens.engine import loop
 from twinlens.engine.checkpoint import load_checkpoint
 from twinlens.engine.device import make_fabric
-from twinlens.engine.loop import CHECKPOINT, Phase, Stopped, adamw, choose_lr, must_stop, train
+from twinlens.engine.loop import (
+    CHECKPOINT,
+    Phase,
+    Stopped,
+    adamw,
+    choose_lr,
+    make_train_step,
+    must_stop,
+    train,
+)
 from twinlens.engine.one_cycle import constant, one_cycle
 from twinlens.errors import UserError
 
@@ -23,23 +33,26 @@ def _net():
     )
 
 
-def _loss(kill_at=None, poison_at=None):
+def _loss(kill_at=None, poison_at=None, poison_gradient_at=None):
     def loss(module, step):
         if step == kill_at:
             raise _Killed
         source = torch.Generator().manual_seed(step)
         x = torch.randn(12, 6, generator=source)
         y = torch.randint(3, (12,), generator=source)
-        value = nn.functional.cross_entropy(module(x), y)
+        logits = module(x)
+        if step == poison_gradient_at:
+            logits.register_hook(lambda gradient: gradient * math.nan)
+        value = nn.functional.cross_entropy(logits, y)
         return value * (float("nan") if step == poison_at else 1.0), {"twice": 2 * value.detach()}
 
     return loss
 
 
-def _run(folder, *, kill=(None, None, None), every_s=0.0):
+def _run(folder, *, kill=(None, None, None), poison=None, every_s=0.0):
     """Two phases with a learning-rate finder between them, as every training here has."""
     fabric = make_fabric("fp32", "cpu")
-    net = _net()
+    net, last = _net(), _loss(kill[2], **(poison or {}))
 
     def phases():
         net[0].requires_grad_(False)
@@ -56,7 +69,7 @@ def _run(folder, *, kill=(None, None, None), every_s=0.0):
             folder=folder,
             seed=5,
         )
-        yield Phase("one_cycle", one_cycle(9, finding.suggestion), optimizer, _loss(kill[2]))
+        yield Phase("one_cycle", one_cycle(9, finding.suggestion), optimizer, last)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(loop, "CHECKPOINT_EVERY_S", every_s)
@@ -123,13 +136,64 @@ def test_history_follows_the_schedule_and_keeps_the_losss_terms(tmp_path):
     assert (history["seconds"] > 0).all()
 
 
-def test_a_loss_that_is_not_finite_stops_with_a_sentence_and_touches_nothing(tmp_path):
+@pytest.mark.parametrize(
+    ("what", "poison"),
+    [("loss", {"poison_at": 4}), ("gradient", {"poison_gradient_at": 4})],
+)
+@pytest.mark.parametrize("every_s", [0.0, 1e9])
+def test_what_is_not_finite_stops_with_a_sentence_and_leaves_the_last_good_checkpoint(
+    tmp_path, what, poison, every_s
+):
+    whole, expected = _run(tmp_path / "whole")
+    message = f"The {what} became nan at step 4 of phase 'one_cycle' .*lower learning rate"
+    with pytest.raises(UserError, match=message):
+        _run(tmp_path / "poisoned", poison=poison, every_s=every_s)
+    state = load_checkpoint(tmp_path / "poisoned" / CHECKPOINT)
+    assert all(tensor.isfinite().all() for tensor in state["module"].values())
+    mended, history = _run(tmp_path / "poisoned")
+    assert history["loss"].equals(expected["loss"])
+    for name, tensor in whole.state_dict().items():
+        assert torch.equal(tensor, mended.state_dict()[name])
+
+
+def test_a_gradient_that_is_not_finite_moves_neither_weights_nor_optimiser(tmp_path):
     net, fabric = _net(), make_fabric("fp32", "cpu")
-    phase = Phase("head", constant(3, 1e-2), adamw(net, weight_decay=0.0), _loss(poison_at=0))
-    before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
-    with pytest.raises(UserError, match=r"became nan at step 0 of phase 'head'.*lower learning"):
-        train(net, [phase], fabric=fabric, folder=tmp_path, seed=0)
-    assert torch.equal(before["4.weight"], net.state_dict()["4.weight"])
+    optimizer = adamw(net, weight_decay=0.0)
+    phase = Phase("head", constant(3, 1e-2), optimizer, _loss(poison_gradient_at=0))
+    before = {name: tensor.clone() for name, tensor in net.named_parameters()}
+    taken = make_train_step(net, phase, fabric, seed=0)(0, 1e-2, 0.9)
+    assert math.isfinite(taken.loss)
+    assert math.isnan(taken.gradient)
+    assert all(torch.equal(before[name], tensor) for name, tensor in net.named_parameters())
+    assert not optimizer.state
+    assert all(tensor.grad is None for tensor in net.parameters())
+
+
+def test_weights_that_are_not_finite_are_not_written(tmp_path):
+    """BatchNorm's statistics can overflow while loss and gradient are finite."""
+
+    def overflow(step):
+        if step == 4:
+            net[1].running_var.fill_(math.inf)
+
+    net, fabric = _net(), make_fabric("fp32", "cpu")
+    optimizer = adamw(net, weight_decay=0.0)
+    phase = Phase("head", constant(9, 1e-2), optimizer, _loss(), after_step=overflow)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "CHECKPOINT_EVERY_S", 0.0)
+        with pytest.raises(UserError, match=r"no longer finite \(1.running_var\)"):
+            train(net, [phase], fabric=fabric, folder=tmp_path, seed=0)
+    state = load_checkpoint(tmp_path / CHECKPOINT)
+    assert state["step"] == 4
+    assert state["module"]["1.running_var"].isfinite().all()
+
+
+def test_the_finder_ends_where_the_gradient_is_not_finite(tmp_path):
+    net = _net()
+    optimizer = adamw(net, weight_decay=0.0)
+    trial = Phase("lr_finder", constant(0, 0.0), optimizer, _loss(poison_gradient_at=30))
+    common = {"fallback": 1e-3, "fabric": make_fabric("fp32", "cpu"), "folder": tmp_path}
+    assert len(choose_lr("valley", net, trial, **common, seed=0).lrs) == 30
 
 
 def test_training_leaves_the_global_generator_alone(tmp_path):

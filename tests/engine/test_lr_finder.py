@@ -126,7 +126,7 @@ def test_it_stops_where_the_smoothed_loss_passes_four_times_its_best():
     ("losses", "reason"),
     [
         ([float(i) for i in range(1, 101)], "diverged"),
-        ([1.0] * 100, "never fell for long"),
+        ([1.0] * 100, "never fell by more than its noise in 100 learning rates"),
         ([1.0, 1.0, math.nan], "diverged after 2 learning rates"),
         ([math.nan], "diverged after 0 learning rates"),
     ],
@@ -138,3 +138,36 @@ def test_a_curve_that_says_nothing_gives_the_stated_rate_in_words(losses, reason
     assert (finding.suggestion, finding.how) == (2e-3, "fallback")
     assert reason in finding.message
     assert "0.002" in finding.message
+
+
+def _noise(kind, random, curves=200):
+    """Losses of a flat curve of 100 steps around 2: shape (curve, step)."""
+    normal = random.standard_normal((curves, 100))
+    if kind == "skewed":
+        return 2 * np.exp(normal / 3)
+    if kind == "batches of an epoch":  # 10 batches without replacement have the same mean
+        epochs = normal.reshape(curves, 10, 10)
+        normal = (epochs - epochs.mean(axis=2, keepdims=True)).reshape(curves, 100)
+    flat = 2 + 0.2 * normal
+    return flat + (0 if kind != "diverging" else np.linspace(0, 1, 100) ** 8 * 5)
+
+
+def _findings(curves):
+    model = _model()
+    optimizer = torch.optim.AdamW(model.parameters())
+    return [find_lr(model, optimizer, lambda i, _, c=c: c[i], fallback=1e-3).how for c in curves]
+
+
+@pytest.mark.parametrize("kind", ["normal", "skewed", "batches of an epoch", "diverging"])
+def test_pure_noise_hardly_ever_gives_a_rate(kind):
+    findings = _findings(_noise(kind, np.random.default_rng(0)))
+    assert findings.count("valley") <= 0.05 * len(findings)
+
+
+def test_a_fall_beyond_the_noise_gives_a_rate():
+    """As in real curves, the loss falls for 15 steps, by twice its noise, and then rises."""
+    fall = np.concatenate([np.zeros(45), np.linspace(0, -0.6, 8), np.full(7, -0.6), np.zeros(25)])
+    rise = np.geomspace(0.1, 5, 15)
+    curves = _noise("normal", np.random.default_rng(1)) + np.concatenate([fall, rise])
+    findings = _findings(curves)
+    assert findings.count("valley") >= 0.95 * len(findings)

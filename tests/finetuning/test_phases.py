@@ -6,9 +6,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from sklearn.utils.class_weight import compute_class_weight
+from torch import nn
 
 from trained import MLP, train_small
-from twinlens.data.batches import reader
+from twinlens.data.batches import Batches, reader
 from twinlens.data.dataset import open_dataset
 from twinlens.data.splits import open_split
 from twinlens.engine import loop
@@ -65,6 +66,25 @@ def test_class_weights_are_scikit_learns_and_a_class_without_images_has_none():
     np.testing.assert_allclose(weights[[0, 2, 3]], expected, rtol=1e-6)
     assert weights[1] == weights[4] == 0
     assert sum(weights[labels]) == pytest.approx(len(labels))
+
+
+def test_in_small_batches_a_rare_class_has_the_say_that_its_weight_gives_it():
+    """torch's own weighted mean gives the four classes 1.20, 1.13, .98 and .69 of theirs."""
+    labels = np.repeat([0, 1, 2, 3], [520, 200, 60, 20])
+    weights, says = module.class_weights(labels, 4), np.zeros(4)
+    batches = Batches(np.arange(800), batch_size=16, seed=0)
+    for step in range(20 * batches.steps_per_epoch):
+        wanted = torch.from_numpy(labels[batches.rows(step)])
+        logits = torch.zeros(16, 4, requires_grad=True)
+        module.weighted_cross_entropy(logits, wanted, weights).backward()
+        says += np.bincount(wanted, logits.grad.norm(dim=1), minlength=4)
+    np.testing.assert_allclose(says / says.mean(), 1, rtol=1e-5)
+
+
+def test_without_weights_the_loss_is_torchs():
+    logits, wanted = torch.randn(5, 3, generator=torch.Generator().manual_seed(0)), torch.arange(5)
+    ours = module.weighted_cross_entropy(logits, wanted % 3, None)
+    torch.testing.assert_close(ours, nn.functional.cross_entropy(logits, wanted % 3))
 
 
 def test_a_balanced_loss_trains_another_model(phantoms, tmp_path, trained):

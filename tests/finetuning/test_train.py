@@ -90,6 +90,15 @@ def test_a_label_fraction_trains_on_that_share(phantoms, tmp_path):
     assert record.label_fraction == 0.5
 
 
+@pytest.mark.parametrize(("least", "steps"), [(0, 1), (300, 2)])
+def test_few_labels_are_trained_for_more_epochs(phantoms, tmp_path, least, steps):
+    """All 39 labels give two steps an epoch, half of them one."""
+    run = train_small(phantoms, tmp_path / "run", label_fraction=0.5, settings={"min_steps": least})
+    history = pd.read_parquet(run / "history.parquet")
+    assert history["phase"].value_counts().to_dict() == {"head": steps, "one_cycle": 2 * steps}
+    assert read_run(run).epochs == 2 * steps
+
+
 @pytest.mark.parametrize("preset", ["paper", "paper-code"])
 def test_the_papers_presets_run(phantoms, tmp_path, preset):
     run = train_small(phantoms, tmp_path / "run", preset=preset, settings={"epochs": 1})

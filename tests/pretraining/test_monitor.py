@@ -128,6 +128,17 @@ def test_a_collapse_is_said_once_with_what_to_try(phantoms, tmp_path, capsys):
     assert message in read_run(run).verdict
 
 
+def test_a_probe_that_falls_below_its_start_is_said_once(phantoms, tmp_path, capsys, monkeypatch):
+    _probes(monkeypatch, [0.9, 0.1, 0.2, 0.2, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1])
+    run = _pretrain(phantoms, tmp_path / "run", monitor_points=9)
+    found = _monitor(run)
+    (alarm,) = found.alarms
+    assert (alarm.kind, alarm.step) == ("probe", 5)  # the second with the encoder being trained
+    assert "the linear probe fell from 0.900 to 0.100" in alarm.message
+    assert capsys.readouterr().err.count("ALARM: Worse features at step 5 of 9") == 1
+    assert alarm.message in read_run(run).verdict
+
+
 @pytest.mark.parametrize("lr", [1e3, 1e18])
 def test_weights_that_are_no_longer_finite_end_in_a_sentence(phantoms, tmp_path, lr):
     with pytest.raises(UserError, match=r"finite|loss became.*try a lower learning rate"):

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import pandas as pd
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
+from torch.nn.utils import get_total_norm
 from torch.optim import AdamW, Optimizer
 
 from twinlens.console import progress, say
@@ -32,8 +33,22 @@ LR_FINDER = "lr_finder.json"
 Loss = Callable[[nn.Module, int], tuple[Tensor, dict[str, Tensor]]]
 """Function of (module, step) that returns the loss of that step's batch, and its terms."""
 
-TakeStep = Callable[[int, float, float], tuple[float, dict[str, float]]]
-"""Function of (step, lr, momentum) that trains on one batch: its loss, and the loss's terms."""
+
+class Step(NamedTuple):
+    """Loss of a step, norm of its gradient, and the loss's terms."""
+
+    loss: float
+    gradient: float
+    terms: dict[str, float]
+
+    @property
+    def finite(self) -> bool:
+        """Whether the step was taken: only if loss and gradient are finite."""
+        return math.isfinite(self.loss) and math.isfinite(self.gradient)
+
+
+TakeStep = Callable[[int, float, float], Step]
+"""Function of (step, lr, momentum) that trains on one batch."""
 
 must_stop: ContextVar[Callable[[], bool]] = ContextVar("must_stop", default=lambda: False)
 """Called after each step: whether the training must stop there; see `Stopped`."""
@@ -112,7 +127,7 @@ def train(
         One row per step: phase, step, lr, momentum, loss, the loss's terms and seconds.
 
     Raises:
-        UserError: The loss or a weight is no longer a finite number.
+        UserError: The loss, the gradient or a weight is no longer a finite number.
         Stopped: `must_stop` returned True.
     """
     path = folder / CHECKPOINT
@@ -152,17 +167,14 @@ def _train_phase(
         for step in range(first, total):
             began = time.monotonic()
             lr, momentum = float(phase.schedule.lr[step]), float(phase.schedule.momentum[step])
-            loss, terms = take_step(step, lr, momentum)
-            if not math.isfinite(loss):
-                raise UserError(
-                    f"The loss became {loss} at step {step} of phase '{phase.name}' "
-                    f"(learning rate {lr:.2g}): try a lower learning rate, or precision fp32."
-                )
-            row = {"phase": phase.name, "step": step, "lr": lr, "momentum": momentum, "loss": loss}
+            taken = take_step(step, lr, momentum)
+            _check_finite(taken, f"step {step} of phase '{phase.name}' (learning rate {lr:.2g})")
+            row = {"phase": phase.name, "step": step, "lr": lr, "momentum": momentum}
+            losses = {"loss": taken.loss, **taken.terms}
             seconds = time.monotonic() - began
-            state["history"].append(row | terms | {"seconds": seconds})
+            state["history"].append(row | losses | {"seconds": seconds})
             fabric.log_dict(state["history"][-1], len(state["history"]))
-            show(step + 1, ", ".join(f"{n} {v:.4g}" for n, v in {"loss": loss, **terms}.items()))
+            show(step + 1, ", ".join(f"{n} {v:.4g}" for n, v in losses.items()))
             if phase.should_stop(step + 1):
                 break
             stop = must_stop.get()()
@@ -172,7 +184,6 @@ def _train_phase(
                 saved = time.monotonic()
             if stop:
                 raise Stopped
-    _check_finite(module, phase)
     state["done"].append(phase.name)
     state |= {"phase": None, "step": 0, "optimizer": {}}
     _save(fabric, path, state)
@@ -194,28 +205,36 @@ def _rehearse_phase(
         _save(fabric, path, state)
 
 
-def _check_finite(module: nn.Module, phase: Phase) -> None:
-    broken = [name for name, tensor in module.state_dict().items() if not tensor.isfinite().all()]
-    if broken:
+def _check_finite(taken: Step, when: str) -> None:
+    if not taken.finite:
+        what = "gradient" if math.isfinite(taken.loss) else "loss"
         raise UserError(
-            f"After phase '{phase.name}' the weights are no longer finite ({broken[0]}): "
-            "try a lower learning rate, or precision fp32."
+            f"The {what} became {getattr(taken, what)} at {when}: try a lower learning rate or "
+            "precision fp32 (--overwrite). If it had another cause, --resume once that is mended."
         )
 
 
 def _save(fabric: Fabric, path: Path, state: dict[str, Any]) -> None:
+    """Write a checkpoint, unless its weights are no longer finite: the one before stays."""
+    broken = [name for name, part in state["module"].items() if not part.isfinite().all()]
+    if broken:
+        raise UserError(
+            f"The weights are no longer finite ({broken[0]}): try a lower learning rate or "
+            "precision fp32 (--overwrite)."
+        )
     if fabric.is_global_zero:
         save_checkpoint(path, state)
 
 
 def make_train_step(module: nn.Module, phase: Phase, fabric: Fabric, seed: int) -> TakeStep:
-    """Return a function that trains on one batch, and changes nothing if the loss is not finite.
+    """Return a function that trains on one batch, if its loss and gradient are finite.
 
-    Several processes use their mean loss, so that all of them decide alike.
+    Several processes use their mean loss and gradient, so that all of them decide alike.
     """
     wrapped, optimizer = fabric.setup(module, phase.optimizer)
+    trained = [p for group in optimizer.param_groups for p in group["params"]]
 
-    def take_step(step: int, lr: float, momentum: float) -> tuple[float, dict[str, float]]:
+    def take_step(step: int, lr: float, momentum: float) -> Step:
         wrapped.train()
         for part in phase.frozen:
             part.eval()
@@ -223,13 +242,16 @@ def make_train_step(module: nn.Module, phase: Phase, fabric: Fabric, seed: int) 
             group["lr"], group["betas"] = lr, (momentum, group["betas"][1])
         torch.manual_seed(derive(seed, phase.name, step))  # dropout inside an encoder
         loss, terms = phase.loss(wrapped, step)
-        value = float(torch.as_tensor(fabric.all_reduce(loss.detach().clone())).item())  # in place
-        if math.isfinite(value):
-            fabric.backward(loss)
+        mean = torch.as_tensor(fabric.all_reduce(loss.detach().clone()))  # reduces in place
+        fabric.backward(loss)
+        norm = get_total_norm([p.grad for p in trained if p.grad is not None])
+        value, gradient = torch.stack([mean.float(), norm.float()]).tolist()
+        taken = Step(value, gradient, {name: float(term.item()) for name, term in terms.items()})
+        if taken.finite:
             optimizer.step()
-            optimizer.zero_grad()
             phase.after_step(step)
-        return value, {name: float(term.item()) for name, term in terms.items()}
+        optimizer.zero_grad()
+        return taken
 
     return take_step
 
@@ -263,12 +285,12 @@ def choose_lr(
         if rehearsal := current_rehearsal():
             first_steps(rehearsal, lambda step: take_step(step, 0.0, 0.9), STEPS)
             return fixed(fallback)
-        result = find_lr(
-            module,
-            trial.optimizer,
-            lambda step, rate: take_step(step, rate, 0.9)[0],
-            fallback=fallback,
-        )
+
+        def loss_at(step: int, rate: float) -> float:
+            taken = take_step(step, rate, 0.9)
+            return taken.loss if taken.finite else math.nan
+
+        result = find_lr(module, trial.optimizer, loss_at, fallback=fallback)
     else:
         result = fixed(lr)
     say(f"Learning rate: {result.message}")

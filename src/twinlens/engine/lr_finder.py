@@ -1,7 +1,8 @@
 """The learning-rate finder: a mock training whose learning rate rises until the loss diverges.
 
 Smith (arXiv 1506.01186), as fastai's `lr_find` does it and the paper uses it (section 3.3,
-Figure 5): 100 exponential steps from 1e-7 to 10, the smoothed loss, and the `valley` rule.
+Figure 5): 100 exponential steps from 1e-7 to 10, the smoothed loss, and the `valley` rule. That
+finds a valley in pure noise too, so it is asked only where the loss falls by more than its noise.
 """
 
 import math
@@ -10,6 +11,9 @@ from copy import deepcopy
 from typing import Literal
 
 import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+from scipy.stats import rankdata
 from torch import nn
 from torch.optim import Optimizer
 
@@ -22,6 +26,12 @@ _SMOOTHING = 0.98
 _DIVERGED = 4.0
 _SHORTEST = 10
 """A decreasing subsequence under this length (of 85 losses) says nothing."""
+
+_FALL = 12
+"""Successive losses whose mean must be below that of all losses before them, at least 10."""
+
+_LEVEL = 0.02
+"""Share of the curves of pure noise that pass for a fall."""
 
 
 def fixed(lr: float) -> LRFinderResult:
@@ -76,7 +86,7 @@ def find_lr(
         optimizer.zero_grad()
         for name, part in module.named_modules():
             part.training = modes[name]
-    suggestion, how, message = _suggest(lrs, smoothed, steps, fallback)
+    suggestion, how, message = _suggest(lrs, losses, smoothed, fallback, steps)
     return LRFinderResult(
         suggestion=suggestion,
         how=how,
@@ -122,22 +132,48 @@ def valley(lrs: Sequence[float], losses: Sequence[float]) -> tuple[float, int]:
     return lrs[index], length
 
 
+def noise_probability(losses: Sequence[float]) -> float:
+    """Return how often noise alone falls by as much: the p value of a permutation test.
+
+    Only the order of the losses counts, so neither outliers nor a divergence at the end matter.
+
+    Args:
+        losses: The loss at each learning rate, not smoothed; 22 or more.
+    """
+    ranks = rankdata(losses)
+    shuffled = np.random.default_rng(0).permuted(np.tile(ranks, (999, 1)), axis=1)
+    return float(1 + (largest_fall(shuffled) >= largest_fall(ranks)).sum()) / 1000
+
+
+def largest_fall(losses: Float[ndarray, "*curve step"]) -> Float[ndarray, "*curve"]:
+    """Return the largest t statistic of 12 successive losses against all before them."""
+    first = np.arange(_SHORTEST, losses.shape[-1] - _FALL + 1)
+    total, squares = (
+        np.insert(np.cumsum(values, axis=-1), 0, 0, axis=-1) for values in (losses, losses**2)
+    )
+    before = total[..., first] / first
+    after = (total[..., first + _FALL] - total[..., first]) / _FALL
+    within = squares[..., first + _FALL] - first * before**2 - _FALL * after**2
+    variance = np.maximum(within, 1e-9) / (first + _FALL - 2)
+    result: ndarray = ((before - after) / np.sqrt(variance * (1 / first + 1 / _FALL))).max(axis=-1)
+    return result
+
+
 def _suggest(
-    lrs: list[float], smoothed: list[float], steps: int, fallback: float
+    lrs: list[float], losses: list[float], smoothed: list[float], fallback: float, steps: int
 ) -> tuple[float, Literal["valley", "fallback"], str]:
     """Apply `valley` to what remains without the first tenth and the last five losses."""
     window = slice(steps // 10, -5)
-    if len(lrs[window]) >= _SHORTEST:
+    if len(lrs[window]) < _SHORTEST:
+        reason = f"the loss diverged after {len(lrs)} learning rates"
+    elif noise_probability(losses) > _LEVEL:
+        reason = f"the loss never fell by more than its noise in {len(lrs)} learning rates"
+    else:
         lr, length = valley(lrs[window], smoothed[window])
         if length >= _SHORTEST:
             return lr, "valley", f"valley suggests {lr:.2g}, from {len(lrs)} learning rates."
         reason = (
             f"the loss never fell for long (at most {length} times in {len(lrs)} learning rates)"
         )
-    else:
-        reason = f"the loss diverged after {len(lrs)} learning rates"
-    return (
-        fallback,
-        "fallback",
-        f"The curve gives no learning rate, since {reason}; took {fallback:g}.",
-    )
+    message = f"The curve gives no learning rate, since {reason}; took the default, {fallback:g}."
+    return fallback, "fallback", message

@@ -50,6 +50,7 @@ def fit(
     fabric: Fabric,
     folder: Path,
     seed: int,
+    labelled: int,
 ) -> tuple[nn.Module, pd.DataFrame]:
     """Train an encoder, in place, and a head for it.
 
@@ -61,6 +62,7 @@ def fit(
         fabric: The engine.
         folder: Where checkpoint and lr_finder.json are kept.
         seed: Everything random derives from it.
+        labelled: Number of labelled training images, of which `rows` may be a fraction.
 
     Returns:
         The head, and a row for each training step (none for a probe).
@@ -69,7 +71,7 @@ def fit(
         return _probe(encoder, data, rows, config, fabric), pd.DataFrame()
     head = HEADS[config.head](encoder.feature_dim, len(data.classes), seed)
     model = Classifier(encoder, head)
-    return head, _head_then_full(model, data, rows, config, fabric, folder, seed)
+    return head, _head_then_full(model, data, rows, config, fabric, folder, seed, labelled)
 
 
 def _head_then_full(
@@ -80,6 +82,7 @@ def _head_then_full(
     fabric: Fabric,
     folder: Path,
     seed: int,
+    labelled: int,
 ) -> pd.DataFrame:
     """Train the model through its phases, in place."""
     encoder, head = model.encoder, model.head
@@ -90,7 +93,7 @@ def _head_then_full(
     loss = partial(_loss, encoder, read, rows, data.labels, weights, config)
 
     def phases() -> Iterator[Phase]:
-        epoch = len(rows) // config.batch_size
+        epoch = config.steps_per_epoch(len(rows), labelled)
         if config.tuning == "head_then_full" and config.head_epochs:
             encoder.requires_grad_(False)
             yield Phase(
@@ -124,8 +127,7 @@ def _head_then_full(
 def class_weights(labels: Rows, classes: int) -> Float[Tensor, " class"]:
     """Return weights of the classes: n / (K n_c), for K classes among n images; 0 where n_c is 0.
 
-    Weighted so, every class that occurs has the same say. (Cross-entropy divides a batch's sum by
-    the sum of its weights.)
+    Weighted so, every class that occurs has the same say, and their mean over the images is 1.
 
     Args:
         labels: Class numbers of the training images.
@@ -134,6 +136,22 @@ def class_weights(labels: Rows, classes: int) -> Float[Tensor, " class"]:
     counts = np.bincount(labels, minlength=classes)
     weights = len(labels) / (np.count_nonzero(counts) * np.maximum(counts, 1))
     return torch.from_numpy(np.where(counts, weights, 0)).float()
+
+
+def weighted_cross_entropy(logits: Logits, wanted: Labels, weights: Tensor | None) -> Tensor:
+    """Return the mean over a batch of weighted cross-entropies, in fp32.
+
+    torch's own mean is over the sum of the batch's weights, which is large just where rare classes
+    occur, so that they have less say the smaller the batch. This one divides by what that sum is
+    on average.
+
+    Args:
+        logits: Of the batch, shape (n, K).
+        wanted: The classes, shape (n,).
+        weights: As `class_weights` gives them, with a mean of 1; None for no weights.
+    """
+    total = F.cross_entropy(logits.float(), wanted, weight=weights, reduction="sum")
+    return total / len(wanted)
 
 
 def _loss(
@@ -156,7 +174,7 @@ def _loss(
         views = view(read(batch), keys, recipe=recipe, seed=seed, step=step)
         logits = model(normalise(views, encoder.mean, encoder.std))
         wanted: Labels = torch.from_numpy(labels[batch]).to(logits.device)
-        return F.cross_entropy(logits.float(), wanted, weight=weights), {}
+        return weighted_cross_entropy(logits, wanted, weights), {}
 
     return loss
 

@@ -76,7 +76,8 @@ def train(request: TrainRequest) -> Path:
         logging(fabric, request.loggers, folder, out.name, determining),
     ):
         write_views(folder / VIEWS, data, rows, recipe, seed)
-        head, history = fit(network, data, rows, config, fabric, folder, seed)
+        labelled = len(chosen.rows["train"])
+        head, history = fit(network, data, rows, config, fabric, folder, seed, labelled)
         tta = test_time(config, seed)
         log = request.test_access or folder / TEST_ACCESS
         score_part = partial(score, network, head, data, tta=tta, fabric=fabric)
@@ -104,6 +105,7 @@ def train(request: TrainRequest) -> Path:
             initial_weights=initial,
             pretraining=pretraining,
             images=len(rows),
+            epochs=_epochs(config, len(rows), labelled),
             transductive=transductive(initial.history) is not None,
             data=describe_data(data, chosen),
             environment=describe_environment(fabric),
@@ -126,6 +128,14 @@ def _determining(
         "label_fraction": request.label_fraction,
         "seed": request.seed,
     }
+
+
+def _epochs(config: FineTuning, images: int, labelled: int) -> float | None:
+    """Return the epochs of one-cycle training that are run; None for a probe."""
+    if config.tuning == "linear_probe":
+        return None
+    steps = config.steps_per_epoch(images, labelled)
+    return config.epochs * steps / (images // config.batch_size)
 
 
 def _provenance(

@@ -1,6 +1,8 @@
-"""Has a network collapsed, so that it can no longer tell images apart?"""
+"""Has a network collapsed, so that it can no longer tell images apart, or become worse?"""
 
-from twinlens.records.monitor import Evaluation
+from collections.abc import Sequence
+
+from twinlens.records.monitor import Evaluation, ProbeData
 
 
 def describe_collapse(last: Evaluation, first: Evaluation) -> str | None:
@@ -29,3 +31,28 @@ def describe_collapse(last: Evaluation, first: Evaluation) -> str | None:
             f"{first.feature_rank:.0f} that they began with"
         )
     return None
+
+
+def describe_fall(
+    trained: Sequence[Evaluation], first: Evaluation, probe: ProbeData | None
+) -> str | None:
+    """Say that the linear probe fell clearly below its start, or return None.
+
+    Clearly: in two evaluations in a row by more than twice its standard error. A single one would
+    often do so by chance.
+
+    Args:
+        trained: The evaluations since the encoder has been trained.
+        first: The evaluation before the first step.
+        probe: The images of the probe; None without one.
+    """
+    if probe is None or first.linear_probe is None or len(trained) < 2:
+        return None
+    least = first.linear_probe - 2 * probe.standard_error
+    values = [e.linear_probe for e in trained[-2:] if e.linear_probe is not None]
+    if max(values, default=least) >= least:
+        return None
+    return (
+        f"the linear probe fell from {first.linear_probe:.3f} to {values[-1]:.3f}, by more than "
+        f"twice its standard error (up to {probe.standard_error:.3f})"
+    )

@@ -1,4 +1,4 @@
-"""Evaluates a network at regular steps of its pretraining; detects collapse; stops early."""
+"""Evaluates a network at regular steps of its pretraining; raises alarms; stops early."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -6,12 +6,12 @@ import numpy as np
 
 from twinlens.console import say
 from twinlens.models.tensor_files import read_tensors, save_tensors
-from twinlens.pretraining.collapse import describe_collapse
+from twinlens.pretraining.collapse import describe_collapse, describe_fall
 from twinlens.pretraining.evaluation import evaluate
 from twinlens.pretraining.job import Job
 from twinlens.pretraining.networks import SiameseNetwork
 from twinlens.pretraining.probing import check_probe, choose, describe
-from twinlens.records.monitor import Alarm, Evaluation, MonitorRecord
+from twinlens.records.monitor import Alarm, Evaluation, MonitorRecord, ProbeData
 from twinlens.seeds import generator
 
 MONITOR = "monitor.json"
@@ -94,7 +94,7 @@ class Monitor:
         alarms = tuple(alarm for alarm in stored.alarms if alarm.step < step)
         changes: dict[str, object] = {
             "evaluations": evaluations,
-            "alarms": alarms or self._alarms(evaluations),
+            "alarms": (*alarms, *self._new_alarms(evaluations, stored.probe, alarms)),
         }
         # While the encoder is frozen, a better probe would be luck.
         trained = [e for e in evaluations if e.step > self.before_one_cycle]
@@ -125,18 +125,31 @@ class Monitor:
             self.job.fabric.log_dict(numbers, evaluation.step)
         self.logged = len(evaluations)
 
-    def _alarms(self, evaluations: Sequence[Evaluation]) -> tuple[Alarm, ...]:
-        """Return an alarm if the last evaluation of one-cycle training shows a collapse."""
-        last = evaluations[-1]
-        collapse = describe_collapse(last, evaluations[0])
-        if last.step <= self.before_one_cycle or collapse is None:
-            return ()
-        message = (
-            f"Collapse at step {last.step} of {self.total}: {collapse}. Try a lower learning "
-            "rate, a larger batch, stronger views, or the method's own default settings."
-        )
-        say(f"ALARM: {message}")
-        return (Alarm(step=last.step, message=message),)
+    def _new_alarms(
+        self, evaluations: Sequence[Evaluation], probe: ProbeData | None, before: Sequence[Alarm]
+    ) -> list[Alarm]:
+        """Return the alarms, of kinds that were not raised before, at the last evaluation."""
+        trained = [e for e in evaluations if e.step > self.before_one_cycle]
+        if not trained:
+            return []
+        last, first = trained[-1], evaluations[0]
+        found = {
+            "collapse": ("Collapse", describe_collapse(last, first)),
+            "probe": ("Worse features", describe_fall(trained, first, probe)),
+        }
+        alarms = []
+        for kind, (title, description) in found.items():
+            if description and kind not in {alarm.kind for alarm in before}:
+                message = (
+                    f"{title} at step {last.step} of {self.total}: {description}. Try a lower "
+                    "learning rate, a larger batch, stronger views, or the method's own default "
+                    "settings."
+                )
+                say(f"ALARM: {message}")
+                alarms.append(
+                    Alarm.model_validate({"step": last.step, "message": message, "kind": kind})
+                )
+        return alarms
 
     def _is_stuck(self, trained: list[Evaluation]) -> bool:
         """Return whether the linear probe has not improved for too many evaluations."""

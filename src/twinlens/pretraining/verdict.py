@@ -4,7 +4,7 @@ from twinlens.records.monitor import Evaluation, MonitorRecord, ProbeData
 
 
 def verdict(monitor: MonitorRecord) -> list[str]:
-    """Say in one to four sentences how probes and ranks changed, and whether there was a collapse.
+    """Say in a few sentences how probes and ranks changed, and what alarms there were.
 
     Args:
         monitor: The evaluations.
@@ -21,8 +21,9 @@ def verdict(monitor: MonitorRecord) -> list[str]:
         f"The effective rank of the features went from {first.feature_rank:.0f} to "
         f"{last.feature_rank:.0f}."
     )
-    alarms = [alarm.message for alarm in monitor.alarms]
-    return sentences + (alarms or ["No collapse was seen."])
+    sentences += [alarm.message for alarm in monitor.alarms]
+    collapsed = any(alarm.kind == "collapse" for alarm in monitor.alarms)
+    return sentences if collapsed else [*sentences, "No collapse was seen."]
 
 
 def _probe(first: Evaluation, last: Evaluation, probe: ProbeData | None) -> str:

@@ -1,5 +1,7 @@
 """How a pretraining developed: ``monitor.json``."""
 
+from typing import Literal
+
 from twinlens.records.base import Record
 
 
@@ -32,10 +34,17 @@ class Evaluation(Record):
 
 
 class Alarm(Record):
-    """A collapse of the features or embeddings, and the step at which it was detected."""
+    """A collapse of the features or embeddings, or a fall of the probe, and when it was detected.
+
+    Attributes:
+        step: Steps done over all phases.
+        message: What was detected, and what to try.
+        kind: "collapse", or "probe" for a linear probe that fell below its start.
+    """
 
     step: int
     message: str
+    kind: Literal["collapse", "probe"] = "collapse"
 
 
 class ProbeData(Record):
@@ -61,7 +70,7 @@ class MonitorRecord(Record):
         images: Number of images whose features and embeddings are measured.
         probe: The images of the probes; null if there are not enough labels for any.
         evaluations: In order of their steps; none if the monitor was off.
-        alarms: Collapses that were detected, at most one.
+        alarms: What went wrong, at most one of a kind.
         kept: Which weights were kept: "last", or those of the best linear probe.
         kept_step: The step of these weights; null for the last.
         stopped: Why training ended early; null if it did not.

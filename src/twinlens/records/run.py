@@ -159,6 +159,8 @@ class TrainRun(Record):
         initial_weights: The weights that it started from.
         pretraining: The pretraining that these come from; null without one.
         images: Number of images that it was trained on.
+        epochs: Epochs of one-cycle training; more than the settings ask for where there are few
+            labels (`min_steps`). Null for a probe.
         transductive: Whether a pretraining before it saw validation and test images.
         data: Data set and split.
         environment: Machine and software.
@@ -176,6 +178,7 @@ class TrainRun(Record):
     initial_weights: InitialWeights
     pretraining: PretrainRun | None = None
     images: int
+    epochs: float | None = None
     transductive: bool
     data: DataSummary
     environment: Environment

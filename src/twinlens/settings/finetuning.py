@@ -1,6 +1,7 @@
 """Settings of a training, and the presets."""
 
 from collections.abc import Mapping
+from math import ceil
 from typing import Any, Literal
 
 from pydantic import (
@@ -24,7 +25,9 @@ class FineTuning(Config):
             train both from the start; "linear_probe": fit a logistic regression to the features
             of the frozen encoder.
         head: "linear", or "mlp": fully connected layers of 4096, 1000, 512 and the classes.
-        epochs: Epochs of one-cycle training.
+        epochs: Epochs of one-cycle training, where all labels are used.
+        min_steps: Steps of one-cycle training that a label fraction gets at least, by more epochs;
+            but no more than all labels get in theirs.
         batch_size: Images per step; an incomplete last batch is dropped.
         views: A name in `views.recipes.RECIPES`, for training and for test-time augmentation.
         view_changes: Fields of `ViewRecipe` that differ from that recipe.
@@ -49,6 +52,7 @@ class FineTuning(Config):
     tuning: Literal["linear_probe", "head_then_full", "full"] = "head_then_full"
     head: Literal["linear", "mlp"] = "linear"
     epochs: PositiveInt = 40
+    min_steps: NonNegativeInt = 300
     batch_size: int = Field(64, ge=2)
     views: str = "recommended"
     view_changes: dict[str, Any] = Field(default={})
@@ -76,8 +80,19 @@ class FineTuning(Config):
             )
         return self
 
+    def steps_per_epoch(self, images: int, labelled: int) -> int:
+        """Return the steps of an epoch, in which images come again where `min_steps` asks for it.
+
+        Args:
+            images: Number of images of the label fraction.
+            labelled: Number of all labelled training images.
+        """
+        least = min(ceil(self.min_steps / self.epochs), labelled // self.batch_size)
+        return max(images // self.batch_size, least)
+
 
 _PAPER: dict[str, Any] = {
+    "min_steps": 0,
     "views": "paper",
     "weight_decay": 0.0,
     "normalise": False,

@@ -50,6 +50,13 @@ def test_arms_that_were_trained_alike_are_described_together(study: Path) -> Non
     }
 
 
+def test_more_epochs_with_fewer_labels_are_said(study: Path) -> None:
+    path = study / "runs" / "train-1-1-0" / "run.json"
+    write_json(path, read_json(path) | {"epochs": 40.0})
+    words = described(methods.trainings(read_study(study)))["random + Barlow Twins"]
+    assert "with a part of the labels, epochs for at least 300 steps, but no more than" in words
+
+
 def test_a_probe_is_no_one_cycle(study: Path) -> None:
     configure(study, "train-1-1-0", tuning="linear_probe", probe_c=0.1, probe_balanced=True, tta=1)
     words = described(methods.trainings(read_study(study)))["random + Barlow Twins"]

@@ -57,16 +57,21 @@ def _seconds(data, folder, kind="train", label_fractions=(1.0,), **changes):
     return seconds(task, folder, batch_size)
 
 
-def test_time_grows_with_the_steps_that_a_label_fraction_gives(phantoms, tmp_path, counted):
-    half, whole = _seconds(phantoms, tmp_path, label_fractions=(0.5, 1.0))
+@pytest.mark.parametrize(("min_steps", "more"), [(0, 60), (6, 30), (300, 0)])
+def test_time_grows_with_the_steps_that_a_label_fraction_gives(
+    phantoms, tmp_path, counted, min_steps, more
+):
+    fractions = (0.5, 1.0)
+    half, whole = _seconds(phantoms, tmp_path, label_fractions=fractions, min_steps=min_steps)
     assert len(open_split(open_dataset(phantoms)).rows["train"]) // 8 == 4
     assert counted == [4, 8]  # one epoch of the head, two of one-cycle
-    assert whole - half == pytest.approx(60)
+    assert whole - half == pytest.approx(more)
     assert whole >= 120
 
 
 def test_the_steps_of_the_learning_rate_finder_count_once(phantoms, tmp_path, counted):
-    half, whole = _seconds(phantoms, tmp_path, label_fractions=(0.5, 1.0), lr="valley")
+    changes = {"lr": "valley", "min_steps": 0}
+    half, whole = _seconds(phantoms, tmp_path, label_fractions=(0.5, 1.0), **changes)
     assert counted == [4, 100, 8]
     assert whole - half == pytest.approx(60)
     assert whole >= 1120

@@ -5,7 +5,7 @@ from copy import deepcopy
 from typing import Literal
 
 import torch
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity
 
@@ -64,12 +64,15 @@ class BYOL(Pretraining):
         predictor: Dimensions of the predictor's hidden layers; its output is the embedding's.
         teacher_momentum: Share of itself that the teacher keeps at a step, at the start; it
             rises to 1 along a cosine. The fewer the steps, the lower it should be.
+        lr: Maximum learning rate. The loss falls fastest where student and teacher agree on a few
+            dimensions, so the learning-rate finder suggests rates at which the rank is lost.
     """
 
     method: Literal["byol"] = "byol"
     projector: tuple[PositiveInt, ...] = Field((1024, 256), min_length=1)
     predictor: tuple[PositiveInt, ...] = (1024,)
     teacher_momentum: float = Field(0.99, ge=0, lt=1)
+    lr: PositiveFloat | Literal["valley"] = 5e-4
 
 
 class StudentTeacher(SiameseNetwork):

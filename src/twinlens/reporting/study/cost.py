@@ -132,8 +132,12 @@ def _what(run: StoredRun) -> str:
     return "" if run.kind == "train" else f"pretraining by {method_title(run.method)}"
 
 
-def _labels(run: StoredRun) -> str:
-    return label_fraction_title(run.label_fraction) if run.kind == "train" else "none"
+def _labels(run: StoredRun) -> Cell:
+    if run.kind == "pretrain":
+        return number("none")
+    epochs = run.training.epochs if run.training else None
+    detail = f"{epochs:.3g} epochs" if epochs else ""
+    return number(label_fraction_title(run.label_fraction), detail)
 
 
 def _learning_rate(run: StoredRun) -> Cell:
@@ -155,6 +159,7 @@ def _run_values(study: StoredStudy, run: StoredRun) -> dict[str, Any]:
         "arms": "; ".join(run.arms),
         "seed": run.seed,
         "label_fraction": run.label_fraction if run.kind == "train" else None,
+        "epochs": run.training and run.training.epochs,
         "lr": finder and finder.suggestion,
         "lr_from": finder and finder.how,
         **{m: run.test.metrics[m] if run.test else None for m in study.stored_metrics},

@@ -168,6 +168,9 @@ def _training_words(run: StoredRun) -> str:
             head = f"{settings.head} head alone, learning rate {settings.head_lr:g}"
             parts.append(f"{plural(settings.head_epochs, 'epoch')} of the {head}")
         parts.append(_one_cycle(settings))
+        if settings.min_steps and run.training.epochs:
+            least = f"at least {settings.min_steps} steps, but no more than with all labels"
+            parts.append(f"with a part of the labels, epochs for {least}")
     return sentence([*parts, balancing(settings), _test_time(settings)])
 
 

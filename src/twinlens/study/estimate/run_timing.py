@@ -6,6 +6,7 @@ from pathlib import Path
 from twinlens.engine.timing import rehearsing
 from twinlens.finetuning.train import train
 from twinlens.pretraining.pretrain import pretrain
+from twinlens.records.run import RUN, TrainRun
 from twinlens.study.estimate.records import TimingTask
 
 
@@ -31,5 +32,15 @@ def seconds(task: TimingTask, folder: Path, batch_size: int) -> list[float]:
         total = clock.now() - began
     if task.run.kind == "pretrain":
         return [total]
-    largest = task.run.label_fraction
-    return [total - clock.per_image * (1 - share / largest) for share in task.label_fractions]
+    record = TrainRun.read(out / RUN)
+    work = [_work(record, share) for share in task.label_fractions]
+    return [total - clock.per_image * (1 - part / max(work)) for part in work]
+
+
+def _work(record: TrainRun, label_fraction: float) -> float:
+    """Return the steps of an epoch with another label fraction; of a probe, the images."""
+    images = round(record.images * label_fraction / record.label_fraction)
+    if record.settings.tuning == "linear_probe":
+        return images
+    labelled = sum(record.data.counts["train"].values())
+    return record.settings.steps_per_epoch(images, labelled)
