@@ -95,6 +95,7 @@ def _options(request: ImportRequest, existing: Dataset | None) -> Options:
         group=request.group,
         split=request.split,
         split_map=request.split_map,
+        root=None if request.root is None else Path(request.root),
         table_only=request.table_only or (existing is not None and existing.table_only),
         size=size,
     )
@@ -112,10 +113,13 @@ def _read(
     names = [detect_kind(path) if kind == "auto" else kind for path in paths]
     kinds = [SOURCES[name] for name in names]
     columns = (options.image, options.label, options.group, options.split)
-    if any(columns) and not any(kind.has_columns for kind in kinds):
+    if any((*columns, options.root)) and not any(kind.has_columns for kind in kinds):
         raise UserError(
-            f"{paths[0]} is read as '{names[0]}', so it has no columns to name: drop them."
+            f"{paths[0]} is read as '{names[0]}', so it has no columns to name, and no files to "
+            "look for below --root: drop these options."
         )
+    if options.root and not options.root.is_dir():
+        raise UserError(f"{options.root} (--root) is not a folder.")
     sources = [kind.read(path, options) for path, kind in zip(paths, kinds, strict=True)]
     if options.table_only:
         sources = [replace(source, items=()) for source in sources]
