@@ -28,3 +28,12 @@ def test_scalars_have_a_shape_too():
     assert misfits({"a": torch.zeros(2)}, {"a": torch.tensor(1.0)}) == (
         "1 of another shape: a is scalar instead of 2"
     )
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_values_that_are_not_finite_do_not_fit(encoder, value):
+    tensors = {key: tensor.clone() for key, tensor in encoder.state_dict().items()}
+    tensors["bn1.weight"][1] = value
+    assert match(encoder, tensors).problems == (
+        "1 not finite, so the training that wrote them diverged: bn1.weight"
+    )

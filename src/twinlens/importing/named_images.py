@@ -17,6 +17,7 @@ from twinlens.importing.find_images import DICOM_SUFFIXES, SUFFIXES
 from twinlens.importing.source import Options, Source
 
 ROLES = ("label", "group", "split")
+NO_FILE = "no such file"
 _SHOWN = 5  # images that an error lists
 
 
@@ -113,7 +114,7 @@ def locate(folder: Path, names: Iterable[str | None], files: Iterable[Path]) -> 
         found, exact = known.find(name.removeprefix(shared))
         found = _nearest(found, name)
         if not found:
-            return "no such file"
+            return NO_FILE
         if len(found) > 1:
             return (
                 f"several files have this name: {', '.join(map(str, found[:_SHOWN]))}; "

@@ -58,7 +58,7 @@ def describe_match(encoder: Encoder, match: Match) -> str:
 
 
 def misfits(expected: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> str:
-    """Describe how the tensors of a file differ from a module's; empty if they fit."""
+    """Describe why the tensors of a file are not those of a module; empty if they fit."""
     reshaped = [
         f"{key} is {_shape(given[key])} instead of {_shape(expected[key])}"
         for key in expected
@@ -70,7 +70,13 @@ def misfits(expected: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> str:
         if key not in given and not _is_counter(key)
     ]
     unknown = [f"{key} ({_shape(tensor)})" for key, tensor in given.items() if key not in expected]
-    groups = (("of another shape", reshaped), ("missing", missing), ("unknown to it", unknown))
+    broken = [key for key, tensor in given.items() if not tensor.isfinite().all()]
+    groups = (
+        ("of another shape", reshaped),
+        ("missing", missing),
+        ("unknown to it", unknown),
+        ("not finite, so the training that wrote them diverged", broken),
+    )
     return "; ".join(f"{len(keys)} {what}: {_first(keys)}" for what, keys in groups if keys)
 
 

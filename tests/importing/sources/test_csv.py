@@ -106,6 +106,25 @@ def test_the_metadata_of_hugging_face_needs_no_option(images):
     assert source.table[["id", "label"]].to_numpy().tolist() == [["a.png", "NV"], ["b.png", "MEL"]]
 
 
+@pytest.mark.parametrize(
+    ("folders", "splits"),
+    [(["train", "validation"], ["train", "val"]), (["a", "b"], [None, None])],
+)
+def test_it_may_lie_in_the_folders_of_the_splits(tmp_path, draw, folders, splits):
+    for folder in folders:
+        draw(tmp_path / folder / "0.png")
+        write(tmp_path / folder, "file_name,label\n0.png,NV\ngone,MEL\n", name="metadata.csv")
+    assert csv.detect(str(tmp_path))
+    source = csv.read(str(tmp_path), Options())
+    assert source.table["id"].tolist() == [f"{folder}/0.png" for folder in folders]
+    assert (
+        source.table["split"].astype(object).where(source.table["split"].notna(), None).tolist()
+        == splits
+    )
+    assert source.items == [tmp_path / folder / "0.png" for folder in folders]
+    assert source.skipped == [(f"{folder}/gone", "no such file") for folder in folders]
+
+
 def test_of_columns_that_share_a_name_an_unused_one_is_an_attribute(images):
     path = write(images, "image,label,label,age,age\na,NV,MEL,1,2\nb,MEL,NV,1,2\n")
     with pytest.raises(UserError, match=r"several columns 'label' that differ.*--label"):

@@ -193,12 +193,19 @@ def test_a_tag_or_an_empty_label_is_preferred_to_sub_folders(in_classes):
 
 
 def test_dicom_beside_other_images_is_imported_with_them(put, draw, tmp_path):
-    root = put("covid/0.dcm").parents[1]
-    draw(root / "covid" / "1.png")
-    draw(root / "normal" / "2.png", 2)
+    root = put("covid/0.dcm", PatientID="4711").parents[1]
+    put("covid/1", PatientID="4711")
+    put("covid/2.dcm").write_bytes(bytes(128) + b"DICM")
+    draw(root / "normal" / "3.png")
     dataset = import_images(root, tmp_path / "out", size=16)
-    assert dataset.table["id"].tolist() == ["covid/0.dcm", "covid/1.png", "normal/2.png"]
-    assert dataset.table["label"].tolist() == ["covid", "covid", "normal"]
+    jane = dicom_header.pseudonym("4711")
+    assert dataset.table.to_numpy().tolist() == [
+        ["covid/0.dcm", "covid", jane],
+        ["covid/1", "covid", jane],
+        ["normal/3.png", "normal", "normal/3.png"],
+    ]
+    apart = import_images(root, tmp_path / "apart", size=16, group="")
+    assert apart.table["group"].tolist() == apart.table["id"].tolist()
 
 
 def test_files_that_hold_no_single_image_are_skipped(folder, put, as_dicom):

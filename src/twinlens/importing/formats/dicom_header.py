@@ -9,6 +9,7 @@ from typing import Any
 
 from twinlens.errors import UserError, require
 from twinlens.importing.decode import ImageError
+from twinlens.importing.find_images import SUFFIXES, holds_dicom
 from twinlens.importing.formats.dicom_pixels import check_frames, reasons
 
 ATTRIBUTES = {
@@ -98,6 +99,21 @@ def read_header(path: Path, tags: Mapping[str, int | str]) -> dict[str, Any]:
             return {**facts, **kept, **known}
     except OSError as error:
         raise ImageError(f"cannot be read ({error.strerror})") from error
+
+
+def patient_groups(paths: Sequence[Path], ids: Sequence[str]) -> list[str]:
+    """Return the group of each image: its patient's pseudonym if it is DICOM, or else its id."""
+
+    def group(path: Path, id: str) -> str:
+        if path.suffix.lower() in SUFFIXES or not holds_dicom(path):
+            return id
+        try:
+            patient = read_header(path, {"patient": "PatientID"})["patient"]
+        except ImageError:  # of which decoding tells
+            return id
+        return pseudonym(patient) if patient else id
+
+    return [group(path, id) for path, id in zip(paths, ids, strict=True)]
 
 
 def pseudonym(identity: str) -> str:

@@ -4,18 +4,22 @@ Tables are CSV (comma, semicolon or tab; UTF-8, UTF-16 by its byte order mark, o
 which covers Latin-1), Excel, or JSON lines. An image may be named by its path (absolute, or from
 the table's folder, or from ``--root``), or by its file name or id anywhere below that folder, with
 or without the extension. Names that differ a little from the files' are told; see `locate`.
+
+Hugging Face's ``metadata.jsonl`` or ``metadata.csv`` may lie in sub-folders (train, test) instead;
+the splits are then the names of the sub-folders, if all of them name splits.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
 from twinlens.console import say
-from twinlens.data.table import map_splits
+from twinlens.data.table import SPLITS, map_splits
 from twinlens.errors import UserError
 from twinlens.importing.find_images import SUFFIXES, image_files
-from twinlens.importing.named_images import ROLES, with_images
+from twinlens.importing.named_images import NO_FILE, ROLES, with_images
 from twinlens.importing.source import Options, Source, SourceKind
 from twinlens.importing.table_file import TABLE_SUFFIXES, read_cells, repeated, typed
 
@@ -33,7 +37,7 @@ def find_table(folder: Path) -> Path | None:
     Raises:
         UserError: There are several.
     """
-    found = sorted(path for path in folder.iterdir() if is_table(path) and path.name[0] not in ".~")
+    found = sorted(path for path in folder.glob("[!.~]*") if is_table(path))
     if len(found) > 1:
         names = ", ".join(path.name for path in found)
         raise UserError(
@@ -47,7 +51,7 @@ def detect(source: str) -> bool:
     """Return whether this is a table, or a folder with one."""
     path = Path(source)
     if path.is_dir():
-        return find_table(path) is not None
+        return find_table(path) is not None or bool(_metadata(path))
     return is_table(path) or (path.is_file() and path.suffix.lower() == ".txt")
 
 
@@ -58,18 +62,56 @@ def read(source: str, options: Options) -> Source:
         UserError: The file is no such table, a column is missing, rows of one image contradict
             each other, or a split's name is unknown.
     """
-    path = _path(Path(source))
+    path = Path(source)
+    if table := path if path.is_file() else find_table(path):
+        return _read_table(table, options)
+    if parts := _metadata(path):
+        return _read_parts(parts, options)
+    raise UserError(f"{source} is neither a table nor a folder with one.")
+
+
+def _read_table(path: Path, options: Options) -> Source:
     root = options.root or path.parent
     found = with_images(path, read_rows(path, options), image_files(root), options)
     if options.table_only:
         return found
     if not found.items:
-        hint = "if the images lie elsewhere, pass that folder with --root"
-        found = replace(found, skipped=[(name, f"{why}; {hint}") for name, why in found.skipped])
+        hint = "; if the images lie elsewhere, pass that folder with --root"
+        skipped = [(name, f"{why}{hint}" if why == NO_FILE else why) for name, why in found.skipped]
+        found = replace(found, skipped=skipped)
     dicom = sum(path.suffix.lower() not in SUFFIXES for path in found.items)
     if dicom:
         say(f"DICOM among the images: {dicom:,}. To group them by patient, pass --kind dicom.")
     return found
+
+
+def _metadata(folder: Path) -> list[Path]:
+    """Return the tables of Hugging Face's ``imagefolder`` in the sub-folders of a folder."""
+
+    def names_files(path: Path) -> bool:
+        with path.open("rb") as file:
+            return b"file_name" in file.readline()
+
+    found = (path for suffix in ("csv", "jsonl") for path in folder.glob(f"*/metadata.{suffix}"))
+    return sorted(filter(names_files, found))
+
+
+def _read_parts(paths: Sequence[Path], options: Options) -> Source:
+    """Read a table in each of several folders; the folder's name comes before the ids."""
+    names = pd.Series([path.parent.name for path in paths])
+    split_map = {"validation": "val", **options.split_map}
+    named = names.isin([*SPLITS, *split_map]).all()
+    splits = map_splits(names, split_map) if named else [None] * len(paths)
+    tables: list[pd.DataFrame] = []
+    items: list[Path] = []
+    skipped: list[tuple[str, str]] = []
+    for path, name, split in zip(paths, names, splits, strict=True):
+        found = _read_table(path, options)
+        table = found.table.assign(id=f"{name}/" + found.table["id"])
+        tables.append(table if table["split"].notna().any() else table.assign(split=split))
+        items += found.items
+        skipped += [(f"{name}/{file}", why) for file, why in found.skipped]
+    return Source(pd.concat(tables, ignore_index=True), items, skipped=skipped)
 
 
 def read_rows(path: Path, options: Options) -> pd.DataFrame:
@@ -93,15 +135,6 @@ def read_rows(path: Path, options: Options) -> pd.DataFrame:
     table = _arranged(cells, {"id": image, **columns})
     table["split"] = map_splits(table["split"], options.split_map)
     return table
-
-
-def _path(source: Path) -> Path:
-    if source.is_file():
-        return source
-    found = find_table(source) if source.is_dir() else None
-    if found is None:
-        raise UserError(f"{source} is neither a table nor a folder with one.")
-    return found
 
 
 def _column(path: Path, cells: pd.DataFrame, role: str, asked: str | None) -> str | None:
