@@ -166,7 +166,7 @@ def _at_size(read: Reader, data: Dataset, size: int) -> Reader:
 
 def _numbers(labels: pd.Series, classes: Sequence[str]) -> Rows:
     """Return the place of each label among the model's classes; -1 where there is none."""
-    return pd.Index(classes).get_indexer(labels).astype(np.int64)
+    return pd.Index(classes).get_indexer(pd.Index(labels)).astype(np.int64)
 
 
 def _with_views(info: BundleInfo, views: int) -> BundleInfo:

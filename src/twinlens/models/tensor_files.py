@@ -91,7 +91,7 @@ def save_tensors(
 ) -> None:
     """Write tensors and header as a safetensors file, whole or not at all."""
     plain = {key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}
-    with atomic_file(path) as temporary:
+    with atomic_file(path, size=sum(tensor.nbytes for tensor in plain.values())) as temporary:
         save_file(plain, temporary, metadata={"format": "pt", **(metadata or {})})
 
 
