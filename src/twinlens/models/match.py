@@ -1,7 +1,9 @@
 """Whether the tensors of a file fit an encoder, strict about names and shapes."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 
 import torch
 from torch import Tensor
@@ -54,7 +56,25 @@ def describe_match(encoder: Encoder, match: Match) -> str:
     """Describe what was loaded, such as "loaded 318 of 318 tensors; dropped fc.weight, fc.bias"."""
     expected = [k for k in encoder.state_dict() if k in match.tensors or not _is_counter(k)]
     loaded = f"loaded {len(match.tensors)} of {len(expected)} tensors"
-    return loaded + (f"; dropped {_first(match.dropped)}" if match.dropped else "")
+    if not match.dropped:
+        return loaded
+    if len(match.dropped) <= _SHOWN:
+        return f"{loaded}; dropped {', '.join(match.dropped)}"
+    parts = Counter(_parts(match)).items()
+    listed = ", ".join(f"{part} ({count})" if count > 1 else part for part, count in parts)
+    return f"{loaded}; dropped {listed}"
+
+
+def _parts(match: Match) -> Iterator[str]:
+    """Yield for each dropped tensor the part of the file's model that it is of, such as "fc"."""
+    kept = {start for key, name in match.names.items() if name for start in _starts(key)}
+    for key in match.dropped:
+        yield next((start for start in _starts(key) if start not in kept), key)
+
+
+def _starts(key: str) -> list[str]:
+    """Return the beginnings of a name: of "a.b.c" these are "a", "a.b" and "a.b.c"."""
+    return list(accumulate(key.split("."), "{}.{}".format))
 
 
 def misfits(expected: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> str:
