@@ -112,7 +112,7 @@ def test_excel(tmp_path, monkeypatch, capsys, library):
 
 def test_excel_without_its_package_names_the_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "openpyxl", None)
-    with pytest.raises(UserError, match=r"pip install 'twinlens\[excel\]'"):
+    with pytest.raises(UserError, match=r"is an Excel file.*pip install 'twinlens\[excel\]'"):
         read_cells(write(tmp_path, b"", "labels.xlsx"))
 
 

@@ -11,10 +11,17 @@ SUFFIXES = {
 DICOM_SUFFIXES = {".dcm", ".dicom", ".ima"}
 
 
+def is_image(path: Path) -> bool:
+    """Return whether a file is an image by its name, or DICOM, which often has no suffix."""
+    if path.suffix.lower() in SUFFIXES | DICOM_SUFFIXES:
+        return True
+    return path.name != "DICOMDIR" and path.is_file() and holds_dicom(path)
+
+
 def image_files(root: Path) -> list[Path]:
     """Return the image files below a folder, sorted; hidden files and folders are left out."""
     paths = (path for path in root.rglob("*") if not _hidden(path.relative_to(root)))
-    return sorted(path for path in paths if _is_image(path))
+    return sorted(path for path in paths if is_image(path))
 
 
 def holds_dicom(path: Path) -> bool:
@@ -24,13 +31,6 @@ def holds_dicom(path: Path) -> bool:
             return is_dicom(file.read(DICOM_HEAD))
     except OSError:
         return False
-
-
-def _is_image(path: Path) -> bool:
-    """Return whether a file is an image by its name, or DICOM, which often has no suffix."""
-    if path.suffix.lower() in SUFFIXES | DICOM_SUFFIXES:
-        return True
-    return path.name != "DICOMDIR" and path.is_file() and holds_dicom(path)
 
 
 def _hidden(path: Path) -> bool:

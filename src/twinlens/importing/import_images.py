@@ -15,7 +15,7 @@ from twinlens.errors import UserError, unknown
 from twinlens.importing.append import append
 from twinlens.importing.class_info import with_classes
 from twinlens.importing.decode import MIN_SIDE
-from twinlens.importing.find_images import SUFFIXES, image_files
+from twinlens.importing.find_images import image_files, is_image
 from twinlens.importing.merge import class_names, join, source_names
 from twinlens.importing.pack import fingerprint, left_out, refuse_none, unpacked, write_pack
 from twinlens.importing.source import Options, Source
@@ -66,7 +66,7 @@ def detect_kind(source: str) -> str:
     """
     root = Path(source)
     kind = next((name for name, kind in SOURCES.items() if kind.detect(source)), None)
-    if kind is None and root.is_file() and root.suffix.lower() in SUFFIXES:
+    if kind is None and root.is_file() and is_image(root):
         raise UserError(f"{source} is a single image: pass the folder that it lies in.")
     if kind is None and root.exists():
         raise UserError(f"{source} holds no images in a known layout ({', '.join(SOURCES)}).")

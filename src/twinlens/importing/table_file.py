@@ -79,7 +79,10 @@ def _says_nothing(column: pd.Series) -> bool:
 
 
 def _read_excel(path: Path) -> list[Row]:
-    openpyxl = require("openpyxl", extra="excel")
+    try:
+        openpyxl = require("openpyxl", extra="excel")
+    except UserError as error:
+        raise UserError(f"{path} is an Excel file. {error} Or save it as CSV.") from error
     try:
         workbook = openpyxl.load_workbook(path, data_only=True)
     except Exception as error:  # a damaged archive can raise anything

@@ -61,6 +61,13 @@ def test_a_folder_with_one_csv(images):
         csv.read(str(images), Options())
 
 
+def test_a_csv_is_preferred_to_other_tables(images):
+    for name in ("notes.xlsx", "metadata.jsonl", ".labels.csv", "~$notes.xlsx"):
+        write(images, "x\n1\n", name=name)
+    write(images, "image\na\n")
+    assert len(csv.read(str(images), Options()).items) == 1
+
+
 def test_unknown_split_names(images):
     path = write(images, "image,split\na,train\nb,pool\n")
     with pytest.raises(UserError, match=r"'pool'.*--split-map pool=unlabelled"):

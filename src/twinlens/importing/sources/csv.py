@@ -32,12 +32,13 @@ def is_table(path: Path) -> bool:
 
 
 def find_table(folder: Path) -> Path | None:
-    """Return the one table that lies in a folder, or None.
+    """Return the one table that lies in a folder, or None; CSV files before others.
 
     Raises:
         UserError: There are several.
     """
-    found = sorted(path for path in folder.glob("[!.~]*") if is_table(path))
+    tables = sorted(path for path in folder.glob("[!.~]*") if is_table(path))
+    found = [path for path in tables if path.suffix.lower() in (".csv", ".tsv")] or tables
     if len(found) > 1:
         names = ", ".join(path.name for path in found)
         raise UserError(
