@@ -79,7 +79,7 @@ def test_rows_that_contradict_each_other_are_refused_with_their_lines(
 def test_of_rows_that_agree_the_first_counts(images, capsys):
     source = find(images, "a.png", "b", "a", "a.png", groups=["1", "2", "1", "1"])
     assert source.table["id"].tolist() == ["a.png", "b"]
-    assert "labels.csv: 2 rows repeat an image of an earlier row" in capsys.readouterr().err
+    assert "labels.csv: 2 rows repeat the image of an earlier row" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_names_that_differ_from_their_files_are_told(images, capsys):
     assert not capsys.readouterr().err
     find(images, "A.png", "b.jpg")
     told = capsys.readouterr().err
-    assert f"{images}/images/a.png for 'A.png', and 1 more." in told
+    assert f"than their files: 2, such as 'A.png' for {images}/images/a.png." in told
 
 
 def test_an_impossible_name_is_no_file(images):

@@ -80,7 +80,9 @@ def first_rows(path: Path, table: pd.DataFrame, images: Sequence[Path | str | No
                 f"one row per image, or choose another column with --{role}."
             )
     if again.any():
-        say(f"{path.name}: {again.sum():,} rows repeat an image of an earlier row, which counts.")
+        say(
+            f"{path.name}: {again.sum():,} rows repeat the image of an earlier row, and are left out."
+        )
     return ~again
 
 
@@ -112,7 +114,8 @@ def locate(folder: Path, names: Iterable[str | None], files: Iterable[Path]) -> 
         if name not in absent:
             return folder / name
         found, exact = known.find(name.removeprefix(shared))
-        found = _nearest(found, name)
+        if len(found) > 1:
+            found = _nearest(found, name)
         if not found:
             return NO_FILE
         if len(found) > 1:
@@ -128,8 +131,8 @@ def locate(folder: Path, names: Iterable[str | None], files: Iterable[Path]) -> 
     if guesses:
         name, path = guesses[0]
         say(
-            f"Taken for the names of images that differ from their files': {path} for '{name}'"
-            + (f", and {len(guesses) - 1:,} more." if len(guesses) > 1 else ".")
+            f"Names that are spelled otherwise than their files: {len(guesses):,}, such as "
+            f"'{name}' for {path}."
         )
     return places
 
@@ -146,8 +149,9 @@ class _Files:
 
     def find(self, name: str) -> tuple[list[Path], bool]:
         """Return the files that a name may mean, and whether it is spelled as they are."""
+        name = posixpath.normpath(name)
         for number, (_, of_name) in enumerate(_SPELLINGS):
-            wanted = of_name(posixpath.normpath(name))
+            wanted = of_name(name)
             alike = self._index(number).get(posixpath.basename(wanted), ())
             found = [path for whole, path in alike if f"/{whole}".endswith(f"/{wanted}")]
             if found:
