@@ -79,7 +79,7 @@ def test_rows_that_contradict_each_other_are_refused_with_their_lines(
 def test_of_rows_that_agree_the_first_counts(images, capsys):
     source = find(images, "a.png", "b", "a", "a.png", groups=["1", "2", "1", "1"])
     assert source.table["id"].tolist() == ["a.png", "b"]
-    assert "labels.csv: 2 rows repeat the image of an earlier row" in capsys.readouterr().err
+    assert "labels.csv: 2 rows repeat an earlier row's image" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

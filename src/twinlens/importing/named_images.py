@@ -80,9 +80,7 @@ def first_rows(path: Path, table: pd.DataFrame, images: Sequence[Path | str | No
                 f"one row per image, or choose another column with --{role}."
             )
     if again.any():
-        say(
-            f"{path.name}: {again.sum():,} rows repeat the image of an earlier row, and are left out."
-        )
+        say(f"{path.name}: {again.sum():,} rows repeat an earlier row's image: left out.")
     return ~again
 
 
