@@ -92,7 +92,7 @@ def test_of_rows_that_agree_the_first_counts(images, capsys):
         ({"u\u0308ber.png": "\u00fcber.png"}, []),
         ({"/mnt/old/x/a.png": "z/x/a.png", "/mnt/old/y/a.png": "z/y/a.png"}, []),
         ({"D:\\study\\images\\a.png": "images/a.png"}, []),
-        ({"/mnt/images/a.png": "images/a.png", "/mnt/images/b.png": "b.png"}, ["masks/a.png"]),
+        ({"/mnt/images/a.png": "images/a.png", "/mnt/images/b.png": "b.png"}, ["other/a.png"]),
     ],
 )
 def test_a_name_that_differs_a_little_means_the_one_file_that_fits(tmp_path, draw, named, others):
@@ -115,7 +115,7 @@ def test_an_impossible_name_is_no_file(images):
 
 
 def test_images_may_lie_below_another_root(images, draw):
-    draw(images / "masks" / "a.png")
+    draw(images / "other" / "a.png")
     assert "--root names the folder" in find(images, "a").skipped[0][1]
     root = images / "images"
     assert find(images, "a", files=root, root=root).items == [root / "a.png"]
