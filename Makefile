@@ -38,7 +38,7 @@ peers: .venv-peers/installed
 
 .venv/tested: .venv/installed
 	$(BIN)/python $(PIP) --constraint constraints.txt \
-		--editable .[dicom,ray,tensorboard,mlflow,wandb] --group dev
+		--editable .[dicom,excel,ray,tensorboard,mlflow,wandb] --group dev
 	touch $@
 
 .venv-peers/installed: pyproject.toml constraints-peers.txt

@@ -1,3 +1,8 @@
+import errno
+import os
+import shutil
+from types import SimpleNamespace
+
 import pytest
 
 from twinlens.errors import UserError
@@ -17,6 +22,54 @@ def test_a_file_is_whole_or_not_there(tmp_path):
         fail()
     assert read_json(path) == {"x": 1}
     assert [p.name for p in path.parent.iterdir()] == ["file.json"]
+
+
+FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize(
+    ("error", "free"),
+    [
+        (FULL, 5_000_000),
+        (Exception("I/O error: No space left on device (os error 28)"), 5_000_000),
+        (RuntimeError("unexpected pos 576 vs 534"), 4096),
+        (OSError("1000 requested and 500 written"), 0),
+    ],
+)
+@pytest.mark.parametrize(("size", "words"), [(7_500_000, "7.5 MB, and"), (None, "more than the")])
+def test_a_full_disk_is_a_sentence_with_what_is_needed(
+    tmp_path, monkeypatch, error, free, size, words
+):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
+
+    def fail():
+        with atomic_file(tmp_path / "w", size=size) as temporary:
+            temporary.write_bytes(bytes(1_000_000))
+            raise error
+
+    with pytest.raises(UserError) as caught:
+        fail()
+    sentence = f"The disk of {tmp_path} is full: w needs {words} {(free + 1_000_000) / 1e6:.1f} MB"
+    assert str(caught.value).startswith(sentence)
+    assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize("keep", ["checkpoint", "other"])
+def test_a_disk_that_fills_up_in_a_folder_is_a_sentence(tmp_path, keep):
+    def fail():
+        with atomic_folder(tmp_path / "out", marker="m", keep=keep) as work:
+            (work / "checkpoint").touch()
+            raise FULL
+
+    with pytest.raises(UserError, match=r"is full: out needs more than the .* MB left"):
+        fail()
+    assert (tmp_path / "out.partial").exists() == (keep == "checkpoint")
+
+
+def test_other_errors_stay_what_they_are(tmp_path):
+    for error in (ZeroDivisionError, RuntimeError, PermissionError):
+        with pytest.raises(error), atomic_file(tmp_path / "w"):
+            raise error
 
 
 def test_a_file_is_not_written_over_a_folder(tmp_path):

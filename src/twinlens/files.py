@@ -1,5 +1,6 @@
 """Files and folders that are either whole or not there."""
 
+import errno
 import hashlib
 import json
 import os
@@ -12,13 +13,19 @@ from uuid import uuid4
 
 from twinlens.errors import UserError
 
+_NOTHING = 2**20  # bytes: a disk with fewer is full
+
 
 @contextmanager
-def atomic_file(path: Path) -> Iterator[Path]:
+def atomic_file(path: Path, size: int | None = None) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success flush it to disk and move it there.
 
+    Args:
+        path: The file that is to appear.
+        size: Its size in bytes where that is known, to say what a full disk lacks.
+
     Raises:
-        UserError: There is a folder of this name.
+        UserError: There is a folder of this name, or the disk is full.
     """
     if path.is_dir():
         raise UserError(f"{path} is a folder: name a file.")
@@ -29,6 +36,13 @@ def atomic_file(path: Path) -> Iterator[Path]:
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
+    except Exception as error:
+        # NumPy and torch do not say why they could not write.
+        unclear = isinstance(error, OSError | RuntimeError) and _free(path.parent) < _NOTHING
+        if unclear or _says_full(error):
+            written = temporary.stat().st_size if temporary.exists() else 0
+            raise _disk_full(path, _free(path.parent) + written, size) from error
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -85,7 +99,8 @@ def atomic_folder(
             leaves without it is dropped.
 
     Raises:
-        UserError: `out` exists and may not be replaced, or an interrupted attempt waits there.
+        UserError: `out` exists and may not be replaced, an interrupted attempt waits there, or the
+            disk is full.
     """
     out = out.resolve()
     recover(out)
@@ -108,9 +123,12 @@ def atomic_folder(
         half.unlink()
     try:
         yield work
-    except BaseException:
+    except BaseException as error:
+        left = _free(work)
         if not _worth_resuming(work, keep):
             shutil.rmtree(work, ignore_errors=True)
+        if _says_full(error):
+            raise _disk_full(out, left) from error
         raise
     old = _old(out)
     shutil.rmtree(old, ignore_errors=True)
@@ -130,6 +148,26 @@ def recover(out: Path) -> None:
     """Put a folder back in its place if `atomic_folder` was killed between its two renames."""
     if _old(out).exists() and not out.exists():
         _old(out).rename(out)
+
+
+def _says_full(error: BaseException) -> bool:
+    if isinstance(error, UserError):
+        return False
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return full or os.strerror(errno.ENOSPC) in str(error)
+
+
+def _free(folder: Path) -> int:
+    return shutil.disk_usage(folder).free
+
+
+def _disk_full(path: Path, left: int, size: int | None = None) -> UserError:
+    room = f"{left / 1e6:,.1f} MB"
+    needs = f"{size / 1e6:,.1f} MB, and {room} are left" if size else f"more than the {room} left"
+    return UserError(
+        f"The disk of {path.parent} is full: {path.name} needs {needs}. Make room there, or choose "
+        "a folder on another disk."
+    )
 
 
 def _old(out: Path) -> Path:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -82,41 +81,6 @@ def ham10000_layout(tmp_path: Path, draw: Callable[..., Path]) -> Path:
         "HAM_0003577,ISIC_0029306,akiec,histo,,unknown,unknown\n"
     )
     return folder
-
-
-@pytest.fixture
-def as_dicom() -> Callable[..., bytes]:
-    """A function from pixels, or none, and elements by keyword to the bytes of a DICOM file."""
-    pydicom = pytest.importorskip("pydicom")
-
-    def to_bytes(
-        pixels: np.ndarray | bytes | None = None,
-        syntax: str = "ExplicitVRLittleEndian",
-        **elements: object,
-    ) -> bytes:
-        dataset = pydicom.Dataset()
-        dataset.file_meta = pydicom.dataset.FileMetaDataset()
-        dataset.file_meta.TransferSyntaxUID = getattr(pydicom.uid, syntax)
-        dataset.SOPClassUID = pydicom.uid.VLPhotographicImageStorage
-        dataset.SOPInstanceUID = pydicom.uid.generate_uid()
-        if isinstance(pixels, np.ndarray):
-            bits, colour = 8 * pixels.itemsize, pixels.ndim == 3
-            dataset.Rows, dataset.Columns = pixels.shape[:2]
-            dataset.SamplesPerPixel = 3 if colour else 1
-            dataset.PhotometricInterpretation = "RGB" if colour else "MONOCHROME2"
-            dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = bits, bits, bits - 1
-            dataset.PixelRepresentation = int(np.issubdtype(pixels.dtype, np.signedinteger))
-            dataset.PixelData = pixels.tobytes()
-            if colour:
-                dataset.PlanarConfiguration = 0
-            dataset["PixelData"].VR = "OB" if bits == 8 else "OW"
-        for keyword, value in elements.items():
-            setattr(dataset, keyword, value)
-        buffer = BytesIO()
-        dataset.save_as(buffer, enforce_file_format=True)
-        return buffer.getvalue()
-
-    return to_bytes
 
 
 @pytest.fixture

@@ -1,10 +1,12 @@
 import struct
+import sys
 import zlib
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from twinlens.errors import UserError
 from twinlens.importing.decode import ImageError, decode, square
 
 
@@ -113,6 +115,15 @@ def test_other_content_is_refused(encode):
     assert reason(encode(Image.new("RGB", (1, 1)))) == "smaller than 8 pixels (1x1)"
     floats = Image.fromarray(np.ones((10, 10), np.float32))
     assert "floating-point" in reason(encode(floats, "TIFF"))
+
+
+def test_dicom_is_recognised_by_its_content(pixels, as_dicom, monkeypatch):
+    content = as_dicom(pixels)
+    np.testing.assert_array_equal(np.asarray(decode(content)), pixels)
+    assert reason(content[:-100]).startswith("damaged DICOM file")
+    monkeypatch.setitem(sys.modules, "pydicom", None)
+    with pytest.raises(UserError, match=r"pip install 'twinlens\[dicom\]'"):
+        decode(content)
 
 
 @pytest.mark.parametrize("side", [9_000, 20_000, 2**31 - 1])

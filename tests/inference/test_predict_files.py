@@ -33,6 +33,24 @@ def test_image_files_get_the_probabilities_that_evaluation_gave_them(run, phanto
     assert found["file"].tolist() == [str(tmp_path / f"{row:04}.png") for row in rows]
 
 
+def test_dicom_files_are_predicted_like_other_images(run, phantoms, as_dicom, tmp_path):
+    pixels = open_dataset(phantoms).images[0]
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    for name in ("b.dcm", "IM0001"):
+        (tmp_path / name).write_bytes(as_dicom(pixels))
+    (tmp_path / "c.dcm").write_bytes(as_dicom(pixels, NumberOfFrames=2))
+    found = predict(run / "model", tmp_path, device="cpu")
+    assert [path.rpartition("/")[2] for path in found["file"]] == [
+        "IM0001",
+        "a.png",
+        "b.dcm",
+        "c.dcm",
+    ]
+    assert found["error"].fillna("").str[:8].tolist() == ["", "", "", "2 frames"]
+    probabilities = found.filter(like="p_").to_numpy()
+    np.testing.assert_allclose(probabilities[:2], probabilities[1:3], atol=1e-6)
+
+
 def test_broken_files_are_rows_with_a_reason(run, tmp_path):
     Image.new("RGB", (30, 20), "red").save(tmp_path / "a.png")
     (tmp_path / "b.png").write_bytes(b"")

@@ -13,7 +13,7 @@ def test_the_table_of_predictions(tmp_path, pack):
     record = DatasetRecord(classes=["x", "y"], size=16, hash="", images=4, skipped=0)
     dataset = Dataset(tmp_path, table, pack[:4], record)
     probabilities = np.array([[0.25, 0.75], [1.0, 0.0]], dtype=np.float32)
-    found = predictions_table(dataset, np.array([3, 0]), "test", probabilities)
+    found = predictions_table(dataset, np.array([3, 0]), "test", probabilities, ["x", "y"])
     assert found.to_dict("list") == {
         "id": ["d", "a"],
         "label": ["x", "x"],
@@ -22,5 +22,5 @@ def test_the_table_of_predictions(tmp_path, pack):
         "p_x": [0.25, 1.0],
         "p_y": [0.75, 0.0],
     }
-    both = predictions_table(dataset, np.array([3, 0]), ["val", "test"], probabilities)
+    both = predictions_table(dataset, np.array([3, 0]), ["val", "test"], probabilities, ["x", "y"])
     assert both["split"].tolist() == ["val", "test"]

@@ -1,13 +1,16 @@
 """The contract that every entry of ENCODERS keeps, and what unknown names say."""
 
+import os
+import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import nn
 
 from twinlens.errors import UserError
-from twinlens.models.encoders import ENCODERS, Encoder, build_encoder, check_size
+from twinlens.models.encoders import ENCODERS, Encoder, EncoderSpec, build_encoder, check_size
 
 WIDE = ["resnet50x2", "resnet200x2"]  # gigabytes: they are built without memory
 
@@ -95,6 +98,84 @@ def test_names_and_loading_hold_inside_a_larger_module(tiny):
     second.load_state_dict(state)
     for key, tensor in second.state_dict().items():
         assert torch.equal(tensor, state[key]), key
+
+
+_CRASH = """
+import torch
+from torch import nn
+from twinlens.models.encoders import ENCODERS, EncoderSpec, build_encoder
+
+def narrow():
+    return nn.Sequential(nn.Conv2d(3, 8, 1, stride=2), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+
+ENCODERS["narrow"] = EncoderSpec(narrow, feature_dim=8)
+encoder = build_encoder("narrow", seed=0)
+images = torch.rand(16, 3, 224, 224).contiguous(memory_format=torch.channels_last)
+encoder(images).sum().backward()
+got = encoder.network[0].weight.grad
+expected = images[:, :, ::2, ::2].mean(dim=(2, 3)).sum(dim=0)
+assert torch.allclose(got[0, :, 0, 0], expected, rtol=1e-4), (got[0], expected)
+"""
+
+
+def test_a_strided_pointwise_convolution_of_few_channels_does_not_crash():
+    """It did, in one thread, on processors with AVX2 and AVX-512: oneDNN#6035."""
+    one_thread = {**os.environ, "OMP_NUM_THREADS": "1"}
+    process = subprocess.run(
+        [sys.executable, "-c", _CRASH], env=one_thread, capture_output=True, text=True, check=False
+    )
+    assert process.returncode == 0, process.stderr
+
+
+@pytest.mark.parametrize(
+    ("layer", "narrow"),
+    [
+        (nn.Conv2d(3, 8, 1, stride=2), True),
+        (nn.Conv2d(12, 8, 1, stride=(1, 2)), True),
+        (nn.Conv2d(16, 8, 1, stride=2), False),
+        (nn.Conv2d(3, 8, 1), False),
+        (nn.Conv2d(3, 8, 3, stride=2), False),
+    ],
+)
+def test_only_such_convolutions_are_computed_in_the_contiguous_format(layer, narrow, monkeypatch):
+    monkeypatch.setitem(ENCODERS, "one", EncoderSpec(lambda: layer, feature_dim=8))
+    encoder, seen = build_encoder("one", seed=0), []
+    layer.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].is_contiguous()))
+    x = torch.rand(2, layer.in_channels, 16, 16).contiguous(memory_format=torch.channels_last)
+    assert encoder.network(x).is_contiguous() == narrow
+    assert seen == [narrow]
+
+
+@pytest.fixture
+def transformer(monkeypatch) -> str:
+    """Name of a stand-in for a transformer of timm that takes other sizes if told so."""
+
+    def create_model(name, pretrained, num_classes, **options):
+        if name == "strict" and options:
+            raise TypeError("unexpected keyword argument 'dynamic_img_size'")
+        network = nn.Sequential(
+            nn.Conv2d(3, 4, 16, stride=16), nn.Flatten(2), nn.AdaptiveAvgPool1d(1)
+        )
+        network.append(nn.Flatten())
+        network.dynamic_img_size = options.get("dynamic_img_size", False)
+        network.pretrained_cfg = {"mean": (0,) * 3, "std": (1,) * 3, "input_size": (3, 32, 32)}
+        network.head_hidden_size = 4
+        return network
+
+    timm = SimpleNamespace(is_model=lambda _: True, create_model=create_model)
+    monkeypatch.setitem(sys.modules, "timm", timm)
+    return "timm/vit"
+
+
+def test_a_transformer_of_timm_takes_other_sizes_and_says_so(transformer, capsys):
+    check_size(build_encoder(transformer, seed=0), 32)
+    check_size(build_encoder("timm/strict", seed=0), 64)
+    assert not capsys.readouterr().err
+    check_size(build_encoder(transformer, seed=0), 64)
+    assert capsys.readouterr().err == (
+        "timm/vit was made for images of 32 pixels: for 64 its position embeddings are "
+        "interpolated.\n"
+    )
 
 
 def test_unknown_name_lists_the_valid_ones():

@@ -17,7 +17,20 @@ def by_index(key: str) -> str:
     return f"{FASTAI[layer]}.{rest}"
 
 
-@pytest.mark.parametrize("prefix", ["", "module.", "backbone.", "encoder.", "module.encoder."])
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        "",
+        "module.",
+        "backbone.",
+        "encoder_q.",
+        "0.",
+        "_orig_mod.module.",
+        "module.momentum_encoder.",
+        "teacher.backbone.",
+        "state_dict.model.student.0.",
+    ],
+)
 @pytest.mark.parametrize("rename", [str, by_index])
 def test_prefixes_and_fastais_indices_are_recognised(prefix, rename):
     theirs = [prefix + rename(key) for key in OURS]
@@ -30,10 +43,53 @@ def test_fastais_examples_of_the_protocol():
 
 
 @pytest.mark.parametrize("prefix", ["", "module.", "module.backbone."])
-@pytest.mark.parametrize("head", ["fc.weight", "classifier.1.bias", "head.weight"])
-def test_a_classifier_is_left_out(prefix, head):
+@pytest.mark.parametrize(
+    "head",
+    [
+        "fc.weight",
+        "classifier.1.bias",
+        "head.weight",
+        "prototypes.weight",
+        "mask_token",
+        "decoder_blocks.0.norm.bias",
+        "projector.0.weight",
+        "projection_head.2.bias",
+        "predictor.weight",
+        "queue",
+        "queue_ptr",
+        "momentum_encoder.conv1.weight",
+    ],
+)
+def test_heads_and_leftovers_are_left_out(prefix, head):
     names = recognise([f"{prefix}conv1.weight", prefix + head], OURS)
     assert names == {f"{prefix}conv1.weight": "conv1.weight", prefix + head: None}
+
+
+@pytest.mark.parametrize(
+    ("taken", "other"),
+    [
+        ("teacher.", "student."),
+        ("module.encoder_q.", "module.encoder_k."),
+        ("backbone.", "backbone_momentum."),
+        ("online.", "target."),
+        ("base_encoder.", "momentum_encoder."),
+        ("model.", "model_ema."),
+    ],
+)
+@pytest.mark.parametrize("swapped", [False, True])
+def test_of_two_copies_the_right_one_is_taken(taken, other, swapped):
+    theirs = [
+        f"{prefix}{key}"
+        for prefix in ([other, taken] if swapped else [taken, other])
+        for key in OURS
+    ]
+    names = recognise(theirs, OURS)
+    assert {key: name for key, name in names.items() if name} == {taken + key: key for key in OURS}
+
+
+def test_parts_that_compilation_puts_into_names_are_taken_out():
+    names = recognise(["_orig_mod.layer1._orig_mod.0.conv1.weight"], OURS)
+    assert list(names.values()) == ["layer1.0.conv1.weight"]
 
 
 def test_a_head_that_the_encoder_has_stays():

@@ -1,9 +1,13 @@
 """Files of tensors that are read, and a sentence for each that must not be."""
 
+import argparse
 import pickle
 from collections import OrderedDict
 from pathlib import Path
+from types import SimpleNamespace
+from zipfile import ZipFile
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -27,10 +31,61 @@ def test_saved_tensors_are_read_again(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["encoder.safetensors"]
 
 
+@pytest.mark.parametrize("suffix", [".pth", ".pt", ".ckpt", ".bin", ".torch", ".pth.tar"])
 @pytest.mark.parametrize("nest", ["state_dict", "model"])
-def test_a_nested_state_dict_is_read(tmp_path, nest):
-    torch.save({"epoch": 3, nest: OrderedDict(TENSORS)}, tmp_path / "w.pth")
+def test_a_nested_state_dict_is_read(tmp_path, nest, suffix):
+    optimizer = {"state": {0: {"exp_avg": torch.zeros(1)}}, "param_groups": [{"lr": 0.1}]}
+    content = {"epoch": 3, nest: OrderedDict(TENSORS), "optimizer": optimizer}
+    torch.save({"wrapped": content}, tmp_path / f"w{suffix}")
+    assert_equal(read_tensors(tmp_path / f"w{suffix}"))
+
+
+def test_of_several_state_dicts_the_names_tell(tmp_path):
+    torch.save(
+        {"student": TENSORS, "teacher": {"encoder": TENSORS}, "center": torch.zeros(1)},
+        tmp_path / "w.pth",
+    )
+    assert list(read_tensors(tmp_path / "w.pth")) == [
+        "student.conv1.weight", "student.count",
+        "teacher.conv1.weight", "teacher.count", "center",
+    ]  # fmt: skip
+
+
+def test_options_and_scores_beside_the_tensors_are_let_in(tmp_path):
+    beside = {
+        "args": argparse.Namespace(lr=0.1, out=Path("/runs"), cfg=SimpleNamespace(a=[1])),
+        "best": np.float64(0.9),
+        "step": np.int64(3),
+    }
+    torch.save({"model": TENSORS, **beside}, tmp_path / "w.pth")
     assert_equal(read_tensors(tmp_path / "w.pth"))
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n",
+            "Git LFS pointer.*lfs pull",
+        ),
+        (b"\n<!DOCTYPE html><html>", "a web page"),
+        (b"<html lang='en'>", "a web page"),
+        (b"\x1f\x8b\x08", "a compressed file: unpack it"),
+        (b"\x89HDF\r\n", "HDF5"),
+    ],
+)
+@pytest.mark.parametrize("name", ["w.pth", "w.safetensors"])
+def test_what_is_saved_in_place_of_weights_is_named(tmp_path, content, words, name):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(UserError, match=words):
+        read_tensors(tmp_path / name)
+
+
+def test_an_archive_with_weights_inside_is_named(tmp_path):
+    with ZipFile(tmp_path / "w.pt", "w") as archive:
+        archive.writestr("model/weights.pth", b"and so on")
+    with pytest.raises(UserError, match=r"a ZIP archive that torch.save has not written: unpack"):
+        read_tensors(tmp_path / "w.pt")
 
 
 class Payload:
@@ -75,7 +130,7 @@ def damage(path: Path, kind: str) -> None:
         ("w.safetensors", "empty", "is empty"),
         ("w.safetensors", "truncated", "damaged or no safetensors file"),
         ("w.safetensors", "text", "damaged or no safetensors file"),
-        ("w.h5", "text", r"must end in .safetensors, .pth, .pt or .pth.tar"),
+        ("w.h5", "text", r"must end in .safetensors, .pth, .pt, .ckpt, .bin, .torch or .pth.tar"),
     ],
 )
 def test_damaged_files_are_refused_in_a_sentence(tmp_path, name, kind, words):

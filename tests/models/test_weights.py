@@ -151,7 +151,7 @@ def test_refuses_other_shapes_missing_and_unknown_tensors(encoder, other, tmp_pa
         "1 of another shape: conv1.weight is 8x3x3x3 instead of 4x3x3x3; "
         "4 missing: bn1.weight (4), bn1.bias (4), bn1.running_mean (4) and 1 more; "
         "1 unknown to it: stem.scale (2x4). "
-        "Choose the encoder that the weights were made for."
+        "Choose the encoder that the weights were made for, or other weights."
     )
     assert_loaded(encoder, before)
 

@@ -108,8 +108,30 @@ def test_published_weights_of_timm_load_and_predict(timm):
         torch.testing.assert_close(logits, whole(images), rtol=0, atol=1e-4)
 
 
-def test_a_transformer_says_which_size_it_takes(timm):
+def test_a_transformer_takes_other_sizes_that_its_patches_divide(timm, capsys):
     encoder = build_encoder("timm/vit_tiny_patch16_224", seed=0)
     check_size(encoder, 224)
-    with pytest.raises(UserError, match=r"cannot take images of 64 pixels.*--size 224"):
-        check_size(encoder, 64)
+    assert not capsys.readouterr().err
+    check_size(encoder, 64)
+    assert "for 64 its position embeddings are interpolated" in capsys.readouterr().err
+    encoder(rand(2, 3, 64, 64, seed=0)).sum().backward()
+    assert encoder.network.pos_embed.grad.isfinite().all()
+    with pytest.raises(UserError, match=r"cannot take images of 50 pixels.*--size 224"):
+        check_size(encoder, 50)
+
+
+def test_another_size_leaves_the_own_one_as_it_is(timm):
+    images = rand(2, 3, 224, 224, seed=0)
+    ours = build_encoder("timm/vit_tiny_patch16_224", seed=0).eval()
+    theirs = timm.create_model("vit_tiny_patch16_224", pretrained=False, num_classes=0).eval()
+    theirs.load_state_dict(ours.state_dict())
+    with torch.no_grad():
+        torch.testing.assert_close(ours(images), theirs(images))
+
+
+@pytest.mark.parametrize("name", ["repvgg_a0", "fastvit_t8"])
+def test_networks_that_crashed_in_onednn_train(timm, name):
+    encoder = build_encoder(f"timm/{name}", seed=0)
+    images = rand(8, 3, 64, 64, seed=0).contiguous(memory_format=torch.channels_last)
+    encoder(images).sum().backward()
+    assert all(p.grad.isfinite().all() for p in encoder.parameters() if p.grad is not None)

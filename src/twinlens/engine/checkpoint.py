@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.utils._pytree import tree_leaves
 
 from twinlens.errors import UserError
 from twinlens.files import atomic_file
@@ -11,7 +12,8 @@ from twinlens.files import atomic_file
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """Write tensors, numbers and strings to `path`, whole or not at all."""
-    with atomic_file(path) as temporary:
+    tensors = [leaf for leaf in tree_leaves(state) if isinstance(leaf, torch.Tensor)]
+    with atomic_file(path, size=sum(tensor.nbytes for tensor in tensors)) as temporary:
         torch.save(state, temporary)
 
 

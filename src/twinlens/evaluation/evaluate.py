@@ -1,17 +1,22 @@
-"""Evaluating a model on a part of a split: metrics and per-image predictions."""
+"""Evaluating a model on a part of a split: metrics and per-image predictions.
 
+The data set may lack classes of the model, and its images may have another size.
+"""
+
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from lightning_fabric import Fabric
 from torch import nn
 
 from twinlens.console import say
-from twinlens.data.batches import reader
-from twinlens.data.class_subset import open_task
-from twinlens.data.dataset import Dataset
+from twinlens.data.batches import Reader, reader
+from twinlens.data.class_subset import select_classes
+from twinlens.data.dataset import Dataset, open_dataset
 from twinlens.data.provenance import refuse_other_split, transductive
-from twinlens.data.splits import Split
+from twinlens.data.splits import Split, open_split
 from twinlens.data.table import SPLITS
 from twinlens.engine.device import make_fabric
 from twinlens.engine.environment import describe_environment
@@ -28,6 +33,7 @@ from twinlens.records.scores import PartScores, Scores
 from twinlens.requests.base import accepts
 from twinlens.requests.evaluate import EvaluateRequest
 from twinlens.types import Rows
+from twinlens.views.view import clean_view
 
 BATCH_SIZE = 256
 
@@ -67,7 +73,7 @@ def score(
         autocast=fabric.autocast,
     )
     scores = score_predictions(data.labels[rows], probabilities, data.classes)
-    return scores, predictions_table(data, rows, part, probabilities)
+    return scores, predictions_table(data, rows, part, probabilities, data.classes)
 
 
 @accepts(EvaluateRequest)
@@ -93,10 +99,18 @@ def evaluate(request: EvaluateRequest) -> PartScores:
         raise UserError(f"The part '{part}' of the split of {request.dataset} is empty.")
     if request.tta:
         members = {path: _with_views(info, request.tta) for path, info in members.items()}
-    fabric = make_fabric(next(iter(members.values())).precision, request.device)
-    read = reader(data.images, rows, fabric.device)
+    first = next(iter(members.values()))
+    fabric = make_fabric(first.precision, request.device)
+    read = _at_size(reader(data.images, rows, fabric.device), data, first.size)
     probabilities = predict_ensemble(members, read, rows, batch_size=BATCH_SIZE, fabric=fabric)
-    scores = score_predictions(data.labels[rows], probabilities, data.classes)
+    labels = _numbers(data.table["label"].iloc[rows], first.classes)
+    scores = score_predictions(labels, probabilities, first.classes)
+    absent = [name for name, of_class in scores.per_class.items() if not of_class.support]
+    if absent:
+        say(
+            f"No image of {', '.join(absent)} is in '{part}': all classes of the model may be "
+            "predicted, and means over classes are over those that occur."
+        )
     if request.out is not None:
         evaluation = EvaluationRecord(
             request=request,
@@ -104,7 +118,7 @@ def evaluate(request: EvaluateRequest) -> PartScores:
             test_time=[info.test_time for info in members.values()],
             environment=describe_environment(fabric),
         )
-        table = predictions_table(data, rows, part, probabilities)
+        table = predictions_table(data, rows, part, probabilities, first.classes)
         out, overwrite = Path(request.out), request.overwrite
         with atomic_folder(out, marker=EVALUATION, overwrite=overwrite) as folder:
             Scores(parts={part: scores}).write(folder / "metrics.json")
@@ -119,10 +133,19 @@ def _open(
 ) -> tuple[dict[Path, BundleInfo], Dataset, Split]:
     """Open a model's bundles and what they are to be evaluated on, and check that they fit."""
     members = read_members(Path(model))
-    task = next(iter(members.values())).provenance.classes
-    data, chosen = open_task(dataset, split, task)
+    first = next(iter(members.values()))
+    data = open_dataset(dataset)
+    chosen = open_split(data, split)
+    shared = [name for name in data.classes if name in first.classes]
+    if first.provenance.classes:  # a task of some classes: images of others are no part of it
+        data, chosen = select_classes(data, chosen, shared)
+    elif shared != data.classes or not shared:
+        strange = ", ".join(name for name in data.classes if name not in first.classes)
+        raise UserError(
+            f"{data.path} has classes that the model does not know ({strange or 'none at all'}); "
+            f"it knows {', '.join(first.classes)}: import the images with these names."
+        )
     for info in members.values():
-        _check_fit(info, data)
         refuse_other_split(data, chosen, info.provenance.history, what=str(model))
     notices = (transductive(info.provenance.history) for info in members.values())
     if notice := next(filter(None, notices), None):
@@ -130,18 +153,21 @@ def _open(
     return members, data, chosen
 
 
+def _at_size(read: Reader, data: Dataset, size: int) -> Reader:
+    """Return a reader of images at the size that the model was trained at."""
+    if data.size == size:
+        return read
+    say(
+        f"The images of {data.path} have {data.size} pixels: they are resized to the {size} that "
+        "the model was trained at."
+    )
+    return lambda rows: clean_view(read(rows), size)
+
+
+def _numbers(labels: pd.Series, classes: Sequence[str]) -> Rows:
+    """Return the place of each label among the model's classes; -1 where there is none."""
+    return pd.Index(classes).get_indexer(pd.Index(labels)).astype(np.int64)
+
+
 def _with_views(info: BundleInfo, views: int) -> BundleInfo:
     return info.model_copy(update={"test_time": info.test_time.model_copy(update={"views": views})})
-
-
-def _check_fit(info: BundleInfo, data: Dataset) -> None:
-    if info.classes != data.classes:
-        raise UserError(
-            f"The model knows the classes {', '.join(info.classes)}, but {data.path} has "
-            f"{', '.join(data.classes)}: evaluate it on data with the same classes."
-        )
-    if info.size != data.size:
-        raise UserError(
-            f"The model was trained at {info.size} px, but {data.path} holds {data.size} px: "
-            f"import the images again with --size {info.size}."
-        )

@@ -1,7 +1,7 @@
 """Text tables as people keep them: CSV with comma, semicolon or tab, in several encodings.
 
 Encodings are UTF-8, UTF-16 (recognised by its byte order mark) or else Windows-1252, which covers
-Latin-1.
+Latin-1. A first line such as ``sep=;``, which Excel writes, names the separator.
 """
 
 import csv
@@ -10,50 +10,41 @@ from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from io import StringIO
 from pathlib import Path
 
-import pandas as pd
-
 from twinlens.console import say
 from twinlens.errors import UserError
 
+Row = tuple[int, list[str | None]]
+"""The number of a line in the file and its cells, blank ones as None."""
 
-def read_cells(path: Path) -> pd.DataFrame:
-    """Read all cells as text, blank ones as missing; the index is the line in the file.
+
+def read_rows(path: Path) -> list[Row]:
+    """Read the lines of a CSV file that are not blank, the header among them.
 
     Raises:
-        UserError: The file is no table with a header, or a line has another number of cells.
+        UserError: The file is no text in a known encoding, or no CSV.
     """
-    text = _text(path)
-    separator = max(",;\t", key=text.partition("\n")[0].count)
-    reader = csv.reader(StringIO(text, newline=""), delimiter=separator)
+    text = read_text(path)
+    named = re.match(r"sep=(.)\r?\n", text)
+    start = named.end() if named else 0
+    separator = named[1] if named else max(",;\t", key=text.partition("\n")[0].count)
+    reader = csv.reader(StringIO(text[start:], newline=""), delimiter=separator)
+    before = 1 if named else 0
     try:
-        numbered = [
-            (reader.line_num, [cell.strip() or None for cell in row]) for row in reader if any(row)
+        return [
+            (before + reader.line_num, [cell.strip() or None for cell in row])
+            for row in reader
+            if any(row)
         ]
     except csv.Error as error:
-        raise UserError(f"{path}, line {reader.line_num}: {error}.") from error
-    if len(numbered) < 2:
-        raise UserError(f"{path} has no rows below its header.")
-    (_, names), *rows = numbered
-    if None in names or len(set(names)) < len(names):
-        raise UserError(f"{path} needs a header in which every column has a name of its own.")
-    for line, row in rows:
-        if len(row) != len(names):
-            raise UserError(f"{path}, line {line}: {len(row)} cells, but {len(names)} columns.")
-    index = [line for line, _ in rows]
-    return pd.DataFrame([row for _, row in rows], index=index, columns=names, dtype=object)
+        raise UserError(f"{path}, line {before + reader.line_num}: {error}.") from error
 
 
-def typed(column: pd.Series) -> pd.Series:
-    """Return a column of text as numbers if all its cells are numbers, and none a code like 01."""
-    if any(re.match(r"0\d", cell) for cell in column.dropna()):
-        return column
-    try:
-        return pd.to_numeric(column)
-    except ValueError:
-        return column
+def read_text(path: Path) -> str:
+    """Read a text file in one of the encodings.
 
-
-def _text(path: Path) -> str:
+    Raises:
+        UserError: It has another one, or is no text.
+    """
     content = path.read_bytes()
     wide = content.startswith((BOM_UTF16_LE, BOM_UTF16_BE))
     try:

@@ -2,7 +2,8 @@
 
 The rules, the same for every image:
 
-- The first frame counts, turned upright by its EXIF orientation.
+- DICOM, recognised by the letters DICM at byte 128, is shown as `formats.dicom_pixels` says.
+- The first frame of other files counts, turned upright by its EXIF orientation.
 - Grey, palette, CMYK and other colour spaces become RGB as Pillow converts them.
 - 16-bit grey is divided by 257 (65535 becomes 255), whatever range an image happens to use, so
   that images stay comparable. Floating-point pixels have no agreed range and are refused.
@@ -17,11 +18,14 @@ from io import BytesIO
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from twinlens.errors import UserError
 from twinlens.types import PackedImage
 
 MAX_PIXELS = 80_000_000
 MIN_SIDE = 8
 BACKGROUND = (0, 0, 0)
+DICOM_HEAD = 132
+"""Bytes of a file that tell whether it is DICOM."""
 
 
 class ImageError(Exception):
@@ -36,12 +40,13 @@ def decode(content: bytes) -> Image.Image:
 
     Raises:
         ImageError: The content is no image, is damaged, or is too large or too small.
+        UserError: It is DICOM, and pydicom is not installed.
     """
     if not content:
         raise ImageError("empty file")
     try:
         return _decode(content)
-    except ImageError:
+    except (ImageError, UserError):
         raise
     except UnidentifiedImageError as error:
         raise ImageError("not an image in a known format") from error
@@ -49,6 +54,11 @@ def decode(content: bytes) -> Image.Image:
         raise ImageError(f"more than {MAX_PIXELS:,} pixels") from error
     except Exception as error:  # a damaged file can make a decoder raise anything
         raise ImageError(f"damaged image ({error})") from error
+
+
+def is_dicom(head: bytes) -> bool:
+    """Return whether the first `DICOM_HEAD` bytes of a file, or more, are those of DICOM."""
+    return head[128:DICOM_HEAD] == b"DICM"
 
 
 def check_size(width: int, height: int) -> None:
@@ -80,6 +90,10 @@ def square(image: Image.Image, size: int) -> PackedImage:
 
 
 def _decode(content: bytes) -> Image.Image:
+    if is_dicom(content):
+        from twinlens.importing.formats.dicom_pixels import decode_dicom  # which imports this file
+
+        return decode_dicom(content)
     image = Image.open(BytesIO(content))
     check_size(*image.size)
     return _rgb(ImageOps.exif_transpose(image))

@@ -15,7 +15,7 @@ from twinlens.errors import UserError, unknown
 from twinlens.importing.append import append
 from twinlens.importing.class_info import with_classes
 from twinlens.importing.decode import MIN_SIDE
-from twinlens.importing.find_images import SUFFIXES, image_files
+from twinlens.importing.find_images import image_files, is_image
 from twinlens.importing.merge import class_names, join, source_names
 from twinlens.importing.pack import fingerprint, left_out, refuse_none, unpacked, write_pack
 from twinlens.importing.source import Options, Source
@@ -66,7 +66,7 @@ def detect_kind(source: str) -> str:
     """
     root = Path(source)
     kind = next((name for name, kind in SOURCES.items() if kind.detect(source)), None)
-    if kind is None and root.is_file() and root.suffix.lower() in SUFFIXES:
+    if kind is None and root.is_file() and is_image(root):
         raise UserError(f"{source} is a single image: pass the folder that it lies in.")
     if kind is None and root.exists():
         raise UserError(f"{source} holds no images in a known layout ({', '.join(SOURCES)}).")
@@ -95,6 +95,7 @@ def _options(request: ImportRequest, existing: Dataset | None) -> Options:
         group=request.group,
         split=request.split,
         split_map=request.split_map,
+        root=None if request.root is None else Path(request.root),
         table_only=request.table_only or (existing is not None and existing.table_only),
         size=size,
     )
@@ -112,10 +113,13 @@ def _read(
     names = [detect_kind(path) if kind == "auto" else kind for path in paths]
     kinds = [SOURCES[name] for name in names]
     columns = (options.image, options.label, options.group, options.split)
-    if any(columns) and not any(kind.has_columns for kind in kinds):
+    if any((*columns, options.root)) and not any(kind.has_columns for kind in kinds):
         raise UserError(
-            f"{paths[0]} is read as '{names[0]}', so it has no columns to name: drop them."
+            f"{paths[0]} is read as '{names[0]}', so it has no columns to name, and no files to "
+            "look for below --root: drop these options."
         )
+    if options.root and not options.root.is_dir():
+        raise UserError(f"{options.root} (--root) is not a folder.")
     sources = [kind.read(path, options) for path, kind in zip(paths, kinds, strict=True)]
     if options.table_only:
         sources = [replace(source, items=()) for source in sources]

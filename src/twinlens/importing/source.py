@@ -24,6 +24,7 @@ class Options:
         group: Column with the lesion or patient; blank means the image alone.
         split: Column with the split's name; blank means none.
         split_map: From the source's names of splits to `table.SPLITS`.
+        root: Folder that the names in a table start from; None: the folder of the table.
         table_only: Whether to read the table alone, without finding images.
         size: Side of the imported images in pixels, for sources that draw their images.
     """
@@ -33,6 +34,7 @@ class Options:
     group: str | None = None
     split: str | None = None
     split_map: Mapping[str, str] = field(default_factory=dict)
+    root: Path | None = None
     table_only: bool = False
     size: int = 256
 

@@ -2,12 +2,14 @@
 
 from contextlib import nullcontext
 
+import numpy as np
 from jaxtyping import Float
 from lightning_fabric import Fabric
 from numpy import ndarray
 
 from twinlens.data.batches import Reader, reader
 from twinlens.data.dataset import Dataset
+from twinlens.errors import UserError
 from twinlens.inference.forward import Autocast, eval_mode, in_batches
 from twinlens.models.encoders import Encoder
 from twinlens.types import Features, Images, Rows
@@ -32,6 +34,9 @@ def embed(
         size: Side of the views in pixels.
         batch_size: Images at a time.
         autocast: Context of the forward pass.
+
+    Raises:
+        UserError: There are no images, or features are not finite.
     """
 
     def features(images: Images) -> Features:
@@ -41,7 +46,14 @@ def embed(
         return result
 
     with eval_mode(encoder):
-        return in_batches(features, read, rows, batch_size, "Computing features")
+        found = in_batches(features, read, rows, batch_size, "Computing features")
+    broken = int((~np.isfinite(found)).any(axis=1).sum())
+    if broken:
+        raise UserError(
+            f"The features of {encoder.name} are not finite for {broken} of {len(rows)} images: "
+            "its weights diverged, so take others, or train it again with a lower learning rate."
+        )
+    return found
 
 
 def embed_rows(

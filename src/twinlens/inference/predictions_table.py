@@ -10,7 +10,11 @@ from twinlens.types import Rows
 
 
 def predictions_table(
-    dataset: Dataset, rows: Rows, split: str | Sequence[str], probabilities: Probabilities
+    dataset: Dataset,
+    rows: Rows,
+    split: str | Sequence[str],
+    probabilities: Probabilities,
+    classes: Sequence[str],
 ) -> pd.DataFrame:
     """Arrange predictions for ``predictions.parquet``.
 
@@ -19,10 +23,11 @@ def predictions_table(
         rows: Row number of each image, shape (image,).
         split: The part of the split that all of them, or each of them, belong to.
         probabilities: Shape (image, class).
+        classes: The class of each column of `probabilities`.
 
     Returns:
         Columns id, label, group, split, and ``p_<class>`` for each class.
     """
     known = dataset.table[["id", "label", "group"]].iloc[rows].reset_index(drop=True)
-    columns = [f"p_{name}" for name in dataset.classes]
+    columns = [f"p_{name}" for name in classes]
     return known.assign(split=split).join(pd.DataFrame(probabilities, columns=columns))

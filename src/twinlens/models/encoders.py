@@ -6,12 +6,14 @@ A plain dict and not a registry: an entry is a small record. timm's models need 
 from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import partial
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.utils import convert_conv2d_weight_memory_format
 
+from twinlens.console import say
 from twinlens.errors import UserError, require, unknown
 from twinlens.models.initialisation import seeded_initialisation
 from twinlens.models.resnet import (
@@ -26,6 +28,9 @@ from twinlens.types import RGB, Features, Images
 
 IMAGENET_MEAN: RGB = (0.485, 0.456, 0.406)
 IMAGENET_STD: RGB = (0.229, 0.224, 0.225)
+
+_ONEDNN_BLOCK = 16
+"""Channels that oneDNN computes at a time, at most."""
 
 NOT_NORMALISED: tuple[RGB, RGB] = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 """Mean and standard deviation that change nothing."""
@@ -120,11 +125,40 @@ def build_encoder(name: str, seed: int) -> Encoder:
         raise unknown("encoder", name, [*ENCODERS, "timm/NAME"])
     with seeded_initialisation(seed, "encoder"):
         encoder = _from_timm(name) if name.startswith("timm/") else _from_table(name)
-    return convert_conv2d_weight_memory_format(encoder, torch.channels_last)
+    return keep_narrow_contiguous(convert_conv2d_weight_memory_format(encoder, torch.channels_last))
+
+
+def keep_narrow_contiguous(encoder: Encoder) -> Encoder:
+    """Compute strided 1x1 convolutions of few channels in the contiguous memory format.
+
+    In channels-last, oneDNN's gradient of their weights writes past its buffer, which crashes or
+    is wrong (uxlfoundation/oneDNN#6035). RepVGG and FastViT have such layers.
+
+    Args:
+        encoder: Changed in place.
+    """
+    for layer in encoder.modules():
+        if (
+            isinstance(layer, nn.Conv2d)
+            and layer.kernel_size == (1, 1)
+            and max(layer.stride) > 1
+            and layer.in_channels // layer.groups < _ONEDNN_BLOCK
+        ):
+            # A clone, since .contiguous() keeps the strides of a 1x1 weight as they are.
+            layer.weight.data = layer.weight.data.clone(memory_format=torch.contiguous_format)
+            layer.register_forward_pre_hook(_contiguous_input)
+    return encoder
+
+
+def _contiguous_input(_layer: nn.Module, inputs: tuple[Tensor]) -> tuple[Tensor]:
+    return (inputs[0].contiguous(),)
 
 
 def check_size(encoder: Encoder, size: int) -> None:
-    """Check that an encoder takes images of a size; timm's transformers take only their own.
+    """Check that an encoder takes images of a size, and tell if it was made for another one.
+
+    timm's plain vision transformers interpolate their position embeddings; others take only their
+    own size.
 
     Args:
         encoder: The encoder.
@@ -144,6 +178,11 @@ def check_size(encoder: Encoder, size: int) -> None:
         ) from error
     finally:
         encoder.train(training)
+    if size != encoder.default_size and getattr(encoder.network, "dynamic_img_size", False):
+        say(
+            f"{encoder.name} was made for images of {encoder.default_size} pixels: for {size} its "
+            "position embeddings are interpolated."
+        )
 
 
 def _from_table(name: str) -> Encoder:
@@ -168,8 +207,12 @@ def _from_timm(name: str) -> Encoder:
         raise UserError(
             f"timm {timm.__version__} has no model '{model}'.{hint} timm.list_models() names all."
         )
+    create = partial(timm.create_model, model, pretrained=False, num_classes=0)
     try:
-        network = timm.create_model(model, pretrained=False, num_classes=0)
+        try:
+            network = create(dynamic_img_size=True)  # of transformers that take other sizes, too
+        except TypeError:  # any other network
+            network = create()
     except RuntimeError as error:
         raise UserError(f"timm {timm.__version__} cannot build '{model}': {error}") from error
     expected = network.pretrained_cfg

@@ -1,7 +1,9 @@
 """Whether the tensors of a file fit an encoder, strict about names and shapes."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 
 import torch
 from torch import Tensor
@@ -54,11 +56,29 @@ def describe_match(encoder: Encoder, match: Match) -> str:
     """Describe what was loaded, such as "loaded 318 of 318 tensors; dropped fc.weight, fc.bias"."""
     expected = [k for k in encoder.state_dict() if k in match.tensors or not _is_counter(k)]
     loaded = f"loaded {len(match.tensors)} of {len(expected)} tensors"
-    return loaded + (f"; dropped {_first(match.dropped)}" if match.dropped else "")
+    if not match.dropped:
+        return loaded
+    if len(match.dropped) <= _SHOWN:
+        return f"{loaded}; dropped {', '.join(match.dropped)}"
+    parts = Counter(_parts(match)).items()
+    listed = ", ".join(f"{part} ({count})" if count > 1 else part for part, count in parts)
+    return f"{loaded}; dropped {listed}"
+
+
+def _parts(match: Match) -> Iterator[str]:
+    """Yield for each dropped tensor the part of the file's model that it is of, such as "fc"."""
+    kept = {start for key, name in match.names.items() if name for start in _starts(key)}
+    for key in match.dropped:
+        yield next((start for start in _starts(key) if start not in kept), key)
+
+
+def _starts(key: str) -> list[str]:
+    """Return the beginnings of a name: of "a.b.c" these are "a", "a.b" and "a.b.c"."""
+    return list(accumulate(key.split("."), "{}.{}".format))
 
 
 def misfits(expected: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> str:
-    """Describe how the tensors of a file differ from a module's; empty if they fit."""
+    """Describe why the tensors of a file are not those of a module; empty if they fit."""
     reshaped = [
         f"{key} is {_shape(given[key])} instead of {_shape(expected[key])}"
         for key in expected
@@ -70,7 +90,13 @@ def misfits(expected: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> str:
         if key not in given and not _is_counter(key)
     ]
     unknown = [f"{key} ({_shape(tensor)})" for key, tensor in given.items() if key not in expected]
-    groups = (("of another shape", reshaped), ("missing", missing), ("unknown to it", unknown))
+    broken = [key for key, tensor in given.items() if not tensor.isfinite().all()]
+    groups = (
+        ("of another shape", reshaped),
+        ("missing", missing),
+        ("unknown to it", unknown),
+        ("not finite, so the training that wrote them diverged", broken),
+    )
     return "; ".join(f"{len(keys)} {what}: {_first(keys)}" for what, keys in groups if keys)
 
 

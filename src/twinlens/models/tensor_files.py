@@ -1,23 +1,54 @@
 """Files of named tensors: safetensors, and pickles of torch without ever running their code."""
 
+import argparse
 import pickle
 import re
 import warnings
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from types import SimpleNamespace
 from typing import Any
+from zipfile import ZipFile, is_zipfile
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+from torch.serialization import safe_globals
 
 from twinlens.errors import UserError
 from twinlens.files import atomic_file
 from twinlens.records.weights import EncoderHeader
 
-_PICKLES = (".pth", ".pt", ".pth.tar")
-_NESTS = ("state_dict", "model")
+_PICKLES = (".pth", ".pt", ".ckpt", ".bin", ".torch", ".pth.tar")
+_NOT_WEIGHTS = (
+    (rb"version https://git-lfs", "a Git LFS pointer, not the file itself: run 'git lfs pull'"),
+    (rb"\s*<(!doctype|html|\?xml)", "a web page: download the file itself, by its raw address"),
+    (rb"\x1f\x8b|BZh|\xfd7zXZ|7z\xbc\xaf", "a compressed file: unpack it"),
+    (rb"\x89HDF", "an HDF5 file, as Keras writes it: only torch's and safetensors' files are read"),
+)
+"""How files begin that are saved in place of weights, and what they are."""
+
+_LIGHTNING = (
+    "lightning_fabric.utilities.data",
+    "lightning.fabric.utilities.data",
+    "lightning.pytorch.utilities.parsing",
+    "pytorch_lightning.utilities.parsing",
+)
+_SCALAR = np.float64(0).__reduce__()[0]  # builds any NumPy scalar; it has no public name
+_NUMPY = ("Bool", "Int32", "Int64", "Float32", "Float64")
+_PLAIN: list[Any] = [
+    argparse.Namespace,
+    SimpleNamespace,
+    np.dtype,
+    *(getattr(np.dtypes, f"{name}DType") for name in _NUMPY),
+    *((_SCALAR, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")),
+    *((PurePosixPath, f"{module}.PosixPath") for module in ("pathlib", "pathlib._local")),
+    *((PureWindowsPath, f"{module}.WindowsPath") for module in ("pathlib", "pathlib._local")),
+    *((dict, f"{module}.AttributeDict") for module in _LIGHTNING),
+]
+"""Types that training scripts store beside the weights, and that run nothing when they are read."""
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
@@ -30,6 +61,11 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         raise UserError(f"{path} is not a file.")
     if path.stat().st_size == 0:
         raise UserError(f"{path} is empty.")
+    with path.open("rb") as file:
+        head = file.read(100)
+    for begin, what in _NOT_WEIGHTS:
+        if re.match(begin, head, re.IGNORECASE):
+            raise UserError(f"{path} holds no weights: it is {what}.")
     if path.name.endswith(".safetensors"):
         return _read_safetensors(path)
     if path.name.endswith(_PICKLES):
@@ -55,7 +91,7 @@ def save_tensors(
 ) -> None:
     """Write tensors and header as a safetensors file, whole or not at all."""
     plain = {key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}
-    with atomic_file(path) as temporary:
+    with atomic_file(path, size=sum(tensor.nbytes for tensor in plain.values())) as temporary:
         save_file(plain, temporary, metadata={"format": "pt", **(metadata or {})})
 
 
@@ -71,26 +107,48 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 
 def _read_pickle(path: Path) -> dict[str, Tensor]:
+    if is_zipfile(path) and not _is_of_torch(path):
+        raise UserError(
+            f"{path} is a ZIP archive that torch.save has not written: unpack it, and name the "
+            "weight file inside."
+        )
     try:
-        with warnings.catch_warnings(action="ignore"):  # our error is clearer
+        with warnings.catch_warnings(action="ignore"), safe_globals(_PLAIN):  # our error is clearer
             content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise UserError(_refusal(path, str(error))) from error
     except Exception as error:  # torch.load raises errors of any class
         raise UserError(f"{path} is damaged or no file of torch.save.") from error
-    for nest in _NESTS:
-        if isinstance(content, dict) and isinstance(content.get(nest), dict):
-            content = content[nest]
-    if not isinstance(content, dict) or not content or not _all_tensors(content.items()):
-        raise UserError(
-            f"{path} holds no dictionary of named tensors, neither at its top nor under "
-            f"{' or '.join(map(repr, _NESTS))}."
-        )
-    return content
+    tensors = _named_tensors(content)
+    if not tensors:
+        raise UserError(f"{path} holds no dictionary of named tensors, at whatever level.")
+    return tensors
 
 
-def _all_tensors(items: Iterable[tuple[Any, Any]]) -> bool:
-    return all(isinstance(key, str) and isinstance(value, Tensor) for key, value in items)
+def _is_of_torch(path: Path) -> bool:
+    with ZipFile(path) as archive:
+        return any(name.endswith("data.pkl") for name in archive.namelist())
+
+
+def _named_tensors(content: Any) -> dict[str, Tensor]:
+    """Return all tensors in nested dictionaries by their path, without the parts all share.
+
+    What a training script stores beside them, such as its options, is left out.
+    """
+    if not isinstance(content, dict):
+        return {}
+    parts: dict[str, dict[str, Tensor]] = {}
+    for key, value in content.items():
+        if isinstance(key, str) and not key.startswith("optim"):
+            parts[key] = {"": value} if isinstance(value, Tensor) else _named_tensors(value)
+    full = {key: part for key, part in parts.items() if part}
+    if len(full) == 1 and "" not in (only := next(iter(full.values()))):
+        return only
+    return {
+        f"{key}.{name}".removesuffix("."): tensor
+        for key, part in full.items()
+        for name, tensor in part.items()
+    }
 
 
 def _refusal(path: Path, reason: str) -> str:

@@ -21,8 +21,8 @@ def load_weights(encoder: Encoder, weights: str | Path) -> InitialWeights:
         encoder: Changed in place; published weights and files of a pretraining bring their
             normalisation.
         weights: ``"random"`` (the encoder stays as it was built), a name in `WEIGHTS`, or a file:
-            .safetensors, or .pth, .pt, .pth.tar with tensors alone, also nested under
-            ``state_dict`` or ``model``.
+            .safetensors, or one of torch.save (.pth, .pt, .ckpt, .bin, .torch, .pth.tar) that
+            holds tensors, nested at will, and options as plain values.
 
     Raises:
         UserError: The file cannot be obtained or read, or does not fit the encoder.
@@ -34,7 +34,7 @@ def load_weights(encoder: Encoder, weights: str | Path) -> InitialWeights:
     if matched.problems:
         raise UserError(
             f"{path} does not fit the encoder {encoder.name}: {matched.problems}. "
-            "Choose the encoder that the weights were made for."
+            "Choose the encoder that the weights were made for, or other weights."
         )
     header = read_header(path)
     # Strict but for num_batches_tracked, which BatchNorm fills in where an old file lacks it.

@@ -13,7 +13,7 @@ class EvaluateRequest(Request):
 
     Attributes:
         model: Folder of a model: a run's model/, or a study's best/.
-        dataset: Folder made by `twinlens import`; its classes must be the model's.
+        dataset: Folder made by `twinlens import`; its classes are the model's, or some of them.
         split: Part of the split, such as test; NAME:test if there are several splits.
         tta: Views that test-time augmentation averages; default: the model's.
         out: Folder to make, for metrics.json and predictions.parquet.

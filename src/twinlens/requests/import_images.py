@@ -24,6 +24,7 @@ class ImportRequest(Request):
         split: Column with the split, which becomes the split named `imported`.
         split_map: From a name of a split in the source to train, val, test or unlabelled, such as
             pool=unlabelled. Repeatable.
+        root: Folder of the images that a table names, if it is not the table's own.
         classes: YAML file with all classes in order, NAME: {title:, colour: "#rrggbb", group:}; in
             Python also its content.
         size: Side of the square images in pixels; default: 256, or that of the data set.
@@ -45,6 +46,7 @@ class ImportRequest(Request):
     group: str | None = None
     split: str | None = None
     split_map: Mapping[str, str] = field(default_factory=dict)
+    root: Path | str | None = None
     classes: Path | str | Mapping[str, Mapping[str, str]] | None = None
     size: int | None = None
     workers: int | None = None

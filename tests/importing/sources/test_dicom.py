@@ -118,17 +118,94 @@ def test_what_a_csv_names_in_vain_is_skipped(folder, put):
     source = read(listed(folder, text))
     assert source.table["id"].tolist() == ["one/b"]
     assert source.skipped == [
-        ("labels.csv, line 6", "the row names no image"),
         ("gone", "no such file"),
         ("one/film", "3 frames, but only single images are read"),
         ("note.txt", "not a DICOM file here"),
+        ("labels.csv, line 6", "the row names no image"),
     ]
 
 
-def test_a_file_named_in_two_ways_is_refused(folder):
-    text = f"image,label\na.dcm,NV\n{UIDS['a']},NV\n"
-    with pytest.raises(UserError, match=r"names 'a.dcm' in several rows: keep one row"):
-        read(listed(folder, text))
+def test_several_rows_of_an_image_are_one_if_they_agree(folder):
+    text = f"image,label,box\na.dcm,NV,1\n{UIDS['a']},NV,2\n{UIDS['b']},MEL,3\n"
+    assert read(listed(folder, text)).table["id"].tolist() == ["a.dcm", "one/b"]
+    listed(folder, text.replace("NV,2", "MEL,2"))
+    with pytest.raises(
+        UserError, match=r"more than once, with another label: 'a.dcm' \(lines 2, 3"
+    ):
+        read(folder)
+
+
+@pytest.mark.parametrize("text", [None, "image,label\na,NV\none/b,MEL\n"])
+def test_an_empty_group_makes_each_image_its_own(folder, text):
+    if text:
+        listed(folder, text)
+    assert read(folder, group="").table["group"].isna().all()
+
+
+@pytest.fixture
+def in_classes(put):
+    """A function that puts two images into each of the folders covid and normal."""
+
+    def to_folders(**ids):
+        for number, name in enumerate(["covid/1", "covid/2.dcm", "normal/1.dcm", "normal/2"]):
+            tags = {keyword: values[number] for keyword, values in ids.items() if values[number]}
+            path = put(name, **tags)
+        return path.parents[1]
+
+    return to_folders
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        {},
+        {"PatientID": ["1", "2", "3", "4"]},
+        {"PatientID": ["1", "1", "1", "1"]},
+        {"PatientID": ["1", "1", "1", "2"], "StudyInstanceUID": ["1.1", "1.2", "1.3", "1.4"]},
+        {"PatientID": ["1", "1", "2", ""]},
+    ],
+)
+def test_sub_folders_are_classes(in_classes, ids, capsys):
+    table = read(in_classes(**ids)).table
+    assert table["label"].tolist() == ["covid", "covid", "normal", "normal"]
+    assert "sub-folders (covid, normal) are taken as classes" in capsys.readouterr().err
+    assert table["group"].nunique() == len({*ids.get("PatientID", [])} - {""})
+
+
+@pytest.mark.parametrize(
+    ("ids", "unit"),
+    [
+        ({"PatientID": ["1", "1", "2", "2"]}, "patient"),
+        ({"PatientID": ["1"] * 4, "StudyInstanceUID": ["1.1", "1.1", "1.2", "1.2"]}, "study"),
+        ({"SeriesInstanceUID": ["1.1", "1.1", "1.2", "1.2"]}, "series"),
+    ],
+)
+def test_sub_folders_of_one_patient_study_or_series_are_not(in_classes, ids, unit, capsys):
+    assert read(in_classes(**ids)).table["label"].isna().all()
+    told = capsys.readouterr().err
+    assert f"Each sub-folder (covid, normal) is one {unit}, so they are NOT taken as" in told
+
+
+def test_a_tag_or_an_empty_label_is_preferred_to_sub_folders(in_classes):
+    root = in_classes(Modality=["DX", "CR", "DX", "CR"])
+    assert read(root, label="Modality").table["label"].tolist() == ["DX", "CR", "DX", "CR"]
+    assert read(root, label="").table["label"].isna().all()
+
+
+def test_dicom_beside_other_images_is_imported_with_them(put, draw, tmp_path):
+    root = put("covid/0.dcm", PatientID="4711").parents[1]
+    put("covid/1", PatientID="4711")
+    put("covid/2.dcm").write_bytes(bytes(128) + b"DICM")
+    draw(root / "normal" / "3.png")
+    dataset = import_images(root, tmp_path / "out", size=16)
+    jane = dicom_header.pseudonym("4711")
+    assert dataset.table.to_numpy().tolist() == [
+        ["covid/0.dcm", "covid", jane],
+        ["covid/1", "covid", jane],
+        ["normal/3.png", "normal", "normal/3.png"],
+    ]
+    apart = import_images(root, tmp_path / "apart", size=16, group="")
+    assert apart.table["group"].tolist() == apart.table["id"].tolist()
 
 
 def test_files_that_hold_no_single_image_are_skipped(folder, put, as_dicom):
@@ -197,7 +274,7 @@ def test_an_identifying_column_is_refused(folder):
 def test_mistakes_are_sentences(folder, tmp_path):
     with pytest.raises(UserError, match=r"No file in .* has the tag 'StudyID' \(--group\)"):
         read(folder, group="StudyID")
-    with pytest.raises(UserError, match="--image names a column of a CSV file, but"):
+    with pytest.raises(UserError, match="--image names a column of a table, but"):
         read(folder, image="file")
     with pytest.raises(UserError, match="Unknown split names in the source: 'DX'"):
         read(folder, split="Modality")

@@ -1,11 +1,11 @@
 import pytest
 
 from twinlens.errors import UserError
-from twinlens.importing.csv_text import read_cells
 from twinlens.importing.formats.classes import ISIC_CLASSES
 from twinlens.importing.import_images import detect_kind
 from twinlens.importing.source import Options
 from twinlens.importing.sources import isic2019
+from twinlens.importing.table_file import read_cells
 
 TRAINING = "ISIC_2019_Training"
 

@@ -152,6 +152,12 @@ def test_images_may_be_paths_from_the_files_folder(write, tmp_path, draw):
         assert all(reason.startswith("cannot be read") for reason in reasons[2:])
 
 
+def test_paths_may_start_from_another_root(write, tmp_path, draw):
+    place = draw(tmp_path / "elsewhere" / "a.png")
+    source = parquet.read(write({"image": ["a.png"]}), Options(root=tmp_path / "elsewhere"))
+    assert source.read(source.items[0]) == place.read_bytes()
+
+
 def test_broken_images_are_skipped(write, png, tmp_path):
     images = [png(0), b"", b"\0" * 50, None, png(1)[:60], png(2)]
     path = write({"image": images, "label": ["a"] * 3 + ["b"] * 3})

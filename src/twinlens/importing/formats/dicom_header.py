@@ -9,7 +9,8 @@ from typing import Any
 
 from twinlens.errors import UserError, require
 from twinlens.importing.decode import ImageError
-from twinlens.importing.formats.dicom_pixels import reasons
+from twinlens.importing.find_images import SUFFIXES, holds_dicom
+from twinlens.importing.formats.dicom_pixels import check_frames, reasons
 
 ATTRIBUTES = {
     "age": "PatientAge",
@@ -89,17 +90,30 @@ def read_header(path: Path, tags: Mapping[str, int | str]) -> dict[str, Any]:
         with path.open("rb") as file, reasons():
             wanted = [*tags.values(), *ATTRIBUTES.values(), "SOPClassUID", "Rows", "NumberOfFrames"]
             header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=wanted)
-            frames = int(header.get("NumberOfFrames") or 1)
             if not header.get("Rows"):
                 raise ImageError(f"holds no pixels ({_sop_class(header)})")
-            if frames > 1:
-                raise ImageError(f"{frames} frames, but only single images are read")
+            check_frames(header)
             facts = {role: _text(header, tag) for role, tag in tags.items()}
             kept = {name: _text(header, keyword) for name, keyword in ATTRIBUTES.items()}
             known = {"age": _years(kept["age"]), "sex": _SEXES.get(kept["sex"] or "")}
             return {**facts, **kept, **known}
     except OSError as error:
         raise ImageError(f"cannot be read ({error.strerror})") from error
+
+
+def patient_groups(paths: Sequence[Path], ids: Sequence[str]) -> list[str]:
+    """Return the group of each image: its patient's pseudonym if it is DICOM, or else its id."""
+
+    def group(path: Path, id: str) -> str:
+        if path.suffix.lower() in SUFFIXES or not holds_dicom(path):
+            return id
+        try:
+            patient = read_header(path, {"patient": "PatientID"})["patient"]
+        except ImageError:  # of which decoding tells
+            return id
+        return pseudonym(patient) if patient else id
+
+    return [group(path, id) for path, id in zip(paths, ids, strict=True)]
 
 
 def pseudonym(identity: str) -> str:

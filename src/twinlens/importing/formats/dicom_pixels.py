@@ -5,15 +5,16 @@ The rules, the same for every image:
 - Colour (RGB, YBR_FULL, YBR_FULL_422, and JPEG 2000's YBR_RCT and YBR_ICT) becomes RGB as pydicom
   converts it; PALETTE COLOR becomes its palette's colours.
 - Grey passes the modality LUT or rescale, then the VOI LUT or else the first window. Without
-  either, all that BitsStored can hold is shown, whatever range an image happens to use, so that
-  images stay comparable. MONOCHROME1 is inverted.
+  either, or with a window that is blank or narrower than the standard allows (PS3.3 C.11.2.1.2),
+  all that BitsStored can hold is shown, whatever range an image happens to use, so that images
+  stay comparable. MONOCHROME1 is inverted.
 - Overlays, presentation states and ICC profiles are not applied.
 
-pydicom warns about odd files; whoever decodes them decides whether that is shown.
 """
 
 import re
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from typing import Any
@@ -57,6 +58,7 @@ def decode_dicom(content: bytes) -> Image.Image:
 @contextmanager
 def reasons() -> Iterator[None]:
     """Turn whatever a DICOM file raises while it is read into an `ImageError`."""
+    warnings.filterwarnings("ignore", module="pydicom")  # odd files are none of the user's doing
     invalid = require("pydicom.errors", extra="dicom").InvalidDicomError
     try:
         yield
@@ -68,10 +70,22 @@ def reasons() -> Iterator[None]:
         raise ImageError(f"damaged DICOM file ({_one_line(error)})") from error
 
 
+def check_frames(dataset: Any) -> None:
+    """Refuse a DICOM file of several frames: which of them is the image?
+
+    Raises:
+        ImageError: It has several.
+    """
+    frames = int(dataset.get("NumberOfFrames") or 1)
+    if frames > 1:
+        raise ImageError(f"{frames} frames, but only single images are read")
+
+
 def _refuse_unreadable(dataset: Any) -> None:
     """Refuse what cannot be shown, before any pixel is decoded."""
     if "PixelData" not in dataset:
         raise ImageError("no integer pixels (no Pixel Data)")
+    check_frames(dataset)
     check_size(dataset.Columns, dataset.Rows)
     kind, bits = dataset.PhotometricInterpretation, dataset.BitsStored
     if kind not in (*GREYS, *COLOURS, "PALETTE COLOR"):
@@ -134,7 +148,7 @@ def _greys(dataset: Any, stored: Stored) -> Table:
         black, white = 0, _largest(item)
         shades = _voi_lut(dataset, item, values)
     else:
-        shades = pixels.apply_voi_lut(values, dataset)
+        shades = pixels.apply_windowing(values, dataset) if _has_window(dataset) else values
     if shades is values:  # no window; a window keeps black first, also where the slope is negative
         black, white = sorted((black, white))
     if black == white:
@@ -142,6 +156,18 @@ def _greys(dataset: Any, stored: Stored) -> Table:
     shares = (shades - black) / (white - black)
     inverted = dataset.PhotometricInterpretation == "MONOCHROME1"
     return _as_bytes(1 - shares if inverted else shares)
+
+
+def _has_window(dataset: Any) -> bool:
+    """Return whether the first window has a centre, and a width that the standard allows."""
+    centre, width = (
+        value[0] if isinstance(value, Sequence) and value else value
+        for value in (dataset.get("WindowCenter"), dataset.get("WindowWidth"))
+    )
+    if centre in (None, "") or width in (None, ""):
+        return False
+    linear = (dataset.get("VOILUTFunction") or "LINEAR").upper() == "LINEAR"
+    return bool(width >= 1 if linear else width > 0)
 
 
 def _largest(lut: Any) -> int:

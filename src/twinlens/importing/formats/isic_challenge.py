@@ -10,9 +10,10 @@ import pandas as pd
 
 from twinlens.console import say
 from twinlens.errors import UserError, unknown
-from twinlens.importing.csv_text import read_cells, typed
-from twinlens.importing.find_images import image_files, with_images
+from twinlens.importing.find_images import image_files
+from twinlens.importing.named_images import with_images
 from twinlens.importing.source import Options, Source, SourceKind
+from twinlens.importing.table_file import read_cells, typed
 from twinlens.records.dataset import ClassInfo
 
 UNKNOWN = "UNK"

@@ -14,6 +14,7 @@ import pandas as pd
 from twinlens.data.table import SPLITS, map_splits
 from twinlens.errors import UserError
 from twinlens.importing.find_images import SUFFIXES, image_files
+from twinlens.importing.formats.dicom_header import patient_groups
 from twinlens.importing.source import Options, Source, SourceKind
 
 _PLAIN = {"images", "image", "imgs", "img"}
@@ -51,7 +52,8 @@ def source_of(
     if not paths:
         raise UserError(f"{root} is not a folder with images ({', '.join(sorted(SUFFIXES))}).")
     ids = [path.relative_to(root).as_posix() for path in paths]
-    table = pd.DataFrame({"id": ids, "label": labels, "group": ids, "split": splits})
+    groups = ids if options.group == "" else patient_groups(paths, ids)
+    table = pd.DataFrame({"id": ids, "label": labels, "group": groups, "split": splits})
     table["split"] = map_splits(table["split"], options.split_map)
     return Source(table, paths)
 

@@ -10,11 +10,12 @@ from pathlib import Path
 import pandas as pd
 
 from twinlens.errors import UserError, unknown
-from twinlens.importing.csv_text import typed
-from twinlens.importing.find_images import image_files, with_images
+from twinlens.importing.find_images import image_files
 from twinlens.importing.formats.classes import HAM10000_CLASSES
 from twinlens.importing.formats.isic_challenge import find_table, read_columns
+from twinlens.importing.named_images import with_images
 from twinlens.importing.source import Options, Source, SourceKind
+from twinlens.importing.table_file import typed
 
 NAMES = ("HAM10000_metadata.csv", "HAM10000_metadata.tab", "HAM10000_metadata")
 

@@ -1,11 +1,11 @@
 """Parquet as Hugging Face datasets write it, the images inside: one file, or a folder of shards.
 
 The column ``image`` holds the encoded image, as bytes or as a struct of bytes and path, or else
-its path from the file's folder. Whole numbers in the column of labels are classes by the names
-that the file's ``huggingface`` metadata gives; -1 is no label. Splits are a column, or the names
-of the shards (``train-00000-of-00002.parquet``; ``validation`` is val), where what has no label
-is unlabelled. The id is the column ``id``, ``image_id`` or the path, whichever first tells the
-images apart, or else shard and row.
+its path from the file's folder or ``--root``. Whole numbers in the column of labels are classes
+by the names that the file's ``huggingface`` metadata gives; -1 is no label. Splits are a column,
+or the names of the shards (``train-00000-of-00002.parquet``; ``validation`` is val), where what
+has no label is unlabelled. The id is the column ``id``, ``image_id`` or the path, whichever first
+tells the images apart, or else shard and row.
 """
 
 import errno
@@ -78,7 +78,7 @@ def read(source: str, options: Options) -> Source:
     for name, values in rest.to_pandas(ignore_metadata=True).items():
         parts[f"source_{name}" if name in ("id", *ROLES) else name] = values
     table = pd.DataFrame(parts)
-    content = partial(_content, paths[0].parent, ShardedColumn(paths, image))
+    content = partial(_content, options.root or paths[0].parent, ShardedColumn(paths, image))
     return Source(table, range(len(table)), content, classes=classes)
 
 

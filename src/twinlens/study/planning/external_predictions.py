@@ -44,7 +44,7 @@ def score(request: PredictionsRequest) -> Path:
         for part, p in probabilities.items():
             rows = chosen.rows[part]
             scores[part] = score_predictions(data.labels[rows], p, data.classes)
-            tables.append(predictions_table(data, rows, part, p))
+            tables.append(predictions_table(data, rows, part, p, data.classes))
         Scores(parts=scores).write(folder / "metrics.json")
         with atomic_file(folder / "predictions.parquet") as temporary:
             pd.concat(tables).to_parquet(temporary, index=False)
