@@ -1,4 +1,4 @@
-"""Finding image files, and those that a table names."""
+"""Finding the image files that a table names."""
 
 import itertools
 from collections import defaultdict
@@ -8,18 +8,10 @@ from pathlib import Path
 import pandas as pd
 
 from twinlens.errors import UserError
+from twinlens.importing.listing import SUFFIXES as SUFFIXES
+from twinlens.importing.listing import id_of
+from twinlens.importing.listing import image_files as image_files
 from twinlens.importing.source import Options, Source
-
-SUFFIXES = {
-    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".jp2",
-    ".pbm", ".pgm", ".ppm",
-}  # fmt: skip
-
-
-def image_files(root: Path) -> list[Path]:
-    """Return the image files below a folder, sorted; hidden files and folders are left out."""
-    paths = (path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES)
-    return sorted(path for path in paths if not _hidden(path.relative_to(root)))
 
 
 def with_images(path: Path, table: pd.DataFrame, files: list[Path], options: Options) -> Source:
@@ -48,7 +40,7 @@ def with_images(path: Path, table: pd.DataFrame, files: list[Path], options: Opt
         for line, place in zip(lines, itertools.compress(places, ~named), strict=True)
     ]
     items = list(itertools.compress(places, named))
-    return Source(table[named].reset_index(drop=True), items, skipped=missing)
+    return Source(table[named].reset_index(drop=True), items, skipped=missing, used=[path])
 
 
 def locate(folder: Path, names: pd.Series, files: Iterable[Path]) -> list[Path | str]:
@@ -62,7 +54,7 @@ def locate(folder: Path, names: pd.Series, files: Iterable[Path]) -> list[Path |
     """
     known: dict[str, set[Path]] = defaultdict(set)
     for path in files:
-        relative = path.relative_to(folder) if path.is_relative_to(folder) else path
+        relative = Path(id_of(folder, path)) if path.is_relative_to(folder) else path
         for key in (relative.with_suffix("").as_posix(), relative.name, relative.stem):
             known[key].add(path)
 
@@ -97,7 +89,3 @@ def _refuse_repeats(path: Path, names: pd.Series, places: Sequence[Path | str | 
             f"{path} names images more than once: {', '.join(repeated[:5])}{more}; "
             "keep one row per image."
         )
-
-
-def _hidden(path: Path) -> bool:
-    return any(part.startswith((".", "__MACOSX")) for part in path.parts)

@@ -115,7 +115,8 @@ def _listed(path: Path, files: Sequence[Path], options: Options) -> Source:
     ]
     table = listed.table[_COLUMNS].assign(id=ids).merge(found, on="id")
     table["group"] = table["group"].fillna(table["patient"])
-    return _source(folder, table[[*_COLUMNS, *ATTRIBUTES]], [*listed.skipped, *skipped])
+    source = _source(folder, table[[*_COLUMNS, *ATTRIBUTES]], [*listed.skipped, *skipped])
+    return replace(source, used=[path])
 
 
 def _refuse_repeats(path: Path, ids: Sequence[str]) -> None:
