@@ -5,12 +5,14 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from twinlens.errors import UserError
+
+_LOCK = ".lock"
 
 
 @contextmanager
@@ -85,39 +87,77 @@ def atomic_folder(
             leaves without it is dropped.
 
     Raises:
-        UserError: `out` exists and may not be replaced, or an interrupted attempt waits there.
+        UserError: `out` exists and may not be replaced, an interrupted attempt waits there, or
+            another process is making `out`.
     """
     out = out.resolve()
-    recover(out)
     if out.is_file():
         raise UserError(f"{out} is a file: choose a folder for --out.")
-    work = work_folder(out)
-    if out.exists() and not overwrite:
-        raise UserError(f"{out} exists already: choose another --out, or pass --overwrite.")
-    if out.exists() and any(out.iterdir()) and not (out / marker).exists():
-        raise UserError(f"{out} holds no {marker}, so it is not ours to overwrite.")
-    if _worth_resuming(work, keep) and not resume and not overwrite:
-        raise UserError(
-            f"{work} is left from an interrupted attempt: pass --resume to continue it, "
-            "or --overwrite to start again."
-        )
-    if not (resume and _worth_resuming(work, keep)):
-        shutil.rmtree(work, ignore_errors=True)
+    with _claimed(work_folder(out)) as work:
+        recover(out)
+        if out.exists() and not overwrite:
+            raise UserError(f"{out} exists already: choose another --out, or pass --overwrite.")
+        if out.exists() and any(out.iterdir()) and not (out / marker).exists():
+            raise UserError(f"{out} holds no {marker}, so it is not ours to overwrite.")
+        if _worth_resuming(work, keep) and not resume and not overwrite:
+            safe = "" if out.exists() else f", which loses nothing else, as {out} does not exist"
+            raise UserError(
+                f"{work} is left from an interrupted attempt: pass --resume to continue it, "
+                f"or --overwrite to start again{safe}."
+            )
+        if not (resume and _worth_resuming(work, keep)):
+            _empty(work)
+        for half in list(work.rglob(".*.tmp")):  # of an attempt that was killed
+            half.unlink()
+        try:
+            yield work
+        except BaseException:
+            if not _worth_resuming(work, keep):
+                _empty(work)
+            raise
+        old = _old(out)
+        shutil.rmtree(old, ignore_errors=True)
+        if out.exists():
+            out.rename(old)
+        (work / _LOCK).unlink(missing_ok=True)
+        work.rename(out)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+@contextmanager
+def _claimed(work: Path) -> Iterator[Path]:
+    """Make a work folder, or take it over, unless another process is at work in it.
+
+    The lock is the operating system's and ends with its process, so that none is left over. The
+    folder goes afterwards if nothing but the lock is in it.
+    """
+    # Imported late, so that --help is quick.
+    from filelock import FileLock, Timeout
+
     work.mkdir(parents=True, exist_ok=True)
-    for half in list(work.rglob(".*.tmp")):  # of an attempt that was killed
-        half.unlink()
+    lock = FileLock(work / _LOCK)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout as error:
+        raise UserError(
+            f"Another process is making {work.with_name(work.name.removesuffix('.partial'))} right now: wait for it, or choose "
+            "another --out."
+        ) from error
     try:
         yield work
-    except BaseException:
-        if not _worth_resuming(work, keep):
-            shutil.rmtree(work, ignore_errors=True)
-        raise
-    old = _old(out)
-    shutil.rmtree(old, ignore_errors=True)
-    if out.exists():
-        out.rename(old)
-    work.rename(out)
-    shutil.rmtree(old, ignore_errors=True)
+    finally:
+        (work / _LOCK).unlink(missing_ok=True)
+        lock.release()
+        with suppress(OSError):  # it became the folder, or holds what is worth resuming
+            work.rmdir()
+
+
+def _empty(work: Path) -> None:
+    for path in work.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path.name != _LOCK:
+            path.unlink()
 
 
 def work_folder(out: Path) -> Path:

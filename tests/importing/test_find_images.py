@@ -2,7 +2,8 @@ import pandas as pd
 import pytest
 
 from twinlens.errors import UserError
-from twinlens.importing.find_images import image_files, with_images
+from twinlens.importing.find_images import with_images
+from twinlens.importing.listing import image_files
 from twinlens.importing.source import Options
 
 
@@ -66,10 +67,3 @@ def test_of_a_table_alone_all_rows_with_a_name_are_kept(images):
 def test_an_image_named_twice_is_refused_with_its_lines(images, names, sentence):
     with pytest.raises(UserError, match=sentence):
         find(images, *names)
-
-
-def test_other_and_hidden_files_are_no_images(images, draw):
-    (images / "images" / "notes.txt").write_text("a note")
-    for place in ("images/._1.png", ".thumbnails/1.png", "__MACOSX/1.png"):
-        draw(images / place)
-    assert [path.name for path in image_files(images)] == ["a.png", "b.png", "c.png"]

@@ -33,11 +33,14 @@ class ImageError(Exception):
 class GreyLevels(NamedTuple):
     """The grey levels of images of more than 8 bits that become 0 and 255."""
 
-    black: int = 0
-    white: int = 65535
+    black: int
+    white: int
 
 
-def decode(content: bytes, levels: GreyLevels = GreyLevels()) -> Image.Image:
+SIXTEEN_BITS = GreyLevels(0, 65535)
+
+
+def decode(content: bytes, levels: GreyLevels = SIXTEEN_BITS) -> Image.Image:
     """Decode an image file into an upright RGB image.
 
     Args:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from twinlens.importing.decode import GreyLevels, decode, deep_levels
+from twinlens.importing.decode import SIXTEEN_BITS, GreyLevels, decode, deep_levels
 from twinlens.importing.source import Source
 from twinlens.records.dataset import ImportNote
 
@@ -27,7 +27,7 @@ def with_grey_levels(source: Source, workers: int | None = None) -> Source:
         return source
     found = _found(source, items, workers)
     levels = levels_of(min(low for low, _ in found), max(high for _, high in found))
-    if levels == GreyLevels():
+    if levels == SIXTEEN_BITS:
         return source
     text = (
         f"{len(found):,} images have more than 8 bits; their grey levels from {levels.black:,} to "

@@ -51,7 +51,7 @@ def list_files(root: Path) -> Listing:
     """List the files below a folder; empty if it is none."""
     closed: list[str] = []
     files, hidden = _walk(root, lambda error: closed.append(str(error.filename)))
-    pictures = [path for path in files if path.suffix.lower() in SUFFIXES]
+    pictures = sorted(path for path in files if path.suffix.lower() in SUFFIXES)
     masks = [path for path in pictures if _is_mask(path.relative_to(root).parts)]
     if len(masks) == len(pictures):
         masks = []
