@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from twinlens.errors import UserError
@@ -51,6 +53,12 @@ def test_a_folder_appears_whole(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
 
 
+def test_a_name_that_is_not_utf_8_is_refused(tmp_path):
+    out = tmp_path / os.fsdecode(b"\xff")
+    with pytest.raises(UserError, match="is no name in UTF-8"), atomic_folder(out, marker="m"):
+        pass
+
+
 def test_a_failed_attempt_leaves_nothing_but_what_is_worth_resuming(tmp_path):
     def fail(*files):
         with atomic_folder(tmp_path / "out", marker="m", keep="checkpoint") as work:
@@ -73,7 +81,7 @@ def test_of_two_processes_that_make_a_folder_one_is_refused(tmp_path):
     with atomic_folder(tmp_path / "out", marker="m") as work:
         (work / "half").touch()
         with (
-            pytest.raises(UserError, match=r"Another process is making .*/out right now: wait"),
+            pytest.raises(UserError, match=r"process is at work in .*/out.partial right now: wait"),
             atomic_folder(tmp_path / "out", marker="m", overwrite=True),
         ):
             pass

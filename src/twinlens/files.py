@@ -93,6 +93,8 @@ def atomic_folder(
     out = out.resolve()
     if out.is_file():
         raise UserError(f"{out} is a file: choose a folder for --out.")
+    if any("\udc80" <= letter <= "\udcff" for letter in str(out)):  # as Python has such bytes
+        raise UserError(f"{os.fsencode(out)!r} is no name in UTF-8: choose another --out.")
     with _claimed(work_folder(out)) as work:
         recover(out)
         if out.exists() and not overwrite:
@@ -140,8 +142,7 @@ def _claimed(work: Path) -> Iterator[Path]:
         lock.acquire(blocking=False)
     except Timeout as error:
         raise UserError(
-            f"Another process is making {work.with_name(work.name.removesuffix('.partial'))} right now: wait for it, or choose "
-            "another --out."
+            f"Another process is at work in {work} right now: wait for it, or choose another --out."
         ) from error
     try:
         yield work

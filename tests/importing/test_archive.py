@@ -25,11 +25,17 @@ def test_an_archive_is_imported_as_the_folder_that_it_holds(packed, class_folder
 
 
 def test_the_unpacked_files_are_gone_afterwards_and_errors_name_the_archive(packed):
-    with pytest.raises(UserError) as caught, unpacked(str(packed)) as folder:
-        assert Path(folder, "labels.csv").is_file()
-        raise UserError(f"{folder}/labels.csv is wrong.")
-    assert str(caught.value) == f"{packed}/labels.csv is wrong."
-    assert not Path(folder).exists()
+    seen = []
+
+    def read():
+        with unpacked(str(packed)) as folder:
+            seen.append(Path(folder, "labels.csv"))
+            assert seen[0].is_file()
+            raise UserError(f"{seen[0]} is wrong.")
+
+    with pytest.raises(UserError, match=f"^{packed}/labels.csv is wrong.$"):
+        read()
+    assert not seen[0].exists()
 
 
 def test_what_is_no_archive_stays_as_it_is(tmp_path):

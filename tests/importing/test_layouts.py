@@ -243,13 +243,16 @@ def test_folders_that_are_links_are_followed_but_not_in_circles(tmp_path, draw):
 
 
 def test_names_that_are_not_utf_8_are_read_as_latin_1(tmp_path, draw):
-    for number, folder in enumerate((b"n\xe6vus", "mélanome".encode())):
-        file = draw(tmp_path / "x.png", number)
-        os.makedirs(os.path.join(os.fsencode(tmp_path), b"in", folder))
-        os.rename(file, os.path.join(os.fsencode(tmp_path), b"in", folder, b"\xff.png"))
+    name = os.fsdecode(b"\xff.png")
+    for number, folder in enumerate((os.fsdecode(b"n\xe6vus"), "mélanome")):
+        draw(tmp_path / "in" / folder / "x.png", number).rename(tmp_path / "in" / folder / name)
     data = import_images(tmp_path / "in", tmp_path / "data", size=8)
     assert data.table["id"].tolist() == ["mélanome/ÿ.png", "nævus/ÿ.png"]
     assert data.classes == ["mélanome", "nævus"]
+    (tmp_path / "in" / "labels.csv").write_text("image,label\nnævus/ÿ.png,NV\nÿ.png,MEL\n")
+    data = import_images(tmp_path / "in", tmp_path / "table", size=8)
+    assert data.table["label"].tolist() == ["NV"]
+    assert data.record.skipped == 1
 
 
 def test_a_data_set_inside_the_folder_is_not_taken_for_a_part_of_it(class_folder):

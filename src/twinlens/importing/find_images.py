@@ -9,7 +9,7 @@ import pandas as pd
 
 from twinlens.errors import UserError
 from twinlens.importing.listing import SUFFIXES as SUFFIXES
-from twinlens.importing.listing import id_of
+from twinlens.importing.listing import as_text, id_of
 from twinlens.importing.listing import image_files as image_files
 from twinlens.importing.source import Options, Source
 
@@ -55,8 +55,8 @@ def locate(folder: Path, names: pd.Series, files: Iterable[Path]) -> list[Path |
     known: dict[str, set[Path]] = defaultdict(set)
     for path in files:
         relative = Path(id_of(folder, path)) if path.is_relative_to(folder) else path
-        for key in (relative.with_suffix("").as_posix(), relative.name, relative.stem):
-            known[key].add(path)
+        for key in (relative, relative.with_suffix(""), relative.name, relative.stem):
+            known[str(key)].add(path)
 
     def place(name: str | None) -> Path | str:
         if name is None:
@@ -66,7 +66,7 @@ def locate(folder: Path, names: pd.Series, files: Iterable[Path]) -> list[Path |
             return folder / name
         found = sorted(known.get(name, ()))
         if len(found) > 1:
-            return f"several files have this name: {', '.join(map(str, found))}"
+            return f"several files have this name: {', '.join(map(as_text, map(str, found)))}"
         return found[0] if found else "no such file"
 
     return [place(name) for name in names]

@@ -18,7 +18,7 @@ from twinlens.importing.archive import unpacked as unpacked_archive
 from twinlens.importing.class_info import with_classes
 from twinlens.importing.decode import MIN_SIDE
 from twinlens.importing.grey_levels import with_grey_levels
-from twinlens.importing.listing import SUFFIXES, image_files
+from twinlens.importing.listing import SUFFIXES, as_text, image_files
 from twinlens.importing.merge import class_names, join, source_names
 from twinlens.importing.pack import fingerprint, left_out, refuse_none, unpacked, write_pack
 from twinlens.importing.source import Options, Source
@@ -139,9 +139,9 @@ def _read(
         for source, place in zip(sources, places, strict=True)
     ]
     taken = [source.name for source in existing.record.sources] if existing else []
-    unique = source_names(paths, taken)
+    unique = list(map(as_text, source_names(paths, taken)))
     records = [
-        SourceRecord(name=name, kind=kind, path=path)
+        SourceRecord(name=name, kind=kind, path=as_text(path))
         for name, kind, path in zip(unique, names, paths, strict=True)
     ]
     if len(sources) == 1 and existing is None:

@@ -65,11 +65,13 @@ def image_files(root: Path) -> list[Path]:
 
 
 def id_of(root: Path, path: Path) -> str:
-    """Return the path of a file from a folder as text, with slashes.
+    """Return the path of a file from a folder as text, with slashes."""
+    return as_text(path.relative_to(root).as_posix())
 
-    Names that are not UTF-8, as in old archives, are read as Latin-1.
-    """
-    return "/".join(map(_text, path.relative_to(root).parts))
+
+def as_text(path: str) -> str:
+    """Return a path as text; names in it that are not UTF-8, as in old archives, as Latin-1."""
+    return "/".join(map(_text, path.split("/")))
 
 
 def is_hidden(name: str) -> bool:

@@ -24,7 +24,8 @@ def check(study: Study, data: Dataset, split: Split) -> None:
 
     Raises:
         UserError: An encoder, recipe of views, weight file or file of predictions is wrong, a batch
-            cannot be filled, there are no test images, or all training labels are of one class. It names the arm.
+            cannot be filled, there are no test images, or all training labels are of one class. It
+            names the arm.
     """
     if not len(split.rows["test"]):
         raise UserError(
