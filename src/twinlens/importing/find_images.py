@@ -55,8 +55,9 @@ def locate(folder: Path, names: pd.Series, files: Iterable[Path]) -> list[Path |
     known: dict[str, set[Path]] = defaultdict(set)
     for path in files:
         relative = Path(id_of(folder, path)) if path.is_relative_to(folder) else path
-        for key in (relative, relative.with_suffix(""), relative.name, relative.stem):
-            known[str(key)].add(path)
+        places = (relative, relative.with_suffix(""))
+        for key in (*(place.as_posix() for place in places), relative.name, relative.stem):
+            known[key].add(path)
 
     def place(name: str | None) -> Path | str:
         if name is None:

@@ -4,11 +4,12 @@ Links to folders are followed, but not in circles. Left out are hidden files and
 that systems and network storages leave behind, and data sets that `twinlens import` made.
 """
 
+import itertools
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import pairwise
+from operator import attrgetter
 from pathlib import Path
 
 from twinlens.data.dataset import MARKER, TABLE
@@ -25,7 +26,7 @@ _SYSTEM = {
 
 _MASK_FOLDER = re.compile(r"(^|[\W_])(masks?|segmentations?|superpixels?)($|[\W_])", re.IGNORECASE)
 _MASK_FILE = re.compile(r"[\W_](mask|segmentation|superpixels?)([\W_]?\d+)?$", re.IGNORECASE)
-_MASKS_OF_A_CASE = ("lesion", "roi")  # as in PH2: IMD003/IMD003_lesion
+_MASKS_OF_A_CASE = ("_lesion", "_roi")  # as in PH2: IMD003/IMD003_lesion
 
 
 @dataclass(frozen=True)
@@ -50,13 +51,25 @@ class Listing:
 def list_files(root: Path) -> Listing:
     """List the files below a folder; empty if it is none."""
     closed: list[str] = []
-    files, hidden = _walk(root, lambda error: closed.append(str(error.filename)))
-    pictures = sorted(path for path in files if path.suffix.lower() in SUFFIXES)
-    masks = [path for path in pictures if _is_mask(path.relative_to(root).parts)]
-    if len(masks) == len(pictures):
-        masks = []
-    images = sorted({*pictures}.difference(masks))
-    return Listing(images, masks, sorted({*files}.difference(pictures)), sorted(hidden), closed)
+    hidden: set[str] = set()
+    images: list[Path] = []
+    masks: list[Path] = []
+    others: list[Path] = []
+    for place, folders, names in _walk(root, lambda error: closed.append(str(error.filename))):
+        hidden.update(filter(is_hidden, folders))
+        masked = _holds_masks(place.relative_to(root).parts)
+        for name in itertools.filterfalse(is_hidden, names):
+            path, stem = place / name, name.rpartition(".")[0]
+            if path.suffix.lower() not in SUFFIXES:
+                others.append(path)
+            elif masked or _MASK_FILE.search(stem) or _is_mask_of(place.name, stem):
+                masks.append(path)
+            else:
+                images.append(path)
+    if not images:
+        images, masks = masks, []
+    files = (sorted(paths, key=attrgetter("parts")) for paths in (images, masks, others))
+    return Listing(*files, sorted(hidden), closed)
 
 
 def image_files(root: Path) -> list[Path]:
@@ -66,11 +79,13 @@ def image_files(root: Path) -> list[Path]:
 
 def id_of(root: Path, path: Path) -> str:
     """Return the path of a file from a folder as text, with slashes."""
-    return as_text(path.relative_to(root).as_posix())
+    return as_text(path.as_posix().removeprefix(root.as_posix()).lstrip("/"))
 
 
 def as_text(path: str) -> str:
     """Return a path as text; names in it that are not UTF-8, as in old archives, as Latin-1."""
+    if path.isascii():
+        return path
     return "/".join(map(_text, path.split("/")))
 
 
@@ -79,9 +94,10 @@ def is_hidden(name: str) -> bool:
     return name.startswith(".") or name.casefold() in _SYSTEM
 
 
-def _walk(root: Path, report: Callable[[OSError], object]) -> tuple[list[Path], set[str]]:
-    files: list[Path] = []
-    hidden: set[str] = set()
+def _walk(
+    root: Path, report: Callable[[OSError], object]
+) -> Iterator[tuple[Path, list[str], list[str]]]:
+    """Yield each folder with the names of its folders and files, as `os.walk` does."""
     around: dict[Path, frozenset[str]] = {root: frozenset()}  # the folders that each lies in
     for folder, folders, names in os.walk(root, onerror=report, followlinks=True):
         place = Path(folder)
@@ -89,23 +105,19 @@ def _walk(root: Path, report: Callable[[OSError], object]) -> tuple[list[Path], 
         if {MARKER, TABLE} <= {*names} and place != root:
             folders.clear()
             continue
-        hidden.update(filter(is_hidden, folders))
+        yield place, [*folders], names
         inner = {name: place / name for name in folders if not is_hidden(name)}
         folders[:] = [name for name in inner if os.path.realpath(inner[name]) not in above]
         around.update((inner[name], above) for name in folders)
-        files += [place / name for name in names if not is_hidden(name)]
-    return files, hidden
 
 
-def _is_mask(parts: tuple[str, ...]) -> bool:
-    *folders, name = parts
-    stem = Path(name).stem
-    cases = pairwise([*folders, stem])
-    return (
-        any(map(_MASK_FOLDER.search, folders))
-        or bool(_MASK_FILE.search(stem))
-        or any(inner in {f"{case}_{what}" for what in _MASKS_OF_A_CASE} for case, inner in cases)
-    )
+def _holds_masks(folders: tuple[str, ...]) -> bool:
+    pairs = itertools.pairwise(folders)
+    return any(map(_MASK_FOLDER.search, folders)) or any(_is_mask_of(*pair) for pair in pairs)
+
+
+def _is_mask_of(case: str, name: str) -> bool:
+    return name.startswith(case) and name[len(case) :] in _MASKS_OF_A_CASE
 
 
 def _text(name: str) -> str:
