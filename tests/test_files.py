@@ -104,6 +104,12 @@ def test_a_folder_appears_whole(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
 
 
+def test_a_name_that_is_not_utf_8_is_refused(tmp_path):
+    out = tmp_path / os.fsdecode(b"\xff")
+    with pytest.raises(UserError, match="is no name in UTF-8"), atomic_folder(out, marker="m"):
+        pass
+
+
 def test_a_failed_attempt_leaves_nothing_but_what_is_worth_resuming(tmp_path):
     def fail(*files):
         with atomic_folder(tmp_path / "out", marker="m", keep="checkpoint") as work:
@@ -116,10 +122,23 @@ def test_a_failed_attempt_leaves_nothing_but_what_is_worth_resuming(tmp_path):
     assert not [*tmp_path.iterdir()]
     with pytest.raises(ZeroDivisionError):
         fail("request", "checkpoint")
-    with pytest.raises(UserError, match="left from an interrupted attempt: pass --resume"):
+    with pytest.raises(UserError, match=r"pass --resume to .* again, which loses nothing else"):
         fail()
     with atomic_folder(tmp_path / "out", marker="m", keep="checkpoint", resume=True) as work:
-        assert {path.name for path in work.iterdir()} == {"request", "checkpoint"}
+        assert {path.name for path in work.iterdir()} == {".lock", "request", "checkpoint"}
+
+
+def test_of_two_processes_that_make_a_folder_one_is_refused(tmp_path):
+    with atomic_folder(tmp_path / "out", marker="m") as work:
+        (work / "half").touch()
+        with (
+            pytest.raises(UserError, match=r"process is at work in .*/out.partial right now: wait"),
+            atomic_folder(tmp_path / "out", marker="m", overwrite=True),
+        ):
+            pass
+        assert (work / "half").exists()
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["half"]
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
 def test_what_a_killed_attempt_left_is_dropped_where_nothing_can_be_resumed(tmp_path):
@@ -127,7 +146,7 @@ def test_what_a_killed_attempt_left_is_dropped_where_nothing_can_be_resumed(tmp_
     (tmp_path / "out.partial" / "half").touch()
     for resume in (False, True):
         with atomic_folder(tmp_path / "out", marker="m", resume=resume, overwrite=resume) as work:
-            assert not [*work.iterdir()]
+            assert [path.name for path in work.iterdir()] == [".lock"]
             (work / "m").touch()
 
 

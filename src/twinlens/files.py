@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -14,6 +14,7 @@ from uuid import uuid4
 from twinlens.errors import UserError
 
 _NOTHING = 2**20  # bytes: a disk with fewer is full
+_LOCK = ".lock"
 
 
 @contextmanager
@@ -99,43 +100,81 @@ def atomic_folder(
             leaves without it is dropped.
 
     Raises:
-        UserError: `out` exists and may not be replaced, an interrupted attempt waits there, or the
-            disk is full.
+        UserError: `out` exists and may not be replaced, an interrupted attempt waits there,
+            another process is making `out`, or the disk is full.
     """
     out = out.resolve()
-    recover(out)
     if out.is_file():
         raise UserError(f"{out} is a file: choose a folder for --out.")
-    work = work_folder(out)
-    if out.exists() and not overwrite:
-        raise UserError(f"{out} exists already: choose another --out, or pass --overwrite.")
-    if out.exists() and any(out.iterdir()) and not (out / marker).exists():
-        raise UserError(f"{out} holds no {marker}, so it is not ours to overwrite.")
-    if _worth_resuming(work, keep) and not resume and not overwrite:
-        raise UserError(
-            f"{work} is left from an interrupted attempt: pass --resume to continue it, "
-            "or --overwrite to start again."
-        )
-    if not (resume and _worth_resuming(work, keep)):
-        shutil.rmtree(work, ignore_errors=True)
+    if any("\udc80" <= letter <= "\udcff" for letter in str(out)):  # as Python has such bytes
+        raise UserError(f"{os.fsencode(out)!r} is no name in UTF-8: choose another --out.")
+    with _claimed(work_folder(out)) as work:
+        recover(out)
+        if out.exists() and not overwrite:
+            raise UserError(f"{out} exists already: choose another --out, or pass --overwrite.")
+        if out.exists() and any(out.iterdir()) and not (out / marker).exists():
+            raise UserError(f"{out} holds no {marker}, so it is not ours to overwrite.")
+        if _worth_resuming(work, keep) and not resume and not overwrite:
+            safe = "" if out.exists() else f", which loses nothing else, as {out} does not exist"
+            raise UserError(
+                f"{work} is left from an interrupted attempt: pass --resume to continue it, "
+                f"or --overwrite to start again{safe}."
+            )
+        if not (resume and _worth_resuming(work, keep)):
+            _empty(work)
+        for half in list(work.rglob(".*.tmp")):  # of an attempt that was killed
+            half.unlink()
+        try:
+            yield work
+        except BaseException as error:
+            left = _free(work)
+            if not _worth_resuming(work, keep):
+                _empty(work)
+            if _says_full(error):
+                raise _disk_full(out, left) from error
+            raise
+        old = _old(out)
+        shutil.rmtree(old, ignore_errors=True)
+        if out.exists():
+            out.rename(old)
+        (work / _LOCK).unlink(missing_ok=True)
+        work.rename(out)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+@contextmanager
+def _claimed(work: Path) -> Iterator[Path]:
+    """Make a work folder, or take it over, unless another process is at work in it.
+
+    The lock is the operating system's and ends with its process, so that none is left over. The
+    folder goes afterwards if nothing but the lock is in it.
+    """
+    # Imported late, so that --help is quick.
+    from filelock import FileLock, Timeout
+
     work.mkdir(parents=True, exist_ok=True)
-    for half in list(work.rglob(".*.tmp")):  # of an attempt that was killed
-        half.unlink()
+    lock = FileLock(work / _LOCK)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout as error:
+        raise UserError(
+            f"Another process is at work in {work} right now: wait for it, or choose another --out."
+        ) from error
     try:
         yield work
-    except BaseException as error:
-        left = _free(work)
-        if not _worth_resuming(work, keep):
-            shutil.rmtree(work, ignore_errors=True)
-        if _says_full(error):
-            raise _disk_full(out, left) from error
-        raise
-    old = _old(out)
-    shutil.rmtree(old, ignore_errors=True)
-    if out.exists():
-        out.rename(old)
-    work.rename(out)
-    shutil.rmtree(old, ignore_errors=True)
+    finally:
+        (work / _LOCK).unlink(missing_ok=True)
+        lock.release()
+        with suppress(OSError):  # it became the folder, or holds what is worth resuming
+            work.rmdir()
+
+
+def _empty(work: Path) -> None:
+    for path in work.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path.name != _LOCK:
+            path.unlink()
 
 
 def work_folder(out: Path) -> Path:

@@ -112,6 +112,7 @@ def test_links_are_counted_by_what_found_them():
             {"data": DATA.model_copy(update={"table_only": True}), "outliers": None},
             "Images were not examined: the data set is a table without images.",
         ),
+        ({"data": DATA.model_copy(update={"import_notes": ["All are grey."]})}, "All are grey."),
         (
             {"data": DATA.model_copy(update={"multi_image_groups": 0})},
             "No group has several images, so siblings of one lesion cannot be identified.",

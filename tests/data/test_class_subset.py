@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
 
-from twinlens.data.class_subset import open_task, select_classes
+from twinlens.data.class_subset import open_task, refuse_one_class, select_classes
 from twinlens.data.dataset import open_dataset
-from twinlens.data.splits import open_split, unlabelled_rows
+from twinlens.data.splits import open_split, unlabelled_rows, write_split
 from twinlens.errors import UserError
+from twinlens.records.split import ImportedSplit
 
 
 def test_a_task_of_some_classes_keeps_their_images_and_pretraining_keeps_all(phantoms):
@@ -22,6 +23,17 @@ def test_a_task_of_some_classes_keeps_their_images_and_pretraining_keeps_all(pha
     assert (task.hash, chosen.hash) == (data.hash, split.hash)
     outside = np.setdiff1d(np.arange(len(data.table)), np.concatenate([*chosen.rows.values()]))
     assert (task.labels[outside] < 0).all()
+
+
+def test_training_labels_of_one_class_are_refused(tmp_path, dataset_of):
+    data = dataset_of(tmp_path / "data", ["a", "a", "b", None])
+    write_split(data.path, "one", ["train", "train", "test", "unlabelled"], ImportedSplit())
+    write_split(data.path, "two", ["train", "test", "train", "unlabelled"], ImportedSplit())
+    write_split(data.path, "none", [None, None, "test", "unlabelled"], ImportedSplit())
+    with pytest.raises(UserError, match=r"'one' of .*data are 'a', and a classifier needs two"):
+        refuse_one_class(data, open_split(data, "one"))
+    for name in ("two", "none"):
+        refuse_one_class(data, open_split(data, name))
 
 
 def test_all_classes_are_the_data_set_itself(phantoms):

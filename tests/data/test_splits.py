@@ -86,6 +86,17 @@ def test_the_split_must_be_chosen_where_there_are_several(lesions):
     assert open_split(lesions, "per5-val0.1-test0.2-seed1").record.method.seed == 1
 
 
+def test_a_split_without_training_labels_does_not_count_among_several(lesions):
+    """As that of unlabelled images which are joined with labelled ones."""
+    for name, part in (("pool", "unlabelled"), ("outside", "test")):
+        parts = [part if number >= 0 else None for number in lesions.labels]
+        write_split(lesions.path, name, parts, ImportedSplit())
+    with pytest.raises(UserError, match="several splits"):
+        open_split(lesions)
+    made = make_split(lesions.path, per_class=5)[0]
+    assert open_split(lesions).name == made.name
+
+
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [

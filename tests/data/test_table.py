@@ -3,7 +3,7 @@ import hashlib
 import pandas as pd
 import pytest
 
-from twinlens.data.table import arrange, map_splits, table_digest
+from twinlens.data.table import arrange, map_splits, split_of, table_digest
 from twinlens.errors import UserError
 
 
@@ -25,8 +25,31 @@ def test_arrange_refuses_equal_ids():
         arrange(table().assign(id="a"))
 
 
+def test_numbers_too_large_for_a_column_become_text(tmp_path):
+    """An accession number that nobody uses must not stop an import."""
+    numbers = [10**21, None]
+    result = arrange(table(accession=pd.Series(numbers, dtype=object), age=[30, 40]))
+    assert result["accession"].tolist()[0] == str(10**21)
+    assert result["age"].tolist() == [30, 40]
+    result.to_parquet(tmp_path / "t.parquet")
+
+
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [
+        *((name, "train") for name in ("train", "Training", "TRAIN_set", "train-images")),
+        *((name, "val") for name in ("val", "Valid", "validation", "dev")),
+        *((name, "test") for name in ("TEST", "Testing", "holdout", "hold-out")),
+        *((name, "unlabelled") for name in ("unlabelled", "Unlabeled", "Unlabeled Data")),
+        *((name, None) for name in ("trains", "data", "set", "train_512", "invalid", "2", "")),
+    ],
+)
+def test_common_spellings_of_splits_are_known(name, split):
+    assert split_of(name) == split
+
+
 def test_splits_are_mapped_and_blanks_stay_missing():
-    mapped = map_splits(pd.Series(["pool", "train", None]), {"pool": "unlabelled"})
+    mapped = map_splits(pd.Series(["pool", "Training", None]), {"pool": "unlabelled"})
     assert mapped[:2].tolist() == ["unlabelled", "train"]
     assert mapped.isna().tolist() == [False, False, True]
 
@@ -36,8 +59,8 @@ def test_a_column_without_any_split_passes():
 
 
 def test_unknown_split_names_are_listed_with_the_remedy():
-    with pytest.raises(UserError, match=r"'pool', 'holdout'.*--split-map pool=unlabelled"):
-        map_splits(pd.Series(["pool", "train", "holdout", "pool"]), {})
+    with pytest.raises(UserError, match=r"'pool', 'future'.*--split-map pool=unlabelled"):
+        map_splits(pd.Series(["pool", "train", "future", "pool"]), {})
 
 
 def test_a_map_to_an_unknown_split_is_refused():

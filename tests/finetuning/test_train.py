@@ -127,6 +127,14 @@ def test_mistakes_are_sentences(phantoms, tmp_path, wrong, sentence):
     assert not [*tmp_path.iterdir()]
 
 
+def test_one_class_is_refused_for_training(class_folder, tmp_path):
+    (class_folder / "l.csv").write_text("image,label,split\n0,a,train\n1,a,test\n")
+    data = import_images(class_folder, tmp_path / "one", size=8)
+    with pytest.raises(UserError, match=r"are 'a', and a classifier needs two classes or more"):
+        train(data.path, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_what_was_trained_on_another_split_of_the_same_images_is_refused(tmp_path):
     data = import_images("phantom:160", tmp_path / "data", size=16).path
     make_split(data, test=0.3, seed=1, name="other")

@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from twinlens.errors import UserError
-from twinlens.importing.find_images import image_files
+from twinlens.importing.listing import image_files
 from twinlens.importing.named_images import with_images
 from twinlens.importing.source import Options
 

@@ -73,6 +73,16 @@ def test_too_few_groups_for_all_parts_are_said(tmp_path, dataset_of):
         ]
 
 
+def test_a_share_that_groups_do_not_allow_is_said(tmp_path, dataset_of):
+    groups = ["unknown"] * 28 + [f"patient{number // 2}" for number in range(12)]
+    data = dataset_of(tmp_path / "data", ["a", "b"] * 20, groups)
+    notes = make_split(data.path, test=0.2, val=0.1)[0].record.notes
+    assert notes == [
+        "In test are 2 images and not 8 (a share of 0.2): groups stay whole, and the largest has "
+        "28 of 40."
+    ]
+
+
 def test_a_part_that_is_not_wanted_stays_empty(tmp_path, dataset_of):
     dataset = dataset_of(tmp_path / "data", ["a", "b"] * 10)
     split = make_split(dataset.path, val=0)[0]

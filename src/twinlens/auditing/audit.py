@@ -144,4 +144,5 @@ def _describe(dataset: Dataset) -> AuditedData:
             name: int((dataset.labels == number).sum())
             for number, name in enumerate(dataset.classes)
         },
+        import_notes=[note.text for note in dataset.record.notes if not note.unused],
     )

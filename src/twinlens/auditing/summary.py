@@ -35,6 +35,7 @@ def _clean(images: ImageFindings, found: SplitFindings) -> Iterator[str]:
 def _image_sentences(images: ImageFindings) -> Iterator[str]:
     """Yield how many findings of each kind there are."""
     counts = images.counts()
+    yield from images.data.import_notes
     if not images.data.multi_image_groups:
         yield "No group has several images, so siblings of one lesion cannot be identified."
     if images.data.table_only:

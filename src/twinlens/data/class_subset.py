@@ -29,6 +29,21 @@ def open_task(
     return select_classes(data, chosen, classes) if classes else (data, chosen)
 
 
+def refuse_one_class(data: Dataset, split: Split) -> None:
+    """Refuse to train a classifier where all training labels are of one class.
+
+    Raises:
+        UserError: They are.
+    """
+    found = np.unique(data.labels[split.rows["train"]])
+    if len(found) == 1:
+        raise UserError(
+            f"All training labels of the split '{split.name}' of {data.path} are "
+            f"'{data.classes[found[0]]}', and a classifier needs two classes or more: add images "
+            "of another class, or use these for 'twinlens pretrain' alone."
+        )
+
+
 def select_classes(data: Dataset, split: Split, classes: Sequence[str]) -> tuple[Dataset, Split]:
     """Make a task of some classes; nothing on disk changes.
 

@@ -68,7 +68,7 @@ def open_split(dataset: Dataset, name: str | None = None) -> Split:
 
     Args:
         dataset: The data set it belongs to.
-        name: Its name; None for the only one there is.
+        name: Its name; None for the only one there is, or the only one with training labels.
 
     Raises:
         UserError: There is no such split, none or several to choose from, or it was changed.
@@ -76,12 +76,7 @@ def open_split(dataset: Dataset, name: str | None = None) -> Split:
     names = split_names(dataset)
     if not names:
         raise UserError(f"{dataset.path} has no split yet: make one with 'twinlens split'.")
-    if name is None and len(names) > 1:
-        raise UserError(
-            f"{dataset.path} has several splits: choose one with --split, in a study with the key "
-            f"split: {', '.join(names)}."
-        )
-    name = name or names[0]
+    name = name or _only_one(dataset, names)
     if name not in names:
         raise unknown("split", name, names)
     assignment, marker = _paths(dataset.path, name)
@@ -187,6 +182,20 @@ def counts(dataset: Dataset, split: Split) -> dict[str, dict[str, int]]:
     it, and as "no label" elsewhere: a split's counts add up to its images.
     """
     return _counts(dataset.table["label"], dataset.classes, split.rows)
+
+
+def _only_one(dataset: Dataset, names: list[str]) -> str:
+    """Return the only split, or the only one with training labels."""
+    if len(names) == 1:
+        return names[0]
+    records = [SplitRecord.read(_paths(dataset.path, name)[1]) for name in names]
+    training = [record.name for record in records if any(record.counts["train"].values())]
+    if len(training) != 1:
+        raise UserError(
+            f"{dataset.path} has several splits: choose one with --split, in a study with the key "
+            f"split: {', '.join(names)}."
+        )
+    return training[0]
 
 
 def _counts(

@@ -7,6 +7,7 @@ known about an image. A split is not a column: it has its own, immutable file.
 
 import hashlib
 import io
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,9 +19,19 @@ SPLITS = ("train", "val", "test", "unlabelled")
 
 COLUMNS = ("id", "label", "group")
 
+_SPELLINGS = {
+    "train": ("train", "training"),
+    "val": ("val", "valid", "validation", "dev", "development"),
+    "test": ("test", "testing", "holdout"),
+    "unlabelled": ("unlabelled", "unlabeled"),
+}
+_SPLIT_OF_SPELLING = {name: split for split, names in _SPELLINGS.items() for name in names}
+
 
 def arrange(table: pd.DataFrame) -> pd.DataFrame:
     """Return the table with `COLUMNS` first, missing groups filled and rows numbered from 0.
+
+    Whole numbers too large for a column of 64 bits become text.
 
     Raises:
         UserError: Two rows share an id.
@@ -32,24 +43,38 @@ def arrange(table: pd.DataFrame) -> pd.DataFrame:
         )
     attributes = [name for name in table.columns if name not in COLUMNS]
     result = table[[*COLUMNS, *attributes]].reset_index(drop=True)
-    return result.assign(group=result["group"].fillna(result["id"]))
+    result["group"] = result["group"].fillna(result["id"])
+    for name in attributes:
+        column = result[name]
+        if column.dtype == object and pd.api.types.infer_dtype(column) == "integer":
+            result[name] = column.map(str, na_action="ignore")
+    return result
+
+
+def split_of(name: str) -> str | None:
+    """Return which of `SPLITS` a common spelling means, such as Training or VALID; else None.
+
+    A word for what a split is made of may follow, as in ``test_set`` or ``train-images``.
+    """
+    letters = re.sub(r"[\W_]+", "", name).casefold()
+    return _SPLIT_OF_SPELLING.get(re.sub(r"(?<=.)(set|data|images|imgs)$", "", letters))
 
 
 def map_splits(names: pd.Series, split_map: Mapping[str, str]) -> pd.Series:
     """Translate a column of split names into `SPLITS`; blank cells stay missing.
 
     Args:
-        names: The names as the source has them.
+        names: The names as the source has them, in any spelling that `split_of` knows.
         split_map: From the source's names to `SPLITS`, for example ``{"pool": "unlabelled"}``.
 
     Raises:
-        UserError: A name is neither one of `SPLITS` nor mapped to one.
+        UserError: A name is neither a split's nor mapped to one.
     """
     for target in split_map.values():
         if target not in SPLITS:
             raise unknown("split in --split-map", target, SPLITS)
-    mapped = names.map(lambda name: split_map.get(name, name), na_action="ignore")
-    strange = names[mapped.notna() & ~mapped.isin(SPLITS)].unique()
+    mapped = names.map(lambda name: split_map.get(name) or split_of(name), na_action="ignore")
+    strange = names[names.notna() & mapped.isna()].unique()
     if len(strange):
         listed = ", ".join(f"'{name}'" for name in strange[:5])
         raise UserError(

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from twinlens.data.class_subset import open_task
+from twinlens.data.class_subset import open_task, refuse_one_class
 from twinlens.data.provenance import transductive
 from twinlens.data.splits import Split
 from twinlens.engine.device import make_fabric, precision_of
@@ -54,6 +54,7 @@ def train(request: TrainRequest) -> Path:
     check_loggers(request.loggers)
     recipe = named_recipe(config.views, config.view_changes)
     data, chosen = open_task(request.dataset, request.split, config.classes)
+    refuse_one_class(data, chosen)
     chosen = visible_split(chosen)
     rows = label_fraction(data, chosen, request.label_fraction, derive(seed, "label_fraction"))
     fabric = make_fabric(config.precision, request.device)

@@ -39,6 +39,7 @@ from twinlens.importing.merge import (
 )
 from twinlens.importing.pack import decoded, left_out, refuse_none, unpacked, write_pack
 from twinlens.importing.source import Source
+from twinlens.importing.suspicious import suspicions
 from twinlens.records.dataset import ClassInfo, DatasetDescription, SourceRecord
 from twinlens.requests.import_images import ImportRequest
 from twinlens.types import Rows
@@ -91,7 +92,8 @@ def append(
             refuse_none(skipped)
         table = _append_rows(data, added.table.iloc[packed.kept], labels) if changed else data.table
         all_skipped = _merge_skipped(data, new, skipped)
-        written = description if changed else data.record
+        notes = [*description.notes, *suspicions(table, description.class_info)]
+        written = description.model_copy(update={"notes": notes}) if changed else data.record
         write_dataset(work, table, all_skipped, packed.pixels, written)
         _copy_other_files(data.path, work)
     if not changed:
@@ -187,6 +189,8 @@ def _description(
     class_info = updated(data.class_info, given, data.classes)
     notice = data.record.notice
     old = Source(data.table, (), classes=data.classes, class_info=class_info, notice=notice)
+    outdated = suspicions(data.table, data.class_info)
+    notes = [note for note in (*data.record.notes, *new.notes) if note not in outdated]
     return DatasetDescription(
         size=data.size,
         classes=merge_classes([old, new]),
@@ -195,6 +199,7 @@ def _description(
         notice=merge_notices([old, new]),
         sources=[*data.record.sources, *sources],
         previous_hashes=[*data.record.previous_hashes, data.hash],
+        notes=list(dict.fromkeys(notes)),
     )
 
 

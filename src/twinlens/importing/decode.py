@@ -5,8 +5,9 @@ The rules, the same for every image:
 - DICOM, recognised by the letters DICM at byte 128, is shown as `formats.dicom_pixels` says.
 - The first frame of other files counts, turned upright by its EXIF orientation.
 - Grey, palette, CMYK and other colour spaces become RGB as Pillow converts them.
-- 16-bit grey is divided by 257 (65535 becomes 255), whatever range an image happens to use, so
-  that images stay comparable. Floating-point pixels have no agreed range and are refused.
+- Grey of more than 8 bits is scaled by the levels of its source (see `grey_levels`), by default
+  0 to 65535, whatever range an image happens to use, so that images stay comparable.
+  Floating-point pixels have no agreed range and are refused.
 - Transparency is laid over black, the surroundings of most medical images.
 - The largest centred square is resized with a triangle filter as wide as the reduction
   (Pillow's BILINEAR), so nothing aliases. JPEG's reduced decoding (`draft`) is faster but gives
@@ -14,6 +15,7 @@ The rules, the same for every image:
 """
 
 from io import BytesIO
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -32,11 +34,22 @@ class ImageError(Exception):
     """An image that cannot be used; its text is the reason, for a person to read."""
 
 
-def decode(content: bytes) -> Image.Image:
+class GreyLevels(NamedTuple):
+    """The grey levels of images of more than 8 bits that become 0 and 255."""
+
+    black: int
+    white: int
+
+
+SIXTEEN_BITS = GreyLevels(0, 65535)
+
+
+def decode(content: bytes, levels: GreyLevels = SIXTEEN_BITS) -> Image.Image:
     """Decode an image file into an upright RGB image.
 
     Args:
         content: The file's bytes.
+        levels: How grey of more than 8 bits is scaled.
 
     Raises:
         ImageError: The content is no image, is damaged, or is too large or too small.
@@ -45,7 +58,7 @@ def decode(content: bytes) -> Image.Image:
     if not content:
         raise ImageError("empty file")
     try:
-        return _decode(content)
+        return _decode(content, levels)
     except (ImageError, UserError):
         raise
     except UnidentifiedImageError as error:
@@ -89,22 +102,42 @@ def square(image: Image.Image, size: int) -> PackedImage:
     return np.asarray(crop.resize((size, size), Image.Resampling.BILINEAR))
 
 
-def _decode(content: bytes) -> Image.Image:
+def _decode(content: bytes, levels: GreyLevels) -> Image.Image:
     if is_dicom(content):
         from twinlens.importing.formats.dicom_pixels import decode_dicom  # which imports this file
 
         return decode_dicom(content)
     image = Image.open(BytesIO(content))
     check_size(*image.size)
-    return _rgb(ImageOps.exif_transpose(image))
+    return _rgb(ImageOps.exif_transpose(image), levels)
 
 
-def _rgb(image: Image.Image) -> Image.Image:
+def deep_levels(content: bytes) -> tuple[int, int] | None:
+    """Return the lowest and the highest grey level of an image of more than 8 bits.
+
+    None for other images, and for those that `decode` refuses.
+    """
+    try:
+        image = Image.open(BytesIO(content))
+        check_size(*image.size)
+        return _extrema(image) if image.mode.startswith("I") else None
+    except Exception:  # as in `decode`
+        return None
+
+
+def _extrema(image: Image.Image) -> tuple[int, int]:
+    values = np.asarray(image)
+    return int(values.min()), int(values.max())
+
+
+def _rgb(image: Image.Image, levels: GreyLevels) -> Image.Image:
     if image.mode == "F":
         raise ImageError("floating-point pixels, whose range is unknown")
     if image.mode.startswith("I"):
-        values = np.asarray(image).astype(np.int64).clip(0, 65535)
-        return Image.fromarray(((values + 128) // 257).astype(np.uint8)).convert("RGB")
+        black, white = levels
+        values = np.asarray(image).astype(np.int64).clip(black, white) - black
+        scaled = (510 * values + white - black) // (2 * (white - black))  # rounded half up
+        return Image.fromarray(scaled.astype(np.uint8)).convert("RGB")
     if image.has_transparency_data:
         backdrop = Image.new("RGBA", image.size, BACKGROUND)
         image = Image.alpha_composite(backdrop, image.convert("RGBA"))

@@ -1,5 +1,6 @@
 """`twinlens import`: read and decode images once, into a data set."""
 
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,13 +14,17 @@ from twinlens.data.splits import write_split
 from twinlens.data.table import arrange
 from twinlens.errors import UserError, unknown
 from twinlens.importing.append import append
+from twinlens.importing.archive import unpacked as unpacked_archive
 from twinlens.importing.class_info import with_classes
 from twinlens.importing.decode import MIN_SIDE
-from twinlens.importing.find_images import image_files, is_image
+from twinlens.importing.grey_levels import with_grey_levels
+from twinlens.importing.listing import as_text, image_files, is_image
 from twinlens.importing.merge import class_names, join, source_names
 from twinlens.importing.pack import fingerprint, left_out, refuse_none, unpacked, write_pack
 from twinlens.importing.source import Options, Source
 from twinlens.importing.sources import SOURCES
+from twinlens.importing.suspicious import suspicions
+from twinlens.importing.unused import with_unused
 from twinlens.records.dataset import DatasetDescription, SourceRecord
 from twinlens.records.split import ImportedSplit
 from twinlens.requests.base import accepts
@@ -44,37 +49,44 @@ def import_images(request: ImportRequest) -> Dataset:
     out = Path(request.out)
     existing = open_dataset(out) if request.add else None
     options = _options(request, existing)
-    source, records = _read(request, options, existing)
-    if request.classes is not None:
-        source = with_classes(source, request.classes)
-    if existing is not None:
-        dataset = append(existing, source, records, request)
-    elif not request.overwrite and _is_imported(out, source, options.size, request.workers):
-        say(f"{out} holds exactly these images already: nothing to do.")
-        return open_dataset(out)
-    else:
-        dataset = _build(source, records, options, request)
+    with ExitStack() as stack:
+        places = [stack.enter_context(unpacked_archive(path)) for path in request.paths]
+        source, records = _read(request, places, options, existing)
+        if request.classes is not None:
+            source = with_classes(source, request.classes)
+        if existing is not None:
+            dataset = append(existing, source, records, request)
+        elif not request.overwrite and _is_imported(out, source, options.size, request.workers):
+            say(f"{out} holds exactly these images already: nothing to do.")
+            return open_dataset(out)
+        else:
+            dataset = _build(source, records, options, request)
     _summarise(dataset)
     return dataset
 
 
-def detect_kind(source: str) -> str:
+def detect_kind(source: str, name: str = "") -> str:
     """Return the kind of a source by its content, and print it.
+
+    Args:
+        source: The source.
+        name: What the user calls it; by default the same.
 
     Raises:
         UserError: It has no known layout.
     """
     root = Path(source)
-    kind = next((name for name, kind in SOURCES.items() if kind.detect(source)), None)
+    kind = next((kind for kind, known in SOURCES.items() if known.detect(source)), None)
     if kind is None and root.is_file() and is_image(root):
         raise UserError(f"{source} is a single image: pass the folder that it lies in.")
     if kind is None and root.exists():
         raise UserError(f"{source} holds no images in a known layout ({', '.join(SOURCES)}).")
     if kind is None:
         raise UserError(f"{source} does not exist: pass a folder, a CSV file, or 'phantom'.")
-    say(f"{source} is read as '{kind}': {SOURCES[kind].title} (choose another with --kind).")
+    name = name or source
+    say(f"{name} is read as '{kind}': {SOURCES[kind].title} (choose another with --kind).")
     if kind == "unlabelled" and any(path.parent != root for path in image_files(root)):
-        say(f"Sub-folders of {source} are NOT taken as classes: if they are, pass --kind folder.")
+        say(f"Sub-folders of {name} are NOT taken as classes: if they are, pass --kind folder.")
     return kind
 
 
@@ -102,15 +114,18 @@ def _options(request: ImportRequest, existing: Dataset | None) -> Options:
 
 
 def _read(
-    request: ImportRequest, options: Options, existing: Dataset | None
+    request: ImportRequest, places: list[str], options: Options, existing: Dataset | None
 ) -> tuple[Source, list[SourceRecord]]:
-    """Read all sources as one."""
+    """Read all sources as one; `places` are where they lie, archives unpacked."""
     paths, kind = request.paths, request.kind
     if not paths:
         raise UserError("There is nothing to import: pass a folder, a file, or 'phantom'.")
     if kind not in ("auto", *SOURCES):
         raise unknown("kind of source", kind, ["auto", *SOURCES])
-    names = [detect_kind(path) if kind == "auto" else kind for path in paths]
+    names = [
+        detect_kind(place, path) if kind == "auto" else kind
+        for place, path in zip(places, paths, strict=True)
+    ]
     kinds = [SOURCES[name] for name in names]
     columns = (options.image, options.label, options.group, options.split)
     if any((*columns, options.root)) and not any(kind.has_columns for kind in kinds):
@@ -120,13 +135,17 @@ def _read(
         )
     if options.root and not options.root.is_dir():
         raise UserError(f"{options.root} (--root) is not a folder.")
-    sources = [kind.read(path, options) for path, kind in zip(paths, kinds, strict=True)]
+    sources = [kind.read(place, options) for place, kind in zip(places, kinds, strict=True)]
     if options.table_only:
         sources = [replace(source, items=()) for source in sources]
+    sources = [
+        with_grey_levels(with_unused(source, place), request.workers)
+        for source, place in zip(sources, places, strict=True)
+    ]
     taken = [source.name for source in existing.record.sources] if existing else []
-    unique = source_names(paths, taken)
+    unique = list(map(as_text, source_names(paths, taken)))
     records = [
-        SourceRecord(name=name, kind=kind, path=path)
+        SourceRecord(name=name, kind=kind, path=as_text(path))
         for name, kind, path in zip(unique, names, paths, strict=True)
     ]
     if len(sources) == 1 and existing is None:
@@ -162,6 +181,7 @@ def _build(
             notice=source.notice,
             sources=records,
             fingerprint=packed.fingerprint,
+            notes=[*source.notes, *suspicions(table, source.class_info)],
         )
         write_dataset(work, table, skipped, packed.pixels, description)
         _keep_splits(work, rows["split"], rows["label"])
@@ -177,8 +197,8 @@ def _keep_splits(folder: Path, names: pd.Series, labels: pd.Series) -> None:
     if dropped.any():
         say(f"Images of val or test without a label, which no split has: {dropped.sum():,}.")
     names = names.mask(moved, "unlabelled").mask(dropped)
-    if names.isna().all():
-        return
+    if names.isna().all() or (labels.notna().any() and names[labels.notna()].isna().all()):
+        return  # a split of the unlabelled images alone would hide the labelled ones
     assigned = [None if pd.isna(name) else str(name) for name in names]
     made = write_split(folder, "imported", assigned, ImportedSplit())
     counts = ", ".join(f"{name} {len(rows):,}" for name, rows in made.rows.items())
@@ -197,3 +217,7 @@ def _summarise(dataset: Dataset) -> None:
         counts = np.bincount(dataset.labels[dataset.labels >= 0], minlength=len(dataset.classes))
         listed = zip(dataset.classes, counts, strict=True)
         say("Classes: " + ", ".join(f"{name} {count:,}" for name, count in listed) + ".")
+    for title, unused in (("Found and NOT used:", True), ("Please check:", False)):
+        notes = [note for note in dataset.record.notes if note.unused == unused]
+        for text in [title, *(f"  {note.text}" for note in notes)] if notes else []:
+            say(text)

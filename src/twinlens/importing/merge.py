@@ -49,6 +49,7 @@ def join(sources: Mapping[str, Source]) -> Source:
         class_info=merge_class_info(parts),
         skipped=[entry for source in parts for entry in source.skipped],
         notice=merge_notices(parts),
+        notes=[note for source in parts for note in source.notes],
     )
 
 

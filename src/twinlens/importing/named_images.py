@@ -13,7 +13,7 @@ import pandas as pd
 
 from twinlens.console import say
 from twinlens.errors import UserError
-from twinlens.importing.find_images import DICOM_SUFFIXES, SUFFIXES
+from twinlens.importing.listing import DICOM_SUFFIXES, SUFFIXES, as_text, id_of
 from twinlens.importing.source import Options, Source
 
 ROLES = ("label", "group", "split")
@@ -50,7 +50,8 @@ def with_images(path: Path, table: pd.DataFrame, files: list[Path], options: Opt
         (str(table["id"][line] or f"{path.name}, line {line}"), str(place))
         for line, place in zip(table.index[~named], compress(places, ~named), strict=True)
     ]
-    return Source(table[kept].reset_index(drop=True), [*compress(places, kept)], skipped=missing)
+    items = [*compress(places, kept)]
+    return Source(table[kept].reset_index(drop=True), items, skipped=missing, used=[path])
 
 
 def first_rows(path: Path, table: pd.DataFrame, images: Sequence[Path | str | None]) -> pd.Series:
@@ -117,8 +118,9 @@ def locate(folder: Path, names: Iterable[str | None], files: Iterable[Path]) -> 
         if not found:
             return NO_FILE
         if len(found) > 1:
+            alike = ", ".join(as_text(str(path)) for path in found[:_SHOWN])
             return (
-                f"several files have this name: {', '.join(map(str, found[:_SHOWN]))}; "
+                f"several files have this name: {alike}; "
                 "--root names the folder of those that are meant"
             )
         if not exact or (shared and name.startswith(shared)):
@@ -140,7 +142,7 @@ class _Files:
 
     def __init__(self, folder: Path, files: Iterable[Path]) -> None:
         self._paths = [
-            ((path.relative_to(folder) if path.is_relative_to(folder) else path).as_posix(), path)
+            (id_of(folder, path) if path.is_relative_to(folder) else as_text(path.as_posix()), path)
             for path in files
         ]
         self._indices: list[dict[str, list[tuple[str, Path]]]] = []

@@ -113,8 +113,13 @@ def refuse_none(skipped: pd.DataFrame) -> NoReturn:
     """Refuse a source of which no image could be read."""
     if skipped.empty:
         raise UserError("The source holds no images.")
-    first = f"{skipped['file'].iloc[0]}: {skipped['reason'].iloc[0]}"
-    raise UserError(f"None of the {len(skipped)} images could be imported; the first is {first}.")
+    name, reason = skipped.iloc[0]
+    hint = ""
+    if reason.startswith(("no such file", "several files")):
+        hint = " If the images lie below another folder than the table, name it with --root."
+    raise UserError(
+        f"None of the {len(skipped)} images could be imported; the first is {name}: {reason}.{hint}"
+    )
 
 
 def decoded(source: Source, size: int, workers: int | None = None) -> Iterator[Decoded]:

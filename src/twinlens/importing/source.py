@@ -9,7 +9,7 @@ import pandas as pd
 from PIL import Image
 
 from twinlens.importing.decode import decode
-from twinlens.records.dataset import ClassInfo
+from twinlens.records.dataset import ClassInfo, ImportNote
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,8 @@ class Source:
         class_info: Title, colour and group by class, where known.
         skipped: Images that are known to be missing, as (file, reason).
         notice: A sentence that every report on these images must show, if there is one.
+        used: Files that were read beside the images, such as tables.
+        notes: What was found and not used, and what looks wrong.
     """
 
     table: pd.DataFrame
@@ -65,6 +67,8 @@ class Source:
     class_info: Mapping[str, ClassInfo] = field(default_factory=dict)
     skipped: Sequence[tuple[str, str]] = ()
     notice: str = ""
+    used: Sequence[Path] = ()
+    notes: Sequence[ImportNote] = ()
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import torch
 from twinlens.engine.device import make_fabric
 from twinlens.errors import UserError
 from twinlens.importing.decode import ImageError, decode, square
-from twinlens.importing.find_images import image_files
+from twinlens.importing.listing import image_files
 from twinlens.inference.test_time import predict_ensemble
 from twinlens.models.ensemble import read_members
 from twinlens.requests.base import accepts

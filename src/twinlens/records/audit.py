@@ -3,6 +3,8 @@
 from collections import Counter
 from typing import Literal
 
+from pydantic import Field
+
 from twinlens.records.base import Record
 from twinlens.records.split_audit import (
     Contamination,
@@ -21,6 +23,7 @@ class AuditedData(Record):
         unlabelled: Number of images without a label.
         multi_image_groups: Number of groups with several images.
         classes: Number of images per class.
+        import_notes: What looked wrong when the images were imported.
     """
 
     path: str
@@ -32,6 +35,7 @@ class AuditedData(Record):
     groups: int
     multi_image_groups: int
     classes: dict[str, int]
+    import_notes: list[str] = Field(default=[])
 
 
 class AuditSettings(Record):

@@ -1,7 +1,7 @@
 """What a data set says about itself: ``dataset.json``."""
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -43,6 +43,30 @@ class SourceRecord(Record):
     path: str
 
 
+class ImportNote(Record):
+    """Something that a user should know about an import.
+
+    Attributes:
+        kind: What it is about: files that were found and not used (unreadable, table, mask, image,
+            file, hidden, closed: a folder that could not be opened), or what was read and looks
+            wrong (class, target, column, group, range of grey levels).
+        count: Number of files, classes, columns, groups or images.
+        text: The sentence, with what to do.
+    """
+
+    kind: Literal[
+        "unreadable", "table", "mask", "image", "file", "hidden", "closed",
+        "class", "target", "column", "group", "range",
+    ]  # fmt: skip
+    count: int
+    text: str
+
+    @property
+    def unused(self) -> bool:
+        """Whether it is about files that were not used."""
+        return self.kind not in ("class", "target", "column", "group", "range")
+
+
 class DatasetDescription(Record):
     """What is known about a data set beside its images and its table.
 
@@ -55,6 +79,7 @@ class DatasetDescription(Record):
         sources: Where the images came from, in order.
         fingerprint: Digest of the content of the sources; empty once images were added.
         previous_hashes: Hashes that the data set had before images or labels were added.
+        notes: What the imports found and did not use, and what looks wrong.
     """
 
     size: int
@@ -65,6 +90,7 @@ class DatasetDescription(Record):
     sources: list[SourceRecord] = Field(default=[])
     fingerprint: str = ""
     previous_hashes: list[str] = Field(default=[])
+    notes: list[ImportNote] = Field(default=[])
 
 
 class DatasetRecord(DatasetDescription):

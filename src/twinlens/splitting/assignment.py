@@ -1,6 +1,6 @@
 """Drawing a split by whole groups: which groups test, validate and train."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -99,7 +99,23 @@ def draw(
     if tested is not None:
         parts[tested] = TEST
     sides = np.array(PARTS, dtype=object)[parts[sample.groups]]
+    notes += _missed_shares(rest, sides, {"test": test, "val": val})
     return assign_parts(sides, sample.labels, place[sample.groups], shares.per_class), notes
+
+
+def _missed_shares(sample: Sample, sides: Assignment, shares: Mapping[str, float]) -> list[str]:
+    """Return a note on each part that has less than half of its share, as groups stay whole."""
+    labelled = np.flatnonzero(sample.labels >= 0)
+    largest = np.bincount(sample.groups[labelled]).max(initial=0)
+    notes = []
+    for part, share in shares.items():
+        found, wanted = int((sides[labelled] == part).sum()), share * len(labelled)
+        if wanted >= 2 and found < wanted / 2:
+            notes.append(
+                f"In {part} are {found:,} images and not {round(wanted):,} (a share of {share:g}): "
+                f"groups stay whole, and the largest has {largest:,} of {len(labelled):,}."
+            )
+    return notes
 
 
 def assign_parts(

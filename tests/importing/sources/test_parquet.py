@@ -239,7 +239,7 @@ def test_it_is_recognised(write, png, tmp_path, parquet_layout, class_folder, ca
         ({"image": [b""], "label": [0.5]}, {}, r"'label' holds double; labels are text or whole"),
         ({"image": [b""], "label": [-2]}, {}, "labels from -2 to -2; they are whole numbers from"),
         ({"image": [b""], "label": [2**64 - 1]}, {}, "'label' holds uint64"),
-        ({"image": [b""], "split": ["dev"]}, {}, r"'dev'.*--split-map dev=unlabelled"),
+        ({"image": [b""], "split": ["pool"]}, {}, r"'pool'.*--split-map pool=unlabelled"),
         ({"image": [[0, 1]]}, {}, "'image' holds list<.*an image is bytes"),
         ({"image": [{"x": 1}]}, {}, "'image' holds struct<x: int64>"),
         ({"image": pa.array([], pa.binary())}, {}, "has no rows"),

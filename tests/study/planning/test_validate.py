@@ -3,6 +3,7 @@ import pytest
 from twinlens.config import parse
 from twinlens.data.class_subset import open_task
 from twinlens.errors import UserError
+from twinlens.importing.import_images import import_images
 from twinlens.study.planning.config import Study
 from twinlens.study.planning.validate import check
 
@@ -31,3 +32,12 @@ def test_what_is_wrong_is_found_before_anything_runs(phantoms, changes, sentence
     study = parse(Study, content | changes, where="test")
     with pytest.raises(UserError, match=sentence):
         check(study, *open_task(phantoms))
+
+
+def test_labels_of_one_class_are_refused(class_folder, tmp_path):
+    rows = "0,a,train\n1,a,train\n2,a,test\n"
+    (class_folder / "labels.csv").write_text(f"image,label,split\n{rows}")
+    data = import_images(class_folder, tmp_path / "data", size=8).path
+    study = parse(Study, {"data": str(data), "encoder": "resnet18", "arms": ARMS}, where="test")
+    with pytest.raises(UserError, match=r"'imported' of .* are 'a', and a classifier needs two"):
+        check(study, *open_task(data))

@@ -9,8 +9,8 @@ from typing import Any
 
 from twinlens.errors import UserError, require
 from twinlens.importing.decode import ImageError
-from twinlens.importing.find_images import SUFFIXES, holds_dicom
 from twinlens.importing.formats.dicom_pixels import check_frames, reasons
+from twinlens.importing.listing import SUFFIXES, holds_dicom
 
 ATTRIBUTES = {
     "age": "PatientAge",

@@ -10,7 +10,7 @@ import pandas as pd
 
 from twinlens.console import say
 from twinlens.errors import UserError, unknown
-from twinlens.importing.find_images import image_files
+from twinlens.importing.listing import image_files
 from twinlens.importing.named_images import with_images
 from twinlens.importing.source import Options, Source, SourceKind
 from twinlens.importing.table_file import read_cells, typed
@@ -105,6 +105,8 @@ def read_challenge(source: str, options: Options, challenge: Challenge) -> Sourc
     ]
     table = pd.concat([part.table for part in parts], ignore_index=True)
     _refuse_repeats(source, table["id"])
+    names = [challenge.file(part, challenge.facts) for part in truths]
+    facts = [path for path in (find_table(source, name) for name in names) if path]
     unlabelled = int(table["label"].isna().sum())
     if unlabelled:
         say(f"{unlabelled:,} images of unknown class ({UNKNOWN}) are read as unlabelled.")
@@ -116,6 +118,7 @@ def read_challenge(source: str, options: Options, challenge: Challenge) -> Sourc
         classes=list(challenge.classes),
         class_info=challenge.classes,
         skipped=list(chain.from_iterable(part.skipped for part in parts)),
+        used=[*truths.values(), *facts],
     )
 
 

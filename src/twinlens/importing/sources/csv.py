@@ -18,7 +18,7 @@ import pandas as pd
 from twinlens.console import say
 from twinlens.data.table import SPLITS, map_splits
 from twinlens.errors import UserError
-from twinlens.importing.find_images import SUFFIXES, image_files
+from twinlens.importing.listing import SUFFIXES, image_files
 from twinlens.importing.named_images import NO_FILE, ROLES, with_images
 from twinlens.importing.source import Options, Source, SourceKind
 from twinlens.importing.table_file import TABLE_SUFFIXES, read_cells, repeated, typed

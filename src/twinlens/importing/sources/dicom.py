@@ -17,6 +17,7 @@ ids, or writing in the pixels, is not removed.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -26,7 +27,6 @@ from twinlens.console import progress, say
 from twinlens.data.table import map_splits
 from twinlens.errors import UserError
 from twinlens.importing.decode import ImageError
-from twinlens.importing.find_images import DICOM_SUFFIXES, SUFFIXES, holds_dicom
 from twinlens.importing.formats.dicom_header import (
     ATTRIBUTES,
     find_tag,
@@ -34,6 +34,7 @@ from twinlens.importing.formats.dicom_header import (
     read_header,
     refuse_identifying,
 )
+from twinlens.importing.listing import DICOM_SUFFIXES, SUFFIXES, holds_dicom
 from twinlens.importing.named_images import ROLES, first_rows, locate
 from twinlens.importing.source import Options, Source, SourceKind
 from twinlens.importing.sources import csv, folder
@@ -141,7 +142,7 @@ def _listed(path: Path, root: Path, files: Sequence[Path], options: Options) -> 
     table = listed[_COLUMNS].assign(id=pd.Series(ids, listed.index))[first].merge(found, on="id")
     if options.group != "":
         table["group"] = table["group"].fillna(table["patient"])
-    return _source(root, table[[*_COLUMNS, *ATTRIBUTES]], skipped)
+    return replace(_source(root, table[[*_COLUMNS, *ATTRIBUTES]], skipped), used=[path])
 
 
 def _source(root: Path, table: pd.DataFrame, skipped: Sequence[tuple[str, str]]) -> Source:

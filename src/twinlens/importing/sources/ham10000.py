@@ -10,9 +10,9 @@ from pathlib import Path
 import pandas as pd
 
 from twinlens.errors import UserError, unknown
-from twinlens.importing.find_images import image_files
 from twinlens.importing.formats.classes import HAM10000_CLASSES
 from twinlens.importing.formats.isic_challenge import find_table, read_columns
+from twinlens.importing.listing import image_files
 from twinlens.importing.named_images import with_images
 from twinlens.importing.source import Options, Source, SourceKind
 from twinlens.importing.table_file import typed

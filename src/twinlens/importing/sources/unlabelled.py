@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from twinlens.importing.find_images import image_files
+from twinlens.importing.listing import image_files
 from twinlens.importing.source import Options, Source, SourceKind
 from twinlens.importing.sources.folder import source_of
 

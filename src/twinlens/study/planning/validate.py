@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from twinlens.data.batches import Batches
+from twinlens.data.class_subset import refuse_one_class
 from twinlens.data.dataset import Dataset
 from twinlens.data.splits import Split
 from twinlens.errors import UserError
@@ -23,13 +24,15 @@ def check(study: Study, data: Dataset, split: Split) -> None:
 
     Raises:
         UserError: An encoder, recipe of views, weight file or file of predictions is wrong, a batch
-            cannot be filled, or there are no test images. It names the arm.
+            cannot be filled, there are no test images, or all training labels are of one class. It
+            names the arm.
     """
     if not len(split.rows["test"]):
         raise UserError(
             f"The split '{split.name}' of {study.data} has no test images, so nothing can be "
             "reported: make one with 'twinlens split --test 0.2'."
         )
+    refuse_one_class(data, split)
     for arm in study.arms:
         try:
             _check_arm(study, arm, data, split)
