@@ -161,13 +161,14 @@ def _variance(
     The variance of the mean over groups holds what all seeds share, and 1 / n of what each has of
     its own, which s^2 / n over seeds holds too. So the shared part, the mean covariance of two
     seeds, is added to s^2 / n (Obuchowski and Rockette's equation 5), and the sum is no less than
-    the variance over groups.
+    the variance over groups. Deviations are divided by 1 - 1 / (groups of the class), as in HC3
+    (MacKinnon and White 1985), which matters where these are few.
     """
     n = len(values)
     of_mean, single, squares = 0.0, 0.0, 0.0
     for own in groups.strata:
         rows, others = shares[own] - shares[own].mean(axis=0), max(len(own) - 1, 1)
-        scale = len(own) / others
+        scale = (len(own) / others) ** 2
         of_class = scale * float((rows.mean(axis=1) ** 2).sum())
         of_mean += of_class
         single += scale * float((rows**2).sum()) / n
