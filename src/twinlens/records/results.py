@@ -229,8 +229,8 @@ class StudyResults(Record):
         arms: Names of all arms, in order.
         transductive: Arms whose pretraining saw validation and test images.
         test_access: The test access log, oldest entry first.
-        looks: Numbers of seeds at which the results were looked at, this one last. Intervals and
-            p values are corrected for all of them.
+        looks: Numbers of seeds at which the results were looked at: with all runs of an arm, from
+            two seeds on. Intervals and p values are corrected for those with fewer seeds.
         failures: Runs that failed.
         summaries: One row for each arm, label fraction and metric with a finished run.
         differences: One row for each arm but the reference, label fraction and metric.

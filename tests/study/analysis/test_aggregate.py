@@ -96,6 +96,12 @@ def test_arms_that_lack_seeds_are_compared_over_those_that_both_have(tmp_path):
     assert (row.arm, row.n, row.low, row.high) == ("twins", 1, None, None)
 
 
+def test_a_study_that_was_stopped_has_not_been_looked_at(tmp_path):
+    stopped = _collect(tmp_path, _study(), without=lambda run: run.seed == 2)
+    assert (stopped.difference("twins", 1.0, "accuracy").n, stopped.looks) == (2, [])
+    assert _collect(tmp_path, _study()).looks == [3]
+
+
 def test_one_seed_has_an_interval_over_test_images(tmp_path):
     found = _collect(tmp_path, _study(seeds=1, label_fractions=[1.0]))
     difference = found.difference("twins", 1.0, "macro_f1")

@@ -52,7 +52,9 @@ def test_what_holds_for_this_test_set_only_is_said_so():
 
 
 def test_several_looks_at_the_results_are_said():
-    second = verdict(_results(_difference("a", [0.02, 0.03]), looks=[3, 5]))[1]
+    difference = _difference("a", [0.02, 0.03, 0.02])
+    assert "corrected" not in verdict(_results(difference, looks=[3, 5]))[1]
+    second = verdict(_results(difference, looks=[2, 3]))[1]
     assert "; corrected for 2 looks at the results)" in second
 
 

@@ -20,7 +20,7 @@ class Metric:
         title: Name as a heading has it, such as "Balanced accuracy".
         words: Name within a sentence, such as "balanced accuracy".
         of_confusion: Computes it from confusion matrices (rows are true classes), one value for
-            each. Test groups can be resampled for such a metric.
+            each. Intervals of such a metric hold for other test images too.
         of_probabilities: Computes it from labels, shape (image,), and probabilities, shape
             (image, class).
         higher_is_better: Whether a higher value is better.

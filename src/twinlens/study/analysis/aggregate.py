@@ -62,7 +62,7 @@ def collect(
     write_scores(folder, scores)
     tables = test_metrics(scores)
     transductive = {run.arm for run in trainings if getattr(records[run.id], "transductive", False)}
-    looks = _look(folder, study, tables, [records[run.id] for run in trainings])
+    looks = _look(folder, study, plan, records)
     comparisons = read_comparisons(folder, trainings, tables, looks)
     results = StudyResults(
         title=study.title,
@@ -132,14 +132,28 @@ def summarise(arm: str, fraction: float, metric: str, values: "pd.Series[float]"
     )
 
 
-def _look(folder: Path, study: Study, tables: Tables, records: Sequence[RunRecord]) -> list[int]:
-    """Log a look at the primary differences; return the numbers of seeds at all looks so far."""
-    largest = max(study.label_fractions)
-    reference = tables.get((study.reference, largest), pd.DataFrame()).index
-    others = [arm for arm in study.arms if arm != study.reference and (arm, largest) in tables]
-    pairs = [len(reference.intersection(tables[arm, largest].index)) for arm in others]
-    images = sum(records[0].data.counts.get("test", {}).values()) if records else 0
-    return log_look(folder / TEST_ACCESS, images=images, seeds=max(pairs, default=0))
+def _look(
+    folder: Path, study: Study, plan: Sequence[PlannedRun], finished: Mapping[str, RunRecord]
+) -> list[int]:
+    """Log a look at the primary differences; return the numbers of seeds at all looks so far.
+
+    Only an arm with all its seeds counts: who stops a study to resume it has not looked yet.
+    """
+    planned: dict[str, set[int]] = {arm: set() for arm in study.arms}
+    done: dict[str, set[int]] = {arm: set() for arm in study.arms}
+    for run in plan:
+        if run.arm and run.label_fraction == max(study.label_fractions):
+            planned[run.arm].add(run.seed)
+            if run.id in finished:
+                done[run.arm].add(run.seed)
+    pairs = [
+        len(done[arm] & done[study.reference])
+        for arm in study.arms
+        if arm != study.reference and planned[arm] == done[arm]
+    ]
+    images = [record.data.counts.get("test", {}) for record in finished.values()]
+    most = max((sum(of_class.values()) for of_class in images), default=0)
+    return log_look(folder / TEST_ACCESS, images=most, seeds=max(pairs, default=0))
 
 
 def _differences(study: Study, comparisons: Comparisons) -> list[Difference]:

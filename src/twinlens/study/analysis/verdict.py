@@ -99,8 +99,8 @@ def _certainty(best: Difference, comparisons: int, results: StudyResults) -> str
     )
     if comparisons > 1:
         span += sentence("verdict", "holm", p=best.p_holm, comparisons=comparisons)
-    if len(results.looks) > 1:
-        span += sentence("verdict", "looks", looks=len(results.looks))
+    if earlier := sum(look < best.n for look in results.looks):
+        span += sentence("verdict", "looks", looks=earlier + 1)
     sure = "detected_given_test_set" if best.covers == "seeds" else "detected"
     if low <= 0 <= high:
         sure = "includes_zero"
