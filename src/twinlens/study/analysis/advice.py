@@ -49,12 +49,13 @@ def _seeds(results: StudyResults) -> str:
         return sentence("seeds", "equal", note=best.note)
     half = (best.interval[1] - best.interval[0]) / 2
     error = best.group_error
-    floor = "" if error is None else sentence("seeds", "floor", floor=_TWO_SIDED * error)
-    interval = sentence("seeds", "interval", arm=best.arm, half=half, n=best.n, floor=floor)
+    floor = sentence("seeds", "floor", floor=_TWO_SIDED * error) if error else ""
+    interval = sentence("seeds", "interval", arm=best.arm, half=half, n=best.n)
     return sentence(
         "seeds",
         _whether(best, min_effect),
         interval=interval,
+        floor=floor,
         side=min_effect and _side(best, min_effect),
         min_effect=min_effect,
         least=best.seeds_needed_low,
