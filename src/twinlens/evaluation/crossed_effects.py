@@ -38,7 +38,7 @@ class Groups:
     """
 
     of_image: Int[ndarray, " image"]
-    strata: list[Int[ndarray, " group"]]
+    strata: list[Int[ndarray, " _"]]
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from numpy import ndarray
 from scipy import stats
 from scipy.special import gammaln
@@ -19,6 +19,9 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
 
 LEVEL = 0.95
+
+Values = Sequence[float] | Float[ndarray, " seed"] | Int[ndarray, " seed"]
+"""A value for each seed."""
 
 _EQUAL = 1e-12  # differences of equal numbers, up to rounding
 _SEEDS_FOR_RATIO = 5  # with three, seeds that happen to lie on a line make it look narrow
@@ -79,7 +82,7 @@ class PairedDifference:
     note: str
 
 
-def summary(values: Sequence[float]) -> Summary:
+def summary(values: Values) -> Summary:
     """Summarise one metric over seeds.
 
     Raises:
@@ -91,9 +94,7 @@ def summary(values: Sequence[float]) -> Summary:
     return Summary(float(x.mean()), sd, NO_INTERVAL if note else _t_test(x, LEVEL)[0], note)
 
 
-def paired_difference(
-    a: Sequence[float], b: Sequence[float], *, level: float = LEVEL
-) -> PairedDifference:
+def paired_difference(a: Values, b: Values, *, level: float = LEVEL) -> PairedDifference:
     """Compare two arms seed by seed: a - b, with Student's paired t (Student 1908).
 
     Args:
@@ -112,7 +113,7 @@ def paired_difference(
     return PairedDifference(x.tolist(), float(x.mean()), interval, p, note)
 
 
-def holm(p: Sequence[float | None]) -> list[float | None]:
+def holm(p: Sequence[float | None] | Float[ndarray, " test"]) -> list[float | None]:
     """Correct the p values of one family of tests by Holm's step-down method (Holm 1979).
 
     Args:
@@ -127,7 +128,7 @@ def holm(p: Sequence[float | None]) -> list[float | None]:
     return [None if each is None else next(corrected) for each in p]
 
 
-def effect_size(values: Sequence[float]) -> float | None:
+def effect_size(values: Values) -> float | None:
     """Return Hedges' g_z: the mean paired difference in standard deviations of the differences.
 
     It is Cohen's d_z times Hedges' exact correction for few values (Hedges 1981), which leaves it
@@ -147,7 +148,7 @@ def effect_size(values: Sequence[float]) -> float | None:
     return float(correction * x.mean() / x.std(ddof=1))
 
 
-def sd_ratio(a: Sequence[float], b: Sequence[float]) -> tuple[float | None, Interval]:
+def sd_ratio(a: Values, b: Values) -> tuple[float | None, Interval]:
     """Compare the stability of two arms over the same seeds: sd of a / sd of b.
 
     The interval inverts the test of Pitman (1939) and Morgan (1939), which allows for the
@@ -175,7 +176,7 @@ def sd_ratio(a: Sequence[float], b: Sequence[float]) -> tuple[float | None, Inte
 
 
 def seeds_needed(
-    values: Sequence[float],
+    values: Values,
     min_effect: float,
     *,
     of_groups: float = 0.0,
@@ -226,7 +227,7 @@ def seeds_needed(
     return least, most
 
 
-def _finite(values: Sequence[float]) -> Float[ndarray, " seed"]:
+def _finite(values: Values) -> Float[ndarray, " seed"]:
     x = np.asarray(values, dtype=np.float64)
     if not len(x) or not np.isfinite(x).all():
         raise ValueError(f"Statistics need one or more finite values, not {x.tolist()}.")

@@ -87,8 +87,8 @@ def test_more_seeds_pay_until_the_worthwhile_difference_is_settled(min_effect, a
         (
             {"group_error": 0.01, "seeds_needed": None},
             "no, the interval of 'twins' is ±0.029 over 3 seeds and, with these test images, stays "
-            "above about ±0.020 with any number, so that no number of seeds detects the smallest effect "
-            "of interest, 0.03, with 80 % power; more test images would.",
+            "above about ±0.020 with any number, so that no number of seeds detects the smallest "
+            "effect of interest, 0.03, with 80 % power; more test images would.",
         ),
     ],
 )

@@ -3,12 +3,17 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from jaxtyping import Float, Num
+import numpy as np
+from jaxtyping import Float
 from numpy import ndarray
 
+from twinlens.evaluation.confusion import Confusion
 from twinlens.types import Rows
 
-OfConfusion = Callable[[Num[ndarray, "*any class class"]], Float[ndarray, "*any"]]
+Values = Float[ndarray, "*any"] | np.float64
+"""A metric of each confusion matrix, or of a single one."""
+
+OfConfusion = Callable[[Confusion], Values]
 OfProbabilities = Callable[[Rows, Float[ndarray, "image class"]], float]
 
 
