@@ -14,7 +14,7 @@ import torch
 from jaxtyping import install_import_hook
 from PIL import Image
 
-CHECKED = ("inference", "models", "views")
+CHECKED = ("evaluation", "inference", "models", "views")
 """Packages whose functions check the types and shapes of what they take and return."""
 
 install_import_hook(

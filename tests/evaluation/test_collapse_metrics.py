@@ -51,7 +51,7 @@ def test_orthogonal_columns_of_equal_length_have_full_rank(dims):
 
 
 def test_the_rank_of_a_planted_spectrum():
-    columns = hadamard(8)[:, 1:4] * np.array([8, 4, 4])
+    columns = hadamard(8)[:, 1:4] * np.array([8.0, 4.0, 4.0])
     entropy = -(0.5 * math.log(0.5) + 2 * 0.25 * math.log(0.25))
     assert effective_rank(columns) == pytest.approx(math.exp(entropy), abs=1e-4)
 

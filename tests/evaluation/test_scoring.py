@@ -49,4 +49,4 @@ def test_a_known_answer():
 )
 def test_what_cannot_be_evaluated_is_refused(labels, value, words):
     with pytest.raises(UserError, match=words):
-        score_predictions(np.array(labels), np.full((len(labels), 4), value), CLASSES)
+        score_predictions(np.array(labels, dtype=int), np.full((len(labels), 4), value), CLASSES)

@@ -7,8 +7,8 @@ SUMMARY = ArmSummary(
 RESULTS = StudyResults(
     title="", primary_metric="accuracy", min_effect=None, reference="a", seeds=[0, 1],
     label_fractions=[1.0], metrics=["accuracy"], arms=["a"], transductive=[], test_access=[],
-    failures=[], summaries=[SUMMARY], differences=[], label_efficiency=None, advice=[], best=None,
-    verdict=[],
+    looks=[], failures=[], summaries=[SUMMARY], differences=[], label_efficiency=None, advice=[],
+    best=None, verdict=[],
 )  # fmt: skip
 
 

@@ -15,12 +15,12 @@ from stored_runs import ENVIRONMENT, configure, pretrain_run, train_run
 from twinlens.evaluation.metrics import METRICS
 from twinlens.evaluation.scoring import score_predictions
 from twinlens.files import write_json
-from twinlens.records.results import StudyResults, TestAccess
+from twinlens.records.results import Difference, StudyResults, TestAccess
 from twinlens.records.scores import PartScores, Scores
 from twinlens.reporting.figures.figure_files import ReportFigure
 from twinlens.seeds import generator
 from twinlens.study.analysis.aggregate import compare_arms, summarise
-from twinlens.study.analysis.paired_bootstrap import Resampled
+from twinlens.study.analysis.comparisons import Comparisons
 
 sys.path.insert(0, str(Path(__file__).parent))  # for html_page, planned and watched
 
@@ -214,9 +214,16 @@ def _results(
     seeds: int,
     scores: dict[tuple[str, float, int], PartScores],
 ) -> dict[str, Any]:
-    def values(arm: str, label_fraction: float, metric: str) -> "pd.Series[float]":
-        of = [scores[arm, label_fraction, seed].metrics[metric] for seed in range(seeds)]
-        return pd.Series(of)
+    tables = {
+        (arm, b): pd.DataFrame([scores[arm, b, seed].metrics for seed in range(seeds)])
+        for arm in arms
+        for b in label_fractions
+    }
+
+    def compare(arm: str, b: float, metric: str) -> Difference:
+        compared = Comparisons(tables, {}, None).compare((arm, b), (arms[0], b), metric)
+        assert compared
+        return compare_arms((arm, b, metric), compared, None, [])
 
     keys = [(arm, b, metric) for arm in arms for b in label_fractions for metric in METRICS]
     return {
@@ -233,13 +240,10 @@ def _results(
             TestAccess(time="2025-05-02 14:03", by=f"train-{i}-1-0", images=250)
             for i in range(len(arms))
         ],
+        "looks": [seeds],
         "failures": [],
-        "summaries": [summarise(*key, values(*key)) for key in keys],
-        "differences": [
-            compare_arms(key, values(*key), values(arms[0], *key[1:]), None, Resampled())
-            for key in keys
-            if key[0] != arms[0]
-        ],
+        "summaries": [summarise(*key, tables[key[:2]][key[2]]) for key in keys],
+        "differences": [compare(*key) for key in keys if key[0] != arms[0]],
         "label_efficiency": None,
         "advice": [],
         "best": None,

@@ -40,16 +40,17 @@ def judge(folder: Path, min_effect: float = 0.02) -> StudyResults:
     for row in results.differences:
         changes: dict[str, Any] = {}
         if row.metric == primary:
-            changes["seeds_needed"] = seeds_needed(row.values, min_effect)
+            needed = seeds_needed(row.values, min_effect) or (None, None)
+            changes |= {"seeds_needed_low": needed[0], "seeds_needed": needed[1]}
             if row.label_fraction == largest:
                 changes["p_holm"] = corrected[row.arm]
         if row.n == 1:
-            changes |= {"bootstrap_low": -0.05, "bootstrap_high": 0.06}
+            changes |= {"low": -0.05, "high": 0.06, "covers": "test images"}
         differences.append(row.model_dump() | changes)
     labels = {fraction: round(900 * fraction) for fraction in results.label_fractions}
     equivalent = [
-        {"arm": arm, "label_fraction": b, "labels": n, "equivalent": 300, "low": None,
-         "high": None, "sentence": EQUIVALENT.format(arm=arm, label_fraction=b)}
+        {"arm": arm, "label_fraction": b, "labels": n, "n": 3, "mean_low": 90, "mean_high": 900,
+         "low": None, "high": None, "sentence": EQUIVALENT.format(arm=arm, label_fraction=b)}
         for arm in results.arms if arm != results.reference for b, n in labels.items()
     ]  # fmt: skip
     run = f"train-1-{largest:g}-0"

@@ -86,12 +86,12 @@ def test_the_table_follows_from_the_stored_predictions(finished):
         assert found.sd == pytest.approx(stats.tstd(expected), abs=1e-12)
     difference = results.difference("twins", 1.0, "balanced_accuracy")
     paired = stats.ttest_rel(values["twins"], values["plain"])
-    interval = paired.confidence_interval(0.95)
+    interval = paired.confidence_interval(difference.level)
     assert difference.mean == pytest.approx(sum(values["twins"]) / 2 - sum(values["plain"]) / 2)
-    assert difference.interval == pytest.approx([interval.low, interval.high])
-    assert difference.p == pytest.approx(paired.pvalue)
+    assert difference.seeds_interval == pytest.approx([interval.low, interval.high])
+    assert difference.covers == "seeds and test images"
     assert len(results.verdict) == 2
-    assert len(results.test_access) == 4
+    assert [entry.seeds for entry in results.test_access] == [None] * 4 + [2]
 
 
 def test_arms_share_what_they_should(finished):

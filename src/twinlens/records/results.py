@@ -8,6 +8,9 @@ from twinlens.records.base import Record
 from twinlens.records.bundle import ModelChoice
 
 Ends = tuple[float, float]
+Covers = Literal["seeds and test images", "seeds", "test images"]
+"""What the interval of a difference holds for."""
+
 Row = TypeVar("Row", "ArmSummary", "Difference")
 
 
@@ -61,7 +64,15 @@ class Difference(Record):
         mean: Mean difference.
         low: Lower end of the 95 % interval of the mean difference; None where there is none.
         high: Its upper end.
-        p: Two-sided p value of the paired t test, if there is one.
+        covers: What the interval holds for: other seeds and other test images; other seeds and
+            this test set; or, with one seed, these two models and other test images.
+        level: Level of the interval by itself: above 95 %, so that the intervals of all looks at
+            the results hold at 95 % together.
+        group_error: Part of its standard error that is due to the test images: more seeds do not
+            reduce it. None where they are taken as given.
+        seeds_low: Lower end of the interval over seeds alone, given this test set.
+        seeds_high: Its upper end.
+        p: Two-sided p value that goes with the interval; None with one seed.
         p_holm: The same with Holm's correction, for the tests of the primary metric at the
             largest label fraction.
         note: Why there is no interval; empty where there is one.
@@ -73,12 +84,9 @@ class Difference(Record):
         sd_ratio: Standard deviation of the arm over that of the reference.
         sd_ratio_low: Lower end of its 95 % interval.
         sd_ratio_high: Its upper end.
-        seeds_needed: Seeds with which a paired t test detects the smallest effect of interest.
-        resampled_low: Lower end of the 95 % interval with seeds and test groups resampled.
-        resampled_high: Its upper end.
-        bootstrap_low: For a single seed, lower end of the 95 % interval over test groups.
-        bootstrap_high: Its upper end.
-        bootstrap_note: For a single seed, what that interval estimates, or why there is none.
+        seeds_needed_low: Seeds in all with which the test detects the smallest effect of interest,
+            if their spread is as observed; None where no number of seeds does, or none is declared.
+        seeds_needed: The same with the upper limit of the spread, at 80 %: plan with these.
     """
 
     arm: str
@@ -88,6 +96,11 @@ class Difference(Record):
     mean: float
     low: float | None
     high: float | None
+    covers: Covers
+    level: float
+    group_error: float | None
+    seeds_low: float | None
+    seeds_high: float | None
     p: float | None
     p_holm: float | None
     note: str
@@ -99,12 +112,8 @@ class Difference(Record):
     sd_ratio: float | None
     sd_ratio_low: float | None
     sd_ratio_high: float | None
+    seeds_needed_low: int | None
     seeds_needed: int | None
-    resampled_low: float | None
-    resampled_high: float | None
-    bootstrap_low: float | None
-    bootstrap_high: float | None
-    bootstrap_note: str
 
     @property
     def interval(self) -> Ends | None:
@@ -117,35 +126,36 @@ class Difference(Record):
         return _ends(self.sd_ratio_low, self.sd_ratio_high)
 
     @property
-    def resampled(self) -> Ends | None:
-        """The 95 % interval with seeds and test groups resampled, if there is one."""
-        return _ends(self.resampled_low, self.resampled_high)
-
-    @property
-    def bootstrap(self) -> Ends | None:
-        """For a single seed, the 95 % interval over test groups, if there is one."""
-        return _ends(self.bootstrap_low, self.bootstrap_high)
+    def seeds_interval(self) -> Ends | None:
+        """The interval over seeds alone, given this test set, if there is one."""
+        return _ends(self.seeds_low, self.seeds_high)
 
 
 class EquivalentLabels(Record):
-    """How many labels the reference arm needs to score as well as an arm.
+    """Between which numbers of labels, of those run, the reference scores as well as an arm.
+
+    Ends are None where they lie beyond the label fractions that were run.
 
     Attributes:
         arm: Name of the arm.
         label_fraction: Fraction of the labelled training images that it was trained on.
         labels: Number of these images.
-        equivalent: Number that the reference needs; None beyond the label fractions that were run.
-        low: Lower end of the 95 % confidence set; None where it is open.
-        high: Its upper end.
+        n: Number of seeds of the comparisons.
+        mean_low: Lower end by the means.
+        mean_high: Upper end by the means.
+        low: Lower end at 95 % confidence.
+        high: Upper end at 95 % confidence.
         sentence: The same in words.
     """
 
     arm: str
     label_fraction: float
     labels: int
-    equivalent: float | None
-    low: float | None
-    high: float | None
+    n: int
+    mean_low: int | None
+    mean_high: int | None
+    low: int | None
+    high: int | None
     sentence: str
 
 
@@ -182,6 +192,7 @@ class TestAccess(Record):
         time: When, in UTC.
         images: Number of test images.
         by: The run, or what else evaluated them.
+        seeds: For a look at the results of a study, the number of seeds.
     """
 
     __test__ = False  # it is no test, whatever pytest makes of its name
@@ -189,6 +200,7 @@ class TestAccess(Record):
     time: str
     images: int
     by: str
+    seeds: int | None = None
 
 
 class FailedRun(Record):
@@ -217,6 +229,8 @@ class StudyResults(Record):
         arms: Names of all arms, in order.
         transductive: Arms whose pretraining saw validation and test images.
         test_access: The test access log, oldest entry first.
+        looks: Numbers of seeds at which the results were looked at: with all runs of an arm, from
+            two seeds on. Intervals and p values are corrected for those with fewer seeds.
         failures: Runs that failed.
         summaries: One row for each arm, label fraction and metric with a finished run.
         differences: One row for each arm but the reference, label fraction and metric.
@@ -236,6 +250,7 @@ class StudyResults(Record):
     arms: list[str]
     transductive: list[str]
     test_access: list[TestAccess]
+    looks: list[int]
     failures: list[FailedRun]
     summaries: list[ArmSummary]
     differences: list[Difference]

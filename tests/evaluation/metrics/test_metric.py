@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from twinlens.evaluation import metrics
-from twinlens.evaluation.bootstrap import confusion_metrics
+from twinlens.evaluation.crossed_effects import group_shares, number_groups
 from twinlens.evaluation.metrics import METRICS
 from twinlens.evaluation.metrics.metric import Metric
 from twinlens.evaluation.scoring import score_predictions
@@ -33,7 +33,7 @@ def test_a_metric_has_one_of_the_two_functions():
         Metric("Nothing", "nothing")
 
 
-def test_a_metric_of_another_package_is_computed_and_resampled(tmp_path, monkeypatch):
+def test_a_metric_of_another_package_is_computed_and_has_shares_of_groups(tmp_path, monkeypatch):
     info = tmp_path / "error_rate-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: error-rate\nVersion: 1.0\n")
@@ -41,10 +41,12 @@ def test_a_metric_of_another_package_is_computed_and_resampled(tmp_path, monkeyp
     (tmp_path / "error_rate.py").write_text(ERROR_RATE)
     monkeypatch.syspath_prepend(tmp_path)
     registry = Registry("metric", metrics.METRICS._built_in, group="twinlens.metrics")
-    for module in ("evaluation.scoring", "evaluation.bootstrap", "study.analysis.aggregate"):
+    for module in ("evaluation.scoring", "evaluation.crossed_effects", "study.analysis.aggregate"):
         monkeypatch.setattr(f"twinlens.{module}.METRICS", registry)
     labels, probabilities = np.array([0, 1, 1]), np.eye(2)[[0, 1, 0]]
     scores = score_predictions(labels, probabilities, ["a", "b"])
     assert scores.metrics["error_rate"] == pytest.approx(1 / 3)
-    assert confusion_metrics(np.array([[1, 0], [1, 1]]))["error_rate"] == pytest.approx(1 / 3)
+    groups = number_groups(labels, ["a", "b", "c"])
+    shares = group_shares(labels, probabilities.argmax(axis=1), 2, groups)
+    assert shares["error_rate"].value == pytest.approx(1 / 3)
     assert registry["error_rate"].sign == -1

@@ -69,3 +69,15 @@ def test_the_smallest_worthwhile_difference_is_a_zone_of_the_primary_metric(
 def test_one_arm_has_no_differences(tmp_path: Path, build_study: Build) -> None:
     folder = build_study(tmp_path / "study", arms=["random"], pretrained=[], seeds=1)
     assert difference_figures(read_study(folder)) == []
+
+
+def test_the_interval_for_this_test_set_lies_within_that_for_others(
+    tmp_path: Path, build_study: Build
+) -> None:
+    folder = build_study(tmp_path / "study", pretrained=[], seeds=3)
+    ((_, panels),) = difference_figures(_read(folder))
+    assert "stroke-width: 5" not in drawing(panels[0])  # there is but one
+    wider = {"low": -0.9, "high": 0.9, "covers": "seeds and test images"}
+    change_rows(folder, "differences", lambda r: r | wider)
+    ((_, panels),) = difference_figures(read_study(folder))
+    assert "stroke-width: 5" in drawing(panels[0])

@@ -35,13 +35,21 @@ def folder(tmp_path_factory: pytest.TempPathFactory, build_study: Build) -> Path
 
 def _row(
     label_fraction: float,
-    equivalent: float | None,
-    low: float | None = None,
-    high: float | None = None,
+    means: tuple[int | None, int | None],
+    sure: tuple[int | None, int | None] = (None, None),
     arm: str = "twins",
 ) -> EquivalentLabels:
-    return EquivalentLabels(arm=arm, label_fraction=label_fraction, labels=LABELS[label_fraction],
-                            equivalent=equivalent, low=low, high=high, sentence="")  # fmt: skip
+    return EquivalentLabels(
+        arm=arm,
+        label_fraction=label_fraction,
+        labels=LABELS[label_fraction],
+        n=3,
+        mean_low=means[0],
+        mean_high=means[1],
+        low=sure[0],
+        high=sure[1],
+        sentence="",
+    )
 
 
 def test_each_arm_is_a_line_through_its_means_over_the_label_fractions(folder: Path) -> None:
@@ -61,14 +69,14 @@ def test_each_arm_is_a_line_through_its_means_over_the_label_fractions(folder: P
 def test_equivalent_labels_are_marked_at_the_largest_fraction_that_has_them(
     folder: Path,
 ) -> None:
-    rows = [_row(0.1, 180.4), _row(0.25, 410.0), _row(1.0, None)]
+    rows = [_row(0.1, (100, 250)), _row(0.25, (250, 1000)), _row(1.0, (1000, None))]
     (panel,) = label_panels(_read(folder, rows))
-    assert ">410 labels</text>" in drawing(panel)
-    assert "180 labels" not in drawing(panel)
+    assert ">250–1,000 labels</text>" in drawing(panel)
+    assert "100–250" not in drawing(panel)
 
 
 def test_unknown_equivalent_labels_are_not_marked(folder: Path) -> None:
-    (panel,) = label_panels(_read(folder, [_row(1.0, None)]))
+    (panel,) = label_panels(_read(folder, [_row(1.0, (None, 100))]))
     assert "labels</text>" not in drawing(panel)
 
 
@@ -91,10 +99,10 @@ def test_many_arms_have_a_panel_each_beside_the_reference(
     folder = build_study(
         tmp_path / "study", arms=arms, pretrained=[], seeds=1, label_fractions=(1.0, 0.1)
     )
-    study = _read(folder, [_row(0.1, 300.0, arm="arm 3")])
+    study = _read(folder, [_row(0.1, (250, 250), arm="arm 3")])
     panels = label_panels(study)
     assert [panel.title for panel in panels] == arms[1:]
-    marked = [">300 labels</text>" in drawing(panel) for panel in panels]
+    marked = [">250 labels</text>" in drawing(panel) for panel in panels]
     assert marked == [arm == "arm 3" for arm in arms[1:]]
     assert [name for _, name in label_legend(study)] == ["arm 0"]
 
@@ -105,11 +113,11 @@ def test_an_arm_without_results_is_left_out(folder: Path) -> None:
     assert "broken no finished run" in drawing(panel)
 
 
-@pytest.mark.parametrize(("low", "high"), [(120.0, 700.0), (None, 700.0), (None, None)])
-def test_the_confidence_set_is_a_line_that_may_be_open(
-    folder: Path, low: float | None, high: float | None
+@pytest.mark.parametrize(("low", "high"), [(100, 250), (None, 250), (None, None)])
+def test_the_sure_bounds_are_a_line_that_may_be_open(
+    folder: Path, low: int | None, high: int | None
 ) -> None:
-    (panel,) = label_panels(_read(folder, [_row(0.1, 300.0, low, high)]))
+    (panel,) = label_panels(_read(folder, [_row(0.1, (100, 250), (low, high))]))
     (line,) = re.findall(r'<path d="M ([\d.]+) [\d.]+ L ([\d.]+) [^"]*"[^>]*stroke-width: 0.7',
                          drawing(panel).replace("\n", " "))  # fmt: skip
     frame = 58, WIDE  # beside the margin of 8 pixels

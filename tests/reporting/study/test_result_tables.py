@@ -65,14 +65,17 @@ def test_sizes_are_those_of_the_primary_metric(study: StoredStudy) -> None:
     table = size_table(study)
     assert table is not None
     heads = [cell.text for cell in table.head]
-    assert heads == ["Labels", "Arm", "Effect size", "Ratio of sd", "Seeds needed"]
+    assert heads == [
+        "Labels", "Arm", "Effect size", "Ratio of sd", "Interval over seeds", "Seeds needed"
+    ]  # fmt: skip
     found = study.difference("b", 1.0, study.primary)
     assert found
     row = table.rows[0]
     assert row[2].text == decimal(found.effect_size, signed=True, digits=2)
     assert row[3].text == decimal(found.sd_ratio, digits=2)
     assert row[3].detail == interval(found.sd_ratio_interval, digits=2)
-    assert row[4].text == str(found.seeds_needed)
+    assert row[4].text == interval(found.seeds_interval, signed=True)
+    assert row[5].text == f"{found.seeds_needed_low}–{found.seeds_needed}"
 
 
 def test_one_seed_has_no_sizes(tmp_path: Path, build_study: Build) -> None:
@@ -81,14 +84,14 @@ def test_one_seed_has_no_sizes(tmp_path: Path, build_study: Build) -> None:
     assert study.min_effect is None
 
 
-def test_two_single_models_have_the_interval_of_resampled_images(
+def test_two_single_models_have_an_interval_over_test_images(
     tmp_path: Path, build_study: Build
 ) -> None:
     folder = build_study(tmp_path / "study", pretrained=[], seeds=1)
     judge(folder)
     table = differences_table(read_study(folder))
     assert table is not None
-    assert table.rows[0][2].detail == "[−0.050, +0.060]\nimages resampled"
+    assert table.rows[0][2].detail == "[−0.050, +0.060]\nthese two models"
 
 
 def test_of_many_rows_those_of_the_largest_label_fraction_lead(study: StoredStudy) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from html_page import Page
-from judged import ADVICE, EQUIVALENT, judge, read_results
+from judged import ADVICE, EQUIVALENT, change_rows, judge, read_results
 
 from stored_runs import predictions_run
 from twinlens.files import read_json
@@ -150,3 +150,21 @@ def test_twenty_arms_stay_readable_and_light(tmp_path: Path, build_study: Build)
         assert set(arms[1:]) <= {record["arm"] for record in shown[name].records}
     assert [len(panels) for _, panels in shown["difference_figures"]] == [3, 3]
     assert len(shown["label_panels"]) == 19
+
+
+@pytest.mark.parametrize(
+    ("covers", "words"),
+    [
+        ("seeds and test images", "its 95 % interval over seeds and test images, and"),
+        ("seeds", "its 95 % interval over seeds, for this test set, and"),
+    ],
+)
+def test_it_is_said_what_an_interval_holds_for(
+    tmp_path: Path, build_study: Build, covers: str, words: str
+) -> None:
+    folder = build_study(tmp_path / "study", pretrained=[])
+    change_rows(folder, "differences", lambda r: r | {"covers": covers})
+    text = Page(report(folder)).text
+    assert words in text
+    assert ("the pale bar that over seeds alone" in text) == (covers != "seeds")
+    assert "95 % t intervals over " + covers in text

@@ -16,10 +16,7 @@ def test_one_flat_table_holds_what_the_runs_hold(tmp_path):
     assert len(table) == len(plan) * 2 * (len(METRICS) + 4 * len(CLASSES))
     module.write_scores(tmp_path, table)
     pd.testing.assert_frame_equal(module.read_scores(tmp_path), table)
-    curves = module.curves(table, "macro_f1", ["a", "b", "unfinished"])
-    assert curves["unfinished"] == {}
     for run in plan:
         expected = read_metrics(tmp_path, run).test.metrics
         of_arm = module.test_metrics(table)[run.arm, run.label_fraction]
         assert of_arm.loc[run.seed].to_dict() == expected
-        assert curves[run.arm][run.label_fraction][run.seed] == expected["macro_f1"]

@@ -5,8 +5,8 @@ from twinlens.study.analysis.verdict import side_of, verdict
 
 WHERE = {"label_fraction": 1.0, "metric": "balanced_accuracy"}
 NONE = dict.fromkeys(
-    ["effect_size", "sd_ratio", "sd_ratio_low", "sd_ratio_high", "seeds_needed", "resampled_low",
-     "resampled_high", "bootstrap_low", "bootstrap_high"]
+    ["effect_size", "sd_ratio", "sd_ratio_low", "sd_ratio_high", "seeds_needed_low", "seeds_needed",
+     "seeds_low", "seeds_high", "group_error"]
 )  # fmt: skip
 
 
@@ -15,7 +15,7 @@ def _difference(arm, values, interval=(0.01, 0.05), **others):
     low, high = interval or (None, None)
     of_arms = {"arm_mean": 0.5 + mean, "reference_mean": 0.5}
     row = {"n": n, "mean": mean, "low": low, "high": high, "p": 0.03, "p_holm": 0.03, "note": ""}
-    rest = {"seeds": range(n), "values": values, "bootstrap_note": ""}
+    rest = {"seeds": range(n), "values": values, "covers": "seeds and test images", "level": 0.96}
     return Difference(**{"arm": arm} | WHERE | NONE | of_arms | row | rest | others)
 
 
@@ -24,7 +24,7 @@ def _results(*differences, **others):
     content = {
         "title": "", "primary_metric": "balanced_accuracy", "min_effect": None,
         "reference": "plain", "seeds": [], "label_fractions": [0.1, 1.0], "metrics": [],
-        "arms": ["plain"], "transductive": [], "test_access": [], "failures": [],
+        "arms": ["plain"], "transductive": [], "test_access": [], "looks": [], "failures": [],
         "summaries": [ArmSummary(arm="plain", mean=0.5, **WHERE, **rest)],
         "differences": list(differences), "label_efficiency": None, "advice": [], "best": None,
         "verdict": [],
@@ -39,9 +39,23 @@ def test_a_difference_that_seeds_do_not_explain():
         "0.030 higher than 'plain' (0.500)."
     )
     assert second == (
-        "The difference is larger than the choice of seed explains (95 % interval +0.010 to "
-        "+0.050, 3 paired seeds, 3 of them with the same sign)."
+        "The difference is larger than the choice of seeds and of test images explains (95 % "
+        "interval +0.010 to +0.050 over seeds and test images, 3 paired seeds, 3 of them with the "
+        "same sign)."
     )
+
+
+def test_what_holds_for_this_test_set_only_is_said_so():
+    second = verdict(_results(_difference("a", [0.02, 0.03], covers="seeds")))[1]
+    assert second.startswith("The difference is larger than the choice of seeds explains, given")
+    assert "+0.050 over seeds, 2 paired" in second
+
+
+def test_several_looks_at_the_results_are_said():
+    difference = _difference("a", [0.02, 0.03, 0.02])
+    assert "corrected" not in verdict(_results(difference, looks=[3, 5]))[1]
+    second = verdict(_results(difference, looks=[2, 3]))[1]
+    assert "; corrected for 2 looks at the results)" in second
 
 
 def test_an_interval_that_includes_zero_is_no_difference():
@@ -60,13 +74,13 @@ def test_equal_differences_are_no_certainty():
 def test_one_seed_has_no_interval_over_seeds_but_perhaps_one_over_test_images():
     second = verdict(_results(_difference("a", [0.02], None)))[1]
     assert second == "With 1 paired seed there is no interval: run at least two."
-    ends = {"bootstrap_low": -0.01, "bootstrap_high": 0.05}
-    second = verdict(_results(_difference("a", [0.02], None, **ends)))[1]
+    second = verdict(_results(_difference("a", [0.02], (-0.01, 0.05))))[1]
     assert "these two models would differ by -0.010 to +0.050 on other test images" in second
 
 
 def test_a_single_seed_does_not_take_the_verdict_from_arms_with_several():
-    several, single = _difference("arm 0", [0.02, 0.03, 0.04]), _difference("single", [0.2])
+    several = _difference("arm 0", [0.02, 0.03, 0.04])
+    single = _difference("single", [0.2], p=None, p_holm=None)
     first, second = verdict(_results(several, single))
     assert first.startswith("The best of the other arms with several seeds, 'arm 0' reached")
     assert "3 paired seeds" in second
@@ -76,7 +90,7 @@ def test_several_comparisons_are_corrected_for():
     arms = [_difference(f"arm {i}", [0.02, 0.03], p_holm=0.041) for i in range(3)]
     first, second = verdict(_results(*arms))
     assert first.startswith("The best of the other arms, 'arm 0'")
-    assert second.startswith("The difference is larger than the choice of seed explains")
+    assert second.startswith("The difference is larger than the choice of seeds and of test images")
     assert "p = 0.041 by Holm's correction for 3 comparisons" in second
     arms = [_difference(f"arm {i}", [0.02, 0.03], p_holm=0.09) for i in range(3)]
     second = verdict(_results(*arms))[1]

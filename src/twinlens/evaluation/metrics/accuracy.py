@@ -1,16 +1,15 @@
 """Accuracy: the fraction of images whose class is predicted."""
 
 import numpy as np
-from jaxtyping import Float, Num
-from numpy import ndarray
 
-from twinlens.evaluation.metrics.metric import Metric
+from twinlens.evaluation.confusion import Confusion
+from twinlens.evaluation.metrics.metric import Metric, Values
 
 
-def accuracy(confusion: Num[ndarray, "*any class class"]) -> Float[ndarray, "*any"]:
+def accuracy(confusion: Confusion) -> Values:
     """Return trace / images."""
     correct = np.trace(confusion, axis1=-2, axis2=-1)
-    values: Float[ndarray, "*any"] = correct / confusion.sum(axis=(-2, -1))
+    values: Values = correct / confusion.sum(axis=(-2, -1))
     return values
 
 

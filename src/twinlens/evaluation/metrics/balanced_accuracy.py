@@ -1,16 +1,13 @@
 """Balanced accuracy: the mean recall over classes."""
 
-from jaxtyping import Float, Num
-from numpy import ndarray
-
-from twinlens.evaluation.confusion import recall, support
-from twinlens.evaluation.metrics.metric import Metric
+from twinlens.evaluation.confusion import Confusion, recall, support
+from twinlens.evaluation.metrics.metric import Metric, Values
 
 
-def balanced_accuracy(confusion: Num[ndarray, "*any class class"]) -> Float[ndarray, "*any"]:
+def balanced_accuracy(confusion: Confusion) -> Values:
     """Return the mean recall of the classes that have images, as scikit-learn does."""
     present = support(confusion) > 0
-    values: Float[ndarray, "*any"] = recall(confusion).sum(axis=-1) / present.sum(axis=-1)
+    values: Values = recall(confusion).sum(axis=-1) / present.sum(axis=-1)
     return values
 
 

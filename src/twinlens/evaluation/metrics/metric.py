@@ -3,12 +3,17 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from jaxtyping import Float, Num
+import numpy as np
+from jaxtyping import Float
 from numpy import ndarray
 
+from twinlens.evaluation.confusion import Confusion
 from twinlens.types import Rows
 
-OfConfusion = Callable[[Num[ndarray, "*any class class"]], Float[ndarray, "*any"]]
+Values = Float[ndarray, "*any"] | np.float64
+"""A metric of each confusion matrix, or of a single one."""
+
+OfConfusion = Callable[[Confusion], Values]
 OfProbabilities = Callable[[Rows, Float[ndarray, "image class"]], float]
 
 
@@ -20,7 +25,7 @@ class Metric:
         title: Name as a heading has it, such as "Balanced accuracy".
         words: Name within a sentence, such as "balanced accuracy".
         of_confusion: Computes it from confusion matrices (rows are true classes), one value for
-            each. Test groups can be resampled for such a metric.
+            each. Intervals of such a metric hold for other test images too.
         of_probabilities: Computes it from labels, shape (image,), and probabilities, shape
             (image, class).
         higher_is_better: Whether a higher value is better.

@@ -1,16 +1,13 @@
 """Weighted F1: the mean F1 over classes, weighted by their number of images."""
 
-from jaxtyping import Float, Num
-from numpy import ndarray
-
-from twinlens.evaluation.confusion import f1, support
-from twinlens.evaluation.metrics.metric import Metric
+from twinlens.evaluation.confusion import Confusion, f1, support
+from twinlens.evaluation.metrics.metric import Metric, Values
 
 
-def weighted_f1(confusion: Num[ndarray, "*any class class"]) -> Float[ndarray, "*any"]:
+def weighted_f1(confusion: Confusion) -> Values:
     """Return the mean F1 with each class weighted by its images."""
     images = support(confusion)
-    values: Float[ndarray, "*any"] = (f1(confusion) * images).sum(axis=-1) / images.sum(axis=-1)
+    values: Values = (f1(confusion) * images).sum(axis=-1) / images.sum(axis=-1)
     return values
 
 

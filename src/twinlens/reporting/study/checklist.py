@@ -134,9 +134,9 @@ def _scores(study: StoredStudy) -> dict[str, Any]:
         "single_seed": [arm for arm, summary in summaries.items() if summary.n == 1],
         "intervals": intervals,
         "corrected": any(entry.p_holm is not None for entry in intervals),
-        "resampled": any(entry.resampled for entry in intervals),
+        "covers": [*dict.fromkeys(entry.covers for entry in intervals)],
         "seeds_needed": [
-            f"{difference.seeds_needed} seeds needed for {study.arm_title(arm)}"
+            f"{difference.seeds_needed} seeds planned for {study.arm_title(arm)}"
             for arm, difference in differences.items()
             if difference and difference.seeds_needed
         ],

@@ -8,7 +8,7 @@ from twinlens.reporting.tables.tables import counts_table, records_table
 
 def content(study: StoredStudy) -> dict[str, Any]:
     """Return the tables that the template shows."""
-    accesses = [access.model_dump() for access in study.results.test_access]
+    accesses = [access.model_dump(exclude_none=True) for access in study.results.test_access]
     return {
         "counts": counts_table(study),
         "test_access": records_table(accesses, "test_access"),

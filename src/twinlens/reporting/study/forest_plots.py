@@ -101,7 +101,11 @@ def _forest(
 
 
 def _interval_and_seeds(axes: Axes, entry: Difference, y: float, index: int, title: str) -> None:
-    values, bounds = entry.values, entry.interval
+    values, bounds, inner = entry.values, entry.interval, entry.seeds_interval
+    if inner and inner != bounds:
+        low, high = np.clip(inner, *axes.get_xlim())
+        axes.plot([low, high], [y, y], color=colour(index), linewidth=5, alpha=0.35,
+                  solid_capstyle="butt")  # fmt: skip
     if bounds:
         low, high = np.clip(bounds, *axes.get_xlim())
         axes.plot([low, high], [y, y], color=colour(index), linewidth=2.2, solid_capstyle="butt")

@@ -136,33 +136,31 @@ def _curve(axes: Axes, study: StoredStudy, arm: str) -> None:
 
 
 def _equivalent(study: StoredStudy, arm: str) -> tuple[EquivalentLabels, ArmSummary] | None:
-    """Return an arm's equivalent labels at the largest label fraction where they are known."""
+    """Return an arm's equivalent labels at the largest label fraction where they have two ends."""
     efficiency = study.results.label_efficiency
     rows = [row for row in efficiency.equivalent_labels if row.arm == arm] if efficiency else []
     for row in sorted(rows, key=lambda row: row.label_fraction, reverse=True):
         score = study.summary(arm, row.label_fraction, study.primary)
-        if row.equivalent is not None and score:
+        if row.mean_low is not None and row.mean_high is not None and score:
             return row, score
     return None
 
 
 def _mark_equivalent(axes: Axes, row: EquivalentLabels, score: ArmSummary) -> None:
-    """Draw an arrow along the labels from the arm to where the reference scores the same.
+    """Draw the labels between which the reference scores as the arm, at the height of its score.
 
-    A thin line spans the confidence set; where that is open, it goes to the edge.
+    A thin line spans them at 95 % confidence; where that is open, it goes to the edge.
     """
-    labels, needed, level = row.labels, row.equivalent or 0.0, score.mean
+    ends = [row.mean_low or 0, row.mean_high or 0]
     (left, right), bottom = axes.get_xlim(), axes.get_ylim()[0]
-    if score.n > 1:
-        axes.hlines(level, row.low or left, row.high or right, color=MUTED, linewidth=0.7)
-    axes.annotate("", (needed, level), (labels, level), zorder=4,
-                  arrowprops={"arrowstyle": "-|>", "color": INK, "linewidth": 1.4,
-                              "shrinkA": 6, "shrinkB": 0})  # fmt: skip
-    axes.vlines(needed, bottom, level, color=MUTED, linewidth=0.9, linestyle=(0, (2, 2)))
-    is_left = needed**2 < left * right
+    if row.n > 1:
+        axes.hlines(score.mean, row.low or left, row.high or right, color=MUTED, linewidth=0.7)
+    axes.hlines(score.mean, ends[0], ends[1], color=INK, linewidth=2.4, zorder=4)
+    axes.vlines(ends, bottom, score.mean, color=MUTED, linewidth=0.9, linestyle=(0, (2, 2)))
+    is_left = ends[0] * ends[1] < left * right
     axes.annotate(
-        f"{count(round(needed))} labels",
-        (needed, bottom),
+        f"{'–'.join(count(end) for end in dict.fromkeys(ends))} labels",
+        (ends[0] if is_left else ends[1], bottom),
         xytext=(4 if is_left else -4, 5),
         textcoords="offset points",
         ha="left" if is_left else "right",

@@ -24,7 +24,8 @@ At = tuple[float, str]
 """A label fraction and an arm: a row of these tables."""
 
 _DIFFERENCE = ("arm", "reference", "label_fraction", "metric", "n", "difference", "low", "high",
-               "p", "p_holm", "effect_size", "sd_ratio", "sd_ratio_low", "sd_ratio_high",
+               "covers", "level", "seeds_low", "seeds_high", "p", "p_holm", "effect_size",
+               "sd_ratio", "sd_ratio_low", "sd_ratio_high", "seeds_needed_low",
                "seeds_needed")  # fmt: skip
 
 
@@ -68,14 +69,14 @@ def size_table(study: StoredStudy) -> Table | None:
         Column("Effect size", lambda at: _effect_size(_primary(study, at)), numeric=True),
         Column("Ratio of sd", lambda at: _sd_ratio(_primary(study, at)), "arm / reference", True),
         Column(
-            "Interval",
-            lambda at: interval(_primary(study, at).resampled, signed=True),
-            "seeds and test groups resampled",
+            "Interval over seeds",
+            lambda at: interval(_primary(study, at).seeds_interval, signed=True),
+            "for this test set",
             True,
         ),
         Column(
             "Seeds needed",
-            lambda at: str(_primary(study, at).seeds_needed or ""),
+            lambda at: _seeds_needed(_primary(study, at)),
             f"for {decimal(study.min_effect)}",
             True,
         ),
@@ -155,14 +156,18 @@ def _difference(study: StoredStudy, at: At, metric: str) -> Cell:
         corrected = p_value(difference.p_holm) if len(study.arms) > 2 else ""
         parts += [p_value(difference.p), f"Holm {corrected}" if corrected else ""]
     if difference.n < 2:
-        resampled = interval(difference.bootstrap, signed=True)
-        parts = [f"{resampled}\nimages resampled" if resampled else ONE_SEED]
+        parts = [f"{parts[0]}\nthese two models" if parts[0] else ONE_SEED]
     return number(decimal(difference.mean, signed=True), "\n".join(filter(None, parts)))
 
 
 def _effect_size(difference: Difference) -> str:
     size = difference.effect_size
     return "" if size is None else decimal(size, digits=2, signed=True)
+
+
+def _seeds_needed(difference: Difference) -> str:
+    least, planned = difference.seeds_needed_low, difference.seeds_needed
+    return "" if least is None else f"{least}–{planned}" if least != planned else f"{least}"
 
 
 def _sd_ratio(difference: Difference) -> Cell:

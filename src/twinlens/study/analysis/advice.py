@@ -7,30 +7,35 @@ from itertools import pairwise
 from statistics import fmean
 
 from twinlens.evaluation.metrics import METRICS
-from twinlens.evaluation.statistics import PairedDifference, paired_difference
-from twinlens.records.results import StudyResults
-from twinlens.study.analysis.scores import Curve
+from twinlens.records.results import Difference, StudyResults
+from twinlens.study.analysis.comparisons import Comparison, Comparisons
 from twinlens.study.analysis.sentences import sentence
 from twinlens.study.analysis.verdict import best_arm, main_differences, side_of
 from twinlens.study.planning.config import Study
 
+_TWO_SIDED = 1.96  # standard errors to either side of a normal mean hold it at 95 %
+
 
 def advise(
-    results: StudyResults, study: Study, curves: Mapping[str, Curve], images: Mapping[str, int]
+    results: StudyResults, study: Study, comparisons: Comparisons, images: Mapping[str, int]
 ) -> list[str]:
     """Say whether more seeds, more labels or more unlabelled images would help, by the study.
 
     Args:
         results: The results of the study, whose own advice is not read.
         study: The study.
-        curves: Each arm's scores in the primary metric.
+        comparisons: Of its finished trainings.
         images: How many images the pretraining of an arm saw, for arms that have one.
 
     Returns:
         A sentence or more for each, with the numbers behind it, or that the study cannot say.
     """
     labels = results.label_efficiency.labels if results.label_efficiency else {}
-    return [_seeds(results), _labels(study, curves, labels), *_unlabelled(study, curves, images)]
+    return [
+        _seeds(results),
+        _labels(study, comparisons, labels),
+        *_unlabelled(study, comparisons, images),
+    ]
 
 
 def _seeds(results: StudyResults) -> str:
@@ -43,48 +48,65 @@ def _seeds(results: StudyResults) -> str:
     if best.interval is None:
         return sentence("seeds", "equal", note=best.note)
     half = (best.interval[1] - best.interval[0]) / 2
+    error = best.group_error
+    floor = sentence("seeds", "floor", floor=_TWO_SIDED * error) if error else ""
     interval = sentence("seeds", "interval", arm=best.arm, half=half, n=best.n)
-    if min_effect is None or best.seeds_needed is None:
-        return sentence("seeds", "no_min_effect", interval=interval)
-    side = side_of(best.interval, min_effect, sign=METRICS[best.metric].sign)
-    name = "enough" if side else "more" if best.seeds_needed > best.n else "perhaps"
     return sentence(
         "seeds",
-        name,
+        _whether(best, min_effect),
         interval=interval,
-        side=side,
+        floor=floor,
+        side=min_effect and _side(best, min_effect),
         min_effect=min_effect,
+        least=best.seeds_needed_low,
         needed=best.seeds_needed,
         n=best.n,
     )
 
 
-def _labels(study: Study, curves: Mapping[str, Curve], labels: Mapping[float, int]) -> str:
+def _whether(best: Difference, min_effect: float | None) -> str:
+    """Return the name of the sentence that says whether more seeds pay."""
+    if min_effect is None:
+        return "no_min_effect"
+    if _side(best, min_effect):
+        return "enough"
+    if best.seeds_needed is None:
+        return "test_images"
+    return "more" if best.seeds_needed > best.n else "perhaps"
+
+
+def _side(best: Difference, min_effect: float) -> str | None:
+    return best.interval and side_of(best.interval, min_effect, sign=METRICS[best.metric].sign)
+
+
+def _labels(study: Study, comparisons: Comparisons, labels: Mapping[float, int]) -> str:
     """Judge by the arm that is best with all labels: its gain between the two largest fractions."""
     if len(study.label_fractions) < 2:
         return sentence("labels", "one_fraction")
-    sign = METRICS[study.primary_metric].sign
+    metric = study.primary_metric
     less, most = sorted(study.label_fractions)[-2:]
     fewer, more = labels.get(less), labels.get(most)
-    both = {arm: _shared(of.get(most, {}), of.get(less, {})) for arm, of in curves.items()}
-    means = {arm: sign * fmean(pairs[0]) for arm, pairs in both.items() if pairs[0]}
-    if not means or not fewer or not more or fewer == more:
+    gains = {
+        arm: gain
+        for arm in study.arms
+        if (gain := comparisons.compare((arm, most), (arm, less), metric))
+    }
+    if not gains or not fewer or not more or fewer == more:
         return sentence("labels", "no_runs")
-    arm = max(means, key=lambda name: means[name])
-    gain = paired_difference(*both[arm])
+    arm = max(gains, key=lambda name: METRICS[metric].sign * fmean(gains[name].a))
     return sentence(
         "labels",
         "gain",
         fewer=fewer,
         more=more,
         arm=arm,
-        gain=_measured(gain),
-        slope=gain.mean / math.log2(more / fewer),
-        direction=_direction(gain, "labels", sign),
+        gain=_measured(gains[arm]),
+        slope=gains[arm].over_seeds.mean / math.log2(more / fewer),
+        direction=_direction(gains[arm], "labels", METRICS[metric].sign),
     )
 
 
-def _unlabelled(study: Study, curves: Mapping[str, Curve], images: Mapping[str, int]) -> list[str]:
+def _unlabelled(study: Study, comparisons: Comparisons, images: Mapping[str, int]) -> list[str]:
     """Compare arms that differ in nothing but the images that their pretraining saw."""
     alike: dict[str, list[str]] = {}
     for arm in images:
@@ -92,9 +114,8 @@ def _unlabelled(study: Study, curves: Mapping[str, Curve], images: Mapping[str, 
     most, statements = max(study.label_fractions), []
     for arms in alike.values():
         for few, many in pairwise(sorted(arms, key=lambda arm: images[arm])):
-            pairs = _shared(curves[many].get(most, {}), curves[few].get(most, {}))
-            if pairs[0] and images[few] < images[many]:
-                gain = paired_difference(*pairs)
+            gain = comparisons.compare((many, most), (few, most), study.primary_metric)
+            if gain and images[few] < images[many]:
                 direction = _direction(gain, "images", METRICS[study.primary_metric].sign)
                 statements.append(
                     sentence(
@@ -111,12 +132,6 @@ def _unlabelled(study: Study, curves: Mapping[str, Curve], images: Mapping[str, 
     return statements or [sentence("images", "nothing")]
 
 
-def _shared(a: Mapping[int, float], b: Mapping[int, float]) -> tuple[list[float], list[float]]:
-    """Return the scores of the seeds that both have."""
-    seeds = [seed for seed in a if seed in b]
-    return [a[s] for s in seeds], [b[s] for s in seeds]
-
-
 def _without_images(study: Study, arm: str) -> str:
     """Return all that determines an arm, except the images of its pretraining."""
     pretraining, chosen = study.pretraining(arm), study.arms[arm]
@@ -129,18 +144,19 @@ def _without_images(study: Study, arm: str) -> str:
     return json.dumps(rest, sort_keys=True)
 
 
-def _measured(gain: PairedDifference) -> str:
-    low, high = gain.interval
-    span = "" if low is None else sentence("gain", "span", low=low, high=high)
-    n = len(gain.values)
+def _measured(gain: Comparison) -> str:
+    n, (low, high) = len(gain.seeds), gain.interval
+    span = "" if low is None or n < 2 else sentence("gain", "span", low=low, high=high)
     seeds = "seed" if n == 1 else "seeds"
-    return sentence("gain", "measured", mean=gain.mean, span=span, n=n, seeds=seeds)
+    return sentence("gain", "measured", mean=gain.over_seeds.mean, span=span, n=n, seeds=seeds)
 
 
-def _direction(gain: PairedDifference, section: str, sign: int) -> str:
+def _direction(gain: Comparison, section: str, sign: int) -> str:
     low, high = gain.interval
+    if len(gain.seeds) < 2:
+        return sentence("gain", "no_interval")
     if low is None or high is None:
-        return sentence("gain", "no_interval") if len(gain.values) < 2 else gain.note
+        return gain.note
     if low <= 0 <= high:
         return sentence("gain", "includes_zero")
-    return sentence(section, "up" if sign * gain.mean > 0 else "down")
+    return sentence(section, "up" if sign * gain.over_seeds.mean > 0 else "down")

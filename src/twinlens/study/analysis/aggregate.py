@@ -1,49 +1,39 @@
 """From stored runs to the results of a study: arms, paired differences, label efficiency."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 
-import numpy as np
 import pandas as pd
 
 from twinlens.errors import UserError
-from twinlens.evaluation.label_efficiency import Arm, Reference, equivalent_labels
 from twinlens.evaluation.metrics import METRICS
+from twinlens.evaluation.sequential import level_at
 from twinlens.evaluation.statistics import (
     effect_size,
     holm,
-    paired_difference,
     sd_ratio,
     seeds_needed,
     summary,
 )
-from twinlens.evaluation.test_access import TEST_ACCESS, read_test_access
+from twinlens.evaluation.test_access import TEST_ACCESS, log_look, read_test_access
 from twinlens.records.plan import PlannedRun
 from twinlens.records.results import (
     ArmSummary,
     BestModel,
     Difference,
-    EquivalentLabels,
     FailedRun,
-    LabelEfficiency,
     StudyResults,
 )
 from twinlens.records.run import PretrainRun, RunRecord, TrainRun
 from twinlens.study.analysis.advice import advise
-from twinlens.study.analysis.paired_bootstrap import Resampled, resample
-from twinlens.study.analysis.scores import (
-    Curve,
-    collect_scores,
-    curves,
-    test_metrics,
-    write_scores,
-)
+from twinlens.study.analysis.comparisons import Comparison, Comparisons, Tables, read_comparisons
+from twinlens.study.analysis.label_savings import label_savings
+from twinlens.study.analysis.scores import collect_scores, test_metrics, write_scores
 from twinlens.study.analysis.verdict import main_differences, verdict
 from twinlens.study.planning.config import Study
 from twinlens.study.running.paths import is_finished, read_record
-
-Tables = Mapping[tuple[str, float], pd.DataFrame]
-"""Metrics on the test images by arm and label fraction: seeds down, metrics across."""
 
 
 def collect(
@@ -72,7 +62,8 @@ def collect(
     write_scores(folder, scores)
     tables = test_metrics(scores)
     transductive = {run.arm for run in trainings if getattr(records[run.id], "transductive", False)}
-    by_arm = curves(scores, study.primary_metric, list(study.arms))
+    looks = _look(folder, study, plan, records)
+    comparisons = read_comparisons(folder, trainings, tables, looks)
     results = StudyResults(
         title=study.title,
         primary_metric=study.primary_metric,
@@ -84,10 +75,11 @@ def collect(
         arms=list(study.arms),
         transductive=[arm for arm in study.arms if arm in transductive],
         test_access=read_test_access(folder / TEST_ACCESS),
+        looks=looks,
         failures=[FailedRun(run=run, reason=reason) for run, reason in failures.items()],
         summaries=_summaries(study, tables),
-        differences=_differences(folder, study, trainings, tables),
-        label_efficiency=_label_efficiency(study, by_arm, trainings, records),
+        differences=_differences(study, comparisons),
+        label_efficiency=label_savings(study, comparisons, trainings, records),
         advice=[],
         best=best,
         verdict=[],
@@ -98,7 +90,7 @@ def collect(
         for run in trainings
         if isinstance(pretraining := records.get(run.needs or ""), PretrainRun)
     }
-    sentences = {"advice": advise(results, study, by_arm, images), "verdict": verdict(results)}
+    sentences = {"advice": advise(results, study, comparisons, images), "verdict": verdict(results)}
     return results.model_copy(update=sentences)
 
 
@@ -140,67 +132,104 @@ def summarise(arm: str, fraction: float, metric: str, values: "pd.Series[float]"
     )
 
 
-def _differences(
-    folder: Path, study: Study, trainings: Sequence[PlannedRun], tables: Tables
-) -> list[Difference]:
+def _look(
+    folder: Path, study: Study, plan: Sequence[PlannedRun], finished: Mapping[str, RunRecord]
+) -> list[int]:
+    """Log a look at the primary differences; return the numbers of seeds at all looks so far.
+
+    Only an arm with all its seeds counts: who stops a study to resume it has not looked yet.
+    """
+    planned: dict[str, set[int]] = {arm: set() for arm in study.arms}
+    done: dict[str, set[int]] = {arm: set() for arm in study.arms}
+    for run in plan:
+        if run.arm and run.label_fraction == max(study.label_fractions):
+            planned[run.arm].add(run.seed)
+            if run.id in finished:
+                done[run.arm].add(run.seed)
+    pairs = [
+        len(done[arm] & done[study.reference])
+        for arm in study.arms
+        if arm != study.reference and planned[arm] == done[arm]
+    ]
+    images = [record.data.counts.get("test", {}) for record in finished.values()]
+    most = max((sum(of_class.values()) for of_class in images), default=0)
+    return log_look(folder / TEST_ACCESS, images=most, seeds=max(pairs, default=0))
+
+
+def _differences(study: Study, comparisons: Comparisons) -> list[Difference]:
     """Compare every arm with the reference at each label fraction, over the seeds of both."""
-    runs: dict[tuple[str, float], dict[int, PlannedRun]] = {}
-    for run in trainings:
-        runs.setdefault((str(run.arm), float(run.label_fraction or 1)), {})[run.seed] = run
-    others = [arm for arm in study.arms if arm != study.reference]
-    rows = []
-    for fraction in study.label_fractions:
-        compared = {arm: runs.get((arm, fraction), {}) for arm in others}
-        resampled = resample(folder, compared, runs.get((study.reference, fraction), {}))
-        for arm in others:
-            pair = tables.get((arm, fraction)), tables.get((study.reference, fraction))
-            if pair[0] is None or pair[1] is None:
-                continue
-            seeds = pair[0].index.intersection(pair[1].index)
-            for metric in METRICS if len(seeds) else ():
-                a, b = (table.loc[seeds, metric] for table in pair if table is not None)
-                min_effect = study.min_effect if metric == study.primary_metric else None
-                found = resampled.get((arm, metric), Resampled())
-                rows.append(compare_arms((arm, fraction, metric), a, b, min_effect, found))
-    return rows
+    return [
+        compare_arms(
+            (arm, fraction, metric),
+            compared,
+            study.min_effect if metric == study.primary_metric else None,
+            comparisons.looks,
+        )
+        for fraction in study.label_fractions
+        for arm in study.arms
+        if arm != study.reference
+        for metric in METRICS
+        if (compared := comparisons.compare((arm, fraction), (study.reference, fraction), metric))
+    ]
 
 
 def compare_arms(
     key: tuple[str, float, str],
-    a: "pd.Series[float]",
-    b: "pd.Series[float]",
+    compared: Comparison,
     min_effect: float | None,
-    resampled: Resampled,
+    looks: Sequence[int],
 ) -> Difference:
-    """Compare one metric of two arms over the same seeds."""
-    paired = paired_difference(a.tolist(), b.tolist())
-    ratio, ratio_ends = sd_ratio(a.tolist(), b.tolist())
-    pair = resampled.pair
+    """Describe the difference of an arm from the reference in one metric.
+
+    Args:
+        key: The arm, the label fraction and the metric.
+        compared: The comparison.
+        min_effect: The smallest effect of interest, if one is declared for this metric.
+        looks: Numbers of seeds at all looks at the results so far.
+    """
+    over_seeds, variance = compared.over_seeds, compared.variance
+    ratio, ratio_ends = sd_ratio(compared.a, compared.b)
+    needed = _needed(compared, min_effect, looks) if min_effect else None
     return Difference(
         arm=key[0],
         label_fraction=key[1],
         metric=key[2],
-        n=len(a),
-        mean=paired.mean,
-        low=paired.interval.low,
-        high=paired.interval.high,
-        p=paired.p,
+        n=len(compared.seeds),
+        mean=over_seeds.mean,
+        low=compared.interval.low,
+        high=compared.interval.high,
+        covers=compared.covers,
+        level=compared.level,
+        group_error=math.sqrt(variance.of_groups) if variance else None,
+        seeds_low=over_seeds.interval.low,
+        seeds_high=over_seeds.interval.high,
+        p=compared.p,
         p_holm=None,
-        note=paired.note,
-        seeds=a.index.tolist(),
-        values=paired.values,
-        arm_mean=float(a.mean()),
-        reference_mean=float(b.mean()),
-        effect_size=effect_size(paired.values),
+        note=compared.note,
+        seeds=compared.seeds,
+        values=over_seeds.values,
+        arm_mean=fmean(compared.a),
+        reference_mean=fmean(compared.b),
+        effect_size=effect_size(over_seeds.values),
         sd_ratio=ratio,
         sd_ratio_low=ratio_ends.low,
         sd_ratio_high=ratio_ends.high,
-        seeds_needed=seeds_needed(paired.values, min_effect) if min_effect else None,
-        resampled_low=resampled.seeds_and_groups.low,
-        resampled_high=resampled.seeds_and_groups.high,
-        bootstrap_low=pair.interval.low if pair else None,
-        bootstrap_high=pair.interval.high if pair else None,
-        bootstrap_note=pair.note if pair else "",
+        seeds_needed_low=needed[0] if needed else None,
+        seeds_needed=needed[1] if needed else None,
+    )
+
+
+def _needed(
+    compared: Comparison, min_effect: float, looks: Sequence[int]
+) -> tuple[int, int] | None:
+    """Plan a look with more seeds, after those so far."""
+    variance = compared.variance
+    return seeds_needed(
+        compared.over_seeds.values,
+        min_effect,
+        of_groups=variance.of_groups if variance else 0.0,
+        free_groups=(variance and variance.free_groups) or math.inf,
+        error=lambda n: 1 - level_at(looks, n),
     )
 
 
@@ -213,51 +242,3 @@ def _with_holm(results: StudyResults) -> StudyResults:
         for row in results.differences
     ]
     return results.model_copy(update={"differences": rows})
-
-
-def _label_efficiency(
-    study: Study,
-    by_arm: Mapping[str, Curve],
-    trainings: Sequence[PlannedRun],
-    records: Mapping[str, RunRecord],
-) -> LabelEfficiency | None:
-    """Compute each arm's equivalent labels; None with fewer than two fractions of the reference."""
-    images: dict[float, list[int]] = {fraction: [] for fraction in study.label_fractions}
-    for run in trainings:
-        if isinstance(record := records[run.id], TrainRun):
-            images[float(run.label_fraction or 1)].append(record.images)
-    labels = {fraction: round(float(np.mean(n))) for fraction, n in images.items() if n}
-    sign = METRICS[study.primary_metric].sign
-    signed = {
-        arm: {b: {s: sign * v for s, v in by_seed.items()} for b, by_seed in curve.items()}
-        for arm, curve in by_arm.items()
-    }
-    scores = {labels[b]: by for b, by in signed[study.reference].items() if b in labels}
-    if len(scores) < 2:
-        return None
-    data = records[trainings[0].id].data
-    reference = Reference(study.reference, scores)
-    return LabelEfficiency(
-        labels=labels,
-        val_labels=sum(data.counts["val"].get(name, 0) for name in data.classes),
-        equivalent_labels=[
-            _equivalent(Arm(arm, labels[fraction], signed[arm][fraction]), fraction, reference)
-            for arm in study.arms
-            if arm != study.reference
-            for fraction in study.label_fractions
-            if fraction in signed[arm] and fraction in labels
-        ],
-    )
-
-
-def _equivalent(arm: Arm, fraction: float, reference: Reference) -> EquivalentLabels:
-    found = equivalent_labels(arm, reference)
-    return EquivalentLabels(
-        arm=arm.name,
-        label_fraction=fraction,
-        labels=arm.labels,
-        equivalent=found.labels,
-        low=found.interval.low,
-        high=found.interval.high,
-        sentence=found.sentence,
-    )

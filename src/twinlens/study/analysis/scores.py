@@ -13,9 +13,6 @@ from twinlens.study.running.paths import SCORES, read_metrics
 COLUMNS = ["arm", "label_fraction", "seed", "run", "part", "class_name", "metric", "value"]
 """``part`` is val or test; ``class_name`` is empty for a metric of all classes."""
 
-Curve = dict[float, dict[int, float]]
-"""One metric of an arm on the test images, by label fraction and seed."""
-
 
 def collect_scores(folder: Path, trainings: Sequence[PlannedRun]) -> pd.DataFrame:
     """Return the scores of finished trainings as one table with `COLUMNS`."""
@@ -59,11 +56,3 @@ def test_metrics(scores: pd.DataFrame) -> dict[tuple[str, float], pd.DataFrame]:
         (str(arm), float(str(fraction))): rows.pivot(index="seed", columns="metric", values="value")
         for (arm, fraction), rows in overall.groupby(["arm", "label_fraction"])
     }
-
-
-def curves(scores: pd.DataFrame, metric: str, arms: Sequence[str]) -> dict[str, Curve]:
-    """Return one metric on the test images of each arm, by label fraction and seed."""
-    by_arm: dict[str, Curve] = {arm: {} for arm in arms}
-    for (arm, fraction), table in test_metrics(scores).items():
-        by_arm[arm][fraction] = {int(str(seed)): v for seed, v in table[metric].items()}
-    return by_arm

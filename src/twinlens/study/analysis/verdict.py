@@ -81,32 +81,36 @@ def _conclusion(results: StudyResults) -> list[str]:
     elif len(differences) > 1:
         first = sentence("verdict", "best_of_several", best=first)
     comparisons = sum(difference.p_holm is not None for difference in differences.values())
-    return [first, _certainty(best, comparisons, results.min_effect)]
+    return [first, _certainty(best, comparisons, results)]
 
 
-def _certainty(best: Difference, comparisons: int, min_effect: float | None) -> str:
+def _certainty(best: Difference, comparisons: int, results: StudyResults) -> str:
     if best.n < 2:
-        if best.bootstrap:
-            low, high = best.bootstrap
-            return sentence("verdict", "one_seed_bootstrap", low=low, high=high)
+        if best.interval:
+            low, high = best.interval
+            return sentence("verdict", "one_seed_interval", low=low, high=high)
         return sentence("verdict", "one_seed")
     if best.interval is None or best.p_holm is None:
         return best.note
     low, high = best.interval
     agree = sum((value > 0) == (best.mean > 0) for value in best.values)
-    span = sentence("verdict", "span", low=low, high=high, n=best.n, agree=agree)
+    span = sentence(
+        "verdict", "span", low=low, high=high, covers=best.covers, n=best.n, agree=agree
+    )
     if comparisons > 1:
         span += sentence("verdict", "holm", p=best.p_holm, comparisons=comparisons)
-    sure = "detected"
+    if earlier := sum(look < best.n for look in results.looks):
+        span += sentence("verdict", "looks", looks=earlier + 1)
+    sure = "detected_given_test_set" if best.covers == "seeds" else "detected"
     if low <= 0 <= high:
         sure = "includes_zero"
     elif best.p_holm >= ALPHA:
         sure = "not_after_holm"
     sure = sentence("verdict", sure, comparisons=comparisons)
     effect = ""
-    if min_effect is not None:
-        side = side_of(best.interval, min_effect, sign=METRICS[best.metric].sign)
-        effect = sentence("verdict", side or "open", min_effect=min_effect)
+    if results.min_effect is not None:
+        side = side_of(best.interval, results.min_effect, sign=METRICS[best.metric].sign)
+        effect = sentence("verdict", side or "open", min_effect=results.min_effect)
     return sentence("verdict", "certainty", sure=sure, span=span, effect=effect)
 
 
