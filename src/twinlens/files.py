@@ -122,13 +122,11 @@ def atomic_folder(
     for half in list(work.rglob(".*.tmp")):  # of an attempt that was killed
         half.unlink()
     try:
-        yield work
-    except BaseException as error:
-        left = _free(work)
+        with _told_if_full(out, work):
+            yield work
+    except BaseException:
         if not _worth_resuming(work, keep):
             shutil.rmtree(work, ignore_errors=True)
-        if _says_full(error):
-            raise _disk_full(out, left) from error
         raise
     old = _old(out)
     shutil.rmtree(old, ignore_errors=True)
@@ -150,7 +148,18 @@ def recover(out: Path) -> None:
         _old(out).rename(out)
 
 
-def _says_full(error: BaseException) -> bool:
+@contextmanager
+def _told_if_full(path: Path, work: Path) -> Iterator[None]:
+    """Turn an error that says that the disk is full into that of `_disk_full`."""
+    try:
+        yield
+    except Exception as error:
+        if _says_full(error):
+            raise _disk_full(path, _free(work)) from error
+        raise
+
+
+def _says_full(error: Exception) -> bool:
     if isinstance(error, UserError):
         return False
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
