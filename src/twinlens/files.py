@@ -110,28 +110,20 @@ def atomic_folder(
         raise UserError(f"{os.fsencode(out)!r} is no name in UTF-8: choose another --out.")
     with _claimed(work_folder(out)) as work:
         recover(out)
-        if out.exists() and not overwrite:
-            raise UserError(f"{out} exists already: choose another --out, or pass --overwrite.")
-        if out.exists() and any(out.iterdir()) and not (out / marker).exists():
+        if not overwrite:
+            _refuse_to_replace(out, keeps=not resume and _worth_resuming(work, keep))
+        elif out.exists() and any(out.iterdir()) and not (out / marker).exists():
             raise UserError(f"{out} holds no {marker}, so it is not ours to overwrite.")
-        if _worth_resuming(work, keep) and not resume and not overwrite:
-            safe = "" if out.exists() else f", which loses nothing else, as {out} does not exist"
-            raise UserError(
-                f"{work} is left from an interrupted attempt: pass --resume to continue it, "
-                f"or --overwrite to start again{safe}."
-            )
         if not (resume and _worth_resuming(work, keep)):
             _empty(work)
         for half in list(work.rglob(".*.tmp")):  # of an attempt that was killed
             half.unlink()
         try:
-            yield work
-        except BaseException as error:
-            left = _free(work)
+            with _told_if_full(out, work):
+                yield work
+        except BaseException:
             if not _worth_resuming(work, keep):
                 _empty(work)
-            if _says_full(error):
-                raise _disk_full(out, left) from error
             raise
         old = _old(out)
         shutil.rmtree(old, ignore_errors=True)
@@ -140,6 +132,17 @@ def atomic_folder(
         (work / _LOCK).unlink(missing_ok=True)
         work.rename(out)
         shutil.rmtree(old, ignore_errors=True)
+
+
+def _refuse_to_replace(out: Path, *, keeps: bool) -> None:
+    """Refuse a folder that exists, or an attempt at it that `keeps` what is worth resuming."""
+    if out.exists():
+        raise UserError(f"{out} exists already: choose another --out, or pass --overwrite.")
+    if keeps:
+        raise UserError(
+            f"{work_folder(out)} is left from an interrupted attempt: pass --resume to continue "
+            f"it, or --overwrite to start again, which loses nothing else, as {out} does not exist."
+        )
 
 
 @contextmanager
@@ -189,7 +192,18 @@ def recover(out: Path) -> None:
         _old(out).rename(out)
 
 
-def _says_full(error: BaseException) -> bool:
+@contextmanager
+def _told_if_full(path: Path, work: Path) -> Iterator[None]:
+    """Turn an error that says that the disk is full into that of `_disk_full`."""
+    try:
+        yield
+    except Exception as error:
+        if _says_full(error):
+            raise _disk_full(path, _free(work)) from error
+        raise
+
+
+def _says_full(error: Exception) -> bool:
     if isinstance(error, UserError):
         return False
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
