@@ -68,8 +68,9 @@ def list_files(root: Path) -> Listing:
                 images.append(path)
     if not images:
         images, masks = masks, []
-    files = (sorted(paths, key=attrgetter("parts")) for paths in (images, masks, others))
-    return Listing(*files, sorted(hidden), closed)
+    for paths in (images, masks, others):
+        paths.sort(key=attrgetter("parts"))
+    return Listing(images, masks, others, sorted(hidden), closed)
 
 
 def image_files(root: Path) -> list[Path]:
