@@ -55,8 +55,12 @@ def list_files(root: Path) -> Listing:
     images: list[Path] = []
     masks: list[Path] = []
     others: list[Path] = []
-    for place, folders, names in _walk(root, lambda error: closed.append(str(error.filename))):
-        hidden.update(filter(is_hidden, folders))
+
+    def report(error: OSError) -> None:
+        closed.append(as_text(str(error.filename)))
+
+    for place, folders, names in _walk(root, report):
+        hidden.update(map(as_text, filter(is_hidden, folders)))
         masked = _holds_masks(place.relative_to(root).parts)
         for name in itertools.filterfalse(is_hidden, names):
             path, stem = place / name, name.rpartition(".")[0]
