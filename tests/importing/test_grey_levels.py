@@ -41,7 +41,7 @@ def test_the_images_of_a_source_share_their_levels(source_of, pixels):
     assert shown == [62, 249]  # of 4095
     (note,) = source.notes
     assert (note.kind, note.count) == ("range", 2)
-    assert "2 images have more than 8 bits; their grey levels from 0 to 4,095" in note.text
+    assert "more than 8 bits: 2. Their grey levels from 0 to 4,095" in note.text
 
 
 def test_other_sources_are_as_they_were(source_of, pixels):

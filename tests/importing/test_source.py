@@ -49,6 +49,8 @@ def test_every_source_is_imported_whole(kind, layout, tmp_path):
     dataset = import_images(layout, tmp_path / "out", size=16)
     assert len(dataset.table) == len(SOURCES[kind].read(layout, Options(size=16)).table) > 1
     assert dataset.record.skipped == 0
+    unused = [note.kind for note in dataset.record.notes if note.unused]
+    assert unused == {"csv": ["image"], "dicom": ["file"]}.get(kind, [])  # unnamed; DICOMDIR
     assert SOURCES[kind].title
 
 

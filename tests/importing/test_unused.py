@@ -42,6 +42,6 @@ def test_each_kind_has_its_note_and_long_lists_are_cut(tmp_path):
     texts = " ".join(note.text for note in notes)
     assert "0.csv, 1.csv, 2.csv, 3.csv, 4.csv and 2 more." in texts
     assert "Images beside what was read: f 1, loose 1." in texts
-    assert "(no suffix 1), such as README" in texts
+    assert "(no suffix 1), such as README." in texts
     (note,) = unused_notes(tmp_path, Listing(images=unused.images), by_table=True)
     assert note.text == "Images that the table does not name: 2, such as f/1.png."

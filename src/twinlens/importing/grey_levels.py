@@ -10,8 +10,8 @@ from functools import partial
 from typing import Any
 
 from twinlens.importing.decode import SIXTEEN_BITS, GreyLevels, decode, deep_levels
+from twinlens.importing.notes import note
 from twinlens.importing.source import Source
-from twinlens.records.dataset import ImportNote
 
 _BITS = (8, 10, 12, 14, 16)
 _SAMPLE = 64  # images that tell whether a source has any of more than 8 bits
@@ -29,12 +29,8 @@ def with_grey_levels(source: Source, workers: int | None = None) -> Source:
     levels = levels_of(min(low for low, _ in found), max(high for _, high in found))
     if levels == SIXTEEN_BITS:
         return source
-    text = (
-        f"{len(found):,} images have more than 8 bits; their grey levels from {levels.black:,} to "
-        f"{levels.white:,}, which all of them lie in, become 0 to 255."
-    )
-    note = ImportNote(kind="range", count=len(found), text=text)
-    return replace(source, decode=partial(decode, levels=levels), notes=[*source.notes, note])
+    said = note("grey_levels", len(found), black=levels.black, white=levels.white)
+    return replace(source, decode=partial(decode, levels=levels), notes=[*source.notes, said])
 
 
 def levels_of(lowest: int, highest: int) -> GreyLevels:

@@ -58,8 +58,12 @@ def list_files(root: Path) -> Listing:
     images: list[Path] = []
     masks: list[Path] = []
     others: list[Path] = []
-    for place, folders, names in _walk(root, lambda error: closed.append(str(error.filename))):
-        hidden.update(filter(is_hidden, folders))
+
+    def report(error: OSError) -> None:
+        closed.append(as_text(str(error.filename)))
+
+    for place, folders, names in _walk(root, report):
+        hidden.update(map(as_text, filter(is_hidden, folders)))
         masked = _holds_masks(place.relative_to(root).parts)
         for name in itertools.filterfalse(is_hidden, names):
             path, stem = place / name, name.rpartition(".")[0]
@@ -71,14 +75,9 @@ def list_files(root: Path) -> Listing:
                 images.append(path)
     if not images:
         images, masks = masks, []
-    by_parts = attrgetter("parts")
-    return Listing(
-        images=sorted(images, key=by_parts),
-        masks=sorted(masks, key=by_parts),
-        others=sorted(others, key=by_parts),
-        hidden=sorted(hidden),
-        closed=closed,
-    )
+    for paths in (images, masks, others):
+        paths.sort(key=attrgetter("parts"))
+    return Listing(images, masks, others, sorted(hidden), closed)
 
 
 def image_files(root: Path) -> list[Path]:

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 import pandas as pd
 
 from twinlens.data.table import COLUMNS
+from twinlens.importing.notes import listed, note
 from twinlens.records.dataset import ImportNote
 
 PLACEHOLDERS = {
@@ -16,8 +17,8 @@ PLACEHOLDERS = {
 }  # fmt: skip
 """Texts that stand for no value, in small letters."""
 
-_FEW_IMAGES = 5  # images or classes below which nothing is said about shares
-_SHOWN = 5
+_FEW = 5  # images or classes below which nothing is said about shares
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 
 
 def suspicions(table: pd.DataFrame, titles: Collection[str] = ()) -> list[ImportNote]:
@@ -47,45 +48,33 @@ def suspicious_classes(labels: pd.Series, titles: Collection[str] = ()) -> Itera
     counts = labels.value_counts()
     names = sorted(counts.index)
     if len(names) == 1:
-        yield _note(
-            "class", 1, f"All labels are '{names[0]}': enough to pretrain, but a classifier needs "
-            "two classes or more."
-        )  # fmt: skip
-    spellings = same_names(names)
+        yield note("one_class", 1, name=names[0])
+    spellings = [" = ".join(map(repr, same)) for same in same_names(names)]
     if spellings:
-        listed = "; ".join(" = ".join(map(repr, same)) for same in spellings[:_SHOWN])
-        yield _note(
-            "class", len(spellings), f"Classes that differ only in their spelling count as "
-            f"different ones ({listed}): write each in one way in the source."
-        )  # fmt: skip
+        yield note("spellings", len(spellings), names=listed(spellings))
     several = joined_labels(names)
     if several:
-        yield _note(
-            "target", len(several), f"Labels such as '{several[0]}' look like several classes of "
-            "one image, which is not supported: each such combination counts as a class of its "
-            "own. Choose one label for each image."
-        )  # fmt: skip
+        yield note("several_labels", len(several), example=several[0])
+    yield from _numbers_or_cases(counts, titles)
+
+
+def _numbers_or_cases(counts: pd.Series, titles: Collection[str]) -> Iterator[ImportNote]:
+    """Yield a note if the classes are numbers, or mostly of one image.
+
+    Args:
+        counts: Number of images of each class.
+        titles: The classes that have a title.
+    """
+    names, single = sorted(counts.index), counts.index[counts == 1]
     numbers = [number for number in map(_number, names) if number is not None]
-    many = len(names) > _FEW_IMAGES and (counts == 1).sum() > len(names) / 2
+    lonely = len(names) > _FEW and len(single) > len(names) / 2
     if len(names) > 1 and len(numbers) == len(names):
-        if many or any(number % 1 for number in numbers):
-            yield _note(
-                "target", len(names), f"The labels are {len(names):,} different numbers, from "
-                f"{min(numbers):g} to {max(numbers):g}: they look like a quantity to predict "
-                "(regression), which is not supported. Choose another column with --label, or "
-                "make classes of it."
-            )  # fmt: skip
+        if lonely or any(number % 1 for number in numbers):
+            yield note("quantity", len(names), lowest=min(numbers), highest=max(numbers))
         elif not {*names} <= {*titles}:
-            yield _note(
-                "class", len(names), f"The classes are numbers ({', '.join(names[:_SHOWN])}): "
-                "give them titles with --classes, so that reports can be read."
-            )  # fmt: skip
-    elif many:
-        yield _note(
-            "class", len(names), f"Of {len(names):,} classes {(counts == 1).sum():,} have one "
-            f"image only, such as '{counts.index[-1]}': they look like cases, not classes. Pass "
-            "--kind unlabelled, or a table with --label."
-        )  # fmt: skip
+            yield note("numbers", len(names), names=listed(names))
+    elif lonely:
+        yield note("cases", len(names), single=len(single), example=single[0])
 
 
 def same_names(names: Sequence[str]) -> list[list[str]]:
@@ -116,21 +105,14 @@ def suspicious_columns(attributes: pd.DataFrame) -> Iterator[ImportNote]:
     Args:
         attributes: What else a table tells about the images, shape (N, columns).
     """
-    names = [name for name, column in attributes.items() if column.isin([0, 1]).all()]
+    names = [str(name) for name, column in attributes.items() if column.isin([0, 1]).all()]
     marks = attributes[names].astype(float).sum(axis=1)
     if len(names) < 2 or not (marks > 0).any():
         return
-    listed = ", ".join(map(str, names[:_SHOWN])) + (", ..." if len(names) > _SHOWN else "")
     if (marks == 1).all():
-        yield _note(
-            "column", len(names), f"The columns {listed} look like one-hot classes and were NOT "
-            "read as labels: write the name of the class into one column, and name it with --label."
-        )  # fmt: skip
+        yield note("one_hot", len(names), names=listed(names))
     elif len(names) > 2:
-        yield _note(
-            "target", len(names), f"The columns {listed} look like several labels for each image, "
-            "which is not supported: choose one of them with --label."
-        )  # fmt: skip
+        yield note("label_columns", len(names), names=listed(names))
 
 
 def suspicious_groups(groups: pd.Series, images: int) -> Iterator[ImportNote]:
@@ -142,35 +124,20 @@ def suspicious_groups(groups: pd.Series, images: int) -> Iterator[ImportNote]:
     """
     counts = groups.value_counts()
     empty = [name for name in counts.index if name.strip().casefold() in PLACEHOLDERS]
-    for name in [name for name in empty if counts[name] > 1]:
-        yield _note(
-            "group", int(counts[name]), f"The group '{name}' of {counts[name]:,} images looks like "
-            "'not known', but counts as one lesion or patient, which no split divides: leave such "
-            "cells blank if these images are of different ones."
-        )  # fmt: skip
+    for name in empty:
+        if counts[name] > 1:
+            yield note("placeholder", int(counts[name]), name=name)
     largest = int(counts.iloc[0]) if len(counts) else 0
-    if images >= _FEW_IMAGES and largest >= images / 2 and counts.index[0] not in empty:
-        yield _note(
-            "group", largest, f"The group '{counts.index[0]}' holds {largest:,} of {images:,} "
-            "images, and no split divides a group: choose another column with --group if it is not "
-            "one lesion or patient."
-        )  # fmt: skip
-
-
-def _note(kind: str, count: int, text: str) -> ImportNote:
-    return ImportNote.model_validate({"kind": kind, "count": count, "text": text})
+    if images >= _FEW and largest >= images / 2 and counts.index[0] not in empty:
+        yield note("large_group", largest, name=counts.index[0], images=images)
 
 
 def _number(name: str) -> float | None:
-    return (
-        float(name) if re.fullmatch(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*", name) else None
-    )
+    return float(name) if _NUMBER.fullmatch(name.strip()) else None
 
 
 def _parts(name: str) -> list[str]:
-    listed = re.fullmatch(r"\[(.*)\]", name)
-    return (
-        re.split(r"""['"\s]*,['"\s]*""", listed[1].strip("'\" "))
-        if listed
-        else re.split("[|;]", name)
-    )
+    bracketed = re.fullmatch(r"\[(.*)\]", name)
+    if bracketed:
+        return [part.strip("'\" ") for part in bracketed[1].split(",")]
+    return re.split("[|;]", name)

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from twinlens.importing.listing import Listing, id_of, list_files
+from twinlens.importing.notes import listed, note
 from twinlens.importing.source import Source
 from twinlens.records.dataset import ImportNote
 
@@ -22,8 +23,6 @@ UNREADABLE = {
 TABLES = {
     ".csv", ".tsv", ".tab", ".xlsx", ".xls", ".ods", ".json", ".jsonl", ".parquet", ".feather",
 }  # fmt: skip
-
-_SHOWN = 5
 
 
 def with_unused(source: Source, path: str) -> Source:
@@ -80,51 +79,30 @@ def unused_notes(
     """
     suffixes = [(file, file.suffix.lower()) for file in unused.others]
     unreadable = [file for file, suffix in suffixes if suffix in UNREADABLE]
-    tables = [file for file, suffix in suffixes if suffix in TABLES]
+    tables = [id_of(root, file) for file, suffix in suffixes if suffix in TABLES]
     rest = [file for file, suffix in suffixes if suffix not in UNREADABLE | TABLES]
-    if unused.closed:
-        yield _note(
-            "closed", unused.closed, f"Folders that cannot be opened: {_some(unused.closed)}."
-        )
-    if unreadable:
-        kinds = (
-            f"{len(unreadable):,} ({_suffixes(unreadable)}), such as {id_of(root, unreadable[0])}"
-        )
-        text = f"Images in formats that cannot be read: {kinds}. {_CONVERT}"
-        yield _note("unreadable", unreadable, text)
-    if lost:
-        yield _note("unreadable", lost, f"Folders of which no image could be read: {_some(lost)}.")
-    if tables:
-        names = _some(id_of(root, file) for file in tables)
-        yield _note("table", tables, f"Tables that were not read: {names}. {_TABLE}")
-    if unused.images and by_table:
-        yield _note(
-            "image",
-            unused.images,
-            f"Images that the table does not name: "
-            f"{len(unused.images):,}, such as {id_of(root, unused.images[0])}.",
-        )
-    elif unused.images:
-        text = f"Images beside what was read: {_folders(root, unused.images)}. {_BESIDE}"
-        yield _note("image", unused.images, text)
-    if unused.masks:
-        example = f"{len(unused.masks):,}, such as {id_of(root, unused.masks[0])}"
-        yield _note("mask", unused.masks, f"Masks, as their names say: {example}. {_MASKS}")
-    if rest:
-        kinds = f"{len(rest):,} ({_suffixes(rest)}), such as {id_of(root, rest[0])}"
-        yield _note("file", rest, f"Other files: {kinds}.")
-    if unused.hidden:
-        names = _some(unused.hidden)
-        yield _note("hidden", unused.hidden, f"Hidden folders and those of systems: {names}.")
+    beside = [] if by_table else unused.images
+    unnamed = unused.images if by_table else []
 
+    def some(name: str, files: Sequence[Path]) -> Iterator[ImportNote]:
+        if files:
+            example, kinds = id_of(root, files[0]), _counted(file.suffix.lower() for file in files)
+            yield note(name, len(files), example=example, kinds=kinds)
 
-_CONVERT = "Convert them to PNG or JPEG."
-_TABLE = (
-    "To take labels from one, pass it as SOURCE, with --image and --label for its columns and "
-    "--root for the folder of the images; save another format than CSV, Excel or Parquet as CSV."
-)
-_BESIDE = "To use such a folder, pass it as another SOURCE, or name it 'unlabelled'."
-_MASKS = "To use them as images, move them to a folder of their own and rename them."
+    def named(name: str, names: Sequence[str], what: str = "") -> Iterator[ImportNote]:
+        if names:
+            yield note(name, len(names), names=what or listed(names))
+
+    tops = [id_of(root, image).rpartition("/")[0].partition("/")[0] for image in beside]
+    yield from named("closed", unused.closed)
+    yield from some("unreadable", unreadable)
+    yield from named("lost", lost)
+    yield from named("table", tables)
+    yield from some("unnamed", unnamed)
+    yield from named("beside", tops, _counted(top or "loose" for top in tops))
+    yield from some("mask", unused.masks)
+    yield from some("file", rest)
+    yield from named("hidden", unused.hidden)
 
 
 def _plain(path: Path) -> str:
@@ -132,21 +110,6 @@ def _plain(path: Path) -> str:
     return os.path.normpath(path.absolute())
 
 
-def _note(kind: str, files: Sequence[object], text: str) -> ImportNote:
-    return ImportNote.model_validate({"kind": kind, "count": len(files), "text": text})
-
-
-def _some(names: Iterable[str]) -> str:
-    listed = list(names)
-    more = f" and {len(listed) - _SHOWN} more" if len(listed) > _SHOWN else ""
-    return ", ".join(listed[:_SHOWN]) + more
-
-
-def _suffixes(files: Sequence[Path]) -> str:
-    counts = Counter(file.suffix.lower() or "no suffix" for file in files)
-    return _some(f"{suffix} {count:,}" for suffix, count in counts.most_common())
-
-
-def _folders(root: Path, images: Sequence[Path]) -> str:
-    tops = Counter(id_of(root, image).rpartition("/")[0].partition("/")[0] for image in images)
-    return _some(f"{top or 'loose'} {count:,}" for top, count in tops.most_common())
+def _counted(names: Iterable[str]) -> str:
+    counts = Counter(name or "no suffix" for name in names)
+    return listed(f"{name} {count:,}" for name, count in counts.most_common())

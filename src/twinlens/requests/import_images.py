@@ -13,8 +13,8 @@ class ImportRequest(Request):
     """Read images once, and pack them for training.
 
     Attributes:
-        sources: Folder or file, or phantom:2000 for so many synthetic images; several become one
-            data set with a column `source`.
+        sources: Folder, ZIP archive or file, or phantom:2000 for so many synthetic images; several
+            become one data set with a column `source`.
         out: Folder of the data set.
         kind: Kind of source; auto recognises it.
         image: Column with the image's file or id. A column left out means the one of that name

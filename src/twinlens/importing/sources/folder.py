@@ -7,7 +7,7 @@ What lies beside the folders of splits is not used. A folder that holds all the 
 What lies in a folder ``unlabelled``, or in no class's folder, has no label.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -18,8 +18,8 @@ from twinlens.data.table import map_splits, split_of
 from twinlens.errors import UserError
 from twinlens.importing.formats.dicom_header import patient_groups
 from twinlens.importing.listing import SUFFIXES, id_of, image_files
+from twinlens.importing.notes import listed, note
 from twinlens.importing.source import Options, Source, SourceKind
-from twinlens.records.dataset import ImportNote
 
 _PLAIN = {"images", "image", "imgs", "img"}
 """Names of a lone sub-folder that are no class."""
@@ -54,7 +54,9 @@ def read(source: str, options: Options) -> Source:
     used = [(path, place) for path, place in zip(paths, places, strict=True) if place]
     labels, splits = [place.label for _, place in used], [place.split for _, place in used]
     found = source_of(root, [path for path, _ in used], labels, splits, options)
-    return replace(found, notes=list(_notes([place.ignored for _, place in used])))
+    ignored = sorted({place.ignored for _, place in used if place.ignored})
+    said = [note("named_like_splits", len(ignored), names=listed(ignored))] if ignored else []
+    return replace(found, notes=said)
 
 
 def source_of(
@@ -115,16 +117,6 @@ def _in_split(parts: tuple[str, ...]) -> Place:
     while rest and split_of(rest[0]) == split_of(split) is not None:
         rest = rest[1:]
     return Place(rest[0] if rest and split_of(rest[0]) is None else None, split)
-
-
-def _notes(ignored: Sequence[str | None]) -> Iterator[ImportNote]:
-    names = sorted({name for name in ignored if name})
-    if names:
-        text = (
-            f"Folders named like splits are never classes, so what lies in {', '.join(names)} has "
-            "no label: rename such a folder if it is a class."
-        )
-        yield ImportNote(kind="class", count=len(names), text=text)
 
 
 def _top(folders: Parts) -> str:
