@@ -4,11 +4,8 @@ from collections import Counter
 from typing import Literal
 
 from twinlens.records.base import Record
-from twinlens.records.split_audit import (
-    Contamination,
-    HeldOutPart,
-    SplitFindings,
-)
+from twinlens.records.split_audit import Contamination, SplitFindings
+from twinlens.records.weights import HeldOutPart
 
 Detector = Literal["pixels", "hash", "embedding"]
 
