@@ -21,7 +21,7 @@ from twinlens.auditing.duplicates import (
     near_duplicates,
 )
 from twinlens.auditing.hamming import HammingIndex
-from twinlens.auditing.hashing import VIEWS, grey, perceptual_hash
+from twinlens.data.hashing import VIEWS, grey, perceptual_hash
 from twinlens.importing.import_images import import_images
 from twinlens.records.audit import DEFAULTS
 

@@ -14,6 +14,8 @@ import torch
 from jaxtyping import install_import_hook
 from PIL import Image
 
+pytest_plugins = ["photographs"]
+
 CHECKED = ("evaluation", "inference", "models", "views")
 """Packages whose functions check the types and shapes of what they take and return."""
 

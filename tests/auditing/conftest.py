@@ -1,59 +1,16 @@
-"""Photographs of different lesions, copies of them, and data sets made of either."""
+"""A pretraining, data sets of images in memory, and features."""
 
 from collections.abc import Callable, Sequence
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
 
 from twinlens import files
 from twinlens.data.dataset import PACK, Dataset, open_dataset, write_dataset
-from twinlens.phantom.generate import phantom_image
 from twinlens.pretraining.pretrain import pretrain
 from twinlens.records.dataset import DatasetDescription
-
-
-@pytest.fixture(scope="session")
-def photographs() -> np.ndarray:
-    """Photographs of 120 lesions: uint8, shape (120, 80, 80, 3)."""
-    images = np.stack([phantom_image(0, lesion, 0, size=80) for lesion in range(120)])
-    images.setflags(write=False)
-    return images
-
-
-@pytest.fixture(scope="session")
-def reencoded() -> Callable[..., np.ndarray]:
-    """A function that encodes images as JPEG and decodes them."""
-
-    def of(images: np.ndarray, quality: int = 60) -> np.ndarray:
-        return np.stack([_jpeg(image, quality) for image in images])
-
-    return of
-
-
-def _jpeg(image: np.ndarray, quality: int) -> np.ndarray:
-    buffer = BytesIO()
-    Image.fromarray(image).save(buffer, "JPEG", quality=quality)
-    return np.asarray(Image.open(buffer))
-
-
-@pytest.fixture(scope="session")
-def resized() -> Callable[..., np.ndarray]:
-    """A function that resizes a window of images to squares, by default the whole of each."""
-
-    def of(
-        images: np.ndarray, size: int, box: tuple[float, float, float, float] | None = None
-    ) -> np.ndarray:
-        bicubic = Image.Resampling.BICUBIC
-        return np.stack([
-            np.asarray(Image.fromarray(image).resize((size, size), bicubic, box))
-            for image in images
-        ])  # fmt: skip
-
-    return of
 
 
 @pytest.fixture(scope="session")

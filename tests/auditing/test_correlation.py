@@ -3,7 +3,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from twinlens.auditing.correlation import SIDE, structure
-from twinlens.auditing.hashing import VIEWS, View, grey
+from twinlens.data.hashing import VIEWS, View, grey
 from twinlens.records.audit import DEFAULTS
 
 

@@ -1,16 +1,21 @@
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from twinlens.auditing.audit import inspect
 from twinlens.auditing.pretraining_overlap import find_overlap
 from twinlens.data.dataset import open_dataset
 from twinlens.data.splits import open_split, unlabelled_rows, write_split
 from twinlens.importing.import_images import import_images
+from twinlens.pretraining.pretrain import pretrain
+from twinlens.pretraining.seen_images import SEEN
 from twinlens.records.split import ImportedSplit
 from twinlens.records.split_audit import SeenImages
+from twinlens.requests.audit import AuditRequest
 
 NONE = pd.DataFrame({"a": [], "b": []}, dtype="str")
 
@@ -123,6 +128,7 @@ def test_a_pretraining_whose_images_are_gone_is_said_to_be_unknown(moved, tmp_pa
     theirs, run = moved
     dataset = import_images("phantom:20", tmp_path / "mine", size=16)
     split = open_split(dataset)
+    (run / SEEN).unlink()
     (theirs.path / "splits" / "imported.json").rename(tmp_path / "kept")
     assert "has no split yet" in overlap_of(run, dataset, split).unknown
     shutil.rmtree(theirs.path)
@@ -132,3 +138,21 @@ def test_a_pretraining_whose_images_are_gone_is_said_to_be_unknown(moved, tmp_pa
     import_images("phantom:30", theirs.path, size=16)
     found = overlap_of(run, dataset, split)
     assert found.unknown == f"{theirs.path} has changed since {run} was trained on it."
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_the_same_photographs_at_another_size_are_found(two_sizes, tmp_path, there):
+    """By their hashes, also where the images that the pretraining saw are gone."""
+    smaller, larger = (Path(shutil.copytree(p, tmp_path / p.name)) for p in two_sizes)
+    settings = {"epochs": 0, "projector_epochs": 0, "batch_size": 32, "projector": [8]}
+    run = pretrain(
+        smaller, tmp_path / "run", encoder="resnet18", device="cpu",
+        settings=settings | {"monitor_points": 0},
+    )  # fmt: skip
+    if not there:
+        shutil.rmtree(smaller)
+    dataset = open_dataset(larger)
+    findings = inspect(dataset, [open_split(dataset)], AuditRequest(larger, pretrained=(run,)))
+    found = findings.pretraining[0].seen["imported"]
+    assert (found["test"].same, found["val"]) == (20, seen(20))
+    assert any("saw 20 of the 40 test images of split 'imported'" in w for w in findings.warnings)

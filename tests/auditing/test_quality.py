@@ -4,8 +4,8 @@ import pytest
 from scipy.ndimage import gaussian_filter, laplace
 
 from twinlens.auditing import quality
-from twinlens.auditing.hashing import grey
 from twinlens.auditing.quality import find_outliers, measure, outliers
+from twinlens.data.hashing import grey
 
 
 def textures(count, size=40, seed=0):

@@ -59,6 +59,7 @@ def test_a_run_keeps_what_it_was(finished, phantoms):
         "embedding.parquet",
         "neighbours.json",
         "neighbours.png",
+        "seen_images.parquet",
         "views.png",
     }
     assert names == kept

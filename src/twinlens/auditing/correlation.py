@@ -14,7 +14,7 @@ from jaxtyping import Float
 from numpy import ndarray
 from scipy.ndimage import gaussian_filter1d
 
-from twinlens.auditing.hashing import VIEWS, Grey, View, resampling
+from twinlens.data.hashing import VIEWS, Grey, View, resampling
 
 SIDE = 48
 """Side of the compared images in pixels; smaller ones are compared as they are."""

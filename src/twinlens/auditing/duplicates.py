@@ -17,8 +17,8 @@ from numpy import ndarray
 
 from twinlens.auditing.correlation import SIDE, structure
 from twinlens.auditing.hamming import HammingIndex, Matches
-from twinlens.auditing.hashing import VIEWS, Grey, View, grey, perceptual_hash
 from twinlens.console import progress
+from twinlens.data.hashing import VIEWS, Grey, View, grey, perceptual_hash
 from twinlens.records.audit import DEFAULTS, Detector
 from twinlens.types import PackedImages, Rows
 

@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Int
 from numpy import ndarray
 
-from twinlens.auditing.hashing import Hashes
+from twinlens.data.hashing import Hashes
 
 BITS = 64
 MAX_MATCHES = 20

@@ -15,8 +15,10 @@ from twinlens.data.splits import Split, open_split
 from twinlens.errors import UserError
 from twinlens.pretraining.images import IMAGES
 from twinlens.pretraining.pretrained_encoder import read_pretraining
+from twinlens.pretraining.seen_images import read_seen, recognised
 from twinlens.records.run import PretrainRun
-from twinlens.records.split_audit import HeldOutPart, PretrainingOverlap, SeenImages
+from twinlens.records.split_audit import PretrainingOverlap, SeenImages
+from twinlens.records.weights import HeldOutPart
 from twinlens.types import Rows
 
 
@@ -37,7 +39,8 @@ def find_overlap(
     record = read_pretraining(run)
     seen, unknown = None, None
     try:
-        seen = _seen(dataset, splits, *_training_images(run, record), links)
+        same, copied = _matches(dataset, run, record)
+        seen = _count(dataset, splits, same, copied, links)
     except UserError as error:
         unknown = str(error)
     return PretrainingOverlap(run=str(run), images=record.images, seen=seen, unknown=unknown)
@@ -59,15 +62,44 @@ def _training_images(run: Path, record: PretrainRun) -> tuple[Dataset, Rows]:
     return source, rows
 
 
-def _seen(
-    dataset: Dataset, splits: Sequence[Split], source: Dataset, rows: Rows, links: pd.DataFrame
-) -> dict[str, dict[HeldOutPart, SeenImages]]:
-    """Count the seen images by split and part.
+def _matches(
+    dataset: Dataset, run: Path, record: PretrainRun
+) -> tuple[Bool[ndarray, " image"], Bool[ndarray, " image"]]:
+    """Return which images the pretraining saw, at whatever size, and of which it saw a copy.
 
     Raises:
-        UserError: Unrelated data sets cannot be compared without images.
+        UserError: Neither the images that it saw nor their hashes are there to be compared.
     """
-    same, copies = _matches(dataset, source, rows, links)
+    known = None if dataset.table_only else read_seen(run)
+    every_row = np.arange(len(dataset.table))
+    same = np.zeros(len(every_row), dtype=bool)
+    if known is not None:
+        same = recognised(dataset, every_row, known)
+    try:
+        source, rows = _training_images(run, record)
+    except UserError:
+        if known is None:
+            raise
+        return same, same
+    if {*dataset.lineage} & {*source.lineage}:
+        same = dataset.table["id"].isin(source.table["id"].iloc[rows]).to_numpy()
+        return same, same
+    if dataset.table_only or source.table_only:
+        raise UserError(f"Without images, {dataset.path} and {source.path} cannot be compared.")
+    pairs = near_duplicates(dataset.images, every_row, others=Selection(source.images, rows))
+    return same, same | np.isin(every_row, pairs["a"])
+
+
+def _count(
+    dataset: Dataset,
+    splits: Sequence[Split],
+    same: Bool[ndarray, " image"],
+    copied: Bool[ndarray, " image"],
+    links: pd.DataFrame,
+) -> dict[str, dict[HeldOutPart, SeenImages]]:
+    """Count the seen images by split and part, with the siblings of copies."""
+    groups = merge_groups(dataset.table, links)
+    copies = groups.isin(groups[copied]).to_numpy()
 
     def count(split: Split, part: HeldOutPart) -> SeenImages:
         members = split.rows[part]
@@ -80,26 +112,3 @@ def _seen(
     return {
         split.name: {"val": count(split, "val"), "test": count(split, "test")} for split in splits
     }
-
-
-def _matches(
-    dataset: Dataset, source: Dataset, rows: Rows, links: pd.DataFrame
-) -> tuple[Bool[ndarray, " image"], Bool[ndarray, " image"]]:
-    """Return which images the pretraining saw, and of which it saw the image, a copy or a sibling.
-
-    Args:
-        dataset: The images.
-        source: The data set of the pretraining.
-        rows: Rows of `source` that it saw.
-        links: As for `find_overlap`.
-    """
-    if {*dataset.lineage} & {*source.lineage}:
-        same = copied = dataset.table["id"].isin(source.table["id"].iloc[rows]).to_numpy()
-    elif dataset.table_only or source.table_only:
-        raise UserError(f"Without images, {dataset.path} and {source.path} cannot be compared.")
-    else:
-        every_row = np.arange(len(dataset.table))
-        pairs = near_duplicates(dataset.images, every_row, others=Selection(source.images, rows))
-        same, copied = np.zeros(len(every_row), dtype=bool), np.isin(every_row, pairs["a"])
-    groups = merge_groups(dataset.table, links)
-    return same, groups.isin(groups[copied]).to_numpy()

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 from scipy.ndimage import correlate1d
 
-from twinlens.auditing.hashing import grey
 from twinlens.console import progress
 from twinlens.data.dataset import Dataset
+from twinlens.data.hashing import grey
 from twinlens.records.audit import DEFAULTS, QualityOutlier
 from twinlens.types import PackedImages
 

@@ -10,6 +10,7 @@ from twinlens.errors import UserError
 from twinlens.models.encoders import NOT_NORMALISED, Encoder, build_encoder, check_size
 from twinlens.models.weights import load_weights
 from twinlens.pretraining.pretrained_encoder import pretrained_encoder
+from twinlens.pretraining.seen_images import look_for_seen
 from twinlens.records.run import PretrainRun
 from twinlens.records.weights import InitialWeights
 
@@ -54,6 +55,8 @@ def starting_encoder(
             )
     check_size(encoder, data.images.shape[1])
     refuse_other_split(data, split, initial.history, what=str(pretrained or weights))
+    folder = Path(weights).parent if pretrained is None else Path(pretrained)
+    initial = look_for_seen(initial, folder, data, split)
     if notice := transductive(initial.history):
         say(notice)
     if not normalise:

@@ -5,10 +5,12 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import pandas as pd
 from lightning_fabric import Fabric
 
 from twinlens.console import say
 from twinlens.data.class_subset import open_task
+from twinlens.data.dataset import Dataset
 from twinlens.data.provenance import refuse_other_split, transductive
 from twinlens.engine.device import make_fabric
 from twinlens.engine.distributed import check_batch, launch
@@ -16,6 +18,7 @@ from twinlens.engine.environment import describe_environment
 from twinlens.engine.loggers import check_loggers, logging
 from twinlens.engine.run_folder import describe_data, finish, running
 from twinlens.engine.timing import scaled, visible_split
+from twinlens.files import atomic_file
 from twinlens.inference.embed import embed_rows
 from twinlens.models.encoders import NOT_NORMALISED, build_encoder, check_size
 from twinlens.models.tensor_files import save_tensors
@@ -28,6 +31,7 @@ from twinlens.pretraining.monitor import BEST, MONITOR
 from twinlens.pretraining.phases import run_phases
 from twinlens.pretraining.pretrained_encoder import ENCODER
 from twinlens.pretraining.preview import write_views
+from twinlens.pretraining.seen_images import SEEN, describe_images, look_for_seen, read_seen
 from twinlens.pretraining.validate import resolve_settings
 from twinlens.pretraining.verdict import verdict
 from twinlens.records.monitor import MonitorRecord
@@ -36,6 +40,7 @@ from twinlens.records.weights import Normalisation, TrainedOn
 from twinlens.requests.base import accepts
 from twinlens.requests.pretrain import PretrainRequest
 from twinlens.settings.pretraining import Pretraining
+from twinlens.types import Rows
 from twinlens.views.recipes import named_pair
 
 
@@ -44,8 +49,9 @@ def pretrain(request: PretrainRequest) -> Path:
     """Pretrain an encoder: first the projector alone, then all of it with one-cycle.
 
     The folder made holds encoder.safetensors and its card (README.md), run.json, history.parquet,
-    lr_finder.json, monitor.json, views.png, and what changed: embedding.parquet, neighbours.json
-    and neighbours.png. The csv logger adds history.csv and monitor.csv.
+    lr_finder.json, monitor.json, seen_images.parquet, views.png, and what changed:
+    embedding.parquet, neighbours.json and neighbours.png. The csv logger adds history.csv and
+    monitor.csv.
 
     Returns:
         The folder `out`.
@@ -68,6 +74,7 @@ def _pretrain(fabric: Fabric, *, request: PretrainRequest, config: Pretraining) 
     initial = load_weights(encoder, request.weights)
     check_size(encoder, data.images.shape[1])
     refuse_other_split(data, split, initial.history, what=request.weights)
+    initial = look_for_seen(initial, Path(request.weights).parent, data, split)
     seen = TrainedOn(
         data_hash=data.hash, split_hash=split.hash, transductive=request.images == "all"
     )
@@ -117,6 +124,7 @@ def _pretrain(fabric: Fabric, *, request: PretrainRequest, config: Pretraining) 
             command=replace(request, split=split.name).command_line(),
         )
         save_tensors(folder / ENCODER, encoder.state_dict(), metadata(record, history))
+        _write_seen(folder, data, rows, request.weights)
         write_views(folder / "views.png", data, rows, config, seed=seed)
         after = features()
         scaled(
@@ -127,3 +135,11 @@ def _pretrain(fabric: Fabric, *, request: PretrainRequest, config: Pretraining) 
         finish(folder, record, steps, began=began, images_per_step=config.batch_size)
         (folder / BEST).unlink(missing_ok=True)  # not earlier: resuming needs it
         say(" ".join(record.verdict))
+
+
+def _write_seen(folder: Path, data: Dataset, rows: Rows, weights: str) -> None:
+    """Write which images this pretraining saw, and those before it that its weights come from."""
+    own = scaled(lambda size: describe_images(data, rows[:size]), len(rows))
+    before = read_seen(Path(weights).parent) if weights != "random" else None
+    with atomic_file(folder / SEEN) as temporary:
+        pd.concat([own, before]).to_parquet(temporary, index=False)

@@ -6,11 +6,8 @@ from typing import Literal
 from pydantic import Field
 
 from twinlens.records.base import Record
-from twinlens.records.split_audit import (
-    Contamination,
-    HeldOutPart,
-    SplitFindings,
-)
+from twinlens.records.split_audit import Contamination, SplitFindings
+from twinlens.records.weights import HeldOutPart
 
 Detector = Literal["pixels", "hash", "embedding"]
 

@@ -1,11 +1,8 @@
 """What an audit finds in one split, how a split was repaired, and what a pretraining has seen."""
 
-from typing import Literal
-
 from twinlens.records.base import Record
 from twinlens.records.split import Repair
-
-HeldOutPart = Literal["val", "test"]
+from twinlens.records.weights import HeldOutPart
 
 
 class NumericAttribute(Record):

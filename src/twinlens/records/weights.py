@@ -1,7 +1,13 @@
 """Where weights come from: what a run started with, and the header of a pretrained encoder."""
 
+from typing import Literal
+
+from pydantic import Field
+
 from twinlens.records.base import Record
 from twinlens.types import RGB
+
+HeldOutPart = Literal["val", "test"]
 
 
 class Normalisation(Record):
@@ -34,6 +40,8 @@ class InitialWeights(Record):
         matched: Number of tensors that were loaded.
         dropped: Names of the file's tensors that were left out, such as a classifier's.
         history: What the weights had been trained on by Twinlens, the latest first.
+        recognised: Number of validation and test images that a pretraining saw in another data set,
+            such as one of other size; empty if there were none, or nothing to recognise them by.
     """
 
     name: str
@@ -41,6 +49,7 @@ class InitialWeights(Record):
     matched: int = 0
     dropped: tuple[str, ...] = ()
     history: tuple[TrainedOn, ...] = ()
+    recognised: dict[HeldOutPart, int] = Field(default={})
 
 
 class EncoderHeader(Record):

@@ -7,7 +7,8 @@ from typing import Any
 import pandas as pd
 
 from twinlens.records.dataset import ClassInfo
-from twinlens.records.split_audit import Contamination, HeldOutPart
+from twinlens.records.split_audit import Contamination
+from twinlens.records.weights import HeldOutPart
 from twinlens.reporting.figures.style import Mark, arm_mark
 from twinlens.reporting.formatting import MISSING, count, listing, plain, share
 from twinlens.reporting.study.load_study import StoredStudy, grouped

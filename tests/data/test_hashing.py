@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from twinlens.auditing.hashing import VIEWS, View, grey, perceptual_hash, resampling
+from twinlens.data.hashing import VIEWS, View, grey, perceptual_hash, resampling
 
 
 def bits(hashes):
