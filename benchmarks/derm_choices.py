@@ -116,7 +116,9 @@ def finetune(run: Path, data: Dataset, settings: dict[str, object]) -> dict[str,
     rows, fabric = open_split(data).rows, make_fabric()
     encoder, _ = pretrained_encoder(run)
     with TemporaryDirectory() as folder:
-        head, _ = fit(encoder, data, rows["train"], config, fabric, Path(folder), 0, len(rows["train"]))
+        head, _ = fit(
+            encoder, data, rows["train"], config, fabric, Path(folder), 0, len(rows["train"])
+        )
     tta = {"views": 1, "clean": True, "recipe": {}, "seed": 0}
     _, table = score(encoder, head, data, rows["val"], "val", tta=tta, fabric=fabric)
     p = table[[f"p_{name}" for name in data.classes]].to_numpy()
