@@ -8,8 +8,8 @@ reference of a probed arm is the probed one:
         "random + Barlow Twins, probed" "random, probed"
 
 Names two arms per pair, writes results/NAME.json with scores, differences, equivalent labels,
-study file and machine, and prints scores and differences as Markdown. Reads stored metrics and
-results alone; descriptive, so without p values.
+study file and machine, and prints scores and differences as Markdown. Intervals of
+differences hold for other seeds and other test images; descriptive, so without p values.
 """
 
 import sys
@@ -19,11 +19,13 @@ from typing import Any
 
 from twinlens.config import read_yaml
 from twinlens.evaluation.metrics import METRICS
-from twinlens.evaluation.statistics import PairedDifference, Summary, paired_difference, summary
+from twinlens.evaluation.statistics import Interval, summary
 from twinlens.files import write_json
 from twinlens.records.results import StudyResults
 from twinlens.records.run import Environment
-from twinlens.study.running.paths import is_finished, read_metrics, read_plan
+from twinlens.study.analysis.comparisons import Comparison, read_comparisons
+from twinlens.study.analysis.scores import collect_scores, test_metrics
+from twinlens.study.running.paths import is_finished, read_plan
 
 SHOWN = ("balanced_accuracy", "macro_f1", "accuracy")
 HERE = Path(__file__).parent
@@ -32,27 +34,27 @@ HERE = Path(__file__).parent
 def main() -> None:
     study, name, *arms = sys.argv[1:]
     folder = Path(study)
-    scores: dict[tuple[str, str], dict[int, dict[str, float]]] = {}
-    for run in read_plan(folder):
-        if run.kind == "train" and is_finished(folder, run):
-            key = (run.arm, f"{run.label_fraction:g}")
-            scores.setdefault(key, {})[run.seed] = read_metrics(folder, run).parts["test"].metrics
+    results = StudyResults.read(folder / "results.json")
+    trainings = [
+        run for run in read_plan(folder) if run.kind == "train" and is_finished(folder, run)
+    ]
+    tables = test_metrics(collect_scores(folder, trainings))
+    comparisons = read_comparisons(folder, trainings, tables, results.looks)
     rows = {
-        f"{arm} | {label_fraction}": {
-            m: _as_row(summary([s[m] for s in by_seed.values()]), len(by_seed)) for m in METRICS
-        }
-        for (arm, label_fraction), by_seed in scores.items()
+        f"{arm} | {fraction:g}": {m: _summary(table[m].tolist()) for m in METRICS}
+        for (arm, fraction), table in tables.items()
     }
-    label_fractions = list(dict.fromkeys(label_fraction for _, label_fraction in scores))
     differences = {
-        f"{arm} − {reference} | {label_fraction}": _difference(
-            scores[arm, label_fraction], scores[reference, label_fraction]
-        )
+        f"{arm} − {reference} | {fraction:g}": {
+            m: _difference(found)
+            for m in METRICS
+            if (found := comparisons.compare((arm, fraction), (reference, fraction), m))
+        }
         for arm, reference in zip(arms[::2], arms[1::2], strict=True)
-        for label_fraction in label_fractions
-        if (arm, label_fraction) in scores and (reference, label_fraction) in scores
+        for fraction in results.label_fractions
+        if {(arm, fraction), (reference, fraction)} <= tables.keys()
     }
-    efficiency = StudyResults.read(folder / "results.json").label_efficiency
+    efficiency = results.label_efficiency
     environment = Environment.read(folder / "environment.json")
     content = {
         "command": f"twinlens compare study.yaml --out {folder}",
@@ -73,23 +75,25 @@ def main() -> None:
         print(f"| {key} | {row[SHOWN[0]]['n']} | {shown} |")
 
 
-def _difference(
-    arm: dict[int, dict[str, float]], reference: dict[int, dict[str, float]]
-) -> dict[str, dict[str, Any]]:
-    seeds = [seed for seed in arm if seed in reference]
+def _summary(values: list[float]) -> dict[str, Any]:
+    found = summary(values)
+    return {**asdict(found), "n": len(values), "interval": _ends(found.interval)}
+
+
+def _difference(found: Comparison) -> dict[str, Any]:
     return {
-        m: _as_row(
-            paired_difference([arm[s][m] for s in seeds], [reference[s][m] for s in seeds]),
-            len(seeds),
-        )
-        for m in METRICS
+        "n": len(found.seeds),
+        "values": found.over_seeds.values,
+        "mean": found.over_seeds.mean,
+        "interval": _ends(found.interval),
+        "covers": found.covers,
+        "seeds_interval": _ends(found.over_seeds.interval),
+        "note": found.note,
     }
 
 
-def _as_row(statistic: Summary | PairedDifference, n: int) -> dict[str, Any]:
-    """Return a statistic over n seeds as plain values for JSON."""
-    interval = [*statistic.interval] if statistic.interval else None
-    return {**asdict(statistic), "n": n, "interval": interval}
+def _ends(interval: Interval) -> list[float | None] | None:
+    return [*interval] if interval else None
 
 
 def _mean(row: dict[str, Any]) -> str:

@@ -64,7 +64,7 @@ def _equivalent(
     metric, sign = study.primary_metric, METRICS[study.primary_metric].sign
     compared = {b: comparisons.compare(key, (study.reference, b), metric) for b in references}
     found = {labels[b]: c for b, c in compared.items() if c}
-    if len(found) < len(references):
+    if not all(compared.values()):
         return None
     n = min(len(c.seeds) for c in found.values())
     gaps = {
