@@ -277,8 +277,9 @@ def test_images_of_12_bits_in_more_are_neither_dark_nor_flat(dtype, tmp_path, ca
 def test_labelled_and_unlabelled_sources_train_without_naming_a_split(build, tmp_path):
     """The main flow: the unlabelled images make no split of their own."""
     labelled = build(LAYOUTS["numbers as classes"])
-    pool = build(Layout(["0.png", "1.png"], {}), "pool")
+    pool = build(Layout(["0.png", "1.png"], {}, texts={"notes.md": "-"}), "pool")
     data = import_images([labelled, pool], tmp_path / "data", size=8)
+    assert data.record.notes[0].text.startswith("pool: Other files: 1 (.md 1)")
     assert not split_names(data)
     made = make_split(data.path, per_class=1, val=0, test=0.5)[0]
     assert open_split(data).name == made.name

@@ -49,7 +49,11 @@ def join(sources: Mapping[str, Source]) -> Source:
         class_info=merge_class_info(parts),
         skipped=[entry for source in parts for entry in source.skipped],
         notice=merge_notices(parts),
-        notes=[note for source in parts for note in source.notes],
+        notes=[
+            note.model_copy(update={"text": f"{name}: {note.text}"})
+            for name, source in sources.items()
+            for note in source.notes
+        ],
     )
 
 
