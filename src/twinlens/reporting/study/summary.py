@@ -88,7 +88,8 @@ def key_numbers(study: StoredStudy) -> list[tuple[str, str, str]]:
             numbers.append((wording.decimal(score.mean), metric, detail))
     difference = study.difference(study.best_other or "", label_fraction, study.primary)
     if difference:
-        detail = wording.interval(difference.interval, signed=True) or ONE_SEED
+        span = wording.interval(difference.interval, signed=True)
+        detail = f"{span} over {difference.covers}" if span else ONE_SEED
         numbers.append((wording.decimal(difference.mean, signed=True), "Paired difference", detail))
     arms, counts = len(study.arms), study.counts
     images = {split: sum(counts.get(split, {}).values()) for split in ("train", "val", "test")}
