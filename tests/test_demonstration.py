@@ -14,7 +14,8 @@ from twinlens.study.compare import compare
 
 @pytest.fixture
 def tiny(monkeypatch):
-    monkeypatch.setattr(module, "SIZES", (Size(images=480, epochs=1, seeds=2, passes=10),))
+    monkeypatch.setattr(module, "SIZES", (Size(1, (1.0, 0.5), passes=10),))
+    monkeypatch.setattr(module, "_IMAGES", 480)
 
 
 def test_the_demo_imports_its_images_and_plans_its_study(tmp_path, monkeypatch, capsys, tiny):
@@ -31,9 +32,9 @@ def test_the_demo_imports_its_images_and_plans_its_study(tmp_path, monkeypatch, 
     assert len(open_dataset(tmp_path / "demo" / "data").table) == 480
     told = capsys.readouterr().err
     assert "draws 480 small synthetic images" in told
-    assert "only 12 of" in told
-    assert "the 360 unlabelled images, 2 seeds" in told
-    assert "4 arms x 2 seeds" in told
+    assert "only 12 training images" in told
+    assert "360 images without a label" in told
+    assert "4 arms x 5 seeds x 2 label fractions" in told
     # A study that was begun keeps its size; --overwrite removes it, and nothing else.
     study, photo = tmp_path / "demo" / "study", tmp_path / "demo" / "photo.jpg"
     study.mkdir()
@@ -61,7 +62,7 @@ def test_the_size_is_the_largest_that_this_machine_does_in_minutes():
 
 def test_its_tables_follow_from_its_stored_predictions(tmp_path, monkeypatch, tiny):
     def brief(study, out, *, settings, **_):
-        short = ["train.batch_size=2", "train.epochs=1", "train.tta=1", "precision=fp32"]
+        short = ["seeds=2", "train.batch_size=2", "train.epochs=1", "train.tta=1", "precision=fp32"]
         return compare(study, out, settings=[*settings, *short], device="cpu")
 
     monkeypatch.setattr(module, "compare", brief)
@@ -69,7 +70,7 @@ def test_its_tables_follow_from_its_stored_predictions(tmp_path, monkeypatch, ti
     page = report(study).read_text(encoding="utf-8")
     assert "Most confident errors" in page
     assert "predicted " in page
-    assert len(pd.read_csv(study / "tables" / "arms.csv")) == 12  # four arms, three fractions
+    assert len(pd.read_csv(study / "tables" / "arms.csv")) == 8  # four arms, two fractions
     script = Path(__file__).parents[1] / "examples" / "recompute.py"
     done = subprocess.run([sys.executable, script, study], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -7,6 +7,8 @@ without labels show what stays the same, which is what a self-supervised method 
 As in `phantom.generate`, an image is a function of (seed, number) alone.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 from jaxtyping import UInt8
@@ -89,7 +91,7 @@ def texture_image(
 def _spot(rng: Rng, canvas: Canvas, texture: str) -> Layers:
     """Draw a coloured spot with a texture: brown or pink, darker or paler inwards."""
     layers = Layers((canvas.pixels, canvas.pixels))
-    outline = Outline.draw(rng, 0.06)
+    outline = replace(Outline.draw(rng, 0.06), radius=rng.uniform(0.75, 1.0))
     depth = outline.depth(canvas)
     inside = ramp(depth, -0.08, 0.08)
     tone = inside * np.exp(np.float32(rng.normal(0, 0.4)) * (depth - 0.4))
@@ -118,7 +120,7 @@ def _marks(rng: Rng, canvas: Canvas, outline: Outline, texture: str) -> Map:
         return draw.rings(canvas, points, 0.45 * spacing, 0.1)
     if texture == "streaks":
         return _starburst(rng, canvas, outline)
-    return np.zeros((canvas.pixels, canvas.pixels), np.float32)
+    return np.full((canvas.pixels, canvas.pixels), 0.25, np.float32)  # as dark as the others
 
 
 def _starburst(rng: Rng, canvas: Canvas, outline: Outline) -> Map:
