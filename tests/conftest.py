@@ -16,7 +16,7 @@ from PIL import Image
 
 pytest_plugins = ["photographs"]
 
-CHECKED = ("engine", "inference", "models", "pretraining", "views")
+CHECKED = ("engine", "inference", "models", "views")
 """Packages whose functions check the types and shapes of what they take and return."""
 
 install_import_hook(
