@@ -16,7 +16,7 @@ from PIL import Image
 
 pytest_plugins = ["photographs"]
 
-CHECKED = ("evaluation", "inference", "models", "views")
+CHECKED = ("engine", "evaluation", "inference", "models", "views")
 """Packages whose functions check the types and shapes of what they take and return."""
 
 install_import_hook(

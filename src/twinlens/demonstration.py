@@ -18,11 +18,11 @@ from twinlens.study.running.paths import STUDY
 
 _OPENING = """\
 This draws {images:,} small synthetic images of skin spots. Their six classes differ in texture
-alone, and only {labelled} training images have a label. It trains a small ResNet on these, with and
-without Barlow Twins pretraining on {unlabelled:,} images without a label, five seeds each, fine-tuned
-and as a linear probe. It ends with a verdict in words and the path of a report. At the speed of this
-machine it will take about {time}. The images are drawings: the verdict is about them and about
-nobody's skin."""
+alone, and only {labelled} training images have a label. It trains a small ResNet on these, with
+and without Barlow Twins pretraining on {unlabelled:,} images without a label, five seeds each,
+fine-tuned and as a linear probe. It ends with a verdict in words and the path of a report. At the
+speed of this machine it will take about {time}. The images are drawings: the verdict is about them
+and about nobody's skin."""
 
 _IMAGES, _PIXELS = 4500, 32
 _BATCH = 128

@@ -142,11 +142,12 @@ def noise_probability(losses: Sequence[float]) -> float:
     """
     ranks = rankdata(losses)
     shuffled = np.random.default_rng(0).permuted(np.tile(ranks, (999, 1)), axis=1)
-    return float(1 + (largest_fall(shuffled) >= largest_fall(ranks)).sum()) / 1000
+    (fall,) = largest_fall(ranks[None])
+    return float(1 + (largest_fall(shuffled) >= fall).sum()) / 1000
 
 
-def largest_fall(losses: Float[ndarray, "*curve step"]) -> Float[ndarray, "*curve"]:
-    """Return the largest t statistic of 12 successive losses against all before them."""
+def largest_fall(losses: Float[ndarray, "curve step"]) -> Float[ndarray, " curve"]:
+    """Return of each curve the largest t statistic of 12 losses in a row against all before."""
     first = np.arange(_SHORTEST, losses.shape[-1] - _FALL + 1)
     total, squares = (
         np.insert(np.cumsum(values, axis=-1), 0, 0, axis=-1) for values in (losses, losses**2)

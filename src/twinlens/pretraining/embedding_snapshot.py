@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from numpy import ndarray
 from scipy.linalg import orthogonal_procrustes
 from sklearn.decomposition import PCA
@@ -39,8 +39,11 @@ _PERPLEXITY = 30
 
 Points = Float[ndarray, "image 2"]
 
+Chosen = Int[ndarray, " chosen"]
+"""Rows or places of some of the images."""
 
-def sample(data: Dataset, split: Split, rows: Rows, seed: int, most: int = 1000) -> Rows:
+
+def sample(data: Dataset, split: Split, rows: Rows, seed: int, most: int = 1000) -> Chosen:
     """Draw the images that are shown: labelled training images, or else those of `rows`.
 
     Args:
@@ -62,7 +65,7 @@ def sample(data: Dataset, split: Split, rows: Rows, seed: int, most: int = 1000)
 def write_evidence(
     folder: Path,
     before: Float[ndarray, "image feature"],
-    after: Float[ndarray, "image feature"],
+    after: Float[ndarray, "image other_feature"],
     sample_rows: Rows,
     data: Dataset,
     *,
@@ -91,7 +94,7 @@ def write_evidence(
     if len(chosen):
         near = [neighbours(features, groups, chosen) for features in (before, after)]
         side = min(SIDE, data.size)
-        rows = [_query(table, *places) for places in zip(chosen, *near, strict=True)]
+        rows = [_query(table, *places) for places in zip(chosen.tolist(), *near, strict=True)]
         record = NearestNeighbours(side=side, count=ACROSS, queries=rows)
         record.write(folder / NEIGHBOURS)
         shown = sample_rows[np.column_stack([chosen, *near])]
@@ -99,7 +102,7 @@ def write_evidence(
         write_picture(folder / PICTURE, [clean_view(read(line), side) for line in shown])
 
 
-def queries(labels: Rows, groups: ndarray, seed: int, count: int = QUERIES) -> Rows:
+def queries(labels: Rows, groups: ndarray, seed: int, count: int = QUERIES) -> Chosen:
     """Choose the images whose neighbours are shown: of each class in turn, until there are enough.
 
     Args:
@@ -125,7 +128,7 @@ def neighbours(
     groups: ndarray,
     wanted: Rows,
     count: int = ACROSS,
-) -> Rows:
+) -> Int[ndarray, "batch neighbour"]:
     """Find the nearest images of other groups by cosine; of equally near ones the first.
 
     Args:
@@ -157,7 +160,7 @@ def _query(table: pd.DataFrame, query: int, before: Rows, after: Rows) -> QueryI
 def _maps(
     table: pd.DataFrame,
     before: Float[ndarray, "image feature"],
-    after: Float[ndarray, "image feature"],
+    after: Float[ndarray, "image other_feature"],
     seed: int,
 ) -> pd.DataFrame:
     """Map both, and turn the second map onto the first: direction and size of a map mean nothing.

@@ -17,7 +17,7 @@ STUDY = {
     "seeds": 2,
     "label_fractions": [0.5, 1.0],
     "pretrain": {"epochs": 1, "batch_size": 32, "projector": [8], "lr": 1e-3, "monitor_points": 1},
-    "train": {"epochs": 1, "batch_size": 8, "lr": 1e-3, "tta": 1},
+    "train": {"epochs": 1, "batch_size": 8, "lr": 1e-3, "tta": 1, "min_steps": 0},
     "arms": {
         "plain": {},
         "twins": {"pretrain": {}},
