@@ -129,6 +129,7 @@ def test_it_may_lie_in_the_folders_of_the_splits(tmp_path, draw, folders, splits
         == splits
     )
     assert source.items == [tmp_path / folder / "0.png" for folder in folders]
+    assert source.used == [tmp_path / folder / "metadata.csv" for folder in folders]
     assert source.skipped == [(f"{folder}/gone", "no such file") for folder in folders]
 
 

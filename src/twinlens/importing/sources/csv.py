@@ -16,7 +16,7 @@ from pathlib import Path
 import pandas as pd
 
 from twinlens.console import say
-from twinlens.data.table import SPLITS, map_splits
+from twinlens.data.table import map_splits, split_of
 from twinlens.errors import UserError
 from twinlens.importing.listing import SUFFIXES, image_files
 from twinlens.importing.named_images import NO_FILE, ROLES, with_images
@@ -99,10 +99,10 @@ def _metadata(folder: Path) -> list[Path]:
 
 def _read_parts(paths: Sequence[Path], options: Options) -> Source:
     """Read a table in each of several folders; the folder's name comes before the ids."""
-    names = pd.Series([path.parent.name for path in paths])
-    split_map = {"validation": "val", **options.split_map}
-    named = names.isin([*SPLITS, *split_map]).all()
-    splits = map_splits(names, split_map) if named else [None] * len(paths)
+    names = [path.parent.name for path in paths]
+    splits = [options.split_map.get(name) or split_of(name) for name in names]
+    if None in splits:
+        splits = [None] * len(paths)
     tables: list[pd.DataFrame] = []
     items: list[Path] = []
     skipped: list[tuple[str, str]] = []
@@ -112,7 +112,7 @@ def _read_parts(paths: Sequence[Path], options: Options) -> Source:
         tables.append(table if table["split"].notna().any() else table.assign(split=split))
         items += found.items
         skipped += [(f"{name}/{file}", why) for file, why in found.skipped]
-    return Source(pd.concat(tables, ignore_index=True), items, skipped=skipped)
+    return Source(pd.concat(tables, ignore_index=True), items, skipped=skipped, used=paths)
 
 
 def read_rows(path: Path, options: Options) -> pd.DataFrame:
