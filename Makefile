@@ -1,12 +1,12 @@
 # Two commands do everything on a fresh machine with Python 3.11 or newer:
 #   make demo    the environment, then the main job on synthetic images
-#   make test    the environment, then all tests
+#   make test    the environment, then the tests (the slowest are in make slow)
 PYTHON ?= python3
 BIN := .venv/bin
 PEERS := .venv-peers/bin
 PIP := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test check real peers clean
+.PHONY: demo test slow check real peers clean
 
 demo: .venv/installed
 	$(BIN)/twinlens demo --out demo
@@ -14,6 +14,10 @@ demo: .venv/installed
 # One process per core, each with one thread.
 test: .venv/tested
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto
+
+# The tests that take half a minute or more: killed studies, several processes, the demonstration.
+slow: .venv/tested
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto -m slow
 
 # Format, lint, types and import layers.
 check: .venv/tested

@@ -18,6 +18,7 @@ def tiny(monkeypatch):
     monkeypatch.setattr(module, "_IMAGES", 480)
 
 
+@pytest.mark.slow
 def test_the_demo_imports_its_images_and_plans_its_study(tmp_path, monkeypatch, capsys, tiny):
     planned = []
 
@@ -60,6 +61,7 @@ def test_the_size_is_the_largest_that_this_machine_does_in_minutes():
     assert choose_size(per_pass, 1) != SIZES[1]
 
 
+@pytest.mark.slow
 def test_its_tables_follow_from_its_stored_predictions(tmp_path, monkeypatch, tiny):
     def brief(study, out, *, settings, **_):
         short = ["seeds=2", "train.batch_size=2", "train.epochs=1", "train.tta=1", "precision=fp32"]

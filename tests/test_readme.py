@@ -2,6 +2,7 @@ import ast
 import re
 from pathlib import Path
 
+import pytest
 import yaml
 from PIL import Image
 
@@ -12,6 +13,7 @@ def _blocks(language):
     return re.findall(rf"```{language}\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
 
 
+@pytest.mark.slow
 def test_the_ten_lines_of_python_run(tmp_path, monkeypatch, capsys):
     (example,) = _blocks("python")
     assert len(ast.parse(example).body) == 10

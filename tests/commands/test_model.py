@@ -6,6 +6,7 @@ from twinlens.data.dataset import open_dataset
 from twinlens.records.run import PretrainRun
 
 
+@pytest.mark.slow
 def test_the_main_job_step_by_step(command_line, tmp_path):
     data, pre, run = tmp_path / "data", tmp_path / "twins", tmp_path / "run"
     out = command_line("import", "phantom:200", "--out", data, "--size", 32)

@@ -4,11 +4,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pandas as pd
 import pytest
 import torch
+from lightning_fabric import Fabric
 from torch import nn
 
 import twinlens
@@ -88,6 +89,7 @@ def _gone(group, seconds=60):
     return False
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs killpg and prctl")
 def test_killed_and_resumed_it_finishes_and_speaks_once(phantoms, tmp_path):
     out, work = tmp_path / "run", tmp_path / "run.partial"
@@ -155,7 +157,7 @@ def _network():
 
 
 def _engine(processes, device):
-    return SimpleNamespace(world_size=processes, device=torch.device(device))
+    return Mock(spec=Fabric, world_size=processes, device=torch.device(device))
 
 
 def test_on_gpus_batchnorm_is_synchronised_under_the_same_names():

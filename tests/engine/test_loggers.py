@@ -1,11 +1,12 @@
 import math
 import struct
 import sys
-from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pandas as pd
 import pytest
 import torch
+from lightning_fabric import Fabric
 from torch import nn
 
 from twinlens.engine import loggers, loop
@@ -200,7 +201,7 @@ def test_a_logger_that_fails_is_given_up_with_a_warning(tmp_path, monkeypatch, c
 
 def test_only_the_first_process_logs(tmp_path, monkeypatch):
     monkeypatch.setitem(LOGGERS, "csv", lambda *_: pytest.fail("another process opened a logger"))
-    fabric = SimpleNamespace(is_global_zero=False, loggers=[])
+    fabric = Mock(spec=Fabric, is_global_zero=False, loggers=[])
     with logging(fabric, [], tmp_path, "run", {}):
         fabric.loggers[0].log_metrics(metrics={"loss": 1.0}, step=1)
     assert not list(tmp_path.iterdir())

@@ -39,7 +39,7 @@ def told(monkeypatch):
     """The tasks that would be measured; each takes 100 s, or 40 s with fewer labels."""
     tasks = []
 
-    def costs(wanted, _free):
+    def costs(wanted, _free, _threads):
         tasks.extend(wanted)
         seconds = {"train": [40.0, 100.0], "pretrain": [300.0]}
         return [Cost(seconds=seconds[task.run.kind], memory=2**30) for task in wanted]
@@ -112,7 +112,7 @@ def test_workers_that_need_more_memory_together_than_there_is_are_warned_of():
 def test_a_batch_that_does_not_fit_stops_the_study_with_what_fits(
     phantoms, monkeypatch, fits, what
 ):
-    def costs(tasks, _free):
+    def costs(tasks, _free, _threads):
         return [
             Cost(seconds=[1, 1], memory=1, fits=fits if task.run.kind == "pretrain" else None)
             for task in tasks

@@ -41,6 +41,7 @@ def test_without_ray_it_says_which_extra_brings_it(monkeypatch):
         on_ray(print, "auto", 1, "cpu", print)
 
 
+@pytest.mark.slow
 def test_a_study_runs_on_a_cluster(phantoms, two_arms, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(phantoms.parent)
     monkeypatch.setenv("RAY_worker_niceness", "0")  # Ray's 15 starves on a busy machine

@@ -118,6 +118,7 @@ def test_each_worker_gets_a_gpu_of_those_that_may_be_used(monkeypatch, capsys):
     assert "OMP_NUM_THREADS" in _environments(1, "cpu")[0]
 
 
+@pytest.mark.slow
 def test_two_processes_on_one_study_share_its_runs(start, out, finished):
     both = [start(out), start(out)]
     for process in both:
@@ -128,6 +129,7 @@ def test_two_processes_on_one_study_share_its_runs(start, out, finished):
     _same(out, finished)
 
 
+@pytest.mark.slow
 def test_losing_a_worker_stopped_and_killed_the_table_is_the_same(start, study_file, out, finished):
     process = start(out, "--workers", "2")
     _until(lambda: _done(out) >= 1, process)
