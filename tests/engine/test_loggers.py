@@ -235,7 +235,7 @@ def test_a_pretraining_logs_its_evaluations_and_goes_on_with_other_loggers(
 ):
     settings = {"epochs": 1, "batch_size": 32, "projector": [8], "lr": 1e-3, "monitor_points": 2}
     options = {"encoder": "resnet18", "device": "cpu", "settings": settings, "resume": True}
-    monkeypatch.setattr(pretraining, "write_evidence", lambda *_, **__: None)  # seconds of t-SNE
+    monkeypatch.setattr(pretraining, "write_snapshot", lambda *_, **__: None)  # seconds of t-SNE
     phase = loop._train_phase
 
     def killed(module, phase_, *others):

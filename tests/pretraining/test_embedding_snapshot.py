@@ -7,7 +7,7 @@ from PIL import Image
 
 from twinlens.data.dataset import open_dataset
 from twinlens.data.splits import Split, open_split, unlabelled_rows
-from twinlens.pretraining.embedding_snapshot import neighbours, queries, sample, write_evidence
+from twinlens.pretraining.embedding_snapshot import neighbours, queries, sample, write_snapshot
 from twinlens.records.neighbours import NearestNeighbours
 
 
@@ -56,7 +56,7 @@ def test_without_labelled_training_images_those_of_the_pretraining_are_shown(dat
 def test_clusters_that_the_pretraining_made_come_out_apart(data, rows, tmp_path):
     clusters = np.arange(len(rows)) % 3
     before, after = _clusters(clusters, apart=0), _clusters(clusters, apart=8)
-    write_evidence(tmp_path, before, after, rows, data, seed=0)
+    write_snapshot(tmp_path, before, after, rows, data, seed=0)
     table = pd.read_parquet(tmp_path / "embedding.parquet")
     columns = ["id", "label", "before_x", "before_y", "after_x", "after_y"]
     assert table.columns.tolist() == columns
@@ -74,7 +74,7 @@ def _nearest_agree(points, clusters):
 
 def test_what_did_not_change_stays_where_it_was_and_maps_are_of_one_size(data, rows, tmp_path):
     features = _clusters(np.arange(len(rows)) % 3, apart=4)
-    write_evidence(tmp_path, features, features * 4, rows, data, seed=0)
+    write_snapshot(tmp_path, features, features * 4, rows, data, seed=0)
     table = pd.read_parquet(tmp_path / "embedding.parquet")
     before, after = table[["before_x", "before_y"]], table[["after_x", "after_y"]]
     np.testing.assert_allclose(after, before, atol=1e-9)
@@ -86,7 +86,7 @@ def test_what_did_not_change_stays_where_it_was_and_maps_are_of_one_size(data, r
 def test_the_second_map_is_turned_as_near_to_the_first_as_it_can_be(data, rows, tmp_path):
     clusters = np.arange(len(rows)) % 4
     before, after = _clusters(clusters, apart=4), _clusters(clusters, apart=4, seed=1)
-    write_evidence(tmp_path, before, after, rows, data, seed=0)
+    write_snapshot(tmp_path, before, after, rows, data, seed=0)
     table = pd.read_parquet(tmp_path / "embedding.parquet")
     first, second = table[["before_x", "before_y"]].values, table[["after_x", "after_y"]].values
     apart = ((first - second) ** 2).sum()
@@ -132,7 +132,7 @@ def test_the_queries_and_their_neighbours_are_written_as_names_and_as_pictures(
 ):
     before = _clusters(data.labels[rows], apart=0)
     after = _clusters(data.labels[rows], apart=9, seed=1)
-    write_evidence(tmp_path, before, after, rows, data, seed=0)
+    write_snapshot(tmp_path, before, after, rows, data, seed=0)
     stored = NearestNeighbours.read(tmp_path / "neighbours.json")
     assert (stored.side, stored.count, len(stored.queries)) == (32, 5, 8)
     known = data.table.set_index("id")
@@ -155,7 +155,7 @@ def test_the_queries_and_their_neighbours_are_written_as_names_and_as_pictures(
 def test_the_same_seed_gives_the_same_files(data, rows, tmp_path):
     before, after = _clusters(data.labels[rows], 1), _clusters(data.labels[rows], 3, seed=1)
     for name in ("first", "again"):
-        write_evidence(tmp_path / name, before, after, rows, data, seed=5)
+        write_snapshot(tmp_path / name, before, after, rows, data, seed=5)
     assert len(_written(tmp_path / "first")) == 3
     for path in (tmp_path / "first").iterdir():
         assert path.read_bytes() == (tmp_path / "again" / path.name).read_bytes()
@@ -174,26 +174,26 @@ def test_the_same_seed_gives_the_same_files(data, rows, tmp_path):
 def test_too_few_images_leave_files_out(data, rows, tmp_path, images, files):
     apart = data.table.drop_duplicates("group").index.to_numpy()[:images]
     features = np.random.default_rng(0).normal(size=(images, 16)).astype(np.float32)
-    write_evidence(tmp_path, features, features, apart, data, seed=0)
+    write_snapshot(tmp_path, features, features, apart, data, seed=0)
     assert _written(tmp_path) == files
 
 
 def test_a_collapsed_encoder_is_one_point_and_broken_features_are_not_shown(data, rows, tmp_path):
     before = _clusters(data.labels[rows], 3)
     same = np.repeat(before[:1], len(rows), axis=0)
-    write_evidence(tmp_path, before, same, rows, data, seed=0)
+    write_snapshot(tmp_path, before, same, rows, data, seed=0)
     table = pd.read_parquet(tmp_path / "embedding.parquet")
     assert (table[["after_x", "after_y"]] == 0).all(axis=None)
     assert table["before_x"].std() > 0
     broken = before.copy()
     broken[3, 3] = np.nan
-    write_evidence(tmp_path / "broken", before, broken, rows, data, seed=0)
+    write_snapshot(tmp_path / "broken", before, broken, rows, data, seed=0)
     assert not (tmp_path / "broken").exists()
 
 
 def test_features_on_a_line_make_a_map_without_missing_numbers(data, rows, tmp_path):
     line = np.arange(len(rows), dtype=np.float32)[:, None]
-    write_evidence(tmp_path, line, line * np.ones((1, 9), np.float32), rows, data, seed=0)
+    write_snapshot(tmp_path, line, line * np.ones((1, 9), np.float32), rows, data, seed=0)
     assert pd.read_parquet(tmp_path / "embedding.parquet").notna().all(axis=None)
 
 
@@ -203,7 +203,7 @@ def test_without_labels_the_queries_are_any_images(data, rows, tmp_path):
     table.assign(label=None).to_parquet(bare / "images.parquet", index=False)
     out = tmp_path / "out"
     features = _clusters(data.labels[rows], 3)
-    write_evidence(out, features, features, rows, open_dataset(bare), seed=0)
+    write_snapshot(out, features, features, rows, open_dataset(bare), seed=0)
     stored = NearestNeighbours.read(out / "neighbours.json")
     assert len(stored.queries) == 8
     assert {query.label for query in stored.queries} == {None}

@@ -83,7 +83,7 @@ def test_the_best_is_kept_also_where_the_run_is_killed_at_its_very_end(
     whole = load_file(_pretrain(phantoms, tmp_path / "a", **settings) / "encoder.safetensors")
     _probes(monkeypatch, probes)
     with monkeypatch.context() as patch:
-        patch.setattr(train_module, "write_evidence", _killed)
+        patch.setattr(train_module, "write_snapshot", _killed)
         with pytest.raises(KeyboardInterrupt):
             _pretrain(phantoms, tmp_path / "b", **settings)
     again = pretrain(

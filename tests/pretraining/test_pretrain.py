@@ -133,7 +133,7 @@ def test_an_attempt_is_resumed_with_another_way_to_look_unless_that_decides(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(module, "write_evidence", killed)
+        patch.setattr(module, "write_snapshot", killed)
         with pytest.raises(KeyboardInterrupt):
             _pretrain(phantoms, tmp_path / "run")
     with pytest.raises(

@@ -62,7 +62,7 @@ def sample(data: Dataset, split: Split, rows: Rows, seed: int, most: int = 1000)
     return np.sort(generator(seed, "evidence").permutation(pool)[:most])
 
 
-def write_evidence(
+def write_snapshot(
     folder: Path,
     before: Float[ndarray, "image feature"],
     after: Float[ndarray, "image other_feature"],

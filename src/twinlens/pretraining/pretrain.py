@@ -24,7 +24,7 @@ from twinlens.models.encoders import NOT_NORMALISED, build_encoder, check_size
 from twinlens.models.tensor_files import save_tensors
 from twinlens.models.weights import load_weights
 from twinlens.pretraining.card import metadata, write_card
-from twinlens.pretraining.embedding_snapshot import sample, write_evidence
+from twinlens.pretraining.embedding_snapshot import sample, write_snapshot
 from twinlens.pretraining.images import IMAGES
 from twinlens.pretraining.job import Job
 from twinlens.pretraining.monitor import BEST, MONITOR
@@ -128,7 +128,7 @@ def _pretrain(fabric: Fabric, *, request: PretrainRequest, config: Pretraining) 
         write_views(folder / "views.png", data, rows, config, seed=seed)
         after = features()
         scaled(
-            lambda n: write_evidence(folder, before[:n], after[:n], shown[:n], data, seed=seed),
+            lambda n: write_snapshot(folder, before[:n], after[:n], shown[:n], data, seed=seed),
             len(shown),
         )
         write_card(folder, record)

@@ -37,7 +37,7 @@ def _lines(drawing: str, colour: str) -> int:
 
 def test_every_quantity_has_a_panel_that_says_where_it_began_and_ended(run: Path) -> None:
     panels = _panels(run)
-    assert list(panels) == ["Probes", "Effective rank", "Spread", "Correlation of views"]
+    assert list(panels) == ["Probes", "Effective rank", "Dispersion", "Correlation of views"]
     words = "Probes against the step, twins: linear from 0.340 to 0.460, kNN from 0.300 to 0.400."
     assert f'aria-label="{words}"' in panels["Probes"]
     assert "diagonal from 0.300 to 0.800" in panels["Correlation of views"]
@@ -46,7 +46,7 @@ def test_every_quantity_has_a_panel_that_says_where_it_began_and_ended(run: Path
 def test_each_seed_has_a_line(tmp_path: Path, build_study: Build) -> None:
     runs = build_study(tmp_path / "study", seeds=2) / "runs"
     seeds = [watch(runs / f"pretrain-1-{seed}") for seed in range(2)]
-    one, two = _panels(seeds[0])["Spread"], _panels(*seeds)["Spread"]
+    one, two = _panels(seeds[0])["Dispersion"], _panels(*seeds)["Dispersion"]
     for colour in ("colour-1", "colour-2"):
         assert _lines(two, colour) == _lines(one, colour) + 1
 
@@ -66,7 +66,7 @@ def test_an_alarm_is_marked_in_every_panel_and_said(run: Path) -> None:
 
 def test_without_labels_there_are_no_probes(run: Path) -> None:
     watch(run, labels=(None,))
-    assert list(_panels(run)) == ["Effective rank", "Spread", "Correlation of views"]
+    assert list(_panels(run)) == ["Effective rank", "Dispersion", "Correlation of views"]
 
 
 def test_a_run_of_an_older_version_has_no_curves(run: Path) -> None:

@@ -21,7 +21,7 @@ PRETRAIN = {"epochs": 2, "batch_size": 32, "projector": [8], "lr": 1e-3}
 @pytest.fixture(autouse=True)
 def _short(monkeypatch):
     monkeypatch.setattr("twinlens.engine.timing.ENOUGH_S", 0.05)
-    monkeypatch.setattr(pretraining, "write_evidence", lambda *_, **__: None)  # seconds of t-SNE
+    monkeypatch.setattr(pretraining, "write_snapshot", lambda *_, **__: None)  # seconds of t-SNE
 
 
 @pytest.fixture

@@ -21,7 +21,10 @@ from twinlens.reporting.study.training_curves import (
 CURVES = {
     "Probes": ("balanced accuracy", {"linear_probe": "linear", "knn_probe": "kNN"}),
     "Effective rank": ("rank", {"feature_rank": "features", "embedding_rank": "embeddings"}),
-    "Spread": ("spread", {"feature_dispersion": "features", "embedding_dispersion": "embeddings"}),
+    "Dispersion": (
+        "relative dispersion",
+        {"feature_dispersion": "features", "embedding_dispersion": "embeddings"},
+    ),
     "Correlation of views": (
         "correlation",
         {"on_diagonal": "diagonal", "off_diagonal": "off-diagonal"},
