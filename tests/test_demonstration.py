@@ -56,7 +56,7 @@ def test_the_size_is_the_largest_that_this_machine_does_in_minutes():
     assert seconds_per_pass() > 0
     assert choose_size(1e-4, 2) == SIZES[0]
     assert choose_size(1e3, 2) == SIZES[-1]
-    per_pass = 2 * 200 / SIZES[1].passes  # 200 seconds and the overhead
+    per_pass = 2 * 250 / SIZES[1].passes  # 250 seconds and the overhead
     assert choose_size(per_pass, 2) == SIZES[1]
     assert choose_size(per_pass, 1) != SIZES[1]
 
