@@ -33,6 +33,14 @@ def test_image_files_get_the_probabilities_that_evaluation_gave_them(run, phanto
     assert found["file"].tolist() == [str(tmp_path / f"{row:04}.png") for row in rows]
 
 
+def test_masks_beside_images_are_left_out_and_said(run, draw, tmp_path, capsys):
+    for name in ("a.png", "a_mask.png", "b_mask.png"):
+        draw(tmp_path / name)
+    found = predict(run / "model", tmp_path, device="cpu")
+    assert found["file"].tolist() == [str(tmp_path / "a.png")]
+    assert "are left out, as their names say: 2, such as a_mask.png." in capsys.readouterr().err
+
+
 def test_dicom_files_are_predicted_like_other_images(run, phantoms, as_dicom, tmp_path):
     pixels = open_dataset(phantoms).images[0]
     Image.fromarray(pixels).save(tmp_path / "a.png")

@@ -14,11 +14,11 @@ import pandas as pd
 from twinlens.console import say
 from twinlens.errors import UserError
 from twinlens.importing.listing import DICOM_SUFFIXES, SUFFIXES, as_text, id_of
+from twinlens.importing.notes import listed
 from twinlens.importing.source import Options, Source
 
 ROLES = ("label", "group", "split")
 NO_FILE = "no such file"
-_SHOWN = 5  # images that an error lists
 
 
 def with_images(path: Path, table: pd.DataFrame, files: list[Path], options: Options) -> Source:
@@ -74,10 +74,9 @@ def first_rows(path: Path, table: pd.DataFrame, images: Sequence[Path | str | No
         cells = table[role][repeated.index].groupby(repeated, sort=False)
         differing = [rows for _, rows in cells if rows.nunique(dropna=False) > 1]
         if differing:
-            shown = ", ".join(_lines(table, rows.index) for rows in differing[:_SHOWN])
-            more = f" and {len(differing) - _SHOWN} more" if len(differing) > _SHOWN else ""
+            shown = listed(_lines(table, rows.index) for rows in differing)
             raise UserError(
-                f"{path} names images more than once, with another {role}: {shown}{more}; keep "
+                f"{path} names images more than once, with another {role}: {shown}; keep "
                 f"one row per image, or choose another column with --{role}."
             )
     if again.any():
@@ -118,7 +117,7 @@ def locate(folder: Path, names: Iterable[str | None], files: Iterable[Path]) -> 
         if not found:
             return NO_FILE
         if len(found) > 1:
-            alike = ", ".join(as_text(str(path)) for path in found[:_SHOWN])
+            alike = listed(as_text(str(path)) for path in found)
             return (
                 f"several files have this name: {alike}; "
                 "--root names the folder of those that are meant"

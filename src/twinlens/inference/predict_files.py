@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 import torch
 
+from twinlens.console import say
 from twinlens.engine.device import make_fabric
 from twinlens.errors import UserError
 from twinlens.importing.decode import ImageError, decode, square
-from twinlens.importing.listing import image_files
+from twinlens.importing.listing import list_files
 from twinlens.inference.test_time import predict_ensemble
 from twinlens.models.ensemble import read_members
 from twinlens.requests.base import accepts
@@ -61,7 +62,14 @@ def _files(images: Sequence[Path | str]) -> list[Path]:
     for path in map(Path, images):
         if not path.exists():
             raise UserError(f"{path} does not exist.")
-        files += image_files(path) if path.is_dir() else [path]
+        if not path.is_dir():
+            files.append(path)
+            continue
+        found = list_files(path)
+        files += found.images
+        if found.masks:
+            number, example = len(found.masks), found.masks[0].name
+            say(f"Masks in {path} are left out, as their names say: {number:,}, such as {example}.")
     if not files:
         raise UserError(f"There are no image files in {', '.join(map(str, images))}.")
     return files

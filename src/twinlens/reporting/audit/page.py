@@ -6,7 +6,7 @@ from typing import Any
 from twinlens.auditing.audit import AUDIT
 from twinlens.data.dataset import Dataset
 from twinlens.records.audit import AuditFindings
-from twinlens.reporting.audit import thumbnails
+from twinlens.reporting.audit import galleries
 from twinlens.reporting.audit.split_section import MAX_ROWS, split_sections
 from twinlens.reporting.formatting import count, listing, share
 from twinlens.reporting.rendering import render
@@ -22,7 +22,7 @@ def audit_page(dataset: Dataset, findings: AuditFindings) -> str:
 
 
 def content(dataset: Dataset, findings: AuditFindings) -> dict[str, Any]:
-    """Return what the template shows: words, tables, figures and thumbnails."""
+    """Return what the template shows: words, tables, figures and galleries."""
     images = not dataset.table_only
     return {
         "title": str(dataset.path),
@@ -30,9 +30,9 @@ def content(dataset: Dataset, findings: AuditFindings) -> dict[str, Any]:
         "findings": findings,
         "lead": _lead(findings),
         "key_numbers": _key_numbers(dataset, findings),
-        "pairs": thumbnails.pair_galleries(dataset, findings) if images else [],
-        "label_errors": thumbnails.label_error_gallery(dataset, findings) if images else None,
-        "outliers": thumbnails.outlier_gallery(dataset, findings) if images else None,
+        "pairs": galleries.pair_galleries(dataset, findings) if images else [],
+        "label_errors": galleries.label_error_gallery(dataset, findings) if images else None,
+        "outliers": galleries.outlier_gallery(dataset, findings) if images else None,
         "splits": split_sections(dataset, findings),
         "fix": f"twinlens audit {quote(str(dataset.path))} --fix",
         "pretraining": tables.records_table(_pretrained(findings)),

@@ -10,8 +10,8 @@ import pandas as pd
 
 from twinlens.data.dataset import Dataset, open_dataset
 from twinlens.errors import UserError
-from twinlens.reporting.audit.thumbnails import Entry, Gallery, show_image
 from twinlens.reporting.formatting import percent
+from twinlens.reporting.gallery import Entry, Gallery, show_image
 from twinlens.reporting.load_run import StoredRun
 from twinlens.reporting.study.load_study import StoredStudy
 

@@ -1,62 +1,19 @@
-"""Images of a data set as pages show them: thumbnails with facts about each."""
+"""The galleries of an audit: pairs of images, suspected label errors and outliers."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
-from PIL import Image
 
 from twinlens.data.dataset import Dataset
 from twinlens.records.audit import AuditFindings, Link, QualityOutlier
-from twinlens.reporting.formatting import count, decimal, percent
-from twinlens.reporting.pictures import jpeg_uri
-
-SIDE = 96
-"""Largest side of a thumbnail, in pixels."""
+from twinlens.reporting.formatting import decimal, percent
+from twinlens.reporting.gallery import Entry, Facts, Gallery, Thumbnail, show_image
 
 MAX_ACROSS, MAX_CONFLICTS, MAX_OTHERS = 24, 12, 8
 """Pairs shown: on two sides of a split, with two labels, and of each kind among the others."""
 
 MAX_IMAGES = 24
 """Images shown of suspected label errors, and of outliers."""
-
-
-Facts = list[tuple[str, bool]]
-
-
-@dataclass(frozen=True)
-class Thumbnail:
-    """A small image as a data URI, its id, and facts, each with whether it is a warning."""
-
-    uri: str
-    id: str
-    facts: Facts
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One image, or two side by side, with a remark."""
-
-    thumbnails: list[Thumbnail]
-    note: str
-
-
-@dataclass(frozen=True)
-class Gallery:
-    """Some of the images or pairs of a kind, and how many there are in total."""
-
-    title: str
-    entries: list[Entry]
-    total: int
-
-    @property
-    def extent(self) -> str:
-        """How many of the images or pairs are shown."""
-        shown = len(self.entries)
-        if shown == self.total:
-            return f"all {count(shown)}" if shown > 1 else "the only one"
-        return f"{count(shown)} of {count(self.total)}"
 
 
 def pair_galleries(dataset: Dataset, findings: AuditFindings) -> list[Gallery]:
@@ -113,17 +70,6 @@ def outlier_gallery(dataset: Dataset, findings: AuditFindings) -> Gallery:
         for image in images[:most]
     ]
     return Gallery("Outliers in sharpness or exposure", entries, len(outliers))
-
-
-def show_image(dataset: Dataset) -> Callable[[str, Facts], Thumbnail]:
-    """Return a function that makes a thumbnail of the image with an id."""
-    rows = pd.Index(dataset.table["id"])
-
-    def show(image: str, facts: Facts) -> Thumbnail:
-        picture = Image.fromarray(dataset.images[rows.get_loc(image)])
-        return Thumbnail(jpeg_uri(picture, SIDE), image, facts)
-
-    return show
 
 
 def _sample(positions: list[int], links: list[Link], most: int) -> list[int]:
