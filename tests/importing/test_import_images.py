@@ -170,7 +170,7 @@ def test_phantom_images_need_no_files(out):
 
 
 def test_mistakes_are_sentences(class_folder, out, tmp_path):
-    with pytest.raises(UserError, match="does not exist: pass a folder, a CSV file, or 'phantom'"):
+    with pytest.raises(UserError, match="does not exist: pass a folder, a table, a ZIP"):
         import_images(tmp_path / "nowhere", out)
     with pytest.raises(UserError, match=r"Unknown kind of source 'folders'.*mean 'folder'"):
         import_images(class_folder, out, kind="folders")

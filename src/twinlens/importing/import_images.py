@@ -82,7 +82,9 @@ def detect_kind(source: str, name: str = "") -> str:
     if kind is None and root.exists():
         raise UserError(f"{source} holds no images in a known layout ({', '.join(SOURCES)}).")
     if kind is None:
-        raise UserError(f"{source} does not exist: pass a folder, a CSV file, or 'phantom'.")
+        raise UserError(
+            f"{source} does not exist: pass a folder, a table, a ZIP archive, or 'textures'."
+        )
     name = name or source
     say(f"{name} is read as '{kind}': {SOURCES[kind].title} (choose another with --kind).")
     if kind == "unlabelled" and any(path.parent != root for path in image_files(root)):
@@ -119,7 +121,9 @@ def _read(
     """Read all sources as one; `places` are where they lie, archives unpacked."""
     paths, kind = request.paths, request.kind
     if not paths:
-        raise UserError("There is nothing to import: pass a folder, a file, or 'phantom'.")
+        raise UserError(
+            "There is nothing to import: pass a folder, a table, a ZIP archive, or 'textures'."
+        )
     if kind not in ("auto", *SOURCES):
         raise unknown("kind of source", kind, ["auto", *SOURCES])
     names = [

@@ -8,7 +8,7 @@ import yaml
 from pydantic import Field, PositiveFloat, field_validator, model_validator
 
 from twinlens.config import Config, override, parse, read_yaml
-from twinlens.errors import unknown
+from twinlens.errors import UserError, unknown
 from twinlens.evaluation.metrics import METRICS
 from twinlens.pretraining.method import configure
 from twinlens.settings.finetuning import PRESETS as FINE_TUNING_PRESETS
@@ -164,6 +164,8 @@ def read_study(path: Path, settings: Iterable[str]) -> Study:
     Raises:
         UserError: Says which key is wrong and what would be right.
     """
+    if not path.is_file():
+        raise UserError(f"{path} is not a file: write a study file with 'twinlens init DATA'.")
     study = parse(Study, override(read_yaml(path), settings), where=str(path))
     for arm in study.arms:
         study.training(arm)
