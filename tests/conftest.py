@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 
@@ -34,6 +35,11 @@ from twinlens.registry import Registry
 # ruff: enable[E402]
 
 sys.path.insert(0, str(Path(__file__).parent))  # for stored_runs
+
+from torchvision_shim import import_torchvision  # noqa: E402
+
+if find_spec("torchvision"):
+    import_torchvision()
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

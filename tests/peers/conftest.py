@@ -1,12 +1,8 @@
-import sys
 from importlib import import_module
 from importlib.util import find_spec
-from pathlib import Path
 from types import ModuleType
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 from torchvision_shim import import_torchvision
 
