@@ -8,7 +8,7 @@ from twinlens.data.provenance import refuse_other_split, transductive
 from twinlens.data.splits import Split
 from twinlens.errors import UserError
 from twinlens.models.encoders import NOT_NORMALISED, Encoder, build_encoder, check_size
-from twinlens.models.weights import load_weights
+from twinlens.models.weights import default_encoder, load_weights
 from twinlens.pretraining.pretrained_encoder import pretrained_encoder
 from twinlens.pretraining.seen_images import look_for_seen
 from twinlens.records.run import PretrainRun
@@ -28,8 +28,9 @@ def starting_encoder(
     """Build an encoder with its initial weights.
 
     Args:
-        name: A name in `ENCODERS`, or ``timm/NAME``; None for the pretraining run's, or resnet50.
-        weights: "random", a name in `WEIGHTS`, or a file.
+        name: As `build_encoder` takes it; None for the pretraining run's, that of the published
+            weights, or resnet50.
+        weights: "random", "pretrained", a name in `WEIGHTS`, or a file.
         pretrained: Folder of a pretraining run, instead of `weights`.
         data: The data set to train on.
         split: Its split; no pretraining may have been on another one of the same images.
@@ -44,7 +45,7 @@ def starting_encoder(
             take images of this size, or the pretraining was on another split.
     """
     if pretrained is None:
-        encoder = build_encoder(name or "resnet50", seed)
+        encoder = build_encoder(name or default_encoder(weights), seed)
         initial, run = load_weights(encoder, weights), None
     else:
         encoder, initial, run = pretrained_encoder(Path(pretrained))
