@@ -125,6 +125,34 @@ def test_dinov2_with_registers_loads_as_its_authors_store_it():
     assert matched.tensors["reg_token"] is registers
 
 
+@pytest.mark.parametrize("bias", ["", "_qkvb"])
+def test_dinov3_loads_as_its_authors_store_it(bias, capsys):
+    """There queries, keys and values have one bias; the keys' is 0, and so may be all."""
+    config = {
+        "architecture": f"vit_small_patch16_dinov3{bias}",
+        "model_args": {"depth": 1, "embed_dim": 24, "num_heads": 2},
+        "pretrained_cfg": {},
+    }
+    encoder = build_encoder("hf-hub:a/b", seed=0, config=config)
+    own = encoder.state_dict()
+    renamed = {"reg_token": "storage_tokens", "gamma_1": "ls1.gamma", "gamma_2": "ls2.gamma"}
+    published = {}
+    for key, tensor in own.items():
+        for timms, theirs in renamed.items():
+            key = key.replace(timms, theirs)
+        published[key] = tensor
+    q, v = (published.pop(f"blocks.0.attn.{x}_bias", torch.zeros(24)) for x in "qv")
+    published["blocks.0.attn.qkv.bias"] = torch.cat([q, torch.zeros(24), v])
+    published |= {"mask_token": torch.zeros(1, 24), "rope_embed.periods": torch.zeros(3)}
+    _, matched = fit(encoder, published)
+    assert not matched.problems
+    assert {
+        key for key, tensor in matched.tensors.items() if not torch.equal(own[key], tensor)
+    } == set()
+    assert matched.tensors.keys() >= dict(encoder.network.named_parameters()).keys()
+    assert not capsys.readouterr().out
+
+
 def test_what_fits_as_it_is_or_not_at_all_is_not_translated(tiny):
     encoder = build_encoder(tiny, seed=0)
     own = encoder.state_dict()

@@ -210,12 +210,16 @@ def check_size(encoder: Encoder, size: int) -> None:
         return
     patches: Any = getattr(encoder.network, "patch_embed", None)
     patch = getattr(patches, "patch_size", (1, 1))[0]
-    short = -size % patch
-    padded = f", and {short} pixels of the mean colour are added at the right and below"
-    say(
-        f"{encoder.name} was made for images of {encoder.default_size} pixels: for {size} its "
-        f"position embeddings are interpolated{padded if short else ''}."
-    )
+    changes = []
+    if getattr(encoder.network, "pos_embed", None) is not None:
+        changes.append("its position embeddings are interpolated")
+    if short := -size % patch:
+        changes.append(f"{short} pixels of the mean colour are added at the right and below")
+    if changes:
+        say(
+            f"{encoder.name} was made for images of {encoder.default_size} pixels: for {size} "
+            f"{', and '.join(changes)}."
+        )
 
 
 def _from_table(name: str, drop_path: float) -> Encoder:

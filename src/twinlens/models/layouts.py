@@ -3,6 +3,8 @@
 import sys
 from collections import defaultdict
 from collections.abc import Mapping
+from contextlib import redirect_stdout
+from io import StringIO
 
 import torch
 from torch import Tensor
@@ -53,7 +55,8 @@ def timm_layout(encoder: Encoder, tensors: Mapping[str, Tensor]) -> Mapping[str,
     if translate is None:
         return tensors
     try:
-        translated: dict[str, Tensor] = translate(dict(tensors), encoder.network)
+        with redirect_stdout(StringIO()):  # timm prints what DINOv3's networks without bias lack
+            translated: dict[str, Tensor] = translate(dict(tensors), encoder.network)
     except _UNREADABLE:
         return tensors
     return translated
