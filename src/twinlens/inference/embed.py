@@ -72,7 +72,7 @@ def embed_rows(
         data: Where the images are.
         rows: Row number of each image.
         fabric: Device and precision.
-        size: Side of the views in pixels; null for the data set's own.
+        size: Side of the views in pixels; by default the data set's.
         batch_size: Images at a time.
     """
     return embed(
