@@ -14,11 +14,11 @@ from twinlens.pretraining.job import Job
 from twinlens.pretraining.methods.barlow_twins import cross_correlation
 from twinlens.pretraining.networks import SiameseNetwork
 from twinlens.pretraining.probing import Probed, scores
+from twinlens.pretraining.view_plans import pair
 from twinlens.records.monitor import Evaluation
 from twinlens.seeds import derive
 from twinlens.types import Embeddings, Rows
-from twinlens.views.recipes import named_pair
-from twinlens.views.view import normalise, two_views
+from twinlens.views.view import normalise, planned_views
 
 
 def evaluate(
@@ -51,7 +51,7 @@ def evaluate(
     others = correlation.square().sum() - diagonal.square().sum()
     linear, knn = None, None
     if probed:
-        features = embed_rows(network.encoder, job.data, probed.rows, job.fabric)
+        features = embed_rows(network.encoder, job.data, probed.rows, job.fabric, size=job.size)
         _check_finite(step, features)
         linear, knn = scores(features, job.data.labels[probed.rows], probed.folds)
     return Evaluation(
@@ -75,13 +75,13 @@ def _features_and_embeddings(
     """Return the features of the first views, and the embeddings of the first and second."""
     encoder, fabric = network.encoder, job.fabric
     read = reader(job.data.images, sample, fabric.device)
-    recipes = named_pair(job.config.views, job.config.view_changes)
+    plan = pair(job.config, job.size)
     seed = derive(job.seed, "monitor")
 
     def outputs(size: int) -> list[Tensor]:
         parts = []
         for part in np.array_split(sample[:size], -(-size // 256)):
-            views = two_views(read(part), part, recipes=recipes, seed=seed, step=0)
+            views = planned_views(read(part), part, plan=plan, seed=seed, step=0)
             with fabric.autocast():
                 features = [encoder(normalise(x, encoder.mean, encoder.std)) for x in views]
                 parts.append([features[0], *(network.projector(h) for h in features)])
