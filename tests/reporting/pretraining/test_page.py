@@ -88,6 +88,7 @@ def test_neighbours_are_marked_by_more_than_colour(run: Path) -> None:
 
 
 def test_without_labels_nothing_is_said_of_classes(run: Path) -> None:
+    assert "in the order of the linear probe" in Page(report(run)).text
     page = Page(report(watch(run, labels=(None,))))
     assert "The images have no labels, so all have one colour." in page.text
     assert "<span>no label</span>" not in page.html

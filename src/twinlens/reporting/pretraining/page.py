@@ -12,7 +12,11 @@ from twinlens.pretraining.pretrained_encoder import ENCODER
 from twinlens.records.run import PretrainRun
 from twinlens.reporting import formatting as wording
 from twinlens.reporting.load_run import StoredRun, read_run
-from twinlens.reporting.pretraining.monitoring import alarms, before_and_after
+from twinlens.reporting.pretraining.monitoring import (
+    alarms,
+    before_and_after,
+    rank_correlations,
+)
 from twinlens.reporting.pretraining.pretraining_section import (
     pretraining_sections,
     pretraining_views,
@@ -61,6 +65,7 @@ def content(run: StoredRun, record: PretrainRun) -> dict[str, Any]:
         "notices": notices(run, record),
         "key_numbers": key_numbers(run, record),
         "section": pretraining_sections(arms, run.folder)[0],
+        "correlations": rank_correlations(run),
         "views": pretraining_views(arms, run.folder),
         "searches": curves.lr_finder_panels(arms),
         "losses_panels": curves.loss_panels(arms),
