@@ -21,16 +21,16 @@ from twinlens.pretraining.job import Job
 from twinlens.pretraining.methods.barlow_twins import cross_correlation
 from twinlens.pretraining.networks import SiameseNetwork
 from twinlens.pretraining.probing import Probed, scores
+from twinlens.pretraining.view_plans import pair
 from twinlens.records.monitor import Evaluation
 from twinlens.seeds import derive
 from twinlens.types import Rows
-from twinlens.views.recipes import named_pair
-from twinlens.views.view import normalise, two_views, view
+from twinlens.views.view import normalise, planned_views, view
 
 LIDAR_IMAGES, LIDAR_VIEWS = 100, 10
 """Images of which LiDAR sees several views, and how many: the fewest views of its article."""
 
-Shown = Float[Tensor, "shown dim"]
+Shown = Float[Tensor, "shown _"]
 """Features or embeddings of the sample; in a rehearsal, of a part of it."""
 
 
@@ -64,7 +64,7 @@ def evaluate(
     others = correlation.square().sum() - diagonal.square().sum()
     linear, knn = None, None
     if probed:
-        features = embed_rows(network.encoder, job.data, probed.rows, job.fabric)
+        features = embed_rows(network.encoder, job.data, probed.rows, job.fabric, size=job.size)
         _check_finite(step, features)
         linear, knn = scores(features, job.data.labels[probed.rows], probed.folds)
     return Evaluation(
@@ -90,13 +90,13 @@ def _features_and_embeddings(
     """Return the features of the first views, and the embeddings of the first and second."""
     encoder, fabric = network.encoder, job.fabric
     read = reader(job.data.images, sample, fabric.device)
-    recipes = named_pair(job.config.views, job.config.view_changes)
+    plan = pair(job.config, job.size)
     seed = derive(job.seed, "monitor")
 
     def outputs(size: int) -> list[Tensor]:
         parts = []
         for part in np.array_split(sample[:size], -(-size // 256)):
-            views = two_views(read(part), part, recipes=recipes, seed=seed, step=0)
+            views = planned_views(read(part), part, plan=plan, seed=seed, step=0)
             with fabric.autocast():
                 features = [encoder(normalise(x, encoder.mean, encoder.std)) for x in views]
                 parts.append([features[0], *(network.projector(h) for h in features)])
@@ -115,11 +115,13 @@ def _features_of_views(
     encoder, fabric = network.encoder, job.fabric
     shown = sample[:: -(-len(sample) // LIDAR_IMAGES)]
     images = reader(job.data.images, shown, fabric.device)(shown)
-    recipes = named_pair(job.config.views, job.config.view_changes)
-    seed = derive(job.seed, "lidar")
+    kinds, seed = pair(job.config, job.size), derive(job.seed, "lidar")
 
     def features(number: int) -> Tensor:
-        views = view(images, shown, recipe=recipes[number % 2], seed=seed, step=0, number=number)
+        recipe = kinds[number % 2].recipe
+        views = view(
+            images, shown, recipe=recipe, seed=seed, step=0, number=number, size=job.size
+        )
         with fabric.autocast():
             outputs: Tensor = encoder(normalise(views, encoder.mean, encoder.std))
         return outputs.float().cpu()

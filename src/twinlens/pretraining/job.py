@@ -8,8 +8,10 @@ from lightning_fabric import Fabric
 from twinlens.data.dataset import Dataset
 from twinlens.data.splits import Split
 from twinlens.models.encoders import Encoder
+from twinlens.pretraining.methods import METHODS
 from twinlens.settings.pretraining import Pretraining
 from twinlens.types import Rows
+from twinlens.views.view import ViewPlan
 
 
 @dataclass(frozen=True)
@@ -35,3 +37,13 @@ class Job:
     fabric: Fabric
     folder: Path
     seed: int
+
+    @property
+    def size(self) -> int:
+        """Side of the images in pixels, as they are trained on and evaluated."""
+        return self.config.image_size or self.data.size
+
+    @property
+    def plan(self) -> ViewPlan:
+        """The views that each image gets in a step."""
+        return METHODS[self.config.method].views(self.config, self.size)

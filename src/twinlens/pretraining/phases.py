@@ -14,9 +14,9 @@ from twinlens.engine.timing import repeated
 from twinlens.pretraining.job import Job
 from twinlens.pretraining.methods import METHODS
 from twinlens.pretraining.monitor import Monitor
+from twinlens.pretraining.networks import SiameseNetwork
 from twinlens.seeds import derive
-from twinlens.views.recipes import named_pair
-from twinlens.views.view import normalise, two_views
+from twinlens.views.view import normalise, planned_views
 
 
 def run_phases(job: Job) -> pd.DataFrame:
@@ -36,7 +36,7 @@ def run_phases(job: Job) -> pd.DataFrame:
         with repeated(max(1, len(monitor.steps))):
             monitor.evaluate(0)
     read = reader(job.data.images, job.rows, fabric.device)
-    loss = partial(_loss, job, read)
+    loss = partial(_loss, job, network, read)
 
     def phases() -> Iterator[Phase]:
         if steps["projector"]:
@@ -83,19 +83,17 @@ def run_phases(job: Job) -> pd.DataFrame:
     return history
 
 
-def _loss(job: Job, read: Reader, seed: int) -> Loss:
+def _loss(job: Job, network: SiameseNetwork, read: Reader, seed: int) -> Loss:
     """Return the loss of a step's batch; batches and views depend on seed and step alone."""
     encoder, config, fabric = job.encoder, job.config, job.fabric
     batches = Batches(job.rows, batch_size=config.batch_size, seed=seed)
-    recipes = named_pair(config.views, config.view_changes)
+    method, plan = METHODS[config.method], job.plan
 
-    def loss(network: nn.Module, step: int) -> tuple[Tensor, dict[str, Tensor]]:
-        batch = shard(fabric, batches.rows(step))
-        first, second = two_views(read(batch), batch, recipes=recipes, seed=seed, step=step)
-        outputs = network(
-            normalise(first, encoder.mean, encoder.std),
-            normalise(second, encoder.mean, encoder.std),
-        )
-        return METHODS[config.method].loss(*map(gather, outputs), config)
+    def loss(wrapped: nn.Module, step: int) -> tuple[Tensor, dict[str, Tensor]]:
+        rows = batches.rows(step)
+        batch = shard(fabric, rows)
+        views = planned_views(read(batch), batch, plan=plan, seed=seed, step=step)
+        outputs = wrapped(*(normalise(view, encoder.mean, encoder.std) for view in views))
+        return method.loss(*network.complete(tuple(map(gather, outputs)), rows), config)
 
     return loss

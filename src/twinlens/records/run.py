@@ -110,7 +110,7 @@ class PretrainRun(Record):
         seed: Seed of all that is random.
         initial_weights: The weights that it started from.
         normalisation: Normalisation of the images.
-        recipes: What the first and the second views are drawn from.
+        recipes: What the views are drawn from: the first, the second, and further kinds.
         images: Number of images that it saw.
         transductive: Whether it, or what it started from, saw validation and test images.
         verdict: What the monitor says of it, in sentences.
@@ -129,7 +129,7 @@ class PretrainRun(Record):
     seed: int
     initial_weights: InitialWeights
     normalisation: Normalisation
-    recipes: tuple[ViewRecipe, ViewRecipe]
+    recipes: tuple[ViewRecipe, ...]
     images: int
     transductive: bool
     verdict: list[str]

@@ -16,10 +16,14 @@ class Pretraining(Config):
     Attributes:
         method: A name in `METHODS`.
         epochs: Epochs of one-cycle training; 0 leaves the encoder as it was.
-        batch_size: Images per step; each gives two views. An incomplete last batch is dropped.
+        batch_size: Images per step; each gives two or more views. An incomplete last batch is
+            dropped.
+        image_size: Side of the views in pixels, in training and in the monitor's evaluations; null
+            for the data set's own. A smaller one is faster; fine-tuning may use a larger one.
         projector: Output dimensions of the projector's layers.
         projector_bias: Whether they have a bias.
-        joint_forward: Whether both views form one batch, which shares BatchNorm's statistics.
+        joint_forward: Whether views of one size form one batch, which shares BatchNorm's
+            statistics.
         views: A name in `views.recipes.PAIRS`.
         view_changes: Fields of `ViewRecipe` that differ from it, in both views.
         projector_epochs: Epochs that train the projector alone, with the encoder frozen.
@@ -42,6 +46,7 @@ class Pretraining(Config):
     method: str
     epochs: NonNegativeInt = 40
     batch_size: int = Field(256, ge=2)
+    image_size: PositiveInt | None = None
     projector: tuple[PositiveInt, ...] = Field((1024, 1024, 1024), min_length=1)
     projector_bias: bool = False
     joint_forward: bool = False
@@ -81,7 +86,7 @@ class Pretraining(Config):
             if self.monitor_decides
             else {"monitor_points", "probe_label_fraction", "keep", "patience"}
         )
-        spared |= set() if self.classes else {"classes"}
+        spared |= {name for name in ("classes", "image_size") if not getattr(self, name)}
         return self.model_dump(by_alias=True, mode="json", exclude=spared)
 
 

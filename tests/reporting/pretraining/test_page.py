@@ -58,6 +58,7 @@ def test_key_numbers_are_those_before_and_after(run: Path) -> None:
     shown = re.findall(r"<dt>(.*?)<small>(.*?)</small></dt><dd>(.*?)</dd>", Page(report(run)).html)
     for number in (
         ("Method", "from random weights", "Barlow Twins"),
+        ("Images", "training and unlabelled, 32 × 32 pixels", "1,500"),
         ("Epochs", "batches of 256", "20"),
         ("Linear probe", "balanced accuracy, 0.340 before", "0.460"),
         ("Effective rank", "of the features, 12.0 before", "52.0"),

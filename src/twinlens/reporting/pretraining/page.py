@@ -96,10 +96,11 @@ def notices(run: StoredRun, record: PretrainRun) -> list[str]:
 def key_numbers(run: StoredRun, record: PretrainRun) -> list[tuple[str, str, str]]:
     """Return (value, name, detail) of the few numbers that a reader looks for first."""
     settings, speed = record.settings, record.images_per_s
+    size = settings.image_size or record.data.size
     start = f"from {record.initial_weights.name} weights"
     numbers = [
         (wording.method_title(run.method), "Method", start),
-        (wording.count(record.images), "Images", _seen(record)),
+        (wording.count(record.images), "Images", f"{_seen(record)}, {size} × {size} pixels"),
         (str(settings.epochs), "Epochs", f"batches of {settings.batch_size}"),
     ]
     for column, name, digits, of in (
