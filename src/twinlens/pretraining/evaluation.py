@@ -119,9 +119,7 @@ def _features_of_views(
 
     def features(number: int) -> Tensor:
         recipe = kinds[number % 2].recipe
-        views = view(
-            images, shown, recipe=recipe, seed=seed, step=0, number=number, size=job.size
-        )
+        views = view(images, shown, recipe=recipe, seed=seed, step=0, number=number, size=job.size)
         with fabric.autocast():
             outputs: Tensor = encoder(normalise(views, encoder.mean, encoder.std))
         return outputs.float().cpu()

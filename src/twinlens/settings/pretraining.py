@@ -25,6 +25,8 @@ class Pretraining(Config):
         joint_forward: Whether views of one size form one batch, which shares BatchNorm's
             statistics.
         views: A name in `views.recipes.PAIRS`.
+        pair: Both views show one "image"; or, as in MICLe, the second shows another image of its
+            "group" (lesion or patient), where the pretraining sees one.
         view_changes: Fields of `ViewRecipe` that differ from it, in both views.
         projector_epochs: Epochs that train the projector alone, with the encoder frozen.
         projector_lr: Constant learning rate of those epochs.
@@ -51,6 +53,7 @@ class Pretraining(Config):
     projector_bias: bool = False
     joint_forward: bool = False
     views: str = "recommended"
+    pair: Literal["image", "group"] = "image"
     view_changes: dict[str, Any] = Field(default={})
     projector_epochs: NonNegativeInt = 1
     projector_lr: PositiveFloat = 1e-3
@@ -86,8 +89,16 @@ class Pretraining(Config):
             if self.monitor_decides
             else {"monitor_points", "probe_label_fraction", "keep", "patience"}
         )
-        spared |= {name for name in ("classes", "image_size") if not getattr(self, name)}
+        spared |= {name for name in _SPARED if getattr(self, name) == _default(name)}
         return self.model_dump(by_alias=True, mode="json", exclude=spared)
+
+
+_SPARED = ("classes", "image_size", "pair")
+"""Settings that at their defaults say no more than runs did before there were these settings."""
+
+
+def _default(name: str) -> Any:
+    return Pretraining.model_fields[name].default
 
 
 _PAPER: dict[str, Any] = {

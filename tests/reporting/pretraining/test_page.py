@@ -67,6 +67,13 @@ def test_key_numbers_are_those_before_and_after(run: Path) -> None:
         assert number in shown
 
 
+def test_pairs_from_groups_are_counted(run: Path) -> None:
+    assert "with a partner" not in Page(report(run)).text
+    shown = Page(report(watch(run, paired=1200))).html
+    assert "<dt>Images with a partner<small>of their lesion or patient</small></dt>" in shown
+    assert "<dd>1,200</dd>" in shown
+
+
 def test_notices_of_data_and_of_transductive_pretraining(run: Path) -> None:
     data = read_json(run / "run.json")["data"]
     configure(run, images="all")

@@ -101,6 +101,7 @@ def key_numbers(run: StoredRun, record: PretrainRun) -> list[tuple[str, str, str
     numbers = [
         (wording.method_title(run.method), "Method", start),
         (wording.count(record.images), "Images", f"{_seen(record)}, {size} × {size} pixels"),
+        *_paired(record),
         (str(settings.epochs), "Epochs", f"batches of {settings.batch_size}"),
     ]
     for column, name, digits, of in (
@@ -131,6 +132,12 @@ def _verdict(run: StoredRun, record: PretrainRun) -> list[str]:
     """Return the sentences of the stored verdict, without alarms, which are notices."""
     messages = [message for _, message in alarms(run)]
     return [text for text in record.verdict if text not in messages]
+
+
+def _paired(record: PretrainRun) -> list[tuple[str, str, str]]:
+    if record.paired is None:
+        return []
+    return [(wording.count(record.paired), "Images with a partner", "of their lesion or patient")]
 
 
 def _seen(record: PretrainRun) -> str:
