@@ -28,6 +28,7 @@ def run_phases(job: Job) -> pd.DataFrame:
     encoder, config, fabric, seed = job.encoder, job.config, job.fabric, job.seed
     epoch = Batches(job.rows, batch_size=config.batch_size, seed=seed).steps_per_epoch
     network = METHODS[config.method].network(encoder, config, seed)
+    network.prepare(job.rows, seed)
     synchronise_batchnorm(network, fabric)
     network.to(fabric.device)
     steps = {"projector": config.projector_epochs * epoch, "one_cycle": config.epochs * epoch}
@@ -92,7 +93,11 @@ def _loss(job: Job, network: SiameseNetwork, read: Reader, seed: int) -> Loss:
     def loss(wrapped: nn.Module, step: int) -> tuple[Tensor, dict[str, Tensor]]:
         rows = batches.rows(step)
         batch = shard(fabric, rows)
-        views = planned_views(read(batch), batch, plan=plan, seed=seed, step=step)
+        partners = read(job.partners.of(batch, seed=seed, step=step)) if job.partners else None
+        views = planned_views(
+            read(batch), batch, plan=plan, seed=seed, step=step, partners=partners
+        )
+        network.at_step(batch, seed=seed, step=step)
         outputs = wrapped(*(normalise(view, encoder.mean, encoder.std) for view in views))
         return method.loss(*network.complete(tuple(map(gather, outputs)), rows), config)
 
