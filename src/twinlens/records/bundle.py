@@ -113,8 +113,11 @@ class EnsembleInfo(Record):
 
     Attributes:
         members: Names of the bundles in the folder ``members``.
+        temperature: Temperature that validation images gave the averaged probabilities; null where
+            there were none, or they do not determine it. Those of the members do not count.
         choice: How a study chose them; null if none did.
     """
 
     members: list[str] = Field(min_length=1)
+    temperature: PositiveFloat | None = None
     choice: ModelChoice | None = None

@@ -199,6 +199,7 @@ class DataSetEvaluation(Record):
             every group is of one image.
         binary: Some classes against the others; null where none were named.
         calibration: Calibration.
+        notice: A sentence of the data set that every report must show; may be empty.
         notes: Sentences that a reader must know.
     """
 
@@ -216,6 +217,7 @@ class DataSetEvaluation(Record):
     by_group: MetricEstimates | None = None
     binary: BinaryEvaluation | None = None
     calibration: Calibration
+    notice: str = ""
     notes: list[str] = Field(default=[])
 
 
