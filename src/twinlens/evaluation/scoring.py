@@ -27,7 +27,7 @@ def score_predictions(
     Raises:
         UserError: There are no images, one has no label, or a probability is not finite.
     """
-    _check(labels, probabilities)
+    check_predictions(labels, probabilities)
     confusion = confusion_matrix(labels, probabilities.argmax(axis=1), len(classes))
     columns = (of(confusion).tolist() for of in (precision, recall, f1, support))
     return PartScores(
@@ -53,7 +53,8 @@ def _value(
     return float(metric.of_probabilities(labels, probabilities))
 
 
-def _check(labels: Rows, probabilities: Float[ndarray, "image class"]) -> None:
+def check_predictions(labels: Rows, probabilities: Float[ndarray, "image class"]) -> None:
+    """Refuse predictions that cannot be scored; see `score_predictions`."""
     if not len(labels):
         raise UserError("There are no images to evaluate: check the counts of the split.")
     unlabelled = int((labels < 0).sum())
