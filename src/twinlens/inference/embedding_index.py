@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 from sklearn.neighbors import NearestNeighbors

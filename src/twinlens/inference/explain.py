@@ -59,7 +59,7 @@ def _last_tokens(encoder: Encoder) -> nn.Module | None:
     network = encoder.network
     if not hasattr(network, "num_prefix_tokens"):  # as timm names it
         return None
-    (*_, last) = network.blocks.children()  # type: ignore[operator, union-attr]
+    (*_, last) = network.blocks.children()  # type: ignore[union-attr]
     norm: nn.Module | None = getattr(last, "norm1", None)
     return norm
 
