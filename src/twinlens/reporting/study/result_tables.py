@@ -25,8 +25,8 @@ At = tuple[float, str]
 """A label fraction and an arm: a row of these tables."""
 
 _DIFFERENCE = ("arm", "reference", "label_fraction", "metric", "n", "difference", "low", "high",
-               "covers", "level", "seeds_low", "seeds_high", "p", "p_holm", "false_claim", "effect_size",
-               "sd_ratio", "sd_ratio_low", "sd_ratio_high", "seeds_needed_low",
+               "covers", "level", "seeds_low", "seeds_high", "p", "p_holm", "false_claim",
+               "effect_size", "sd_ratio", "sd_ratio_low", "sd_ratio_high", "seeds_needed_low",
                "seeds_needed")  # fmt: skip
 
 
