@@ -32,7 +32,11 @@ def score_predictions(
     columns = (of(confusion).tolist() for of in (precision, recall, f1, support))
     return PartScores(
         n=len(labels),
-        metrics={name: _value(m, confusion, labels, probabilities) for name, m in METRICS.items()},
+        metrics={
+            name: value
+            for name, metric in METRICS.items()
+            if np.isfinite(value := _value(metric, confusion, labels, probabilities))
+        },
         per_class={
             name: ClassScores(precision=p, recall=r, f1=f, support=n)
             for name, p, r, f, n in zip(classes, *columns, strict=True)
@@ -54,7 +58,11 @@ def _value(
 
 
 def check_predictions(labels: Rows, probabilities: Float[ndarray, "image class"]) -> None:
-    """Refuse predictions that cannot be scored; see `score_predictions`."""
+    """Refuse what cannot be scored.
+
+    Raises:
+        UserError: There are no images, one has no label, or a probability is not finite.
+    """
     if not len(labels):
         raise UserError("There are no images to evaluate: check the counts of the split.")
     unlabelled = int((labels < 0).sum())

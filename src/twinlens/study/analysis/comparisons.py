@@ -85,11 +85,13 @@ class Comparisons:
     looks: Sequence[int] = ()
 
     def compare(self, a: Key, b: Key, metric: str) -> Comparison | None:
-        """Compare one metric of two arms; None where they share no seed.
+        """Compare one metric of two arms; None where they share no seed, or one lacks the metric.
 
         A metric of probabilities has no shares of groups: it is compared given the test set.
         """
         if a not in self.tables or b not in self.tables:
+            return None
+        if metric not in self.tables[a] or metric not in self.tables[b]:
             return None
         of_a, of_b = self.tables[a][metric], self.tables[b][metric]
         seeds = of_a.index.intersection(of_b.index).tolist()
