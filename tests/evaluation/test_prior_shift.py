@@ -3,7 +3,12 @@ import pytest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 
 from twinlens.errors import UserError
-from twinlens.evaluation.prior_shift import adapt, estimate_prevalence, metrics_at
+from twinlens.evaluation.prior_shift import (
+    adapt,
+    estimate_prevalence,
+    metrics_at,
+    wanted_prevalence,
+)
 
 BEFORE = np.array([0.6, 0.3, 0.1])
 AFTER = np.array([0.15, 0.25, 0.6])
@@ -89,3 +94,24 @@ def test_degenerate_predictions():
 def test_what_is_no_prevalence_is_refused(bad):
     with pytest.raises(UserError, match="a fraction for each of the 3 classes with the sum 1"):
         adapt(np.full((2, 3), 1 / 3), BEFORE, np.array(bad))
+
+
+def test_classes_that_are_not_named_keep_their_proportions():
+    found = wanted_prevalence({"b": 0.2}, ["a", "b", "c"], np.array([0.2, 0.2, 0.6]))
+    np.testing.assert_allclose(found, [0.2, 0.2, 0.6])
+    all_named = wanted_prevalence({"a": 0.3, "b": 0.7}, ["a", "b", "c"], BEFORE)
+    np.testing.assert_allclose(all_named, [0.3, 0.7, 0])
+
+
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        ({"d": 0.1}, "Unknown class 'd'"),
+        ({"a": 10}, "10 of a is not between 0 and 1"),
+        ({"a": 0.8, "b": 0.4}, "add up to 1.2"),
+        ({"a": 0.1, "b": 0.2, "c": 0.3}, "add up to 0.6"),
+    ],
+)
+def test_wanted_prevalences_that_are_none(wanted, message):
+    with pytest.raises(UserError, match=message):
+        wanted_prevalence(wanted, ["a", "b", "c"], BEFORE)

@@ -4,13 +4,14 @@ Only the frequencies of the classes change, not what the images of a class look 
 Latinne and Decaestecker (2002, Neural Computation 14, 21), equations 2.4 and 2.9.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from twinlens.errors import UserError
+from twinlens.errors import UserError, unknown
 from twinlens.evaluation.confusion import confusion_matrix, support
 from twinlens.evaluation.metrics import METRICS
 from twinlens.types import Rows
@@ -83,7 +84,7 @@ def estimate_prevalence(
 
 def metrics_at(
     labels: Rows, predicted: Rows, prevalence: Prevalence
-) -> tuple[dict[str, float], list[int]]:
+) -> tuple[dict[str, float | None], list[int]]:
     """Return the metrics of a confusion matrix as if test images had another prevalence.
 
     An image of a class counts for wanted / present images, as in a stratified survey.
@@ -94,8 +95,8 @@ def metrics_at(
         prevalence: The wanted prevalence.
 
     Returns:
-        The metrics, and the numbers of the wanted classes that no image is of: what they describe
-        is then the prevalence among the other classes.
+        The metrics, None where undefined, and the numbers of the wanted classes that no image is
+        of: what they describe is then the prevalence among the other classes.
 
     Raises:
         UserError: It is no prevalence, or no image is of a class that it wants.
@@ -110,8 +111,40 @@ def metrics_at(
         raise UserError("There is no test image of any class to which the prevalence gives more "
                         "than 0: choose another prevalence.")  # fmt: skip
     weighted = confusion * weights[:, None] / weights.sum()
-    of_confusion = {name: metric.of_confusion for name, metric in METRICS.items()}
-    return {name: float(of(weighted)) for name, of in of_confusion.items() if of}, absent
+    values = {name: float(of(weighted)) for name, m in METRICS.items() if (of := m.of_confusion)}
+    return {name: x if np.isfinite(x) else None for name, x in values.items()}, absent
+
+
+def wanted_prevalence(
+    wanted: Mapping[str, float], classes: Sequence[str], otherwise: Prevalence
+) -> Prevalence:
+    """Return the prevalence of every class from that of some; the others keep their proportions.
+
+    Args:
+        wanted: Fraction of each class that is named.
+        classes: Names of all classes.
+        otherwise: Prevalence that says in which proportions the others share the rest.
+
+    Raises:
+        UserError: A class is unknown, a fraction is not between 0 and 1, or they are more than 1.
+    """
+    for name, fraction in wanted.items():
+        if name not in classes:
+            raise unknown("class", name, classes)
+        if not 0 <= fraction <= 1:
+            raise UserError(f"The prevalence {fraction:g} of {name} is not between 0 and 1.")
+    named = np.array([name in wanted for name in classes])
+    rest = 1 - sum(wanted.values())
+    others = np.where(named, 0, otherwise)
+    if rest < -1e-6 or (rest > 1e-6 and not others.any()):
+        raise UserError(
+            f"The prevalences add up to {sum(wanted.values()):g}: name fractions whose sum is 1, "
+            "or less where other classes share the rest."
+        )
+    share = max(rest, 0.0) * others / (others.sum() or 1)
+    result = np.array([wanted.get(name, of) for name, of in zip(classes, share, strict=True)])
+    normalised: Prevalence = result / result.sum()
+    return normalised
 
 
 def check_prevalence(prevalence: Prevalence, classes: int) -> Prevalence:
