@@ -7,6 +7,8 @@ from pydantic import Field
 from twinlens.records.base import Record
 from twinlens.records.estimate import Estimate
 
+Check = Literal["unlike the training images", "poor photographs"]
+
 
 class ConformalSets(Record):
     """Conformal prediction sets of the evaluated images, each group counted once.
@@ -68,17 +70,15 @@ class Flagged(Record):
         share: Fraction of the images that are flagged, for any reason.
         error_flagged: Error rate of the flagged images.
         error_others: Error rate of all others.
-        threshold: Above which an image is flagged; null where there are several.
-        note: Why nothing was checked, or what to bear in mind.
+        threshold: Score above which an image is flagged; null where there are several.
     """
 
-    check: Literal["unlike the training images", "poor photographs"]
-    images: dict[str, int] = Field(default={})
-    share: Estimate | None = None
-    error_flagged: Estimate | None = None
-    error_others: Estimate | None = None
+    check: Check
+    images: dict[str, int]
+    share: Estimate
+    error_flagged: Estimate
+    error_others: Estimate
     threshold: float | None = None
-    note: str = ""
 
 
 class SubgroupScores(Record):
