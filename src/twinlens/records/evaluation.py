@@ -5,26 +5,11 @@ from pydantic import Field
 from twinlens.records.base import Record
 from twinlens.records.bundle import TestTimeAugmentation
 from twinlens.records.dataset import ClassInfo
+from twinlens.records.estimate import Estimate as Estimate
 from twinlens.records.run import Environment
 from twinlens.requests.evaluate import EvaluateRequest
 
 EVALUATION = "evaluation.json"
-
-
-class Estimate(Record):
-    """A number computed from images, with its 95 % interval over other groups of images.
-
-    Attributes:
-        value: The number; null where it is undefined.
-        low: Lower end of the interval; null where there is none.
-        high: Upper end.
-        note: Why there is no number, or no interval; empty where there are both.
-    """
-
-    value: float | None
-    low: float | None = None
-    high: float | None = None
-    note: str = ""
 
 
 class ClassEstimates(Record):
