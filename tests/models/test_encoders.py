@@ -178,6 +178,22 @@ def test_a_transformer_of_timm_takes_other_sizes_and_says_so(transformer, capsys
     )
 
 
+@pytest.mark.parametrize("name", ["resnet18_quarter", "timm/test_vit", "timm/test_convnext"])
+def test_stochastic_depth_leaves_initial_weights_and_evaluation_as_they_are(name):
+    images = torch.rand(4, 3, 160, 160)
+    plain, deep = (build_encoder(name, 0, drop_path=rate) for rate in (0.0, 0.5))
+    assert torch.equal(plain.eval()(images), deep.eval()(images))
+    torch.manual_seed(0)
+    first = deep.train()(images)
+    assert not torch.equal(first, deep(images))
+
+
+@pytest.mark.parametrize("name", ["tiny", "timm/vgg11"])
+def test_stochastic_depth_needs_residual_blocks(tiny, name):
+    with torch.device("meta"), pytest.raises(UserError, match=f"{name} has no stochastic depth"):
+        build_encoder(name, seed=0, drop_path=0.1)
+
+
 def test_unknown_name_lists_the_valid_ones():
     with pytest.raises(UserError, match=r"Did you mean 'resnet18'.*resnet34.*timm/NAME"):
         build_encoder("resnet81", seed=0)

@@ -47,6 +47,7 @@ def score(
     *,
     tta: TestTimeAugmentation,
     fabric: Fabric,
+    size: int | None = None,
 ) -> tuple[PartScores, pd.DataFrame]:
     """Predict labelled images and compare with their labels.
 
@@ -58,6 +59,7 @@ def score(
         part: Name of the split's part that they are, for the table.
         tta: Test-time augmentation.
         fabric: The engine.
+        size: Side of the views in pixels; by default the data set's.
 
     Returns:
         The scores and the table of predictions (see `predictions_table`).
@@ -68,7 +70,7 @@ def score(
         reader(data.images, rows, fabric.device),
         rows,
         tta=tta,
-        size=data.size,
+        size=size or data.size,
         batch_size=BATCH_SIZE,
         autocast=fabric.autocast,
     )

@@ -17,6 +17,7 @@ from twinlens.console import say
 from twinlens.errors import UserError, require, unknown
 from twinlens.models.initialisation import seeded_initialisation
 from twinlens.models.resnet import (
+    ResNet,
     resnet18,
     resnet18_quarter,
     resnet34,
@@ -111,20 +112,24 @@ def _rename(state: dict[str, Any], old: str, new: str) -> None:
         state[new + key.removeprefix(old)] = state.pop(key)
 
 
-def build_encoder(name: str, seed: int) -> Encoder:
+def build_encoder(name: str, seed: int, *, drop_path: float = 0.0) -> Encoder:
     """Build an encoder with random weights, in the channels-last memory format.
 
     Args:
         name: A name in `ENCODERS`, or ``timm/NAME`` for a model of timm.
         seed: The weights depend on it alone; the global generator is left as it was.
+        drop_path: Stochastic depth: probability that the last residual block is left out for an
+            image in training, below 1; it grows linearly from 0 with depth (Huang et al. 2016).
 
     Raises:
-        UserError: The name is unknown, or timm is not installed.
+        UserError: The name is unknown, timm is not installed, or the encoder has no residual
+            blocks to drop.
     """
     if name not in ENCODERS and not name.startswith("timm/"):
         raise unknown("encoder", name, [*ENCODERS, "timm/NAME"])
     with seeded_initialisation(seed, "encoder"):
-        encoder = _from_timm(name) if name.startswith("timm/") else _from_table(name)
+        build = _from_timm if name.startswith("timm/") else _from_table
+        encoder = build(name, drop_path)
     return keep_narrow_contiguous(convert_conv2d_weight_memory_format(encoder, torch.channels_last))
 
 
@@ -185,11 +190,16 @@ def check_size(encoder: Encoder, size: int) -> None:
         )
 
 
-def _from_table(name: str) -> Encoder:
+def _from_table(name: str, drop_path: float) -> Encoder:
     spec = ENCODERS[name]
+    network = spec.build()
+    if drop_path:
+        if not isinstance(network, ResNet):
+            raise _no_drop_path(name)
+        network.set_drop_path(drop_path)
     return Encoder(
         name,
-        spec.build(),
+        network,
         feature_dim=spec.feature_dim,
         mean=spec.mean,
         std=spec.std,
@@ -197,7 +207,11 @@ def _from_table(name: str) -> Encoder:
     )
 
 
-def _from_timm(name: str) -> Encoder:
+def _no_drop_path(name: str) -> UserError:
+    return UserError(f"The encoder {name} has no stochastic depth: set drop_path to 0.")
+
+
+def _from_timm(name: str, drop_path: float) -> Encoder:
     """Build a model of timm; normalisation and size are those of its default weights."""
     timm = require("timm", extra="timm")
     model = name.removeprefix("timm/")
@@ -208,13 +222,21 @@ def _from_timm(name: str) -> Encoder:
             f"timm {timm.__version__} has no model '{model}'.{hint} timm.list_models() names all."
         )
     create = partial(timm.create_model, model, pretrained=False, num_classes=0)
+    if drop_path:
+        create = partial(create, drop_path_rate=drop_path)
     try:
         try:
             network = create(dynamic_img_size=True)  # of transformers that take other sizes, too
         except TypeError:  # any other network
             network = create()
+    except TypeError as error:
+        if drop_path:
+            raise _no_drop_path(name) from error
+        raise
     except RuntimeError as error:
         raise UserError(f"timm {timm.__version__} cannot build '{model}': {error}") from error
+    if drop_path and not any(getattr(m, "drop_prob", 0) for m in network.modules()):
+        raise _no_drop_path(name)
     expected = network.pretrained_cfg
     return Encoder(
         name,
