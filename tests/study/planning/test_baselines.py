@@ -1,5 +1,6 @@
 import pytest
 
+from twinlens.errors import UserError
 from twinlens.models.published import WEIGHTS
 from twinlens.models.weights import cached
 from twinlens.study.planning.baselines import Baseline, at_hand, baseline_arm
@@ -68,11 +69,13 @@ def test_auto_takes_what_is_in_the_cache_and_fits_the_images(tmp_path, monkeypat
     assert "baselines=[dino_vit_small]" in capsys.readouterr().err
     for name in ("supervised_resnet18", "dino_vit_small"):
         cached(name).touch()
-    monkeypatch.setattr("twinlens.study.planning.baselines.find_spec", lambda _: None)
-    assert at_hand(64) == ["supervised_resnet18"], "without timm"
-    monkeypatch.undo()
-    monkeypatch.setenv("TWINLENS_CACHE", str(tmp_path))
     pytest.importorskip("timm")
     assert at_hand(64) == ["supervised_resnet18", "dino_vit_small"]
+
+    def refuse(encoder, size):
+        if encoder.name.startswith("timm/"):
+            raise UserError(f"It cannot take images of {size} pixels.")
+
+    monkeypatch.setattr("twinlens.study.planning.baselines.check_size", refuse)
     assert at_hand(65) == ["supervised_resnet18"]
     assert "'dino_vit_small' is left out of the frozen baselines" in capsys.readouterr().err

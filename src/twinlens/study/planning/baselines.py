@@ -1,6 +1,5 @@
 """Frozen baselines of a study: published encoders as they are, below a logistic regression."""
 
-from importlib.util import find_spec
 from typing import Any
 
 from pydantic import Field
@@ -61,7 +60,7 @@ def at_hand(size: int) -> list[str]:
     Args:
         size: Side of the images in pixels.
     """
-    found = [name for name in WEIGHTS if _is_here(name) and _takes(name, size)]
+    found = [name for name in WEIGHTS if cached(name).is_file() and _takes(name, size)]
     if not found:
         say(
             "No frozen baseline: no published weights that fit are at hand. Name some, such as "
@@ -69,11 +68,6 @@ def at_hand(size: int) -> list[str]:
             "shows all."
         )
     return found
-
-
-def _is_here(name: str) -> bool:
-    encoder = WEIGHTS[name].encoder
-    return cached(name).is_file() and (not encoder.startswith("timm/") or bool(find_spec("timm")))
 
 
 def _takes(name: str, size: int) -> bool:
