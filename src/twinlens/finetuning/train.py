@@ -77,7 +77,7 @@ def train(request: TrainRequest) -> Path:
         logging(fabric, request.loggers, folder, out.name, determining),
     ):
         write_views(folder / VIEWS, data, rows, recipe, seed)
-        labelled = len(chosen.rows["train"])
+        labelled = chosen.labelled
         head, history = fit(network, data, rows, config, fabric, folder, seed, labelled)
         tta = test_time(config, seed)
         log = request.test_access or folder / TEST_ACCESS
