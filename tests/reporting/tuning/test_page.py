@@ -4,6 +4,7 @@ import pytest
 from html_page import Page
 
 from twinlens.errors import UserError
+from twinlens.records.tuning import FoldDifference
 from twinlens.reporting import report
 from twinlens.reporting.tuning.page import (
     candidates_words,
@@ -13,6 +14,8 @@ from twinlens.reporting.tuning.page import (
     tuning_report,
 )
 from twinlens.settings.search import Choices, Range
+
+BETTER = FoldDifference(values=[0.1, 0.08], mean=0.09, interval=(0.02, 0.16))
 
 
 @pytest.fixture
@@ -37,9 +40,10 @@ def test_the_page_is_one_file_that_loads_nothing(shown, tmp_path):
 
 def test_it_says_what_came_out_how_sure_that_is_and_what_next(shown, tmp_path):
     text = shown().text
-    assert "Trial 2 has the best mean balanced accuracy of 2 finished trials: 0.550" in text
-    assert "0.450 with the arm's own settings" in text
+    assert "Of 2 finished trials, trial 2 has the best mean balanced accuracy: 0.550" in text
+    assert "0.450 with the own settings" in text
     assert "+0.090 [−0.020, +0.200]" in text
+    assert "is not shown to have found better settings" in text
     assert "chance helped to select it" in text
     assert f"twinlens compare {tmp_path}/best.yaml --out results" in text
     assert "1 trial of 5 is left" in text
@@ -52,6 +56,7 @@ def test_it_says_what_came_out_how_sure_that_is_and_what_next(shown, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
+        ({"selected": BETTER}, "The search found better settings than the arm's own."),
         ({"warm": True}, "without their labels"),
         ({"importance": None}, "too few finished trials to say how important"),
         ({"best": None, "difference": None, "selected": None}, "No trial is finished yet."),

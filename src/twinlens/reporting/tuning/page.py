@@ -52,7 +52,7 @@ def content(results: TuningResults, folder: Path) -> dict[str, Any]:
         "results": results,
         "search": search,
         "best": results.best_trial,
-        "better": improved(results.difference),
+        "better": improved(results),
         "finished": len(finished),
         "pruned": sum(trial.state == "pruned" for trial in results.trials),
         "failed": [trial for trial in results.trials if trial.state == "failed"],
@@ -74,12 +74,16 @@ def content(results: TuningResults, folder: Path) -> dict[str, Any]:
     }
 
 
-def improved(difference: FoldDifference | None) -> bool | None:
-    """Tell whether a difference is clear of 0; None where that is not known."""
-    if difference is None or difference.interval is None:
+def improved(results: TuningResults) -> bool | None:
+    """Tell whether the search gained on folds that took no part in the selection.
+
+    Returns:
+        Whether the interval is on the better side of 0; None without an interval.
+    """
+    if results.selected is None or results.selected.interval is None:
         return None
-    low, high = difference.interval
-    return not low <= 0 <= high
+    sign = METRICS[results.search.metric].sign
+    return min(sign * end for end in results.selected.interval) > 0
 
 
 def difference_words(difference: FoldDifference | None) -> str:
