@@ -6,6 +6,7 @@ from twinlens.pretraining.method import configure
 from twinlens.pretraining.methods import METHODS
 from twinlens.settings.pretraining import PRESETS
 
+
 def _stored(preset, **settings):
     return configure(preset, settings, where="here").model_dump(by_alias=True, mode="json")
 
