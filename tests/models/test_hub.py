@@ -35,9 +35,9 @@ def test_without_a_network_the_sentence_says_which_file_goes_where(hub, tmp_path
     assert str(caught.value) == (
         "model.safetensors of hf-hub:someone/network could not be downloaded (no connection): on a "
         "machine with a connection, fetch "
-        "https://huggingface.co/someone/network/resolve/main/model.safetensors, and name it here "
-        "by --weights FILE, or copy the folder models--someone--network of that machine's hub "
-        f"cache to {tmp_path / 'hub'}."
+        "https://huggingface.co/someone/network/resolve/main/model.safetensors with the hub's "
+        "client, and name it here by --weights FILE, or copy the folder models--someone--network "
+        f"of that machine's hub cache to {tmp_path / 'hub'}."
     )
 
 
