@@ -7,6 +7,7 @@ from twinlens.console import say
 from twinlens.errors import UserError
 from twinlens.files import sha256
 from twinlens.models.download import cache_folder, download
+from twinlens.models.encoder_name import parse_name
 from twinlens.models.encoders import Encoder
 from twinlens.models.hub import cached_hub_file, hub_cache, hub_file
 from twinlens.models.layouts import fit
@@ -14,7 +15,6 @@ from twinlens.models.match import describe_match
 from twinlens.models.origin import PRETRAINED, origin_of, pretrained_file
 from twinlens.models.published import SUM_TOLERANCE, WEIGHTS, Published
 from twinlens.models.tensor_files import read_header, read_tensors
-from twinlens.models.timm_networks import split_pooling
 from twinlens.records.weights import InitialWeights
 
 
@@ -78,7 +78,7 @@ def weight_file(encoder: Encoder, weights: str | Path) -> Path:
     entry = WEIGHTS.get(str(weights))
     if entry is None:
         return _local_file(weights)
-    if entry.encoder != split_pooling(encoder.name)[0]:
+    if entry.encoder != parse_name(encoder.name).network:
         raise UserError(
             f"The weights '{weights}' are for the encoder {entry.encoder}, not {encoder.name}: "
             f"choose --encoder {entry.encoder}, or other weights."
