@@ -90,7 +90,7 @@ def test_the_card_says_what_the_encoder_is_and_saw(card):
     for words in (
         "# resnet18, pretrained by Barlow Twins\n",
         "| started from | random weights |",
-        "| views | recipe `recommended` |",
+        "| views | recipe `recommended`; 32 x 32 pixels |",
         "| epochs | 1 with the encoder frozen, then 3 |",
         "| batch | 256 images |",
         "| weights kept | of the last step |",
@@ -177,7 +177,7 @@ def test_the_numbers_are_those_of_the_weights_that_were_kept(card):
 def test_the_terms_of_the_data_and_changed_views_are_there(card):
     text = card(data={"notice": "CC-BY-NC 4.0."}, settings={"view_changes": {"hue": 0.2}})
     assert "\nCC-BY-NC 4.0.\n" in text
-    assert "| views | recipe `recommended`, but hue=0.2 |" in text
+    assert "| views | recipe `recommended`, but hue=0.2; 32 x 32 pixels |" in text
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ class PretrainRequest(Request):
         preset: recommended, paper or paper-code.
         settings: Settings that differ from the preset.
         epochs: Epochs of one-cycle training.
-        batch_size: Images per step; each gives two views.
+        batch_size: Images per step; each gives two or more views.
         lr: Maximum learning rate, or "valley" for the learning-rate finder.
         precision: fp32, bf16 or auto (bf16 where the processor has it).
         split: Name of the split; needed if there are several.

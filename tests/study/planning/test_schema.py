@@ -46,6 +46,7 @@ def test_a_resolved_study_fits(check, tmp_path):
         {"seeds": 0},
         {"label_fractions": [2]},
         {"train": {"epoch": 3}},
+        {"search": {"train.lr": {"low": 1}}},
         {"train": {"precision": "fp32"}},
         {"pretrain": {"method": "dino"}},
         {"arms": {"plain": {"train": {"tuning": "some"}}}},
