@@ -139,6 +139,6 @@ def test_a_side_in_the_name_resizes_images_as_pillow_does(name, capsys):
     patches.register_forward_pre_hook(lambda _, images: seen.append(images[0]))
     encoder(pixels.movedim(-1, 0)[None] / 255)
     expected = torch.from_numpy(np.array(resized)).movedim(-1, 0) / 255
-    torch.testing.assert_close(seen[-1][0], expected, rtol=0, atol=1.01 / 255)
+    torch.testing.assert_close(seen[-1][0], expected, rtol=0, atol=1.5 / 255)  # Pillow rounds twice
     check_size(encoder, 40)
     assert ("for 96 its position" in capsys.readouterr().err) == name.startswith("timm")
