@@ -17,6 +17,9 @@ from twinlens.models.published import SUM_TOLERANCE, WEIGHTS, Published
 from twinlens.models.tensor_files import read_header, read_tensors
 from twinlens.records.weights import InitialWeights
 
+_BY_HAND = (".safetensors", ".pth", ".bin")
+"""What the name of a file ends in that a user puts into the cache, for weights of the hub."""
+
 
 def load_weights(encoder: Encoder, weights: str | Path) -> InitialWeights:
     """Load initial weights into an encoder, whole or not at all.
@@ -106,16 +109,23 @@ def cached(name: str) -> Path:
     entry = WEIGHTS[name]
     if entry.address is not None:
         return cache_folder() / f"{name}{Path(entry.address).suffix}"
-    return cached_hub_file(entry.repository, entry.files) or hub_cache(entry.repository)
+    return _at_hand(name, entry) or hub_cache(entry.repository)
+
+
+def _at_hand(name: str, entry: Published) -> Path | None:
+    """Return the file of a repository, put into our cache by hand or from the hub's cache."""
+    by_hand = (cache_folder() / f"{name}{suffix}" for suffix in _BY_HAND)
+    placed = next((path for path in by_hand if path.is_file()), None)
+    return placed or cached_hub_file(entry.repository, entry.files)
 
 
 def _from_hub(name: str, entry: Published) -> Path:
-    path = cached_hub_file(entry.repository, entry.files)
+    path = _at_hand(name, entry)
     if path is None and entry.gated is not None:
         raise UserError(
             f"The weights '{name}' come under a licence that you have to accept ({entry.licence}): "
-            f"do so at {entry.gated}, download the file for {entry.encoder}, and name it by "
-            f"--encoder {entry.encoder} --weights FILE."
+            f"do so at {entry.gated}, download the file for {entry.encoder}, and put it at "
+            f"{cache_folder() / name}{' or '.join(_BY_HAND[:2])}."
         )
     return path or hub_file(entry.repository, entry.files)
 
