@@ -8,6 +8,8 @@ from twinlens.settings.pretraining import PRESETS
 OWN = {
     "barlow_twins": {"lambda", "eps"},
     "byol": {"predictor", "teacher_momentum"},
+    "diet": {"label_smoothing"},
+    "mae": {"mask_ratio", "decoder_width", "decoder_depth", "normalised_patches"},
     "simclr": {"temperature"},
     "vicreg": {"invariance", "variance", "covariance"},
 }
@@ -40,6 +42,7 @@ def test_barlow_twins_is_the_method_where_none_is_named():
         ("barlow_twins", "paper-code", [8192, 8192, 8192]),
         ("byol", "recommended", [1024, 256]),
         ("byol", "paper", [4096, 256]),
+        ("diet", "paper", []),
         ("simclr", "recommended", [1024, 128]),
         ("simclr", "paper", [2048, 128]),
         ("vicreg", "recommended", [1024, 1024, 1024]),
