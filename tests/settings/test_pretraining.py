@@ -32,6 +32,7 @@ def test_barlow_twins_is_the_method_where_none_is_named():
         ("barlow_twins", "paper-code", [8192, 8192, 8192]),
         ("byol", "recommended", [1024, 256]),
         ("byol", "paper", [4096, 256]),
+        ("diet", "paper", []),
         ("simclr", "recommended", [1024, 128]),
         ("simclr", "paper", [2048, 128]),
         ("vicreg", "recommended", [1024, 1024, 1024]),
