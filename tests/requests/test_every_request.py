@@ -33,9 +33,11 @@ def _example(request_class):
     values = {"overwrite": True, "seed": 7, "split": "folds"}
     for field in fields(request_class):
         if field.default is MISSING and field.default_factory is MISSING:
-            values[field.name] = {"sources": ("a", "b"), "images": (Path("a"), Path("b"))}.get(
-                field.name, Path("x")
-            )
+            values[field.name] = {
+                "sources": ("a", "b"),
+                "images": (Path("a"), Path("b")),
+                "datasets": (Path("a"), Path("b")),
+            }.get(field.name, Path("x"))
     if request_class not in (CompareRequest, TuneRequest):
         values["settings"] = {"epochs": 3, "lr": 1e-4}
     names = {field.name for field in fields(request_class)}

@@ -7,20 +7,23 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from twinlens.data.class_subset import open_task, refuse_one_class
 from twinlens.data.provenance import transductive
-from twinlens.data.splits import Split
+from twinlens.data.splits import Split, unlabelled_rows
 from twinlens.engine.device import make_fabric, precision_of
 from twinlens.engine.environment import describe_environment
 from twinlens.engine.loggers import check_loggers, logging
 from twinlens.engine.run_folder import describe_data, finish, running
 from twinlens.engine.timing import visible_split
+from twinlens.evaluation.data_set_evaluation import choose
 from twinlens.evaluation.evaluate import score
 from twinlens.evaluation.test_access import TEST_ACCESS, log_test_access
 from twinlens.files import atomic_file
 from twinlens.finetuning.initial_encoder import starting_encoder
+from twinlens.finetuning.job import Job
 from twinlens.finetuning.phases import fit
 from twinlens.finetuning.preview import VIEWS, write_views
 from twinlens.models.bundle import save_bundle
@@ -64,7 +67,7 @@ def train(request: TrainRequest) -> Path:
         request.pretrained,
         data=data,
         split=chosen,
-        normalise=config.normalise,
+        config=config,
         seed=seed,
     )
     determining = _determining(request, config, network.name, initial) | {
@@ -77,12 +80,21 @@ def train(request: TrainRequest) -> Path:
         logging(fabric, request.loggers, folder, out.name, determining),
     ):
         write_views(folder / VIEWS, data, rows, recipe, seed)
-        labelled = chosen.labelled
-        head, history = fit(network, data, rows, config, fabric, folder, seed, labelled)
+        job = Job(
+            data,
+            rows,
+            unlabelled=np.setdiff1d(unlabelled_rows(chosen), rows),
+            labelled=chosen.labelled,
+            config=config,
+            fabric=fabric,
+            folder=folder,
+            seed=seed,
+        )
+        head, history = fit(network, job)
         tta = test_time(config, seed)
         log = request.test_access or folder / TEST_ACCESS
-        score_part = partial(score, network, head, data, tta=tta, fabric=fabric)
-        scores = _evaluate(score_part, chosen, folder, log=log, by=out.name)
+        score_part = partial(score, network, head, data, tta=tta, fabric=fabric, size=job.size)
+        scores, val = _evaluate(score_part, chosen, folder, log=log, by=out.name)
         if scores:
             fabric.log_dict(_final(scores), len(history))
         info = BundleInfo(
@@ -91,8 +103,9 @@ def train(request: TrainRequest) -> Path:
             normalisation=Normalisation(mean=network.mean, std=network.std),
             classes=data.classes,
             class_info=data.class_info,
-            size=data.size,
+            size=job.size,
             test_time=tta,
+            temperature=choose(val, data.classes).temperature,
             precision=precision_of(fabric),
             provenance=_provenance(request, config, initial, data.hash, chosen.hash),
         )
@@ -106,7 +119,7 @@ def train(request: TrainRequest) -> Path:
             initial_weights=initial,
             pretraining=pretraining,
             images=len(rows),
-            epochs=_epochs(config, len(rows), labelled),
+            epochs=_epochs(job),
             transductive=transductive(initial.history) is not None,
             data=describe_data(data, chosen),
             environment=describe_environment(fabric),
@@ -131,12 +144,11 @@ def _determining(
     }
 
 
-def _epochs(config: FineTuning, images: int, labelled: int) -> float | None:
+def _epochs(job: Job) -> float | None:
     """Return the epochs of one-cycle training that are run; None for a probe."""
-    if config.tuning == "linear_probe":
+    if job.config.tuning == "linear_probe":
         return None
-    steps = config.steps_per_epoch(images, labelled)
-    return config.epochs * steps / (images // config.batch_size)
+    return job.config.epochs * job.steps_per_epoch / (len(job.rows) // job.config.batch_size)
 
 
 def _provenance(
@@ -173,21 +185,24 @@ def _evaluate(
     *,
     log: Path,
     by: str,
-) -> dict[str, PartScores]:
-    """Score validation and test images, store scores and predictions, and return the scores."""
-    scores, tables = {}, []
+) -> tuple[dict[str, PartScores], pd.DataFrame | None]:
+    """Score validation and test images, and store scores and predictions.
+
+    Returns:
+        The scores, and the predictions of the validation images.
+    """
+    scores, tables = {}, {}
     for part in ("val", "test"):
         rows = split.rows[part]
         if len(rows):
             if part == "test":
                 log_test_access(log, images=len(rows), by=by)
-            scores[part], table = score_part(rows, part)
-            tables.append(table)
+            scores[part], tables[part] = score_part(rows, part)
     Scores(parts=scores).write(folder / "metrics.json")
     if tables:
         with atomic_file(folder / "predictions.parquet") as temporary:
-            pd.concat(tables).to_parquet(temporary, index=False)
-    return scores
+            pd.concat(tables.values()).to_parquet(temporary, index=False)
+    return scores, tables.get("val")
 
 
 def _final(scores: dict[str, PartScores]) -> dict[str, float]:
