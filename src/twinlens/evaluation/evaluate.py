@@ -198,6 +198,7 @@ def _describe(
         by_group=measured.by_group,
         binary=measured.binary,
         calibration=measured.calibration,
+        notice=data.record.notice,
         notes=notes,
     )
 

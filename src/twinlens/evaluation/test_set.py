@@ -17,7 +17,7 @@ from twinlens.errors import UserError
 from twinlens.evaluation.class_map import ClassMap, with_class_map
 from twinlens.inference.predictions_table import predictions_table
 from twinlens.inference.test_time import Probabilities, predict_ensemble
-from twinlens.models.ensemble import read_members
+from twinlens.models.ensemble import read_members, read_temperature
 from twinlens.records.bundle import BundleInfo
 from twinlens.records.run import RUN
 from twinlens.types import Rows
@@ -37,21 +37,18 @@ class Model:
         folder: Its folder, as the user gave it.
         members: Its bundles; see `read_members`.
         stored: Predictions that its training stored; None where they do not count.
+        temperature: The temperature that it carries, if any.
     """
 
     folder: Path
     members: Mapping[Path, BundleInfo]
     stored: pd.DataFrame | None
+    temperature: float | None
 
     @property
     def info(self) -> BundleInfo:
         """Description of the first bundle; all agree in what is read here."""
         return next(iter(self.members.values()))
-
-    @property
-    def temperature(self) -> float | None:
-        """The temperature that the model carries; None for an ensemble."""
-        return self.info.temperature if len(self.members) == 1 else None
 
 
 def open_model(folder: Path, tta: int | None = None, *, recompute: bool = False) -> Model:
@@ -74,9 +71,8 @@ def open_model(folder: Path, tta: int | None = None, *, recompute: bool = False)
     ours = bundle.name == _MODEL and (bundle.parent / RUN).is_file() and path.is_file()
     if tta:
         members = {path: _with_views(info, tta) for path, info in members.items()}
-    if not ours or recompute or tta:
-        return Model(folder, members, None)
-    return Model(folder, members, pd.read_parquet(path))
+    stored = pd.read_parquet(path) if ours and not recompute and not tta else None
+    return Model(folder, members, stored, read_temperature(bundle))
 
 
 @dataclass(frozen=True)

@@ -186,6 +186,7 @@ class DataSetEvaluation(Record):
         binary: Some classes against the others; null where none were named.
         calibration: Calibration.
         reliability: When to trust the model; null where nothing was to be stored.
+        notice: A sentence of the data set that every report must show; may be empty.
         notes: Sentences that a reader must know.
     """
 
@@ -204,6 +205,7 @@ class DataSetEvaluation(Record):
     binary: BinaryEvaluation | None = None
     calibration: Calibration
     reliability: Reliability | None = None
+    notice: str = ""
     notes: list[str] = Field(default=[])
 
 

@@ -10,7 +10,12 @@ from twinlens.reporting.tables.tables import Cell, Column, Table, make_table, nu
 
 def content(evaluation: StoredEvaluation) -> dict[str, Any]:
     """Return what the template shows."""
-    return {"metrics": metrics_table(evaluation.record)}
+    record = evaluation.record
+    return {
+        "metrics": metrics_table(record),
+        "drops": drops_table(record),
+        "by_group": any(data.by_group for data in record.data),
+    }
 
 
 def estimate_cell(estimate: Estimate | None, *, signed: bool = False) -> Cell:
@@ -40,6 +45,28 @@ def metrics_table(record: EvaluationRecord) -> Table:
     ]
     columns = [Column("Metric", metric_title), *(_column(*of) for of in scored)]
     return make_table(record.data[0].by_image.metrics, columns, name="metrics", frame=frame)
+
+
+def drops_table(record: EvaluationRecord) -> Table | None:
+    """Return what each further data set loses or gains against the first; None for a single one."""
+    if not record.drops:
+        return None
+    found = {(drop.metric, drop.external): drop.difference for drop in record.drops}
+    columns = [
+        Column("Metric", metric_title),
+        *(_difference_column(data.name, found) for data in record.data[1:]),
+    ]
+    frame = [
+        {"metric": d.metric, "external": d.external, **estimate_row(d.difference)}
+        for d in record.drops
+    ]
+    return make_table(dict.fromkeys(m for m, _ in found), columns, name="drops", frame=frame)
+
+
+def _difference_column(name: str, found: dict[tuple[str, str], Estimate]) -> Column:
+    return Column(
+        name, lambda metric: estimate_cell(found[metric, name], signed=True), numeric=True
+    )
 
 
 def _column(title: str, scores: MetricEstimates) -> Column:

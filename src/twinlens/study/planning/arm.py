@@ -27,7 +27,8 @@ class Arm(Config):
 
     Attributes:
         encoder: Overrides the study's.
-        weights: "random", a name in `WEIGHTS`, or a file of the encoder's weights.
+        weights: "random", "pretrained" (those that timm or the hub publishes for the encoder), a
+            name in `WEIGHTS`, or a file.
         pretrain: Settings of a self-supervised pretraining before the training that differ from the
             study's `pretrain`; {} for none that differ, null for no pretraining.
         images: Images that the pretraining sees; a name in `pretraining.images.IMAGES`.
