@@ -195,7 +195,7 @@ def _contiguous_input(_layer: nn.Module, inputs: tuple[Tensor]) -> tuple[Tensor]
     return (inputs[0].contiguous(),)
 
 
-def check_size(encoder: Encoder, size: int) -> None:
+def check_size(encoder: Encoder, size: int, *, remedy: str = "") -> None:
     """Check that an encoder takes images of a size, and tell if it was made for another one.
 
     timm's plain vision transformers interpolate their position embeddings, and pad images that
@@ -204,6 +204,7 @@ def check_size(encoder: Encoder, size: int) -> None:
     Args:
         encoder: The encoder.
         size: Side of the images in pixels.
+        remedy: What to do, where the size is not the data set's.
 
     Raises:
         UserError: It cannot take images of this size.
@@ -213,9 +214,10 @@ def check_size(encoder: Encoder, size: int) -> None:
         with torch.inference_mode():
             encoder.eval()(torch.zeros(1, 3, size, size))
     except (AssertionError, RuntimeError) as error:
+        remedy = remedy or f"import the data set with --size {encoder.default_size}"
         raise UserError(
-            f"The encoder {encoder.name} cannot take images of {size} pixels ({error}): import the "
-            f"data set with --size {encoder.default_size}, or choose another encoder."
+            f"The encoder {encoder.name} cannot take images of {size} pixels ({error}): {remedy}, "
+            "or choose another encoder."
         ) from error
     finally:
         encoder.train(training)
