@@ -334,9 +334,7 @@ def test_a_gated_file_is_asked_for_and_taken_once_it_is_there(hub, vit, monkeypa
     monkeypatch.setenv("TWINLENS_CACHE", str(tmp_path / "cache"))
     monkeypatch.setitem(WEIGHTS, "ours", on_the_hub(gated="https://example.org/accept"))
     encoder = build_encoder("timm/test_vit", seed=0)
-    words = (
-        "do so at https://example.org/accept, .* timm/test_vit, and put it at .*ours.safetensors"
-    )
+    words = "do so at https://example.org/accept, and put .*test_vit, or .*hub:a/b, at .*ours.safe"
     with pytest.raises(UserError, match=words):
         load_weights(encoder, "ours")
     save_file(vit, hub("a/b") / "model.safetensors")
