@@ -68,7 +68,7 @@ def hub_file(repository: str, names: Sequence[str]) -> Path:
         except (hub.errors.RepositoryNotFoundError, hub.errors.RevisionNotFoundError):
             reason = "there is no such repository, or it is not public"
             break
-        except (hub.errors.HfHubHTTPError, hub.errors.HFValidationError) as error:
+        except OSError as error:  # of the server, or of the disk
             reason = str(error).partition("\n")[0]
             break
     folder = hub_cache(repository)
