@@ -61,4 +61,4 @@ def test_a_file_is_known_by_its_hash():
     digest = WEIGHTS["dinov2_base"].sha256
     known = origin_of(encoder, "some/file.safetensors", digest)
     assert known.licence == "Apache-2.0"
-    assert known.warning.startswith("The weights some/file.safetensors were trained on LVD-142M")
+    assert known.warning.startswith("The weights file.safetensors were trained on LVD-142M")

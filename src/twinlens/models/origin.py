@@ -74,7 +74,7 @@ def origin_of(encoder: Encoder, weights: str, digest: str) -> WeightsOrigin | No
         entry = WEIGHTS.get(weights) or next(known, None)
         if entry is None:
             return None
-        place, what = entry.place, f"The weights {weights}"
+        place, what = entry.place, f"The weights {Path(weights).name}"
     images = images_of_tag(entry.images if entry else config.get("tag") or "")
     return WeightsOrigin(
         source=place,

@@ -52,7 +52,7 @@ def load_weights(encoder: Encoder, weights: str | Path) -> InitialWeights:
         encoder.mean, encoder.std = source.mean, source.std
     say(f"{path.name}: {describe_match(encoder, matched)}")
     digest = sha256(path)
-    origin = origin_of(encoder, str(weights), digest)
+    origin = header.origin if header else origin_of(encoder, str(weights), digest)
     if origin:
         say(f"Licence of these weights: {origin.licence or 'not stated'}")
     if origin and origin.warning:
