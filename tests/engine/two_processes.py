@@ -5,6 +5,7 @@ are refused to make FOLDER, as it is there, and the script prints why.
 """
 
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -25,7 +26,8 @@ from twinlens.pretraining import networks
 from twinlens.pretraining.job import Job
 from twinlens.pretraining.method import configure
 from twinlens.pretraining.methods import METHODS, byol
-from twinlens.pretraining.methods.byol import StudentTeacher
+from twinlens.pretraining.methods.dino import SelfDistillation
+from twinlens.pretraining.networks import StudentTeacher
 from twinlens.pretraining.phases import run_phases
 
 SIZES = ((8, 3), (64, 96))
@@ -53,14 +55,23 @@ def tiny():
     return Encoder("tiny", network, feature_dim=32, mean=mean, std=std, default_size=32)
 
 
+class DoubleDistillation(SelfDistillation):
+    """DINO's network with prototypes and centre in double precision, too."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.double()
+
+
 def gradients(fabric, method, n, d):
     """Return the loss, and the gradient with respect to this process' part of each output."""
     source, count = torch.Generator().manual_seed(0), 2
-    if METHODS[method].network is StudentTeacher:
+    if issubclass(METHODS[method].network, StudentTeacher):
         count = 4  # of which the teacher's two have no gradient
     outputs = [torch.randn(n, d, generator=source, dtype=torch.float64) for _ in range(count)]
     parts = [shard(fabric, z).clone().requires_grad_(i < 2) for i, z in enumerate(outputs)]
     config = configure("recommended", {"method": method}, where="")
+    torch.manual_seed(0)  # as the training loop does at each step
     loss, _ = METHODS[method].loss(*map(gather, parts), config)
     loss.backward()
     return {"loss": loss.detach(), "gradients": [z.grad / fabric.world_size for z in parts[:2]]}
@@ -81,6 +92,7 @@ def trained(fabric, method, dataset, folder):
 
 def measure(fabric, dataset, folder):
     networks.projector = byol.projector = smooth
+    METHODS._loaded["dino"] = replace(METHODS["dino"], network=DoubleDistillation)
     found = {
         method: {
             "sizes": {size: gradients(fabric, method, *size) for size in SIZES},

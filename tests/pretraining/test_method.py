@@ -13,13 +13,15 @@ from twinlens.files import read_json
 from twinlens.models.encoders import build_encoder
 from twinlens.pretraining.method import configure
 from twinlens.pretraining.methods import METHODS
-from twinlens.pretraining.methods.byol import StudentTeacher
+from twinlens.pretraining.networks import StudentTeacher
 from twinlens.pretraining.pretrain import pretrain
 from twinlens.records.run import read_run
 
 TERMS = {
     "barlow_twins": {"invariance", "redundancy", "floor"},
     "byol": {"first_to_second", "second_to_first"},
+    "dino": {"entropy", "divergence"},
+    "lejepa": {"prediction", "sigreg"},
     "simclr": {"alignment", "uniformity", "floor"},
     "vicreg": {"invariance", "variance", "covariance"},
 }
@@ -28,8 +30,11 @@ every_method = pytest.mark.parametrize("method", METHODS)
 
 def _loss(method, z1, z2, targets=None):
     """The loss; a teacher, where there is one, gives `targets`, or else what the student does."""
+    torch.manual_seed(0)  # as the training loop does at each step
     targets = targets or (z1.detach(), z2.detach())
-    outputs = (z1, z2, *targets) if METHODS[method].network is StudentTeacher else (z1, z2)
+    targets = [z.softmax(1) for z in targets] if method == "dino" else targets
+    taught = issubclass(METHODS[method].network, StudentTeacher)
+    outputs = (z1, z2, *targets) if taught else (z1, z2)
     return METHODS[method].loss(*outputs, configure("recommended", {"method": method}, where=""))
 
 

@@ -20,8 +20,10 @@ def list_() -> None:
     shown = table[["encoder", "MB", "licence", "cached"]].astype(object)
     shown["MB"] = table["MB"].map("{:.0f}".format).replace("nan", "?")
     shown["cached"] = table["cached"].map({True: "yes", False: "no"})
+    shown.loc[~table["cached"] & table["gated"].notna(), "cached"] = "no (licence to accept)"
     print(shown.reset_index().to_string(index=False))
     print(f"Downloaded at first use, to {Path(table['path'].iloc[0]).parent}")
+    print("Those of timm/ and hf-hub: with the hub's client, to its cache; see docs/encoders.md")
     suggest("train", "DATA", "--weights", table.index[0], "--out", "RUN")
 
 

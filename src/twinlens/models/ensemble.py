@@ -18,7 +18,11 @@ _MEMBERS = "members"
 
 
 def write_ensemble(
-    folder: Path, members: Mapping[str, Path], choice: ModelChoice | None = None
+    folder: Path,
+    members: Mapping[str, Path],
+    choice: ModelChoice | None = None,
+    *,
+    temperature: float | None = None,
 ) -> None:
     """Copy bundles into an empty folder, as an ensemble (Majtner et al. 2018).
 
@@ -26,6 +30,7 @@ def write_ensemble(
         folder: The folder.
         members: The bundle of each member, by its name.
         choice: How a study chose them.
+        temperature: That of the averaged probabilities.
 
     Raises:
         UserError: A member is no bundle, or they do not belong together.
@@ -33,7 +38,8 @@ def write_ensemble(
     _check_alike({name: read_info(path) for name, path in members.items()}, folder)
     for name, path in members.items():
         shutil.copytree(path, folder / _MEMBERS / name)
-    EnsembleInfo(members=list(members), choice=choice).write(folder / ENSEMBLE)
+    info = EnsembleInfo(members=list(members), temperature=temperature, choice=choice)
+    info.write(folder / ENSEMBLE)
 
 
 def read_members(model: Path) -> dict[Path, BundleInfo]:
@@ -87,6 +93,12 @@ def average_bundles(members: Sequence[Path]) -> tuple[Bundle, bool]:
         soup.update_parameters(network)
     average: Any = soup.module
     return Bundle(average[0], average[1], first.info), same
+
+
+def read_temperature(model: Path) -> float | None:
+    """Return the temperature that a bundle or an ensemble carries, if any; errors as above."""
+    path = model / ENSEMBLE
+    return EnsembleInfo.read(path).temperature if path.is_file() else read_info(model).temperature
 
 
 def _check_alike(members: Mapping[str, BundleInfo], folder: Path) -> None:

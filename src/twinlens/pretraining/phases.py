@@ -14,9 +14,9 @@ from twinlens.engine.timing import repeated
 from twinlens.pretraining.job import Job
 from twinlens.pretraining.methods import METHODS
 from twinlens.pretraining.monitor import Monitor
+from twinlens.pretraining.networks import SiameseNetwork
 from twinlens.seeds import derive
-from twinlens.views.recipes import named_pair
-from twinlens.views.view import normalise, two_views
+from twinlens.views.view import normalise, planned_views
 
 
 def run_phases(job: Job) -> pd.DataFrame:
@@ -28,6 +28,7 @@ def run_phases(job: Job) -> pd.DataFrame:
     encoder, config, fabric, seed = job.encoder, job.config, job.fabric, job.seed
     epoch = Batches(job.rows, batch_size=config.batch_size, seed=seed).steps_per_epoch
     network = METHODS[config.method].network(encoder, config, seed)
+    network.prepare(job.rows, seed)
     synchronise_batchnorm(network, fabric)
     network.to(fabric.device)
     steps = {"projector": config.projector_epochs * epoch, "one_cycle": config.epochs * epoch}
@@ -36,7 +37,7 @@ def run_phases(job: Job) -> pd.DataFrame:
         with repeated(max(1, len(monitor.steps))):
             monitor.evaluate(0)
     read = reader(job.data.images, job.rows, fabric.device)
-    loss = partial(_loss, job, read)
+    loss = partial(_loss, job, network, read)
 
     def phases() -> Iterator[Phase]:
         if steps["projector"]:
@@ -83,19 +84,21 @@ def run_phases(job: Job) -> pd.DataFrame:
     return history
 
 
-def _loss(job: Job, read: Reader, seed: int) -> Loss:
+def _loss(job: Job, network: SiameseNetwork, read: Reader, seed: int) -> Loss:
     """Return the loss of a step's batch; batches and views depend on seed and step alone."""
     encoder, config, fabric = job.encoder, job.config, job.fabric
     batches = Batches(job.rows, batch_size=config.batch_size, seed=seed)
-    recipes = named_pair(config.views, config.view_changes)
+    method, plan = METHODS[config.method], job.plan
 
-    def loss(network: nn.Module, step: int) -> tuple[Tensor, dict[str, Tensor]]:
-        batch = shard(fabric, batches.rows(step))
-        first, second = two_views(read(batch), batch, recipes=recipes, seed=seed, step=step)
-        outputs = network(
-            normalise(first, encoder.mean, encoder.std),
-            normalise(second, encoder.mean, encoder.std),
+    def loss(wrapped: nn.Module, step: int) -> tuple[Tensor, dict[str, Tensor]]:
+        rows = batches.rows(step)
+        batch = shard(fabric, rows)
+        partners = read(job.partners.of(batch, seed=seed, step=step)) if job.partners else None
+        views = planned_views(
+            read(batch), batch, plan=plan, seed=seed, step=step, partners=partners
         )
-        return METHODS[config.method].loss(*map(gather, outputs), config)
+        network.at_step(batch, seed=seed, step=step)
+        outputs = wrapped(*(normalise(view, encoder.mean, encoder.std) for view in views))
+        return method.loss(*network.complete(tuple(map(gather, outputs)), rows), config)
 
     return loss

@@ -76,6 +76,8 @@ class Difference(Record):
         p: Two-sided p value that goes with the interval; None with one seed.
         p_holm: The same with Holm's correction for all tests of the study: of the primary metric
             at the largest label fraction.
+        false_claim: Probability that the better of the two is not the better one, given what the
+            interval covers (arXiv 2505.04720); None where there is no interval.
         note: Why there is no interval; empty where there is one.
         seeds: The seeds.
         values: Difference of each seed.
@@ -104,6 +106,7 @@ class Difference(Record):
     seeds_high: float | None
     p: float | None
     p_holm: float | None
+    false_claim: float | None = None
     note: str
     seeds: list[int]
     values: list[float]

@@ -12,6 +12,8 @@ METHODS: "Registry[Method]" = Registry(
     {
         "barlow_twins": "twinlens.pretraining.methods.barlow_twins:METHOD",
         "byol": "twinlens.pretraining.methods.byol:METHOD",
+        "dino": "twinlens.pretraining.methods.dino:METHOD",
+        "lejepa": "twinlens.pretraining.methods.lejepa:METHOD",
         "simclr": "twinlens.pretraining.methods.simclr:METHOD",
         "vicreg": "twinlens.pretraining.methods.vicreg:METHOD",
     },

@@ -57,7 +57,7 @@ def collect(
         reference=study.reference,
         seeds=study.seeds,
         label_fractions=study.label_fractions,
-        metrics=list(METRICS),
+        metrics=[n for n, m in METRICS.items() if m.main or n == study.primary_metric],
         arms=list(study.arms),
         transductive=[arm for arm in study.arms if arm in transductive],
         test_access=read_test_access(folder / TEST_ACCESS),
@@ -99,6 +99,7 @@ def _summaries(study: Study, tables: Tables) -> list[ArmSummary]:
         for fraction in study.label_fractions
         if (arm, fraction) in tables
         for metric in METRICS
+        if metric in tables[arm, fraction]
     ]
 
 

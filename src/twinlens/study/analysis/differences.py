@@ -64,6 +64,7 @@ def compare_arms(
         seeds_high=over_seeds.interval.high,
         p=compared.p,
         p_holm=None,
+        false_claim=compared.false_claim,
         note=compared.note,
         seeds=compared.seeds,
         values=over_seeds.values,

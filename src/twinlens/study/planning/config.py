@@ -14,6 +14,7 @@ from twinlens.pretraining.method import configure
 from twinlens.settings.finetuning import PRESETS as FINE_TUNING_PRESETS
 from twinlens.settings.finetuning import FineTuning, configure_training
 from twinlens.settings.pretraining import Pretraining
+from twinlens.settings.search import SearchSpace
 from twinlens.study.planning.arm import Arm, refuse_common
 from twinlens.study.planning.baselines import SHARED_SETTINGS, Baseline, baseline_arm
 from twinlens.types import Precision
@@ -39,6 +40,8 @@ class Study(Config):
         baselines: Frozen encoders to compare with, each a name that `twinlens weights list` shows,
             or a mapping for a file of your own: each becomes an arm that is probed. "auto" for all
             published ones that are in the cache.
+        search: What `twinlens tune` tries for the settings of an arm, such as
+            ``train.lr: {low: 1e-4, high: 1e-2, log: true}`` or ``train.epochs: [20, 40, 80]``.
         reference: The arm that others are compared with; null for the first.
         primary_metric: Declared beforehand; null for balanced accuracy, or accuracy
             with the paper's presets.
@@ -63,6 +66,7 @@ class Study(Config):
     train: dict[str, Any] = Field(default={})
     arms: dict[str, Arm] = Field(min_length=1)
     baselines: Literal["auto"] | list[str | Baseline] = Field(default=[])
+    search: SearchSpace = Field(default={})
     reference: str = ""
     primary_metric: str = ""
     min_effect: PositiveFloat | None = None

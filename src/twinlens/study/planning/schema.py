@@ -28,7 +28,7 @@ def schema() -> dict[str, Any]:
     }
     for holder in (content, *content["$defs"].values()):
         for key, inner in settings.items():
-            if key not in holder["properties"]:
+            if key not in holder.get("properties", {}):
                 continue
             kept = holder["properties"][key]
             given = {"anyOf": [inner, {"type": "null"}]} if "anyOf" in kept else inner

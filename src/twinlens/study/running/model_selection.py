@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from twinlens.console import say
+from twinlens.evaluation.data_set_evaluation import arrays, choose
 from twinlens.evaluation.metrics import METRICS
 from twinlens.evaluation.scoring import score_predictions
 from twinlens.evaluation.test_access import TEST_ACCESS, log_test_access
@@ -130,13 +131,21 @@ def _score(
         return soup_scores(folder).parts[part]
     if len(members) == 1:
         return read_metrics(folder, members[0]).parts[part]
+    table, classes = _averaged(folder, members, part)
+    labels, probabilities, _ = arrays(table, classes)
+    return score_predictions(labels, probabilities, classes)
+
+
+def _averaged(
+    folder: Path, members: list[PlannedTraining], part: str
+) -> tuple[pd.DataFrame, list[str]]:
+    """Return the predictions of an ensemble by its members' stored ones, and the classes."""
     tables = [pd.read_parquet(run_folder(folder, run) / "predictions.parquet") for run in members]
     tables = [table[table["split"] == part].set_index("id") for table in tables]
     columns = tables[0].filter(regex="^p_").columns
-    probabilities = [table.loc[tables[0].index, columns].to_numpy() for table in tables]
-    classes = columns.str.removeprefix("p_").tolist()
-    labels = pd.Categorical(tables[0]["label"], categories=classes).codes
-    return score_predictions(labels.astype(np.int64), np.mean(probabilities, axis=0), classes)
+    mean = np.mean([table.loc[tables[0].index, columns].to_numpy() for table in tables], axis=0)
+    known = tables[0].assign(**dict(zip(columns, mean.T, strict=True)))
+    return known, columns.str.removeprefix("p_").tolist()
 
 
 def _kept(best: Path) -> ModelChoice | None:
@@ -153,7 +162,8 @@ def _keep(folder: Path, members: list[PlannedTraining], choice: ModelChoice) -> 
     marker = INFO if (best / INFO).is_file() else ENSEMBLE
     with atomic_folder(best, marker=marker, overwrite=True) as work:
         if choice.ensemble in ("seeds", "arms"):
-            write_ensemble(work, bundles, choice)
+            temperature = choose(*_averaged(folder, members, "val")).temperature
+            write_ensemble(work, bundles, choice, temperature=temperature)
             return
         soup = choice.ensemble == "soup"
         bundle = folder / SOUP / MODEL if soup else bundles[members[0].id]

@@ -5,22 +5,25 @@ from math import ceil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from lightning_fabric import Fabric
 from torch.optim.swa_utils import update_bn
 
 from twinlens.data.batches import reader
 from twinlens.data.dataset import Dataset
 from twinlens.data.splits import Split
-from twinlens.evaluation.evaluate import BATCH_SIZE, score
+from twinlens.evaluation.data_set_evaluation import choose
+from twinlens.evaluation.evaluate import score
 from twinlens.evaluation.metrics import METRICS
 from twinlens.evaluation.test_access import TEST_ACCESS, log_test_access
+from twinlens.evaluation.test_set import BATCH_SIZE
 from twinlens.files import atomic_folder, read_json, write_json
 from twinlens.finetuning.classifier import Classifier
 from twinlens.finetuning.train import MODEL
 from twinlens.models.bundle import Bundle, save_bundle
 from twinlens.models.ensemble import average_bundles
 from twinlens.records.plan import PlannedTraining
-from twinlens.records.scores import Scores
+from twinlens.records.scores import PartScores, Scores
 from twinlens.study.running.paths import SOUP, run_folder
 from twinlens.types import Images
 from twinlens.views.view import clean_view, normalise
@@ -70,18 +73,20 @@ def make_soup(
         with fabric.autocast():
             update_bn(_batches(bundle, data, split, fabric), Classifier(encoder, head))
 
-    def add(scores: Scores, part: str) -> Scores:
+    def scored(part: str) -> tuple[PartScores, pd.DataFrame]:
         tta, size, rows = bundle.info.test_time, bundle.info.size, split.rows[part]
-        found, _ = score(encoder, head, data, rows, part, tta=tta, fabric=fabric, size=size)
-        return Scores(parts=scores.parts | {part: found})
+        return score(encoder, head, data, rows, part, tta=tta, fabric=fabric, size=size)
 
-    scores = add(Scores(parts={}), "val")
+    val, predicted = scored("val")
+    temperature = choose(predicted, data.classes).temperature
+    scores = Scores(parts={"val": val})
     if good_enough(scores) and len(split.rows["test"]):
         by = f"{SOUP} ({len(members)} runs)"
         log_test_access(folder / TEST_ACCESS, images=len(split.rows["test"]), by=by)
-        scores = add(scores, "test")
+        scores = Scores(parts={"val": val, "test": scored("test")[0]})
     with atomic_folder(soup, marker=_MEMBERS, overwrite=True) as work:
-        save_bundle(work / MODEL, encoder, head, bundle.info)
+        info = bundle.info.model_copy(update={"temperature": temperature})
+        save_bundle(work / MODEL, encoder, head, info)
         scores.write(work / _SCORES)
         write_json(work / _MEMBERS, names)
     return scores
