@@ -13,7 +13,7 @@ def _trial(number, state):
 @pytest.fixture
 def results():
     search = SearchRecord(
-        study="s", arm="a", metric="accuracy", label_fraction=1.0, labelled=9, split="s",
+        settings="s", arm="a", metric="accuracy", label_fraction=1.0, labelled=9, split="s",
         data_hash="d", split_hash="h", notes=[], seed=0,
         space={"train.lr": Choices(("valley", 0.1)), "train.tta": Range(low=1, high=3)},
         folds=[Fold(seed=0, number=1, split="s", hash="h", train=6, val=3)],

@@ -26,7 +26,7 @@ def results():
         Fold(seed=0, number=n, split=f"tuning/f{n}", hash="h", train=30, val=15) for n in (1, 2)
     ]
     search = SearchRecord(
-        study="s",
+        settings="s",
         arm="plain",
         metric="balanced_accuracy",
         label_fraction=0.25,

@@ -52,7 +52,7 @@ def test_the_same_command_does_nothing_twice_and_another_search_is_refused(
     assert _results(folder) == before
     with pytest.raises(UserError, match="holds a search that differs in label fraction, folds"):
         tune(study_file, folder, **HOW, label_fraction=0.7)
-    with pytest.raises(UserError, match="differs in study: choose another --out"):
+    with pytest.raises(UserError, match="differs in settings: choose another --out"):
         tune(study_file, folder, **HOW, settings=["train.batch_size=8"])
     tune(study_file, folder, **HOW | {"trials": 13})
     assert len(_results(folder).trials) == 13

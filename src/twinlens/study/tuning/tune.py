@@ -149,7 +149,7 @@ def _plan_search(
     alone = study.model_copy(update={"seeds": [smallest.seed], "label_fractions": [1.0]})
     check_arm(alone, arm, *open_task(study.data, smallest.split, study.classes))
     return SearchRecord(
-        study=_identity(study, arm),
+        settings=_identity(study, arm),
         arm=arm,
         metric=study.primary_metric,
         label_fraction=fraction,
@@ -166,11 +166,13 @@ def _plan_search(
 
 def _identity(study: Study, arm: str) -> str:
     """Return a digest of what determines the scores of an arm, but for seeds and label fraction."""
-    common = study.model_dump(
-        mode="json", include={"encoder", "preset", "precision", "pretrain", "train", "classes"}
-    )
-    own = study.arms[arm].model_dump(mode="json", exclude={"search", "seeds"})
-    return digest([common, own])
+    own, pretraining = study.arms[arm], study.pretraining(arm)
+    start = own.model_dump(mode="json", include={"weights", "images"})
+    resolved = [
+        study.training(arm).model_dump(mode="json"),
+        pretraining and pretraining.determining(),
+    ]
+    return digest([own.encoder or study.encoder, study.preset, start, resolved])
 
 
 def _described(record: SearchRecord, trials: int) -> str:
