@@ -1,8 +1,8 @@
 """Examples of an evaluation: images worth a look, with what speaks for each prediction.
 
 The pictures are in ``examples.npz``, in the order of the examples: ``images``, uint8 of shape
-(example, side, side, 3); ``heat``, uint8 of shape (example, side, side), empty without Grad-CAM; and
-``nearest``, uint8 of shape (example, neighbour, side, side, 3).
+(example, side, side, 3); ``heat``, uint8 of shape (example, side, side), empty without Grad-CAM;
+and ``nearest``, uint8 of shape (example, neighbour, side, side, 3).
 """
 
 from typing import Literal
