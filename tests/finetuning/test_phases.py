@@ -5,16 +5,20 @@ import pandas as pd
 import pytest
 import torch
 from safetensors.torch import load_file
-from sklearn.utils.class_weight import compute_class_weight
 from torch import nn
 
 from trained import MLP, train_small
-from twinlens.data.batches import Batches, reader
+from twinlens.data.batches import reader
 from twinlens.data.dataset import open_dataset
 from twinlens.data.splits import open_split
 from twinlens.engine import loop
+from twinlens.engine.device import make_fabric
+from twinlens.errors import UserError
 from twinlens.files import read_json
 from twinlens.finetuning import phases as module
+from twinlens.finetuning.classifier import Classifier
+from twinlens.finetuning.job import Job
+from twinlens.models.bundle import read_info
 from twinlens.models.encoders import build_encoder
 from twinlens.models.heads import mlp_classifier
 from twinlens.settings.finetuning import FineTuning
@@ -25,16 +29,7 @@ def test_killed_in_either_phase_and_resumed_the_weights_are_the_same(
     phantoms, tmp_path, monkeypatch, trained, call
 ):
     monkeypatch.setattr(loop, "CHECKPOINT_EVERY_S", 0.0)
-    calls, view = 0, module.view
-
-    def killer(*arguments, **options):
-        nonlocal calls
-        calls += 1
-        if calls == call:
-            raise KeyboardInterrupt
-        return view(*arguments, **options)
-
-    monkeypatch.setattr(module, "view", killer)
+    monkeypatch.setattr(module, "view", _interrupted_at(module.view, call))
     with pytest.raises(KeyboardInterrupt):
         train_small(phantoms, tmp_path / "run")
     assert not (tmp_path / "run").exists()
@@ -49,7 +44,7 @@ def test_head_first_leaves_the_encoder_alone_until_its_turn(phantoms, tmp_path, 
     seen = {}
 
     def stop(*arguments, **_):
-        seen.update(arguments[1].encoder.state_dict())
+        seen.update(arguments[1].model.encoder.state_dict())
         raise KeyboardInterrupt
 
     monkeypatch.setattr(module, "choose_lr", stop)
@@ -57,34 +52,6 @@ def test_head_first_leaves_the_encoder_alone_until_its_turn(phantoms, tmp_path, 
         train_small(phantoms, tmp_path / "run")
     before = build_encoder("resnet18", 3).state_dict()
     assert all(torch.equal(before[name], seen[name]) for name in before)
-
-
-def test_class_weights_are_scikit_learns_and_a_class_without_images_has_none():
-    labels = np.array([0, 0, 0, 0, 2, 2, 3])
-    expected = compute_class_weight("balanced", classes=np.array([0, 2, 3]), y=labels)
-    weights = module.class_weights(labels, 5).numpy()
-    np.testing.assert_allclose(weights[[0, 2, 3]], expected, rtol=1e-6)
-    assert weights[1] == weights[4] == 0
-    assert sum(weights[labels]) == pytest.approx(len(labels))
-
-
-def test_in_small_batches_a_rare_class_has_the_say_that_its_weight_gives_it():
-    """torch's own weighted mean gives the four classes 1.20, 1.13, .98 and .69 of theirs."""
-    labels = np.repeat([0, 1, 2, 3], [520, 200, 60, 20])
-    weights, says = module.class_weights(labels, 4), np.zeros(4)
-    batches = Batches(np.arange(800), batch_size=16, seed=0)
-    for step in range(20 * batches.steps_per_epoch):
-        wanted = torch.from_numpy(labels[batches.rows(step)])
-        logits = torch.zeros(16, 4, requires_grad=True)
-        module.weighted_cross_entropy(logits, wanted, weights).backward()
-        says += np.bincount(wanted, logits.grad.norm(dim=1), minlength=4)
-    np.testing.assert_allclose(says / says.mean(), 1, rtol=1e-5)
-
-
-def test_without_weights_the_loss_is_torchs():
-    logits, wanted = torch.randn(5, 3, generator=torch.Generator().manual_seed(0)), torch.arange(5)
-    ours = module.weighted_cross_entropy(logits, wanted % 3, None)
-    torch.testing.assert_close(ours, nn.functional.cross_entropy(logits, wanted % 3))
 
 
 def test_a_balanced_loss_trains_another_model(phantoms, tmp_path, trained):
@@ -104,17 +71,8 @@ def test_a_balanced_sampler_changes_neither_steps_nor_what_resuming_gives(
     split = open_split(open_dataset(phantoms))
     assert len(pd.read_parquet(trained_mlp / "history.parquet")) == len(split.rows["train"]) // 16
     monkeypatch.setattr(loop, "CHECKPOINT_EVERY_S", 0.0)
-    steps, view = 0, module.view
-
-    def kill_at_the_second(*arguments, **options):
-        nonlocal steps
-        steps += 1
-        if steps == 2:
-            raise KeyboardInterrupt
-        return view(*arguments, **options)
-
     with monkeypatch.context() as killing:
-        killing.setattr(module, "view", kill_at_the_second)
+        killing.setattr(module, "view", _interrupted_at(module.view, 2))
         with pytest.raises(KeyboardInterrupt):
             train_small(phantoms, tmp_path / "run", settings=MLP)
     train_small(phantoms, tmp_path / "run", settings=MLP, resume=True)
@@ -124,7 +82,9 @@ def test_a_balanced_sampler_changes_neither_steps_nor_what_resuming_gives(
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
 
 
-def test_an_image_that_a_balanced_batch_repeats_is_seen_in_other_views(phantoms, monkeypatch):
+def test_an_image_that_a_balanced_batch_repeats_is_seen_in_other_views(
+    phantoms, tmp_path, monkeypatch
+):
     data = open_dataset(phantoms)
     rare = open_split(data).rows["train"][:16]
     rare = rare[np.concatenate([[0], np.flatnonzero(data.labels[rare] != data.labels[rare[0]])])]
@@ -132,8 +92,97 @@ def test_an_image_that_a_balanced_batch_repeats_is_seen_in_other_views(phantoms,
     monkeypatch.setattr(module, "view", lambda images, keys, **_: seen.append(keys) or images)
     encoder = build_encoder("resnet18", 3)
     config = FineTuning(class_balance="sampler", batch_size=len(rare))
-    loss = module._loss(encoder, reader(data.images, rare), rare, data.labels, None, config, 0)
+    job = Job(data, rare, rare[:0], len(rare), config, make_fabric("fp32", "cpu"), tmp_path, seed=0)
+    loss = module._loss(job, encoder, reader(data.images, rare), 0)
     for step in range(5):
-        loss(module.Classifier(encoder, mlp_classifier(512, 8, 0)), step)
+        loss(Classifier(encoder, mlp_classifier(512, 8, 0)), step)
         assert len(set(seen[-1])) == len(rare)
     assert max(map(max, seen)) >= len(data.labels)  # an image came twice
+
+
+LADDER = {
+    "head_init": "probe",
+    "layer_decay": 0.8,
+    "class_balance": "logit_adjustment",
+    "label_smoothing": 0.1,
+    "mixup": 0.2,
+    "cutmix": 1.0,
+    "drop_path": 0.1,
+    "ema": 0.9,
+    "wise_ft": 0.7,
+    "image_size": 24,
+    "progressive_from": 16,
+    "epochs": 1,
+}
+
+
+def test_with_every_setting_of_the_ladder_a_resumed_training_gives_the_same_weights(
+    phantoms, tmp_path, monkeypatch
+):
+    whole = train_small(phantoms, tmp_path / "whole", settings=LADDER)
+    monkeypatch.setattr(loop, "CHECKPOINT_EVERY_S", 0.0)
+    with monkeypatch.context() as killing:
+        killing.setattr(module, "mix", _interrupted_at(module.mix, 2))
+        with pytest.raises(KeyboardInterrupt):
+            train_small(phantoms, tmp_path / "run", settings=LADDER)
+    resumed = train_small(phantoms, tmp_path / "run", settings=LADDER, resume=True)
+    ours, theirs = (load_file(run / "model" / "model.safetensors") for run in (whole, resumed))
+    assert not [name for name in ours if not torch.equal(ours[name], theirs[name])]
+    assert read_info(whole / "model").size == 24
+
+
+def _interrupted_at(function, call):
+    """Return a function that is interrupted at one of its calls."""
+    calls = iter(range(1, 1000))
+
+    def interrupted(*arguments, **options):
+        if next(calls) == call:
+            raise KeyboardInterrupt
+        return function(*arguments, **options)
+
+    return interrupted
+
+
+def test_the_head_of_lp_ft_starts_as_the_probe(phantoms, tmp_path, monkeypatch):
+    def stop(network, *_, **__):
+        raise KeyboardInterrupt(network.model.head)
+
+    monkeypatch.setattr(module, "train", stop)
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        train_small(phantoms, tmp_path / "run", settings={"head_init": "probe"})
+    train_small(phantoms, tmp_path / "probe", settings={"tuning": "linear_probe"})
+    probe = load_file(tmp_path / "probe" / "model" / "model.safetensors")
+    assert torch.equal(stopped.value.args[0].weight, probe["head.weight"])
+
+
+def test_a_class_without_images_starts_below_the_others_but_finite():
+    head = nn.Linear(2, 4)
+    nn.init.constant_(head.bias[2:3], torch.finfo(torch.float32).min / 2)
+    module.bound_absent(head)
+    logits = head(torch.randn(50, 2))
+    assert (logits[:, 2] < logits.amax(1)).all()
+    assert logits.abs().max() < 100
+
+
+def test_fixed_statistics_are_those_of_the_initial_weights(phantoms, tmp_path):
+    run = train_small(phantoms, tmp_path / "run", settings={"fixed_statistics": True})
+    kept, before = load_file(run / "model" / "model.safetensors"), build_encoder("resnet18", 3)
+    for name, value in before.state_dict().items():
+        if "running" in name:
+            assert torch.equal(kept[f"encoder.{name}"], value)
+
+
+def test_only_the_chosen_part_of_the_encoder_is_trained(phantoms, tmp_path):
+    run = train_small(phantoms, tmp_path / "run", settings={"trainable": "last", "epochs": 1})
+    kept, before = load_file(run / "model" / "model.safetensors"), build_encoder("resnet18", 3)
+    same = {
+        name for name, value in before.state_dict().items()
+        if torch.equal(kept[f"encoder.{name}"], value)
+    }  # fmt: skip
+    assert {"conv1.weight", "layer4.0.conv1.weight"} <= same
+    assert not {"bn1.weight", "layer4.1.conv1.weight"} & same
+
+
+def test_larger_images_than_the_data_sets_are_refused(phantoms, tmp_path):
+    with pytest.raises(UserError, match=r"image_size 64 is larger than the 32 pixels of .*--size"):
+        train_small(phantoms, tmp_path / "run", settings={"image_size": 64})

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -146,36 +145,20 @@ def test_only_such_convolutions_are_computed_in_the_contiguous_format(layer, nar
     assert seen == [narrow]
 
 
-@pytest.fixture
-def transformer(monkeypatch) -> str:
-    """Name of a stand-in for a transformer of timm that takes other sizes if told so."""
-
-    def create_model(name, pretrained, num_classes, **options):
-        if name == "strict" and options:
-            raise TypeError("unexpected keyword argument 'dynamic_img_size'")
-        network = nn.Sequential(
-            nn.Conv2d(3, 4, 16, stride=16), nn.Flatten(2), nn.AdaptiveAvgPool1d(1)
-        )
-        network.append(nn.Flatten())
-        network.dynamic_img_size = options.get("dynamic_img_size", False)
-        network.pretrained_cfg = {"mean": (0,) * 3, "std": (1,) * 3, "input_size": (3, 32, 32)}
-        network.head_hidden_size = 4
-        return network
-
-    timm = SimpleNamespace(is_model=lambda _: True, create_model=create_model)
-    monkeypatch.setitem(sys.modules, "timm", timm)
-    return "timm/vit"
+@pytest.mark.parametrize("name", ["resnet18_quarter", "timm/test_vit", "timm/test_convnext"])
+def test_stochastic_depth_leaves_initial_weights_and_evaluation_as_they_are(name):
+    images = torch.rand(4, 3, 160, 160)
+    plain, deep = (build_encoder(name, 0, drop_path=rate) for rate in (0.0, 0.5))
+    assert torch.equal(plain.eval()(images), deep.eval()(images))
+    torch.manual_seed(0)
+    first = deep.train()(images)
+    assert not torch.equal(first, deep(images))
 
 
-def test_a_transformer_of_timm_takes_other_sizes_and_says_so(transformer, capsys):
-    check_size(build_encoder(transformer, seed=0), 32)
-    check_size(build_encoder("timm/strict", seed=0), 64)
-    assert not capsys.readouterr().err
-    check_size(build_encoder(transformer, seed=0), 64)
-    assert capsys.readouterr().err == (
-        "timm/vit was made for images of 32 pixels: for 64 its position embeddings are "
-        "interpolated.\n"
-    )
+@pytest.mark.parametrize("name", ["tiny", "timm/vgg11"])
+def test_stochastic_depth_needs_residual_blocks(tiny, name):
+    with torch.device("meta"), pytest.raises(UserError, match=f"{name} has no stochastic depth"):
+        build_encoder(name, seed=0, drop_path=0.1)
 
 
 def test_unknown_name_lists_the_valid_ones():

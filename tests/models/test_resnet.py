@@ -10,7 +10,9 @@ from torch import Tensor, nn
 from twinlens.models.resnet import (
     Bottleneck,
     ResNet,
+    drop_path,
     resnet18,
+    resnet18_quarter,
     resnet34,
     resnet50,
     resnet50x2,
@@ -132,3 +134,29 @@ def test_convolutions_start_from_kaimings_fan_out():
             fan_out = module.out_channels * module.kernel_size[0] ** 2
             assert module.weight.std().item() == pytest.approx(math.sqrt(2 / fan_out), rel=0.02)
             assert abs(module.weight.mean().item()) < 1e-3
+
+
+def test_stochastic_depth_is_torchvisions():
+    ops = pytest.importorskip("torchvision").ops
+    residual = torch.randn(64, 3, 2, 2, dtype=torch.float64, generator=torch.Generator())
+    torch.manual_seed(0)
+    ours = drop_path(residual, 0.3, training=True)
+    torch.manual_seed(0)
+    theirs = ops.stochastic_depth(residual, 0.3, mode="row", training=True)
+    torch.testing.assert_close(ours, theirs)
+    assert 0 < (ours == 0).all(dim=(1, 2, 3)).sum() < 64
+    assert drop_path(residual, 0.3, training=False) is residual
+    assert drop_path(residual, 0.0, training=True) is residual
+
+
+def test_stochastic_depth_grows_linearly_and_is_off_in_evaluation():
+    network = resnet18_quarter()
+    images = torch.rand(4, 3, 32, 32)
+    plain = network.eval()(images)
+    network.set_drop_path(0.7)
+    rates = [network.get_submodule(f"layer{s}.{i}").drop_path for s in range(1, 5) for i in (0, 1)]
+    assert rates == pytest.approx([0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7])
+    assert torch.equal(network(images), plain)
+    network.set_drop_path(0.999)
+    network.train()(images).sum().backward()
+    assert network.layer4[0].downsample[0].weight.grad.abs().sum() > 0  # shortcuts stay

@@ -15,14 +15,12 @@ from twinlens.evaluation.evaluate import evaluate
 from twinlens.files import read_json, sha256
 from twinlens.finetuning.train import train
 from twinlens.importing.import_images import import_images
-from twinlens.models.encoders import build_encoder
+from twinlens.models.encoders import Encoder, build_encoder
 from twinlens.models.tensor_files import read_header, save_tensors
 from twinlens.models.weights import load_weights
 from twinlens.pretraining import pretrain as module
 from twinlens.pretraining.images import IMAGES
-from twinlens.pretraining.method import configure
 from twinlens.pretraining.methods import METHODS
-from twinlens.pretraining.networks import SiameseNetwork
 from twinlens.pretraining.pretrain import pretrain
 from twinlens.pretraining.pretrained_encoder import read_pretraining
 from twinlens.records.weights import Normalisation
@@ -145,6 +143,31 @@ def test_an_attempt_is_resumed_with_another_way_to_look_unless_that_decides(
     assert read_pretraining(run).settings.monitor_points == 1
 
 
+def test_images_are_trained_on_and_evaluated_at_the_size_asked_for(
+    phantoms, tmp_path, monkeypatch, finished
+):
+    seen = set()
+
+    def watched(encoder, images):
+        seen.add(images.shape[-1])
+        return forward(encoder, images)
+
+    forward = Encoder.forward
+    with monkeypatch.context() as patch:
+        patch.setattr(Encoder, "forward", watched)
+        patch.setattr(module, "write_snapshot", _killed)
+        with pytest.raises(KeyboardInterrupt):
+            _pretrain(phantoms, tmp_path / "run", settings={"image_size": 24})
+    assert seen == {24}
+    with pytest.raises(UserError, match=r"started with other settings \(image_size\)"):
+        _pretrain(phantoms, tmp_path / "run", resume=True)
+    run = _pretrain(phantoms, tmp_path / "run", settings={"image_size": 24}, resume=True)
+    ours, theirs = (load_file(path / "encoder.safetensors") for path in (run, finished))
+    assert not torch.equal(ours["conv1.weight"], theirs["conv1.weight"])
+    for path, size in ((run, 24), (finished, 32)):
+        assert f"{size} x {size} pixels |" in (path / "README.md").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("frozen", [True, False])
 def test_while_the_encoder_is_frozen_only_paper_code_moves_its_statistics(
     phantoms, tmp_path, frozen
@@ -232,21 +255,6 @@ def test_a_folder_without_labels_is_enough(tmp_path, draw):
     record = read_pretraining(run)
     assert record.images == 34
     assert record.data.classes == []
-
-
-def test_one_forward_pass_shares_batchnorm_statistics_and_two_do_not():
-    encoder = build_encoder("resnet18", 0)
-    settings = configure("recommended", {"projector": [8]}, where="")
-    source = torch.Generator().manual_seed(0)
-    first, second = (torch.rand(4, 3, 32, 32, generator=source) + shift for shift in (0, 1))
-    twins = SiameseNetwork(encoder, settings, seed=0)
-    twins.projector = torch.nn.BatchNorm1d(512, affine=False)
-    apart = torch.cat(twins(first, second))
-    twins.joint = True
-    joint = torch.cat(twins(first, second))
-    assert apart[:4].mean(0).abs().max() < 1e-4
-    assert joint[:4].mean(0).abs().max() > 1e-2
-    assert joint.mean(0).abs().max() < 1e-4
 
 
 @pytest.mark.parametrize("preset", ["paper", "paper-code"])

@@ -12,7 +12,7 @@ from twinlens.views.operations.grey import Grey
 from twinlens.views.operations.solarise import Solarise
 from twinlens.views.recipe import COUNT, ViewRecipe, draw
 from twinlens.views.recipes import PAIRS, RECIPES
-from twinlens.views.view import apply, clean_view, normalise, two_views, view
+from twinlens.views.view import PlannedViews, apply, clean_view, normalise, planned_views, view
 from twinlens.views.warp import compose, warp
 
 ALL = [
@@ -102,14 +102,20 @@ def test_only_the_drawn_images_are_changed():
     assert torch.equal(changed, draws["solarise"].applied)
 
 
-def test_two_views_are_views_1_and_2():
-    pair = PAIRS["recommended"]
-    first, second = two_views(images(), ROWS, recipes=pair, seed=4, step=9, size=16)
-    for number, made in ((1, first), (2, second)):
-        recipe = pair[number - 1]
-        alone = view(images(), ROWS, recipe=recipe, seed=4, step=9, number=number, size=16)
+def test_planned_views_are_numbered_through_and_each_has_the_size_of_its_kind():
+    first, second = PAIRS["recommended"]
+    plan = (PlannedViews(first, 16), PlannedViews(second, 32), PlannedViews(first, 12, count=2))
+    views = planned_views(images(), ROWS, plan=plan, seed=4, step=9)
+    kinds = ((first, 16), (second, 32), (first, 12), (first, 12))
+    for number, (made, (recipe, size)) in enumerate(zip(views, kinds, strict=True), start=1):
+        alone = view(images(), ROWS, recipe=recipe, seed=4, step=9, number=number, size=size)
         assert torch.equal(made, alone)
-    assert not torch.allclose(first, second, atol=1e-2)
+    assert not torch.allclose(views[2], views[3], atol=1e-2)
+    other = images().flip(0)
+    theirs = planned_views(other, ROWS, plan=plan, seed=4, step=9)
+    mixed = planned_views(images(), ROWS, plan=plan, seed=4, step=9, partners=other)
+    for made, expected in zip(mixed, (views[0], theirs[1], views[2], theirs[3]), strict=True):
+        assert torch.equal(made, expected)
 
 
 def test_views_can_be_trained_on():

@@ -37,7 +37,7 @@ def pretrain(request: PretrainRequest) -> None:
 @from_request
 def show_views(request: ShowViewsRequest) -> None:
     """Draw views, and print where."""
-    print(f"Images and their two views in {twinlens.show_views.run(request)}")
+    print(f"Images and their views in {twinlens.show_views.run(request)}")
     suggest("pretrain", request.dataset, "--out", "RUN")
 
 

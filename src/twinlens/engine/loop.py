@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,6 +86,7 @@ def adamw(
     module: nn.Module,
     *,
     weight_decay: float,
+    lr_scales: Mapping[str, float] | None = None,
     betas: tuple[float, float] = (0.9, 0.99),
     eps: float = 1e-5,
 ) -> AdamW:
@@ -93,13 +94,29 @@ def adamw(
 
     Weight decay is decoupled and spares biases and norms (every parameter of one dimension).
     With weight_decay 0 it is Adam.
+
+    Args:
+        module: What is trained.
+        weight_decay: Of weights.
+        lr_scales: Factors of the schedule's learning rate by the name of a parameter; 1 for others.
+        betas: Decay of the means of gradient and squared gradient.
+        eps: Added to the root of the latter.
     """
-    parameters = [p for p in module.parameters() if p.requires_grad]
-    groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    return AdamW(groups, lr=0.0, betas=betas, eps=eps)
+    scales = lr_scales or {}
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for name, parameter in module.named_parameters():
+        if parameter.requires_grad:
+            decay = weight_decay if parameter.ndim > 1 else 0.0
+            groups.setdefault((scales.get(name, 1.0), decay), []).append(parameter)
+    return AdamW(
+        [
+            {"params": members, "weight_decay": decay, "lr_scale": scale}
+            for (scale, decay), members in groups.items()
+        ],
+        lr=0.0,
+        betas=betas,
+        eps=eps,
+    )
 
 
 def train(
@@ -239,7 +256,8 @@ def make_train_step(module: nn.Module, phase: Phase, fabric: Fabric, seed: int) 
         for part in phase.frozen:
             part.eval()
         for group in optimizer.param_groups:
-            group["lr"], group["betas"] = lr, (momentum, group["betas"][1])
+            group["lr"] = lr * group["lr_scale"]
+            group["betas"] = momentum, group["betas"][1]
         torch.manual_seed(derive(seed, phase.name, step))  # dropout inside an encoder
         loss, terms = phase.loss(wrapped, step)
         mean = torch.as_tensor(fabric.all_reduce(loss.detach().clone()))  # reduces in place

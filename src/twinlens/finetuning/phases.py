@@ -1,195 +1,193 @@
 """How a classifier is fitted: head first, learning-rate finder, one-cycle; or a linear probe."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
+from math import ceil
 
 import numpy as np
 import pandas as pd
 import torch
-import torch.nn.functional as F  # noqa: N812, the field's own name
-from jaxtyping import Float
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from twinlens.data.batches import Batches, Reader, reader, view_keys
-from twinlens.data.dataset import Dataset
-from twinlens.engine.loop import Loss, Phase, adamw, choose_lr, train
+from twinlens.engine.loop import CHECKPOINT, Loss, Phase, adamw, choose_lr, train
 from twinlens.engine.one_cycle import constant, one_cycle
 from twinlens.engine.timing import in_proportion
 from twinlens.evaluation.probe import linear_probe
+from twinlens.finetuning.averaging import Averaging, batchnorm
+from twinlens.finetuning.classifier import Classifier
+from twinlens.finetuning.image_sizes import progressive_sizes
+from twinlens.finetuning.job import Job
+from twinlens.finetuning.learning_rates import lr_scales
+from twinlens.finetuning.mixing import mix
+from twinlens.finetuning.objective import make_objective
 from twinlens.inference.embed import embed_rows
 from twinlens.models.encoders import Encoder
 from twinlens.models.heads import HEADS
+from twinlens.models.lora import merge_lora
+from twinlens.models.trainable import choose_trainable
 from twinlens.seeds import derive
-from twinlens.settings.finetuning import FineTuning
-from twinlens.types import Images, Labels, Logits, Rows
+from twinlens.types import Images, Labels
 from twinlens.views.recipes import named_recipe
-from twinlens.views.view import normalise, view
+from twinlens.views.view import clean_view, normalise, view
+
+_BELOW = 5.0
+"""How far the logit of a class without images is below the mean of the others'."""
 
 
-class Classifier(nn.Module):
-    """Encoder and head, from normalised images to logits."""
-
-    def __init__(self, encoder: Encoder, head: nn.Module) -> None:
-        super().__init__()
-        self.encoder = encoder
-        self.head = head
-
-    def forward(self, images: Images) -> Logits:
-        """Return logits of shape (batch, class)."""
-        logits: Logits = self.head(self.encoder(images))
-        return logits
-
-
-def fit(
-    encoder: Encoder,
-    data: Dataset,
-    rows: Rows,
-    config: FineTuning,
-    fabric: Fabric,
-    folder: Path,
-    seed: int,
-    labelled: int,
-) -> tuple[nn.Module, pd.DataFrame]:
+def fit(encoder: Encoder, job: Job) -> tuple[nn.Module, pd.DataFrame]:
     """Train an encoder, in place, and a head for it.
 
     Args:
         encoder: With its initial weights.
-        data: Where the images are.
-        rows: The labelled training images.
-        config: What to do; `tuning` above all.
-        fabric: The engine.
-        folder: Where checkpoint and lr_finder.json are kept.
-        seed: Everything random derives from it.
-        labelled: Number of labelled training images, of which `rows` may be a fraction.
+        job: What to do; `tuning` of its settings above all.
 
     Returns:
         The head, and a row for each training step (none for a probe).
     """
-    if config.tuning == "linear_probe":
-        return _probe(encoder, data, rows, config, fabric), pd.DataFrame()
-    head = HEADS[config.head](encoder.feature_dim, len(data.classes), seed)
-    model = Classifier(encoder, head)
-    return head, _head_then_full(model, data, rows, config, fabric, folder, seed, labelled)
+    if job.config.tuning == "linear_probe":
+        return _probe(encoder, job), pd.DataFrame()
+    head = _initial_head(encoder, job)
+    history = _head_then_full(Classifier(encoder, head), job)
+    return head, history
 
 
-def _head_then_full(
-    model: Classifier,
-    data: Dataset,
-    rows: Rows,
-    config: FineTuning,
-    fabric: Fabric,
-    folder: Path,
-    seed: int,
-    labelled: int,
-) -> pd.DataFrame:
+def _initial_head(encoder: Encoder, job: Job) -> nn.Module:
+    """Return a head of random weights, or the probe from which LP-FT starts (2202.10054)."""
+    if job.config.head_init == "probe" and not (job.folder / CHECKPOINT).exists():
+        return bound_absent(_probe(encoder, job))
+    return HEADS[job.config.head](encoder.feature_dim, len(job.data.classes), job.seed)
+
+
+@torch.no_grad()
+def bound_absent(head: nn.Linear) -> nn.Linear:
+    """Give a class that a probe has seen no image of a finite logit, below the others' mean.
+
+    The probe's is the lowest number there is, which a loss would not survive.
+    """
+    absent = head.bias < torch.finfo(head.bias.dtype).min / 4
+    head.weight[absent] = head.weight[~absent].mean(dim=0)
+    head.bias[absent] = head.bias[~absent].mean() - _BELOW
+    return head
+
+
+def _head_then_full(model: Classifier, job: Job) -> pd.DataFrame:
     """Train the model through its phases, in place."""
+    config, fabric, seed = job.config, job.fabric, job.seed
     encoder, head = model.encoder, model.head
-    read = reader(data.images, rows, fabric.device)
-    weights = None
-    if config.class_balance == "loss":
-        weights = class_weights(data.labels[rows], len(data.classes)).to(fabric.device)
-    loss = partial(_loss, encoder, read, rows, data.labels, weights, config)
+    choose_trainable(encoder, config.trainable, rank=config.lora_rank, seed=seed)
+    training = Averaging(model, ema=config.ema, wise_ft=config.wise_ft)
+    read = reader(job.data.images, job.rows, fabric.device)
+    loss = partial(_loss, job, encoder, read)
 
     def phases() -> Iterator[Phase]:
-        epoch = config.steps_per_epoch(len(rows), labelled)
-        if config.tuning == "head_then_full" and config.head_epochs:
-            encoder.requires_grad_(False)
-            yield Phase(
-                "head",
-                constant(config.head_epochs * epoch, config.head_lr),
-                adamw(head, weight_decay=config.weight_decay),
-                loss(derive(seed, "head phase")),
-                frozen=(encoder,) if config.frozen_batchnorm else (),
-            )
-            encoder.requires_grad_(True)
-        optimizer = adamw(model, weight_decay=config.weight_decay)
+        epoch = job.steps_per_epoch
+        if config.tuning == "head_then_full" and config.head_init == "random":
+            with _frozen(encoder):
+                yield Phase(
+                    "head",
+                    constant(config.head_epochs * epoch, config.head_lr),
+                    adamw(head, weight_decay=config.weight_decay),
+                    loss(derive(seed, "head phase")),
+                    frozen=(encoder,) if config.frozen_batchnorm else (),
+                )
+        training.begin()
+        optimizer = adamw(
+            model, weight_decay=config.weight_decay, lr_scales=lr_scales(model, config)
+        )
+        statistics = batchnorm(encoder) if config.fixed_statistics else ()
+        finder = Phase(
+            "lr_finder",
+            constant(0, 0.0),
+            optimizer,
+            loss(derive(seed, "lr finder")),
+            frozen=statistics,
+        )
         finding = choose_lr(
             config.lr,
-            model,
-            Phase("lr_finder", constant(0, 0.0), optimizer, loss(derive(seed, "lr finder"))),
+            training,
+            finder,
             fallback=config.fallback_lr,
             fabric=fabric,
-            folder=folder,
+            folder=job.folder,
             seed=seed,
         )
         yield Phase(
             "one_cycle",
             one_cycle(config.epochs * epoch, finding.suggestion),
             optimizer,
-            loss(derive(seed, "one-cycle phase")),
+            loss(derive(seed, "one-cycle phase"), start=config.progressive_from),
+            frozen=statistics,
+            after_step=lambda _: training.after_step(),
         )
 
-    return train(model, phases(), fabric=fabric, folder=folder, seed=seed)
+    history = train(training, phases(), fabric=fabric, folder=job.folder, seed=seed)
+    training.finish(_batches(encoder, read, job))
+    merge_lora(encoder)
+    return history
 
 
-def class_weights(labels: Rows, classes: int) -> Float[Tensor, " class"]:
-    """Return weights of the classes: n / (K n_c), for K classes among n images; 0 where n_c is 0.
+@contextmanager
+def _frozen(encoder: Encoder) -> Iterator[None]:
+    """Train none of the encoder's parameters for a while."""
+    trained = [p for p in encoder.parameters() if p.requires_grad]
+    encoder.requires_grad_(False)
+    yield
+    for parameter in trained:
+        parameter.requires_grad_(True)
 
-    Weighted so, every class that occurs has the same say, and their mean over the images is 1.
+
+def _batches(encoder: Encoder, read: Reader, job: Job) -> Iterator[Images]:
+    """Yield the normalised training images once, in batches."""
+    for batch in np.array_split(job.rows, ceil(len(job.rows) / job.config.batch_size)):
+        yield normalise(clean_view(read(batch), job.size), encoder.mean, encoder.std)
+
+
+def _loss(job: Job, encoder: Encoder, read: Reader, seed: int, *, start: int | None = None) -> Loss:
+    """Return the loss of a step's batch; batches and views depend on seed and step alone.
 
     Args:
-        labels: Class numbers of the training images.
-        classes: Number of classes.
+        job: What is trained on what.
+        encoder: Gives the normalisation.
+        read: Reads the images of `job.rows`.
+        seed: Of batches and views.
+        start: Size of the views at the beginning, see `progressive_sizes`.
     """
-    counts = np.bincount(labels, minlength=classes)
-    weights = len(labels) / (np.count_nonzero(counts) * np.maximum(counts, 1))
-    return torch.from_numpy(np.where(counts, weights, 0)).float()
-
-
-def weighted_cross_entropy(logits: Logits, wanted: Labels, weights: Tensor | None) -> Tensor:
-    """Return the mean over a batch of weighted cross-entropies, in fp32.
-
-    torch's own mean is over the sum of the batch's weights, which is large just where rare classes
-    occur, so that they have less say the smaller the batch. This one divides by what that sum is
-    on average.
-
-    Args:
-        logits: Of the batch, shape (n, K).
-        wanted: The classes, shape (n,).
-        weights: As `class_weights` gives them, with a mean of 1; None for no weights.
-    """
-    total = F.cross_entropy(logits.float(), wanted, weight=weights, reduction="sum")
-    return total / len(wanted)
-
-
-def _loss(
-    encoder: Encoder,
-    read: Reader,
-    rows: Rows,
-    labels: Rows,
-    weights: Tensor | None,
-    config: FineTuning,
-    seed: int,
-) -> Loss:
-    """Return cross-entropy of a step's batch; batches and views depend on seed and step alone."""
-    balance = labels[rows] if config.class_balance == "sampler" else None
-    batches = Batches(rows, batch_size=config.batch_size, seed=seed, labels=balance)
+    config, labels = job.config, job.data.labels
+    balance = labels[job.rows] if config.class_balance == "sampler" else None
+    batches = Batches(job.rows, batch_size=config.batch_size, seed=seed, labels=balance)
     recipe = named_recipe(config.views, config.view_changes)
+    objective = make_objective(
+        labels[job.rows], len(job.data.classes), config, device=job.fabric.device
+    )
+    sizes = progressive_sizes(start, job.size, config.epochs * job.steps_per_epoch)
 
     def loss(model: nn.Module, step: int) -> tuple[Tensor, dict[str, Tensor]]:
         batch = batches.rows(step)
         keys = view_keys(batch, len(labels))
-        views = view(read(batch), keys, recipe=recipe, seed=seed, step=step)
+        size = sizes[step % len(sizes)]
+        views = view(read(batch), keys, recipe=recipe, seed=seed, step=step, size=size)
+        views, share = mix(views, mixup=config.mixup, cutmix=config.cutmix, seed=seed, step=step)
         logits = model(normalise(views, encoder.mean, encoder.std))
         wanted: Labels = torch.from_numpy(labels[batch]).to(logits.device)
-        return weighted_cross_entropy(logits, wanted, weights), {}
+        own = objective(logits, wanted)
+        if share == 1:
+            return own, {}
+        return share * own + (1 - share) * objective(logits, wanted.flip(0)), {}
 
     return loss
 
 
-def _probe(
-    encoder: Encoder, data: Dataset, rows: Rows, config: FineTuning, fabric: Fabric
-) -> nn.Linear:
+def _probe(encoder: Encoder, job: Job) -> nn.Linear:
     """Fit a logistic regression to the features of the images themselves."""
-    encoder.to(fabric.device)
+    encoder.to(job.fabric.device)
     with in_proportion():
         head = linear_probe(
-            embed_rows(encoder, data, rows, fabric),
-            data.labels[rows],
-            classes=len(data.classes),
-            c=config.probe_c,
-            balanced=config.probe_balanced,
+            embed_rows(encoder, job.data, job.rows, job.fabric, size=job.size),
+            job.data.labels[job.rows],
+            classes=len(job.data.classes),
+            c=job.config.probe_c,
+            balanced=job.config.probe_balanced,
         )
-    return head.to(fabric.device)
+    return head.to(job.fabric.device)

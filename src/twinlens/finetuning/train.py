@@ -7,11 +7,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from twinlens.data.class_subset import open_task, refuse_one_class
 from twinlens.data.provenance import transductive
-from twinlens.data.splits import Split
+from twinlens.data.splits import Split, unlabelled_rows
 from twinlens.engine.device import make_fabric, precision_of
 from twinlens.engine.environment import describe_environment
 from twinlens.engine.loggers import check_loggers, logging
@@ -22,6 +23,7 @@ from twinlens.evaluation.evaluate import score
 from twinlens.evaluation.test_access import TEST_ACCESS, log_test_access
 from twinlens.files import atomic_file
 from twinlens.finetuning.initial_encoder import starting_encoder
+from twinlens.finetuning.job import Job
 from twinlens.finetuning.phases import fit
 from twinlens.finetuning.preview import VIEWS, write_views
 from twinlens.models.bundle import save_bundle
@@ -65,7 +67,7 @@ def train(request: TrainRequest) -> Path:
         request.pretrained,
         data=data,
         split=chosen,
-        normalise=config.normalise,
+        config=config,
         seed=seed,
     )
     determining = _determining(request, config, network.name, initial) | {
@@ -78,11 +80,20 @@ def train(request: TrainRequest) -> Path:
         logging(fabric, request.loggers, folder, out.name, determining),
     ):
         write_views(folder / VIEWS, data, rows, recipe, seed)
-        labelled = len(chosen.rows["train"])
-        head, history = fit(network, data, rows, config, fabric, folder, seed, labelled)
+        job = Job(
+            data,
+            rows,
+            unlabelled=np.setdiff1d(unlabelled_rows(chosen), rows),
+            labelled=chosen.labelled,
+            config=config,
+            fabric=fabric,
+            folder=folder,
+            seed=seed,
+        )
+        head, history = fit(network, job)
         tta = test_time(config, seed)
         log = request.test_access or folder / TEST_ACCESS
-        score_part = partial(score, network, head, data, tta=tta, fabric=fabric)
+        score_part = partial(score, network, head, data, tta=tta, fabric=fabric, size=job.size)
         scores, val = _evaluate(score_part, chosen, folder, log=log, by=out.name)
         if scores:
             fabric.log_dict(_final(scores), len(history))
@@ -92,7 +103,7 @@ def train(request: TrainRequest) -> Path:
             normalisation=Normalisation(mean=network.mean, std=network.std),
             classes=data.classes,
             class_info=data.class_info,
-            size=data.size,
+            size=job.size,
             test_time=tta,
             temperature=choose(val, data.classes).temperature,
             precision=precision_of(fabric),
@@ -108,7 +119,7 @@ def train(request: TrainRequest) -> Path:
             initial_weights=initial,
             pretraining=pretraining,
             images=len(rows),
-            epochs=_epochs(config, len(rows), labelled),
+            epochs=_epochs(job),
             transductive=transductive(initial.history) is not None,
             data=describe_data(data, chosen),
             environment=describe_environment(fabric),
@@ -133,12 +144,11 @@ def _determining(
     }
 
 
-def _epochs(config: FineTuning, images: int, labelled: int) -> float | None:
+def _epochs(job: Job) -> float | None:
     """Return the epochs of one-cycle training that are run; None for a probe."""
-    if config.tuning == "linear_probe":
+    if job.config.tuning == "linear_probe":
         return None
-    steps = config.steps_per_epoch(images, labelled)
-    return config.epochs * steps / (images // config.batch_size)
+    return job.config.epochs * job.steps_per_epoch / (len(job.rows) // job.config.batch_size)
 
 
 def _provenance(

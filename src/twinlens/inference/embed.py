@@ -57,14 +57,29 @@ def embed(
 
 
 def embed_rows(
-    encoder: Encoder, data: Dataset, rows: Rows, fabric: Fabric, *, batch_size: int = 256
+    encoder: Encoder,
+    data: Dataset,
+    rows: Rows,
+    fabric: Fabric,
+    *,
+    size: int | None = None,
+    batch_size: int = 256,
 ) -> Float[ndarray, "image feature"]:
-    """Return the features of images of a data set; the encoder is on Fabric's device."""
+    """Return the features of images of a data set; the encoder is on Fabric's device.
+
+    Args:
+        encoder: From normalised images to features.
+        data: Where the images are.
+        rows: Row number of each image.
+        fabric: Device and precision.
+        size: Side of the views in pixels; by default the data set's.
+        batch_size: Images at a time.
+    """
     return embed(
         encoder,
         reader(data.images, rows, fabric.device),
         rows,
-        size=data.size,
+        size=size or data.size,
         batch_size=batch_size,
         autocast=fabric.autocast,
     )

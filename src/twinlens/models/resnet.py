@@ -2,6 +2,7 @@
 
 He et al. 2016, "Deep Residual Learning for Image Recognition"; the bottleneck's stride sits in
 its 3x3 convolution, as in torchvision. There is no classifier: the output is pooled features.
+Stochastic depth: Huang et al. 2016 (arXiv 1603.09382).
 """
 
 from collections.abc import Sequence
@@ -23,10 +24,25 @@ def _downsample(in_channels: int, out_channels: int, stride: int) -> nn.Module:
     return nn.Sequential(_conv(in_channels, out_channels, 1, stride), nn.BatchNorm2d(out_channels))
 
 
+def drop_path(residual: Tensor, rate: float, training: bool) -> Tensor:
+    """Drop the residual of each image with probability `rate`, and scale up those that are kept.
+
+    Args:
+        residual: What a block adds to its shortcut, shape (batch, channels, h, w).
+        rate: Below 1; at 0 the residual is returned as it is.
+        training: In evaluation nothing is dropped.
+    """
+    if rate == 0 or not training:
+        return residual
+    kept = residual.new_empty((len(residual), 1, 1, 1)).bernoulli_(1 - rate)
+    return residual * kept.div_(1 - rate)
+
+
 class BasicBlock(nn.Module):
     """Two 3x3 convolutions and a shortcut (ResNet-18 and -34)."""
 
     expansion = 1
+    drop_path = 0.0
 
     def __init__(self, in_channels: int, channels: int, stride: int) -> None:
         super().__init__()
@@ -39,7 +55,7 @@ class BasicBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map (batch, in_channels, h, w) to (batch, channels, h / stride, w / stride)."""
         out = relu(self.bn1(self.conv1(x)), inplace=True)
-        out = self.bn2(self.conv2(out))
+        out = drop_path(self.bn2(self.conv2(out)), self.drop_path, self.training)
         return relu(out + self.downsample(x), inplace=True)
 
 
@@ -47,6 +63,7 @@ class Bottleneck(nn.Module):
     """1x1, 3x3 and 1x1 convolutions and a shortcut (ResNet-50 and deeper)."""
 
     expansion = 4
+    drop_path = 0.0
 
     def __init__(self, in_channels: int, channels: int, stride: int) -> None:
         super().__init__()
@@ -63,7 +80,7 @@ class Bottleneck(nn.Module):
         """Map (batch, in_channels, h, w) to (batch, 4 * channels, h / stride, w / stride)."""
         out = relu(self.bn1(self.conv1(x)), inplace=True)
         out = relu(self.bn2(self.conv2(out)), inplace=True)
-        out = self.bn3(self.conv3(out))
+        out = drop_path(self.bn3(self.conv3(out)), self.drop_path, self.training)
         return relu(out + self.downsample(x), inplace=True)
 
 
@@ -92,6 +109,12 @@ class ResNet(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+    def set_drop_path(self, rate: float) -> None:
+        """Set stochastic depth: rates grow linearly from 0 at the first block to `rate`."""
+        blocks = [m for m in self.modules() if isinstance(m, BasicBlock | Bottleneck)]
+        for index, block in enumerate(blocks):
+            block.drop_path = rate * index / max(1, len(blocks) - 1)
 
     def forward(self, images: Images) -> Features:
         """Return the pooled features of normalised images."""

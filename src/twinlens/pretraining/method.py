@@ -9,21 +9,24 @@ from twinlens.errors import UserError, unknown
 from twinlens.pretraining.methods import METHODS
 from twinlens.pretraining.networks import SiameseNetwork
 from twinlens.pretraining.precision import Terms
+from twinlens.pretraining.view_plans import pair
 from twinlens.settings.pretraining import PRESETS, Pretraining
+from twinlens.views.view import ViewPlan
 
 
 @dataclass(frozen=True)
 class Method:
-    """A self-supervised method that learns from two views of each image.
+    """A self-supervised method that learns from views of each image.
 
     Attributes:
         title: The name that its authors write.
         citation: Where they describe it.
         settings: Its settings, whose `method` is the method's name.
-        loss: From the network's outputs for both views, and the settings, to the loss and the
-            terms that are worth watching.
+        loss: From what `network.complete` returns of the network's outputs for all views, and the
+            settings, to the loss and the terms that are worth watching.
         presets: By preset, what it changes beyond `settings.pretraining.PRESETS`.
         network: What is trained.
+        views: From the settings, and the side of the images in pixels, to the views of each image.
         reported: Settings that reports print, and what they call them.
     """
 
@@ -33,6 +36,7 @@ class Method:
     loss: Callable[..., Terms]
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     network: type[SiameseNetwork] = SiameseNetwork
+    views: Callable[[Any, int], ViewPlan] = pair
     reported: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -1,6 +1,6 @@
 """The phases of a pretraining: projector alone, learning-rate finder, one-cycle training."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 
 import pandas as pd
@@ -11,12 +11,14 @@ from twinlens.engine.distributed import gather, shard, synchronise_batchnorm
 from twinlens.engine.loop import CHECKPOINT, Loss, Phase, adamw, choose_lr, train
 from twinlens.engine.one_cycle import constant, one_cycle
 from twinlens.engine.timing import repeated
+from twinlens.models.lora import merge_lora
+from twinlens.models.trainable import choose_trainable
 from twinlens.pretraining.job import Job
 from twinlens.pretraining.methods import METHODS
 from twinlens.pretraining.monitor import Monitor
+from twinlens.pretraining.networks import SiameseNetwork
 from twinlens.seeds import derive
-from twinlens.views.recipes import named_pair
-from twinlens.views.view import normalise, two_views
+from twinlens.views.view import normalise, planned_views
 
 
 def run_phases(job: Job) -> pd.DataFrame:
@@ -27,7 +29,10 @@ def run_phases(job: Job) -> pd.DataFrame:
     """
     encoder, config, fabric, seed = job.encoder, job.config, job.fabric, job.seed
     epoch = Batches(job.rows, batch_size=config.batch_size, seed=seed).steps_per_epoch
+    choose_trainable(encoder, config.trainable, rank=config.lora_rank, seed=seed)
+    trained = [parameter for parameter in encoder.parameters() if parameter.requires_grad]
     network = METHODS[config.method].network(encoder, config, seed)
+    network.prepare(job.rows, seed)
     synchronise_batchnorm(network, fabric)
     network.to(fabric.device)
     steps = {"projector": config.projector_epochs * epoch, "one_cycle": config.epochs * epoch}
@@ -36,11 +41,11 @@ def run_phases(job: Job) -> pd.DataFrame:
         with repeated(max(1, len(monitor.steps))):
             monitor.evaluate(0)
     read = reader(job.data.images, job.rows, fabric.device)
-    loss = partial(_loss, job, read)
+    loss = partial(_loss, job, network, read)
 
     def phases() -> Iterator[Phase]:
         if steps["projector"]:
-            encoder.requires_grad_(False)
+            _require_gradients(trained, False)
             yield Phase(
                 "projector",
                 constant(steps["projector"], config.projector_lr),
@@ -50,7 +55,7 @@ def run_phases(job: Job) -> pd.DataFrame:
                 after_step=lambda _: network.after_step(0.0),
                 should_stop=monitor.after(0),
             )
-            encoder.requires_grad_(True)
+            _require_gradients(trained, True)
         if steps["one_cycle"]:
             optimizer = adamw(network, weight_decay=config.weight_decay)
             trial = Phase(
@@ -80,22 +85,30 @@ def run_phases(job: Job) -> pd.DataFrame:
 
     history = train(network, phases(), fabric=fabric, folder=job.folder, seed=seed)
     monitor.finish()
+    merge_lora(encoder)
     return history
 
 
-def _loss(job: Job, read: Reader, seed: int) -> Loss:
+def _require_gradients(parameters: Iterable[nn.Parameter], required: bool) -> None:
+    for parameter in parameters:
+        parameter.requires_grad_(required)
+
+
+def _loss(job: Job, network: SiameseNetwork, read: Reader, seed: int) -> Loss:
     """Return the loss of a step's batch; batches and views depend on seed and step alone."""
     encoder, config, fabric = job.encoder, job.config, job.fabric
     batches = Batches(job.rows, batch_size=config.batch_size, seed=seed)
-    recipes = named_pair(config.views, config.view_changes)
+    method, plan = METHODS[config.method], job.plan
 
-    def loss(network: nn.Module, step: int) -> tuple[Tensor, dict[str, Tensor]]:
-        batch = shard(fabric, batches.rows(step))
-        first, second = two_views(read(batch), batch, recipes=recipes, seed=seed, step=step)
-        outputs = network(
-            normalise(first, encoder.mean, encoder.std),
-            normalise(second, encoder.mean, encoder.std),
+    def loss(wrapped: nn.Module, step: int) -> tuple[Tensor, dict[str, Tensor]]:
+        rows = batches.rows(step)
+        batch = shard(fabric, rows)
+        partners = read(job.partners.of(batch, seed=seed, step=step)) if job.partners else None
+        views = planned_views(
+            read(batch), batch, plan=plan, seed=seed, step=step, partners=partners
         )
-        return METHODS[config.method].loss(*map(gather, outputs), config)
+        network.at_step(batch, seed=seed, step=step)
+        outputs = wrapped(*(normalise(view, encoder.mean, encoder.std) for view in views))
+        return method.loss(*network.complete(tuple(map(gather, outputs)), rows), config)
 
     return loss

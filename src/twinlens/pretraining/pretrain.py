@@ -27,7 +27,9 @@ from twinlens.pretraining.card import metadata, write_card
 from twinlens.pretraining.embedding_snapshot import sample, write_snapshot
 from twinlens.pretraining.images import IMAGES
 from twinlens.pretraining.job import Job
+from twinlens.pretraining.methods import METHODS
 from twinlens.pretraining.monitor import BEST, MONITOR
+from twinlens.pretraining.partners import find_partners
 from twinlens.pretraining.phases import run_phases
 from twinlens.pretraining.pretrained_encoder import ENCODER
 from twinlens.pretraining.preview import write_views
@@ -41,7 +43,6 @@ from twinlens.requests.base import accepts
 from twinlens.requests.pretrain import PretrainRequest
 from twinlens.settings.pretraining import Pretraining
 from twinlens.types import Rows
-from twinlens.views.recipes import named_pair
 
 
 @accepts(PretrainRequest)
@@ -70,9 +71,12 @@ def _pretrain(fabric: Fabric, *, request: PretrainRequest, config: Pretraining) 
     began, seed, out = time.monotonic(), request.seed, Path(request.out)
     data, split = open_task(request.dataset, request.split, config.classes)
     split = visible_split(split)
-    encoder = build_encoder(request.encoder, seed)
+    encoder, side = build_encoder(request.encoder, seed), config.image_size or data.size
     initial = load_weights(encoder, request.weights)
-    check_size(encoder, data.images.shape[1])
+    plan = METHODS[config.method].views(config, side)
+    for size in dict.fromkeys(views.size for views in plan):
+        remedy = "" if size == data.size else "choose another image_size or local_size"
+        check_size(encoder, size, remedy=remedy)
     refuse_other_split(data, split, initial.history, what=request.weights)
     initial = look_for_seen(initial, Path(request.weights).parent, data, split)
     seen = TrainedOn(
@@ -83,6 +87,7 @@ def _pretrain(fabric: Fabric, *, request: PretrainRequest, config: Pretraining) 
     if notice:
         say(f"{notice} Every report of what starts from it will say so.")
     rows = IMAGES[request.images].rows(split)
+    partners = find_partners(config, data, rows)
     start = {
         "kind": "pretrain",
         "encoder": request.encoder,
@@ -100,10 +105,11 @@ def _pretrain(fabric: Fabric, *, request: PretrainRequest, config: Pretraining) 
             encoder.mean, encoder.std = NOT_NORMALISED
         encoder.to(fabric.device)
         shown = sample(data, split, rows, seed)
-        features = partial(embed_rows, encoder, data, shown, fabric)
+        features = partial(embed_rows, encoder, data, shown, fabric, size=side)
         before = features() if fabric.is_global_zero else None
+        job = Job(encoder, data, split, rows, config, fabric, folder, seed, partners)
         with logging(fabric, request.loggers, folder, out.name, settings):
-            steps = run_phases(Job(encoder, data, split, rows, config, fabric, folder, seed))
+            steps = run_phases(job)
         if before is None:
             return
         monitor = MonitorRecord.read(folder / MONITOR)
@@ -113,8 +119,9 @@ def _pretrain(fabric: Fabric, *, request: PretrainRequest, config: Pretraining) 
             seed=seed,
             initial_weights=initial,
             normalisation=Normalisation(mean=encoder.mean, std=encoder.std),
-            recipes=named_pair(config.views, config.view_changes),
+            recipes=tuple(views.recipe for views in plan),
             images=len(rows),
+            paired=partners.paired if partners else None,
             transductive=notice is not None,
             verdict=verdict(monitor),
             kept=monitor.kept,

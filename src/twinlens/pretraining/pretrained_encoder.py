@@ -12,8 +12,14 @@ ENCODER = "encoder.safetensors"
 """The file of a pretrained encoder."""
 
 
-def pretrained_encoder(folder: Path) -> tuple[Encoder, InitialWeights, PretrainRun]:
+def pretrained_encoder(
+    folder: Path, *, drop_path: float = 0.0
+) -> tuple[Encoder, InitialWeights, PretrainRun]:
     """Load the encoder of a pretraining run, normalisation included.
+
+    Args:
+        folder: The run.
+        drop_path: Stochastic depth of the encoder, see `build_encoder`.
 
     Returns:
         The encoder, its weights under the name of those that the run started from, and the run's
@@ -23,7 +29,7 @@ def pretrained_encoder(folder: Path) -> tuple[Encoder, InitialWeights, PretrainR
         UserError: The folder is no finished pretraining run.
     """
     run = read_pretraining(folder)
-    encoder = build_encoder(run.request.encoder, seed=0)
+    encoder = build_encoder(run.request.encoder, seed=0, drop_path=drop_path)
     weights = load_weights(encoder, folder / ENCODER)
     return encoder, weights.model_copy(update={"name": run.initial_weights.name}), run
 

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, JsonValue, PositiveFloat, PositiveInt
 
 from twinlens.records.base import Record
 from twinlens.records.dataset import ClassInfo
@@ -57,7 +57,8 @@ class ModelChoice(Record):
     """How a study chose the model, or the models, that it keeps.
 
     Attributes:
-        ensemble: "none" for one run; "seeds" for all of an arm; "arms" for all runs.
+        ensemble: "none" for one run; "seeds" for all of an arm, "soup" for the mean
+            of their weights; "arms" for all runs.
         run: The run; null if there are several.
         arm: The arm; null if there are several.
         seed: The seed; null if there are several.
@@ -65,9 +66,10 @@ class ModelChoice(Record):
         metric: The metric that chose, on validation images.
         members: Names of the runs.
         val: Value of the metric on validation images.
+        soup_val: That of a soup that was worse than the best run, which is kept instead.
     """
 
-    ensemble: Literal["none", "seeds", "arms"]
+    ensemble: Literal["none", "seeds", "arms", "soup"]
     run: str | None
     arm: str | None
     seed: int | None
@@ -75,6 +77,7 @@ class ModelChoice(Record):
     metric: str
     members: list[str]
     val: float
+    soup_val: float | None = None
 
 
 class BundleInfo(Record):
@@ -82,6 +85,7 @@ class BundleInfo(Record):
 
     Attributes:
         encoder: Name of the encoder, as `build_encoder` takes it.
+        config: How its repository of the hub says that it is built; null for others.
         head: A name in `HEADS`.
         normalisation: Normalisation that the encoder was trained with.
         classes: Names of the classes, in the order of the logits.
@@ -96,6 +100,7 @@ class BundleInfo(Record):
     """
 
     encoder: str
+    config: dict[str, JsonValue] | None = None
     head: str = "linear"
     normalisation: Normalisation
     classes: list[str] = Field(min_length=1)

@@ -5,26 +5,12 @@ from pydantic import Field
 from twinlens.records.base import Record
 from twinlens.records.bundle import TestTimeAugmentation
 from twinlens.records.dataset import ClassInfo
+from twinlens.records.estimate import Estimate as Estimate
+from twinlens.records.reliability import Reliability
 from twinlens.records.run import Environment
 from twinlens.requests.evaluate import EvaluateRequest
 
 EVALUATION = "evaluation.json"
-
-
-class Estimate(Record):
-    """A number computed from images, with its 95 % interval over other groups of images.
-
-    Attributes:
-        value: The number; null where it is undefined.
-        low: Lower end of the interval; null where there is none.
-        high: Upper end.
-        note: Why there is no number, or no interval; empty where there are both.
-    """
-
-    value: float | None
-    low: float | None = None
-    high: float | None = None
-    note: str = ""
 
 
 class ClassEstimates(Record):
@@ -199,6 +185,7 @@ class DataSetEvaluation(Record):
             every group is of one image.
         binary: Some classes against the others; null where none were named.
         calibration: Calibration.
+        reliability: When to trust the model; null where nothing was to be stored.
         notice: A sentence of the data set that every report must show; may be empty.
         notes: Sentences that a reader must know.
     """
@@ -217,6 +204,7 @@ class DataSetEvaluation(Record):
     by_group: MetricEstimates | None = None
     binary: BinaryEvaluation | None = None
     calibration: Calibration
+    reliability: Reliability | None = None
     notice: str = ""
     notes: list[str] = Field(default=[])
 

@@ -94,6 +94,7 @@ class StoredPretraining(Pretraining):
     """
 
     model_config = ConfigDict(extra="allow")
+    projector: tuple[int, ...]
 
     @classmethod
     def of(cls, settings: Pretraining) -> Self:
@@ -110,8 +111,10 @@ class PretrainRun(Record):
         seed: Seed of all that is random.
         initial_weights: The weights that it started from.
         normalisation: Normalisation of the images.
-        recipes: What the first and the second views are drawn from.
+        recipes: What the views are drawn from: the first, the second, and further kinds.
         images: Number of images that it saw.
+        paired: How many of them had a partner of their group for the second view; null where both
+            views show one image.
         transductive: Whether it, or what it started from, saw validation and test images.
         verdict: What the monitor says of it, in sentences.
         kept: Whose weights were kept, as in `MonitorRecord`.
@@ -129,8 +132,9 @@ class PretrainRun(Record):
     seed: int
     initial_weights: InitialWeights
     normalisation: Normalisation
-    recipes: tuple[ViewRecipe, ViewRecipe]
+    recipes: tuple[ViewRecipe, ...]
     images: int
+    paired: int | None = None
     transductive: bool
     verdict: list[str]
     kept: str

@@ -10,7 +10,7 @@ from twinlens.requests.base import Request
 
 @dataclass(frozen=True)
 class ShowViewsRequest(Request):
-    """Draw some images and the two views that a pretraining would see of each.
+    """Draw some images and the views that a pretraining would see of each.
 
     Attributes:
         dataset: Folder made by `twinlens import`.

@@ -24,7 +24,12 @@ class FineTuning(Config):
         tuning: "head_then_full": train the head on the frozen encoder, then unfreeze it; "full":
             train both from the start; "linear_probe": fit a logistic regression to the features
             of the frozen encoder.
+        trainable: What is trained of the encoder: "all"; "norm": its normalisation layers; "last":
+            these and its last block; "lora": low-rank adapters of a transformer's attention.
+        lora_rank: Rank of the adapters.
         head: "linear", or "mlp": fully connected layers of 4096, 1000, 512 and the classes.
+        head_init: "random", or "probe": the logistic regression on the frozen encoder's features
+            takes the place of the head's own epochs (LP-FT, arXiv 2202.10054).
         epochs: Epochs of one-cycle training, where all labels are used.
         min_steps: Steps of one-cycle training that a label fraction gets at least, by more epochs;
             but no more than all labels get in theirs.
@@ -36,13 +41,29 @@ class FineTuning(Config):
         frozen_batchnorm: Whether BatchNorm keeps its statistics while the encoder is frozen.
         lr: Maximum learning rate, or "valley" for the learning-rate finder.
         fallback_lr: Learning rate where the finder's curve gives none.
+        encoder_lr: Learning rate of the encoder over that of the head.
+        layer_decay: Factor of the learning rate from each block of the encoder to the one before.
+        fixed_statistics: Whether BatchNorm keeps the encoder's statistics throughout.
         weight_decay: Decoupled weight decay; biases and normalisation layers have none.
         normalise: Whether images are normalised as the encoder's weights expect.
         tta: Number of views that test-time augmentation averages; 1 for none.
         tta_clean: Whether the first of them is the image itself.
         class_balance: "none": every image has the same weight; "loss": classes are weighted by the
             inverse of their frequency; "sampler": classes are equally likely in a batch, so that
-            images of rare classes are repeated, in new views. For a probe see `probe_balanced`.
+            images of rare classes are repeated, in new views; "effective_number": weights between
+            none and those of "loss" (arXiv 1901.05555); "logit_adjustment": the loss adds the log
+            of a class's frequency to its logit (arXiv 2007.07314). For a probe see
+            `probe_balanced`.
+        label_smoothing: Share of each label that is spread evenly over all classes.
+        mixup: Alpha of MixUp's Beta distribution (arXiv 1710.09412); 0 for no MixUp.
+        cutmix: Likewise of CutMix (arXiv 1905.04899); with both, a batch takes one at random.
+        drop_path: Stochastic depth: how often the last block of the encoder is left out.
+        ema: Decay of the moving average of the weights, which is what is kept; 0 for none.
+        wise_ft: Share of the trained weights in what is kept; the rest is the weights that full
+            training started from (arXiv 2109.01903). 1 for the trained weights.
+        image_size: Side of the images in pixels, at most the data set's; null for the data set's.
+        progressive_from: Side of the views at the beginning of full training, from which they grow
+            in four stages (arXiv 2104.00298); null for full size throughout.
         probe_c: Inverse strength of the logistic regression's L2 penalty.
         probe_balanced: Whether the probe weights classes by the inverse of their frequency.
         precision: "fp32", "bf16" or "auto" (bf16 where the processor has it).
@@ -50,7 +71,10 @@ class FineTuning(Config):
     """
 
     tuning: Literal["linear_probe", "head_then_full", "full"] = "head_then_full"
+    trainable: Literal["all", "norm", "last", "lora"] = "all"
+    lora_rank: PositiveInt = 8
     head: Literal["linear", "mlp"] = "linear"
+    head_init: Literal["random", "probe"] = "random"
     epochs: PositiveInt = 40
     min_steps: NonNegativeInt = 300
     batch_size: int = Field(64, ge=2)
@@ -61,11 +85,24 @@ class FineTuning(Config):
     frozen_batchnorm: bool = True
     lr: PositiveFloat | Literal["valley"] = "valley"
     fallback_lr: PositiveFloat = 1e-3
+    encoder_lr: PositiveFloat = 1.0
+    layer_decay: float = Field(1.0, gt=0, le=1)
+    fixed_statistics: bool = False
     weight_decay: NonNegativeFloat = 0.01
     normalise: bool = True
     tta: PositiveInt = 3
     tta_clean: bool = True
-    class_balance: Literal["none", "loss", "sampler"] = "none"
+    class_balance: Literal["none", "loss", "sampler", "effective_number", "logit_adjustment"] = (
+        "none"
+    )
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    mixup: NonNegativeFloat = 0.0
+    cutmix: NonNegativeFloat = 0.0
+    drop_path: float = Field(0.0, ge=0, lt=1)
+    ema: float = Field(0.0, ge=0, lt=1)
+    wise_ft: float = Field(1.0, ge=0, le=1)
+    image_size: PositiveInt | None = None
+    progressive_from: PositiveInt | None = None
     probe_c: PositiveFloat = 0.1
     probe_balanced: bool = True
     precision: Precision = "auto"
@@ -77,6 +114,11 @@ class FineTuning(Config):
             raise ValueError(
                 "a linear probe is a logistic regression, so set 'head' to linear, or 'tuning' to "
                 "head_then_full or full"
+            )
+        if self.head_init == "probe" and self.head != "linear":
+            raise ValueError(
+                "'head_init: probe' starts from a logistic regression, so set 'head' to linear, or "
+                "'head_init' to random"
             )
         return self
 

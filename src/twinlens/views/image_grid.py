@@ -29,14 +29,15 @@ def check_picture(path: Path, *, overwrite: bool) -> None:
         raise UserError(f"{path} exists already: choose another name, or pass --overwrite.")
 
 
-def write_picture(path: Path, lines: Sequence[Float[Tensor, "_ 3 height width"]]) -> None:
+def write_picture(path: Path, lines: Sequence[Float[Tensor, "_ 3 _ _"]]) -> None:
     """Write batches of images as a PNG file: one line per batch, one above the other.
 
     Args:
         path: The file.
-        lines: Batches of images of one size, values in [0, 1]; a column shows one image's views.
+        lines: Batches of images, values in [0, 1]; a column shows one image's views, each in its
+            size, at the top left of its place.
     """
-    height, width = lines[0].shape[-2:]
+    height, width = (max(line.shape[axis] for line in lines) for axis in (2, 3))
     columns = max(len(line) for line in lines)
     canvas = np.full(
         (len(lines) * (height + _GAP) - _GAP, columns * (width + _GAP) - _GAP, 3), _WHITE, np.uint8
@@ -45,6 +46,6 @@ def write_picture(path: Path, lines: Sequence[Float[Tensor, "_ 3 height width"]]
         pixels = (line.mul(255).round().byte()).permute(0, 2, 3, 1).cpu().numpy()
         for j, image in enumerate(pixels):
             top, left = i * (height + _GAP), j * (width + _GAP)
-            canvas[top : top + height, left : left + width] = image
+            canvas[top : top + image.shape[0], left : left + image.shape[1]] = image
     with atomic_file(path) as temporary:
         Image.fromarray(canvas).save(temporary, format="PNG", optimize=True)

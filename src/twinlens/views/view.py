@@ -5,6 +5,7 @@ of the batch nor on the process that makes it.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import reduce
 
 import torch
@@ -17,21 +18,57 @@ from twinlens.views.recipe import Draws, ViewRecipe, draw, random_numbers
 from twinlens.views.warp import compose, warp
 
 
-def two_views(
+@dataclass(frozen=True)
+class PlannedViews:
+    """Views of one kind that each image gets in a step.
+
+    Attributes:
+        recipe: What may be drawn.
+        size: Side of the square views in pixels.
+        count: How many, each drawn on its own.
+    """
+
+    recipe: ViewRecipe
+    size: int
+    count: int = 1
+
+
+ViewPlan = tuple[PlannedViews, ...]
+"""All views that each image gets in a step, in their order."""
+
+
+def planned_views(
     images: Images,
     rows: Rows,
     *,
-    recipes: tuple[ViewRecipe, ViewRecipe],
+    plan: ViewPlan,
     seed: int,
     step: int,
-    size: int | None = None,
-) -> tuple[Views, Views]:
-    """Make view 1 and view 2 of each image; arguments as for `view`."""
-    first, second = (
-        view(images, rows, recipe=recipe, seed=seed, step=step, number=number, size=size)
-        for number, recipe in enumerate(recipes, start=1)
-    )
-    return first, second
+    partners: Images | None = None,
+) -> list[Views]:
+    """Make views 1 to n of each image, in the plan's order.
+
+    Args:
+        images: As for `view`, as are the others.
+        rows: Likewise.
+        plan: What may be drawn, in which size.
+        seed: As for `view`.
+        step: Likewise.
+        partners: What views 2, 4, ... show instead, such as other images of the same lesions.
+    """
+    each = [(kind.recipe, kind.size) for kind in plan for _ in range(kind.count)]
+    return [
+        view(
+            images if number % 2 or partners is None else partners,
+            rows,
+            recipe=recipe,
+            seed=seed,
+            step=step,
+            number=number,
+            size=size,
+        )
+        for number, (recipe, size) in enumerate(each, start=1)
+    ]
 
 
 def view(
@@ -52,7 +89,7 @@ def view(
         recipe: What may be drawn.
         seed: The run's seed.
         step: Optimiser step, or any other counter.
-        number: Which view of the image: 1 and 2 in pretraining, 1 to n at test time.
+        number: Which view of the image, from 1 on.
         size: Side of the square views in pixels; by default the images' own height and width.
 
     Returns:

@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from diagrams import box_titles, build_four_arms
 from html_page import drawing
 
@@ -19,12 +20,21 @@ def test_a_joint_embedding_has_the_numbers_of_its_pretraining(
         assert f">{text}</text>" in drawing(panel)
 
 
-def test_a_teacher_has_a_way_of_its_own(tmp_path: Path, build_study: Build) -> None:
-    byol = {"method": "byol", "teacher_momentum": 0.99, "predictor": [1024]}
-    folder = build_four_arms(tmp_path / "study", build_study, **{"pretrain-1": byol})
-    (panel,) = embedding_panels(read_study(folder))
-    titles = box_titles(drawing(panel))
-    assert titles.count("projector") == 2
+@pytest.mark.parametrize(
+    ("settings", "projectors", "texts"),
+    [
+        ({"method": "byol", "predictor": [1024]}, 2, ["predictor 1024"]),
+        ({"method": "dino", "local_views": 4}, 1, ["+ 4 small"]),
+    ],
+)
+def test_a_teacher_has_a_way_of_its_own(
+    tmp_path: Path, build_study: Build, settings: dict, projectors: int, texts: list[str]
+) -> None:
+    changed = {"pretrain-1": {"teacher_momentum": 0.99} | settings}
+    (panel,) = embedding_panels(
+        read_study(build_four_arms(tmp_path / "study", build_study, **changed))
+    )
+    assert box_titles(drawing(panel)).count("projector") == projectors
     assert drawing(panel).count(">resnet18</text>") == 2
-    for text in ("student", "teacher", "keeps 0.99", "predictor 1024"):
+    for text in ("student", "teacher", "keeps 0.99", *texts):
         assert f">{text}</text>" in drawing(panel)

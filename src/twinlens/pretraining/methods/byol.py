@@ -1,7 +1,5 @@
 """BYOL: Grill et al. 2020 (arXiv 2006.07733)."""
 
-import math
-from copy import deepcopy
 from typing import Literal
 
 import torch
@@ -12,7 +10,7 @@ from torch.nn.functional import cosine_similarity
 from twinlens.models.encoders import Encoder
 from twinlens.models.heads import projector
 from twinlens.pretraining.method import Method
-from twinlens.pretraining.networks import SiameseNetwork, embed_both
+from twinlens.pretraining.networks import StudentTeacher, embed_views
 from twinlens.pretraining.precision import in_full_precision
 from twinlens.settings.pretraining import Pretraining
 from twinlens.types import Embeddings, Images
@@ -47,16 +45,6 @@ def distance(p: Embeddings, t: Embeddings) -> Tensor:
     return 2 - 2 * cosine_similarity(p, t, dim=1).mean()
 
 
-def teacher_momentum(progress: float, base: float) -> float:
-    """Return the teacher's momentum: from `base` up to 1 along a cosine (section 3.2).
-
-    Args:
-        progress: Share of the training that is done, in [0, 1].
-        base: The momentum at the start.
-    """
-    return 1 - (1 - base) * (math.cos(math.pi * progress) + 1) / 2
-
-
 class BYOL(Pretraining):
     """Settings of BYOL, whose projector has two layers and a narrow output.
 
@@ -75,47 +63,24 @@ class BYOL(Pretraining):
     lr: PositiveFloat | Literal["valley"] = 5e-4
 
 
-class StudentTeacher(SiameseNetwork):
-    """A student with a predictor, and a teacher that follows it slowly.
+class StudentPredictor(StudentTeacher):
+    """A student whose predictor predicts the teacher's embedding of the other view."""
 
-    The teacher's weights are the moving average of the student's; its BatchNorm statistics are
-    its own, from its own forward passes, as in the authors' code.
-    """
-
-    def __init__(self, encoder: Encoder, config: Pretraining, seed: int) -> None:
-        super().__init__(encoder, config, seed)
-        assert isinstance(config, BYOL)
+    def __init__(self, encoder: Encoder, config: BYOL, seed: int) -> None:
+        super().__init__(encoder, config, seed, momentum=config.teacher_momentum)
         dim = config.projector[-1]
         self.predictor = projector(
             dim, (*config.predictor, dim), seed=seed, bias=config.projector_bias, name="predictor"
         )
-        self.teacher = nn.ModuleDict(
-            {"encoder": deepcopy(encoder), "projector": deepcopy(self.projector)}
-        ).requires_grad_(False)
-        self.momentum = config.teacher_momentum
 
-    def forward(self, first: Images, second: Images) -> tuple[Embeddings, ...]:
+    def forward(self, *views: Images) -> tuple[Embeddings, ...]:
         """Return the student's predictions of both views, and the teacher's embeddings."""
         student = nn.Sequential(self.encoder, self.projector, self.predictor)
-        predictions = embed_both(student, first, second, self.joint)
+        predictions = embed_views(student, views, self.joint)
         with torch.no_grad():
-            teacher = nn.Sequential(self.teacher["encoder"], self.teacher["projector"])
-            targets = embed_both(teacher, first, second, self.joint)
+            teacher = nn.Sequential(*self.teacher.values())
+            targets = embed_views(teacher, views, self.joint)
         return *predictions, *targets
-
-    @property
-    def encoders(self) -> tuple[nn.Module, ...]:
-        """The student's encoder and the teacher's."""
-        return self.encoder, self.teacher["encoder"]
-
-    @torch.no_grad()
-    def after_step(self, progress: float) -> None:
-        """Move the teacher towards the student (equation 1 of the article)."""
-        momentum = teacher_momentum(progress, self.momentum)
-        for name, part in self.teacher.items():
-            student = getattr(self, name)
-            for ours, theirs in zip(part.parameters(), student.parameters(), strict=True):
-                ours.lerp_(theirs, 1 - momentum)
 
 
 # The widths and the momentum of the article (section 3.3, appendix C.1).
@@ -127,6 +92,6 @@ METHOD = Method(
     settings=BYOL,
     presets={"paper": _PAPER, "paper-code": _PAPER},
     loss=lambda p1, p2, t1, t2, _: byol(p1, p2, t1, t2),
-    network=StudentTeacher,
+    network=StudentPredictor,
     reported={"predictor": "predictor", "teacher_momentum": "teacher momentum"},
 )

@@ -64,6 +64,8 @@ def _boxes(run: StoredRun) -> list[list[Box]]:
     settings, of_method = record.settings, record.settings.model_extra or {}
     batch = Box("images", (count(settings.batch_size), "a step"))
     views = [Box(f"view {number}", (plain(settings.views),)) for number in (1, 2)]
+    if of_method.get("local_views"):
+        views[1] = Box("view 2", (*views[1].lines, f"+ {of_method['local_views']} small"))
     loss = Box(method_title(run.method), _numbers(run.method, of_method))
     projector = _sizes(settings.projector)
     encoders = [Box("encoder", (record.encoder, "shared"))]
@@ -71,8 +73,9 @@ def _boxes(run: StoredRun) -> list[list[Box]]:
     if "teacher_momentum" in of_method:
         momentum = f"keeps {of_method['teacher_momentum']:g}"
         encoders = [Box("student", (record.encoder,)), Box("teacher", (record.encoder, momentum))]
-        predictor = f"predictor {'–'.join(_sizes(of_method['predictor']))}"
-        projectors = [Box("projector", (*projector, predictor)), *projectors]
+        if "predictor" in of_method:
+            predictor = f"predictor {'–'.join(_sizes(of_method['predictor']))}"
+            projectors = [Box("projector", (*projector, predictor)), *projectors]
     return [[batch], views, encoders, projectors, [loss]]
 
 

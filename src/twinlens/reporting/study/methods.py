@@ -144,6 +144,8 @@ def _pretraining_words(run: StoredRun) -> str:
         alone = plural(settings.projector_epochs, "epoch")
         parts.append(f"{alone} of the projector alone, learning rate {settings.projector_lr:g}")
     parts.append(_one_cycle(settings))
+    if settings.image_size:
+        parts.append(f"views of {settings.image_size} × {settings.image_size} pixels")
     parts.append(f"projector {'–'.join(map(str, settings.projector))}")
     of_method = settings.model_extra or {}
     parts += [

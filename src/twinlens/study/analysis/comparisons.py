@@ -15,6 +15,7 @@ from twinlens.evaluation.crossed_effects import (
     group_shares,
     number_groups,
 )
+from twinlens.evaluation.false_claims import false_claim_probability
 from twinlens.evaluation.sequential import corrected, level_at
 from twinlens.evaluation.statistics import (
     LEVEL,
@@ -51,6 +52,7 @@ class Comparison:
         p: Two-sided p value that goes with the interval; corrected for earlier looks.
         variance: Variance of the mean; None without test groups.
         note: Why there is no interval; empty where there is one.
+        false_claim: Probability that the better arm is not better, of what the interval covers.
     """
 
     seeds: list[int]
@@ -63,6 +65,7 @@ class Comparison:
     p: float | None
     variance: Variance | None
     note: str
+    false_claim: float | None = None
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,7 @@ class Comparisons:
         given = paired_difference(x, y, level=level)
         p = corrected(given.p, level)
         found = Comparison(seeds, x, y, given, level, given.interval, "seeds", p, None, given.note)
+        found = replace(found, false_claim=None if given.p is None else given.p / 2)
         if not self.groups or metric not in self.shares[a][seeds[0]]:
             return found
         ours, theirs = ([self.shares[key][seed][metric] for seed in seeds] for key in (a, b))
@@ -110,8 +114,13 @@ class Comparisons:
         )
         if len(seeds) > 1 and given.note:  # no spread over seeds
             return found
-        p = corrected(crossed.p, level)
-        return replace(found, interval=crossed.interval, p=p, note=crossed.note)
+        return replace(
+            found,
+            interval=crossed.interval,
+            p=corrected(crossed.p, level),
+            note=crossed.note,
+            false_claim=false_claim_probability(given.mean, crossed),
+        )
 
 
 def read_comparisons(

@@ -1,0 +1,114 @@
+"""Averages of a classifier's weights: over the steps, and between start and end."""
+
+from collections.abc import Iterable
+from copy import deepcopy
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.optim.swa_utils import AveragedModel
+
+from twinlens.finetuning.classifier import Classifier
+from twinlens.types import Images, Logits
+
+_Tensors = tuple[Tensor, ...] | list[Tensor]
+
+
+class Averaging(nn.Module):
+    """A classifier in training, and the averages of its weights that the settings ask for.
+
+    All are in its state dict, so a checkpoint holds them.
+    """
+
+    def __init__(self, model: Classifier, *, ema: float, wise_ft: float) -> None:
+        """Prepare the averages.
+
+        Args:
+            model: What is trained.
+            ema: Decay of the exponential moving average, in [0, 1); 0 for none.
+            wise_ft: Share of the trained weights in the result, see `finish`; 1 for no averaging.
+        """
+        super().__init__()
+        self.model = model
+        self.wise_ft = wise_ft
+        self.average = _moving_average(model, ema) if ema else None
+        self.start = deepcopy(model).requires_grad_(False) if wise_ft < 1 else None
+        self.begun: Tensor
+        self.register_buffer("begun", torch.tensor(False))
+
+    def forward(self, images: Images) -> Logits:
+        """Return the logits of the classifier that is trained."""
+        logits: Logits = self.model(images)
+        return logits
+
+    def begin(self) -> None:
+        """Let the averages start from the weights as they are; resumed, they go on instead."""
+        if self.begun:
+            return
+        for copy in (self.average and self.average.module, self.start):
+            if copy is not None:
+                copy.load_state_dict(self.model.state_dict())
+        self.begun.fill_(True)
+
+    def after_step(self) -> None:
+        """Follow an optimiser step."""
+        if self.average is not None:
+            self.average.update_parameters(self.model)
+
+    @torch.no_grad()
+    def finish(self, batches: Iterable[Images]) -> None:
+        """Give the classifier its final weights.
+
+        They are the moving average, if there is one; then, by WiSE-FT (Wortsman et al. 2022, arXiv
+        2109.01903, equation 1), the mean of the start (weight 1 - wise_ft) and these.
+
+        Args:
+            batches: Normalised training images, from which BatchNorm's statistics are estimated
+                again after an interpolation: those of other weights do not fit.
+        """
+        if self.average is not None:
+            self.model.load_state_dict(self.average.module.state_dict())
+        if self.start is None:
+            return
+        for trained, start in zip(self.model.parameters(), self.start.parameters(), strict=True):
+            trained.copy_(torch.lerp(start.to(trained), trained, self.wise_ft))
+        estimate_statistics(self.model, batches)
+
+
+def batchnorm(module: nn.Module) -> tuple[_BatchNorm, ...]:
+    """Return the BatchNorm layers of a module."""
+    return tuple(layer for layer in module.modules() if isinstance(layer, _BatchNorm))
+
+
+def estimate_statistics(model: nn.Module, batches: Iterable[Images]) -> None:
+    """Set BatchNorm's statistics to their means over batches; all else is in eval mode.
+
+    torch's `update_bn` would draw stochastic depth meanwhile.
+    """
+    layers = batchnorm(model)
+    if not layers:
+        return
+    model.eval()
+    momenta = [layer.momentum for layer in layers]
+    for layer in layers:
+        layer.train()
+        layer.reset_running_stats()
+        layer.momentum = None  # a plain mean
+    for images in batches:
+        model(images)
+    for layer, momentum in zip(layers, momenta, strict=True):
+        layer.momentum = momentum
+
+
+def _moving_average(model: nn.Module, ema: float) -> AveragedModel:
+    """Return a moving average whose decay rises to `ema`, so that early steps are forgotten."""
+
+    def average(ours: _Tensors, theirs: _Tensors, count: Tensor | int) -> None:
+        decay = min(ema, (1 + int(count)) / (10 + int(count)))
+        if ours[0].is_floating_point():
+            torch._foreach_lerp_(ours, theirs, 1 - decay)
+        else:  # BatchNorm's count of batches
+            for our, their in zip(ours, theirs, strict=True):
+                our.copy_(their)
+
+    return AveragedModel(model, multi_avg_fn=average, use_buffers=True).requires_grad_(False)

@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from twinlens.finetuning.averaging import Averaging
+from twinlens.finetuning.classifier import Classifier
+
+
+def small() -> Classifier:
+    torch.manual_seed(0)
+    encoder = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.LazyLinear(5))
+    model = Classifier(encoder, nn.Linear(5, 2))
+    model(torch.rand(4, 3, 8, 8))
+    return model
+
+
+def shift(model: nn.Module, by: float) -> None:
+    for parameter in model.parameters():
+        parameter.data += by
+
+
+def states(model: nn.Module) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in model.state_dict().items()}
+
+
+def test_without_averages_the_trained_weights_are_kept():
+    model = small()
+    training = Averaging(model, ema=0, wise_ft=1)
+    training.begin()
+    shift(model, 1.0)
+    training.after_step()
+    before = states(model)
+    training.finish([])
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+    assert set(training.state_dict()) == {f"model.{name}" for name in before} | {"begun"}
+
+
+def test_the_moving_average_is_the_recursion_with_a_rising_decay():
+    model = small()
+    training = Averaging(model, ema=0.5, wise_ft=1)
+    training.begin()
+    expected = None
+    for step in range(6):
+        shift(model, float(step))
+        training.after_step()
+        value = model.head.weight.detach().clone()
+        decay = min(0.5, (1 + step) / (10 + step))
+        expected = value if expected is None else decay * expected + (1 - decay) * value
+    training.finish([])
+    torch.testing.assert_close(model.head.weight.detach(), expected)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3])
+def test_wise_ft_lies_between_start_and_end(share):
+    model = small()
+    training = Averaging(model, ema=0, wise_ft=share)
+    training.begin()
+    start = states(model)
+    shift(model, 2.0)
+    images = torch.rand(32, 3, 8, 8)
+    training.finish([images[:16], images[16:]])
+    for name, value in model.named_parameters():
+        torch.testing.assert_close(value.detach(), start[name] + share * 2.0)
+    convolved = model.encoder[0](images)
+    means = torch.stack([part.mean((0, 2, 3)) for part in convolved.split(16)]).mean(0)
+    torch.testing.assert_close(model.encoder[1].running_mean, means.detach())
+
+
+def test_a_resumed_training_keeps_its_start_and_its_average():
+    model = small()
+    training = Averaging(model, ema=0.9, wise_ft=0.5)
+    training.begin()
+    shift(model, 1.0)
+    training.after_step()
+    resumed = Averaging(small(), ema=0.9, wise_ft=0.5)
+    resumed.load_state_dict(training.state_dict())
+    resumed.begin()
+    for name, value in training.state_dict().items():
+        assert torch.equal(resumed.state_dict()[name], value), name
+    assert not np.allclose(resumed.start.head.weight.detach(), resumed.model.head.weight.detach())
