@@ -84,7 +84,7 @@ def train(request: TrainRequest) -> Path:
             data,
             rows,
             unlabelled=np.setdiff1d(unlabelled_rows(chosen), rows),
-            labelled=len(chosen.rows["train"]),
+            labelled=chosen.labelled,
             config=config,
             fabric=fabric,
             folder=folder,

@@ -94,6 +94,7 @@ class StoredPretraining(Pretraining):
     """
 
     model_config = ConfigDict(extra="allow")
+    projector: tuple[int, ...]
 
     @classmethod
     def of(cls, settings: Pretraining) -> Self:

@@ -2,7 +2,9 @@
 
 import math
 import time
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from lightning_fabric import Fabric
 
@@ -21,6 +23,7 @@ from twinlens.requests.base import accepts
 from twinlens.requests.compare import CompareRequest
 from twinlens.study.analysis.aggregate import collect
 from twinlens.study.estimate.estimate import estimate
+from twinlens.study.planning.baselines import at_hand
 from twinlens.study.planning.config import Study, as_yaml, read_study
 from twinlens.study.planning.plan import make_plan
 from twinlens.study.planning.validate import check
@@ -30,6 +33,7 @@ from twinlens.study.running.locks import study_lock
 from twinlens.study.running.model_selection import keep_best
 from twinlens.study.running.paths import ENVIRONMENT, PLAN, RESULTS, STUDY, is_finished
 from twinlens.study.running.progress import Progress
+from twinlens.study.running.soup import make_soup
 
 
 @accepts(CompareRequest)
@@ -52,7 +56,7 @@ def compare(request: CompareRequest) -> Path:
     plan = make_plan(checked, data_hash=data.hash, split_hash=split.hash)
     if not request.dry_run:
         _refuse_another(out, checked, request.resume)
-    say(_describe(plan, checked, out))
+    say(_describe(plan, checked, out, data.size))
     seconds_of = None
     left = [run for run in plan if not is_finished(out, run)]
     if left and (
@@ -75,7 +79,8 @@ def compare(request: CompareRequest) -> Path:
         execution, workers=request.workers, ray=request.ray, on_progress=progress.report
     )
     with study_lock(out):
-        best = keep_best(out, checked, plan)  # first: to test an ensemble is logged
+        cook = partial(make_soup, out, data=data, split=split, fabric=fabric)
+        best = keep_best(out, checked, plan, cook)  # first: to test an ensemble is logged
         collect(out, checked, plan, failures, best).write(out / RESULTS)
     if time.time() >= deadline and (left := execution.unsettled()):
         say(f"Stopped after {hours:g} h, {len(left)} runs are left: the same command resumes them.")
@@ -94,7 +99,10 @@ def _opened(request: CompareRequest) -> tuple[Fabric, Study, Dataset, Split]:
     study = read_study(Path(request.study), request.settings)
     fabric = make_fabric(study.precision or "auto", request.device)
     data, split = open_task(study.data, study.split, study.classes)
-    study = study.model_copy(update={"precision": precision_of(fabric), "split": split.name})
+    resolved: dict[str, Any] = {"precision": precision_of(fabric), "split": split.name}
+    if study.baselines == "auto":
+        resolved["baselines"] = at_hand(data.size) or "auto"
+    study = Study.model_validate(study.model_dump() | resolved)
     check(study, data, split)
     return fabric, study, data, split
 
@@ -121,12 +129,14 @@ def _refuse_another(out: Path, study: Study, resume: bool) -> None:
         )
 
 
-def _describe(plan: list[PlannedRun], study: Study, out: Path) -> str:
+def _describe(plan: list[PlannedRun], study: Study, out: Path, size: int) -> str:
     pretrainings = sum(run.kind == "pretrain" for run in plan)
     finished = sum(is_finished(out, run) for run in plan)
+    baselines = ", ".join(f"'{arm}'" for arm in study.baseline_arms)
     return (
         f"{len(study.arms)} arms x {len(study.seeds)} seeds x {len(study.label_fractions)} "
         f"label fractions: "
         f"{len(plan) - pretrainings} trainings and {pretrainings} pretrainings, {finished} "
         f"finished; precision {study.precision}."
+        + (f" Frozen baselines, probed at {size} pixels: {baselines}." if baselines else "")
     )

@@ -25,9 +25,11 @@ from twinlens.reporting.study import (
 )
 from twinlens.reporting.study.load_study import StoredStudy, read_study
 from twinlens.reporting.tables.exports import export
+from twinlens.reporting.tuning.page import tuning_report
 from twinlens.requests.base import accepts
 from twinlens.requests.report import ReportRequest
 from twinlens.study.running.locks import study_lock
+from twinlens.study.tuning.tune import RESULTS as TUNING
 
 SECTIONS: dict[str, tuple[str, ModuleType]] = {
     "results": ("Results", results),
@@ -48,7 +50,7 @@ The module's `content` returns what the template of its name shows.
 
 @accepts(ReportRequest)
 def report(request: ReportRequest) -> Path:
-    """Write the page of a finished study, pretraining or evaluation from its stored files alone.
+    """Write the page of a study, a pretraining, a search or an evaluation from stored files alone.
 
     Beside a study's page lie its tables as CSV and LaTeX in ``tables/``, and its figures as SVG
     and PDF in ``figures/``.
@@ -62,6 +64,8 @@ def report(request: ReportRequest) -> Path:
     folder = Path(request.folder)
     if (folder / "run.json").is_file():
         return pretraining_report(folder)
+    if (folder / TUNING).is_file():
+        return tuning_report(folder)
     if (folder / EVALUATION).is_file():
         return evaluation_report(folder)
     study = read_study(folder)
