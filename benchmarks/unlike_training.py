@@ -86,7 +86,7 @@ def main() -> None:
     files.write_json(OUT, {"training": len(train), "results": results, "machine": machine()})
 
 
-def _flagged(scores: np.ndarray, unlike) -> float:  # noqa: ANN001
+def _flagged(scores: np.ndarray, unlike) -> float:
     return round(float((scores > unlike.threshold).mean()), 3)
 
 
