@@ -9,6 +9,7 @@ from twinlens import cli
 
 COMMANDS = (
     "import", "split", "audit", "show-views", "pretrain", "train", "evaluate", "predict", "compare",
+    "tune",
     "report", "demo", "weights",
 )  # fmt: skip
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from twinlens.splitting.split import split
     from twinlens.study.compare import compare
     from twinlens.study.planning.new_study import init
+    from twinlens.study.tuning.tune import tune
 
 __version__ = "0.1.0"
 
@@ -38,6 +39,7 @@ _HOME = {
     "show_views": "twinlens.pretraining.preview",
     "split": "twinlens.splitting.split",
     "train": "twinlens.finetuning.train",
+    "tune": "twinlens.study.tuning.tune",
 }
 
 __all__ = [
@@ -54,6 +56,7 @@ __all__ = [
     "show_views",
     "split",
     "train",
+    "tune",
 ]
 
 

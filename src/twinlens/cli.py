@@ -30,6 +30,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "predict": model.predict,
     "init": study.init,
     "compare": study.compare,
+    "tune": study.tune,
     "report": study.report,
     "demo": study.demo,
 }

@@ -141,7 +141,7 @@ _EXPECTED = {
 
 
 def _sentence(model: type[BaseModel], problem: dict[str, Any]) -> str:
-    path = [part for part in problem["loc"] if isinstance(part, str | int) and part != "[key]"]
+    path = [part for part in problem["loc"] if not str(part).startswith("[")]  # marks of pydantic
     key = ".".join(map(str, path))
     if problem["type"] == "extra_forbidden":
         parent = ".".join(map(str, path[:-1]))

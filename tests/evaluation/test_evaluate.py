@@ -8,17 +8,26 @@ from twinlens.data.splits import open_split
 from twinlens.errors import UserError
 from twinlens.evaluation.evaluate import evaluate
 from twinlens.importing.import_images import import_images
+from twinlens.records.evaluation import EvaluationRecord
 from twinlens.records.scores import Scores
 
 
-def test_the_bundle_evaluated_again_gives_the_same_metrics(trained, phantoms, tmp_path):
+@pytest.mark.parametrize("recompute", [False, True])
+def test_the_model_evaluated_again_gives_the_same_metrics(trained, phantoms, tmp_path, recompute):
+    out = tmp_path / "out"
+    again = evaluate(trained / "model", phantoms, out=out, device="cpu", recompute=recompute)
     stored = Scores.read(trained / "metrics.json").test
-    again = evaluate(trained / "model", phantoms, out=tmp_path / "out", device="cpu")
-    assert again == stored
-    assert Scores.read(tmp_path / "out" / "metrics.json") == Scores(parts={"test": stored})
-    predictions = pd.read_parquet(trained / "predictions.parquet")
-    test = predictions[predictions["split"] == "test"].reset_index(drop=True)
-    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "out" / "predictions.parquet"), test)
+    assert again.metrics == pytest.approx(stored.metrics)
+    assert again.data[0].by_image.confusion == stored.confusion
+    assert again.data[0].stored != recompute
+    assert EvaluationRecord.read(out / "evaluation.json").data == again.data
+    predictions = pd.read_parquet(trained / "predictions.parquet").sort_values(["split", "id"])
+    found = pd.read_parquet(out / "predictions.parquet").sort_values(["split", "id"])
+    assert set(found.pop("dataset")) == {phantoms.name}
+    frames = (table.reset_index(drop=True) for table in (found, predictions))
+    pd.testing.assert_frame_equal(*frames, check_dtype=False)
+    run = evaluate(trained, phantoms, device="cpu", recompute=recompute)
+    assert run.data == again.data
 
 
 @pytest.fixture
@@ -54,13 +63,13 @@ def test_the_data_may_lack_classes_of_the_model(trained, images, tmp_path, capsy
     predicted = stored[columns].idxmax(axis=1).str.removeprefix("p_")
     recalls = (predicted == stored["label"]).groupby(stored["label"]).mean()
     assert scores.metrics["balanced_accuracy"] == pytest.approx(recalls.mean())
-    assert scores.per_class["NV"].support == (stored["label"] == "NV").sum()
+    assert scores.data[0].by_image.per_class["NV"].support == (stored["label"] == "NV").sum()
 
 
 def test_images_of_another_size_are_resized(trained, images, phantoms, capsys):
     scores = evaluate(trained / "model", images(64), device="cpu", tta=1)
     assert "have 64 pixels: they are resized to the 32" in capsys.readouterr().err
-    assert scores.n == len(open_split(open_dataset(phantoms)).rows["test"])
+    assert scores.data[0].by_image.n == len(open_split(open_dataset(phantoms)).rows["test"])
 
 
 def test_a_class_that_the_model_does_not_know_is_named(trained, images):

@@ -28,9 +28,14 @@ def test_scores_of_each_class_are_scikit_learns(guessed):
 def test_a_known_answer():
     probabilities = np.array([[0.6, 0.4], [0.3, 0.7], [0.2, 0.8], [0.4, 0.6]])
     f1 = (2 / 3 + 4 / 5) / 2
-    assert score_predictions(np.array([0, 0, 1, 1]), probabilities, ["a", "b"]) == PartScores(
+    metrics = {"accuracy": 0.75, "balanced_accuracy": 0.75, "macro_f1": f1, "weighted_f1": f1}
+    metrics |= {"cohen_kappa": 0.5, "mcc": 3**-0.5, "top_2_accuracy": 1.0, "macro_auc": 0.75}
+    metrics["macro_average_precision"] = (5 / 6 + 5 / 6) / 2
+    scores = score_predictions(np.array([0, 0, 1, 1]), probabilities, ["a", "b"])
+    assert scores.metrics == pytest.approx(metrics)
+    assert scores == PartScores(
         n=4,
-        metrics={"accuracy": 0.75, "balanced_accuracy": 0.75, "macro_f1": f1, "weighted_f1": f1},
+        metrics=scores.metrics,
         per_class={
             "a": ClassScores(precision=1.0, recall=0.5, f1=2 / 3, support=2),
             "b": ClassScores(precision=2 / 3, recall=1.0, f1=0.8, support=2),
@@ -50,3 +55,10 @@ def test_a_known_answer():
 def test_what_cannot_be_evaluated_is_refused(labels, value, words):
     with pytest.raises(UserError, match=words):
         score_predictions(np.array(labels, dtype=int), np.full((len(labels), 4), value), CLASSES)
+
+
+def test_what_these_images_do_not_define_is_left_out():
+    scores = score_predictions(np.zeros(3, dtype=int), np.full((3, 2), 0.5), ["a", "b"])
+    assert set(METRICS) - set(scores.metrics) == {
+        "cohen_kappa", "macro_auc", "macro_average_precision"
+    }  # fmt: skip

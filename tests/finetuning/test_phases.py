@@ -127,7 +127,7 @@ def test_with_every_setting_of_the_ladder_a_resumed_training_gives_the_same_weig
             train_small(phantoms, tmp_path / "run", settings=LADDER)
     resumed = train_small(phantoms, tmp_path / "run", settings=LADDER, resume=True)
     ours, theirs = (load_file(run / "model" / "model.safetensors") for run in (whole, resumed))
-    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    assert not [name for name in ours if not torch.equal(ours[name], theirs[name])]
     assert read_info(whole / "model").size == 24
 
 
@@ -144,12 +144,15 @@ def _interrupted_at(function, call):
 
 
 def test_the_head_of_lp_ft_starts_as_the_probe(phantoms, tmp_path, monkeypatch):
-    heads = []
-    monkeypatch.setattr(module, "train", lambda network, *_, **__: heads.append(network.model.head))
-    train_small(phantoms, tmp_path / "run", settings={"head_init": "probe"})
+    def stop(network, *_, **__):
+        raise KeyboardInterrupt(network.model.head)
+
+    monkeypatch.setattr(module, "train", stop)
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        train_small(phantoms, tmp_path / "run", settings={"head_init": "probe"})
     train_small(phantoms, tmp_path / "probe", settings={"tuning": "linear_probe"})
     probe = load_file(tmp_path / "probe" / "model" / "model.safetensors")
-    assert torch.equal(heads[0].weight, probe["head.weight"])
+    assert torch.equal(stopped.value.args[0].weight, probe["head.weight"])
 
 
 def test_a_class_without_images_starts_below_the_others_but_finite():

@@ -1,7 +1,11 @@
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
 
 import pytest
+from huggingface_hub import constants
 from torch import nn
 
 from twinlens.models.encoders import ENCODERS, EncoderSpec
@@ -53,3 +57,57 @@ def make_info(tiny) -> Callable[..., BundleInfo]:
         return BundleInfo(**(fields | changes))
 
     return make
+
+
+@pytest.fixture
+def hub(tmp_path, monkeypatch) -> Callable[[str], Path]:
+    """A function from a repository to its folder in a cache of the hub, without a network."""
+    cache = tmp_path / "hub"
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+
+    def folder(repository: str) -> Path:
+        place = cache / f"models--{repository.replace('/', '--')}"
+        (place / "refs").mkdir(parents=True)
+        (place / "refs" / "main").write_text("0" * 40)
+        (place / "snapshots" / ("0" * 40)).mkdir(parents=True)
+        return place / "snapshots" / ("0" * 40)
+
+    return folder
+
+
+@pytest.fixture
+def hub_server(hub, monkeypatch) -> Iterator[dict[str, bytes | str]]:
+    """The contents or error codes of the hub that a local server stands for, by path."""
+    served: dict[str, bytes | str] = {}
+
+    class Hub(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            content = served.get(self.path.lstrip("/"), "EntryNotFound")
+            found = isinstance(content, bytes)
+            code = {"GatedRepo": 403}.get(content, 404) if isinstance(content, str) else 200
+            self.send_response(code)
+            self.send_header("X-Repo-Commit", "0" * 40)
+            self.send_header("ETag", '"1"')
+            self.send_header("Content-Length", str(len(content)) if found else "0")
+            if isinstance(content, str):
+                self.send_header("X-Error-Code", content)
+            self.end_headers()
+            if found and self.command == "GET":
+                self.wfile.write(content)
+
+        do_GET = do_HEAD  # noqa: N815
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
+    address = f"http://127.0.0.1:{server.server_port}"
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "ENDPOINT", address)
+    template = address + "/{repo_id}/resolve/{revision}/{filename}"
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield served
+    server.shutdown()
+    server.server_close()

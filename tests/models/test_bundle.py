@@ -54,6 +54,21 @@ def test_a_bundle_knows_its_head(model, make_info, tmp_path):
         load_bundle(tmp_path / "model")
 
 
+def test_an_encoder_of_the_hub_is_loaded_without_the_hub(make_info, tmp_path, hub):
+    images = {"input_size": [3, 56, 56], "mean": [0.5] * 3, "std": [0.5] * 3}
+    config = {
+        "architecture": "vit_small_patch14_reg4_dinov2",
+        "model_args": {"img_size": 56, "depth": 1, "embed_dim": 32, "num_heads": 2},
+        "pretrained_cfg": images,
+    }
+    name = "hf-hub:someone/network:cls+mean"
+    encoder = build_encoder(name, seed=0, config=config).eval()
+    head = classifier(64, 2, seed=0)
+    save_bundle(tmp_path / "model", encoder, head, make_info(encoder=name))
+    images = torch.rand(2, 3, 64, 64)
+    assert torch.equal(load_bundle(tmp_path / "model").encoder(images), encoder(images))
+
+
 def test_saving_again_replaces_a_bundle_but_nothing_else(model, make_info, folder):
     save_bundle(folder, *model, make_info(size=96))
     assert load_bundle(folder).info.size == 96

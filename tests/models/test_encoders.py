@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -144,38 +143,6 @@ def test_only_such_convolutions_are_computed_in_the_contiguous_format(layer, nar
     x = torch.rand(2, layer.in_channels, 16, 16).contiguous(memory_format=torch.channels_last)
     assert encoder.network(x).is_contiguous() == narrow
     assert seen == [narrow]
-
-
-@pytest.fixture
-def transformer(monkeypatch) -> str:
-    """Name of a stand-in for a transformer of timm that takes other sizes if told so."""
-
-    def create_model(name, pretrained, num_classes, **options):
-        if name == "strict" and options:
-            raise TypeError("unexpected keyword argument 'dynamic_img_size'")
-        network = nn.Sequential(
-            nn.Conv2d(3, 4, 16, stride=16), nn.Flatten(2), nn.AdaptiveAvgPool1d(1)
-        )
-        network.append(nn.Flatten())
-        network.dynamic_img_size = options.get("dynamic_img_size", False)
-        network.pretrained_cfg = {"mean": (0,) * 3, "std": (1,) * 3, "input_size": (3, 32, 32)}
-        network.head_hidden_size = 4
-        return network
-
-    timm = SimpleNamespace(is_model=lambda _: True, create_model=create_model)
-    monkeypatch.setitem(sys.modules, "timm", timm)
-    return "timm/vit"
-
-
-def test_a_transformer_of_timm_takes_other_sizes_and_says_so(transformer, capsys):
-    check_size(build_encoder(transformer, seed=0), 32)
-    check_size(build_encoder("timm/strict", seed=0), 64)
-    assert not capsys.readouterr().err
-    check_size(build_encoder(transformer, seed=0), 64)
-    assert capsys.readouterr().err == (
-        "timm/vit was made for images of 32 pixels: for 64 its position embeddings are "
-        "interpolated.\n"
-    )
 
 
 @pytest.mark.parametrize("name", ["resnet18_quarter", "timm/test_vit", "timm/test_convnext"])

@@ -5,25 +5,50 @@ from pathlib import Path
 from urllib.parse import urlparse
 
 import pytest
+import timm
 import torch
+from pydantic import ValidationError
 
 from twinlens.models.encoders import ENCODERS, build_encoder
-from twinlens.models.published import WEIGHTS
+from twinlens.models.published import WEIGHTS, Published, images_of_tag
 from twinlens.models.weights import cached
 
 
 @pytest.mark.parametrize("name", WEIGHTS)
 def test_every_entry_says_where_it_is_what_it_is_for_and_whose(name):
     entry = WEIGHTS[name]
-    address = urlparse(entry.address)
-    assert address.scheme == "https"
-    assert address.path.endswith(".pth")
-    assert entry.encoder in ENCODERS or entry.encoder.startswith("timm/")
+    if entry.address is None:
+        assert re.fullmatch(r"[\w-]+/[\w.-]+", entry.hub)
+    else:
+        address = urlparse(entry.address)
+        assert address.scheme == "https"
+        assert address.path.endswith(".pth")
+    assert entry.encoder in ENCODERS or entry.encoder.startswith(("timm/", "hf-hub:"))
     assert re.fullmatch("[0-9a-f]{8,64}|", entry.sha256)
     assert re.search(r"\(.*\d{4}\)\.$", entry.source), "a citation ends the sentence"
     assert entry.keys
     assert entry.licence
-    assert all(0 < value < 1 for value in (*entry.mean, *entry.std))
+    assert images_of_tag(entry.images)
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, entry in WEIGHTS.items() if (entry.hub or "").startswith("timm/")]
+)
+def test_entries_of_timm_state_what_timm_states(name):
+    entry = WEIGHTS[name]
+    stated = timm.get_pretrained_cfg(entry.encoder.removeprefix("timm/"))
+    assert entry.hub == stated.hf_hub_id
+    assert stated.license.removesuffix("-license") == entry.licence.lower()
+    assert [seen.title for seen in images_of_tag(stated.tag)] == [
+        seen.title for seen in images_of_tag(entry.images)
+    ]
+
+
+def test_an_entry_has_exactly_one_place():
+    fields = {"encoder": "resnet18", "keys": "ours", "source": "A test.", "licence": "MIT"}
+    for places in ({}, {"hub": "a/b", "address": "https://example.org/w.pth"}):
+        with pytest.raises(ValidationError, match="either an address or a repository"):
+            Published(**fields, **places)
 
 
 @pytest.mark.parametrize("name", [name for name in WEIGHTS if name.startswith("supervised")])
@@ -35,7 +60,7 @@ def test_torchvisions_file_names_hold_the_hash(name):
 
 def test_the_guide_lists_every_entry():
     guide = Path(__file__).parents[2].joinpath("docs", "weights.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| `(\w+)` \| `([\w/.]+)` \|[^|]*\| ([\w.-]+) \|", guide, re.MULTILINE)
+    rows = re.findall(r"^\| `(\w+)` \| `([\w/.:-]+)` \|[^|]*\| ([\w.-]+) \|", guide, re.MULTILINE)
     assert rows == [(name, entry.encoder, entry.licence) for name, entry in WEIGHTS.items()]
 
 

@@ -12,8 +12,14 @@ from twinlens.models import weights as module
 from twinlens.models.encoders import Encoder, build_encoder
 from twinlens.models.published import WEIGHTS, Published
 from twinlens.models.tensor_files import save_tensors
-from twinlens.models.weights import cached, load_weights
-from twinlens.records.weights import EncoderHeader, InitialWeights, Normalisation, TrainedOn
+from twinlens.models.weights import cached, default_encoder, load_weights
+from twinlens.records.weights import (
+    EncoderHeader,
+    InitialWeights,
+    Normalisation,
+    TrainedOn,
+    WeightsOrigin,
+)
 
 Tensors = dict[str, torch.Tensor]
 
@@ -157,7 +163,7 @@ def test_refuses_other_shapes_missing_and_unknown_tensors(encoder, other, tmp_pa
 
 
 def test_missing_file_and_folder(encoder, tmp_path):
-    with pytest.raises(UserError, match="neither 'random' nor a file that exists"):
+    with pytest.raises(UserError, match="neither 'random' nor 'pretrained' nor a file"):
         load_weights(encoder, "resnet50.pth")
     with pytest.raises(UserError, match="is not a file"):
         load_weights(encoder, tmp_path)
@@ -247,6 +253,99 @@ def test_a_file_of_another_sum_is_refused(encoder, other, published, monkeypatch
         load_weights(encoder, "ours")
     torch.save(other | {"bn1.bias": other["bn1.bias"] + 0.01}, cached("ours"))
     load_weights(encoder, "ours")  # 4 x .01 is within what float32 sums differ by
+
+
+def test_published_weights_tell_their_encoder():
+    assert default_encoder("dinov2_base_reg") == "timm/vit_base_patch14_reg4_dinov2.lvd142m"
+    assert default_encoder("random") == default_encoder("some/file.pth") == "resnet50"
+
+
+@pytest.fixture
+def vit(hub) -> Tensors:
+    """The weights of timm/test_vit as timm publishes them, in the hub's cache."""
+    state = build_encoder("timm/test_vit", seed=1).state_dict()
+    saved = {key: tensor.contiguous() for key, tensor in state.items()}
+    classifier = {"head.weight": torch.zeros(1000, 64), "head.bias": torch.zeros(1000)}
+    save_file(saved | classifier, hub("timm/test_vit.r160_in1k") / "model.safetensors")
+    return saved
+
+
+@pytest.mark.parametrize("name", ["timm/test_vit", "timm/test_vit.r160_in1k:cls+mean"])
+def test_pretrained_loads_what_timm_publishes_from_the_hub(vit, tmp_path, capsys, name):
+    encoder = build_encoder(name, seed=0)
+    initial = load_weights(encoder, "pretrained")
+    assert_loaded(encoder, vit)
+    assert "WARNING" not in capsys.readouterr().err
+    folder = tmp_path / "hub" / "models--timm--test_vit.r160_in1k" / "snapshots" / ("0" * 40)
+    cfg = encoder.network.pretrained_cfg
+    assert initial == InitialWeights(
+        name="pretrained",
+        sha256=sha256(folder / "model.safetensors"),
+        matched=len(vit),
+        dropped=("head.bias", "head.weight"),
+        origin=WeightsOrigin(
+            source="hf-hub:timm/test_vit.r160_in1k",
+            licence="apache-2.0",
+            input_size=160,
+            normalisation=Normalisation(mean=cfg["mean"], std=cfg["std"]),
+            interpolation="bicubic",
+            images="ImageNet-1k",
+        ),
+    )
+
+
+def test_a_wrong_file_in_the_hubs_cache_is_refused(vit, tmp_path):
+    encoder = build_encoder("timm/test_vit", seed=0)
+    folder = next(tmp_path.glob("hub/*/snapshots/*"))
+    save_file({key: vit[key] for key in vit if "blocks.5" not in key}, folder / "model.safetensors")
+    with pytest.raises(UserError, match=r"model.safetensors does not fit .*test_vit: 12 missing"):
+        load_weights(encoder, "pretrained")
+    (folder / "model.safetensors").write_bytes(b"version https://git-lfs")
+    with pytest.raises(UserError, match="a Git LFS pointer"):
+        load_weights(encoder, "pretrained")
+
+
+def on_the_hub(**changes: object) -> Published:
+    fields = {"encoder": "timm/test_vit", "hub": "a/b", "keys": "timm's", "licence": "MIT"}
+    return Published(**(fields | {"source": "A test.", "images": "isicarchive"} | changes))
+
+
+def test_a_name_loads_a_repository_and_warns_of_images_that_it_may_have_seen(
+    hub, vit, monkeypatch, capsys
+):
+    monkeypatch.setitem(WEIGHTS, "ours", on_the_hub(mean=(0.1, 0.2, 0.3), std=(0.4, 0.5, 0.6)))
+    save_file(vit, hub("a/b") / "model.safetensors")
+    assert cached("ours").is_file()
+    encoder = build_encoder("timm/test_vit:mean", seed=0)
+    origin = load_weights(encoder, "ours").origin
+    assert_loaded(encoder, vit)
+    assert (encoder.mean, encoder.std) == ((0.1, 0.2, 0.3), (0.4, 0.5, 0.6))
+    assert (origin.source, origin.licence) == ("hf-hub:a/b", "MIT")
+    assert origin.normalisation == Normalisation(mean=encoder.mean, std=encoder.std)
+    assert origin.warning == (
+        "The weights ours were trained on LAION-2B, then on images of the ISIC archive with "
+        "reports that GPT-4V wrote, which may include images of ISIC: if your test images are "
+        "among them, the scores are too high."
+    )
+    assert f"WARNING: {origin.warning}\n" in capsys.readouterr().err
+
+
+def test_a_gated_file_is_asked_for_and_taken_once_it_is_there(hub, vit, monkeypatch, tmp_path):
+    monkeypatch.setenv("TWINLENS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setitem(WEIGHTS, "ours", on_the_hub(gated="https://example.org/accept"))
+    encoder = build_encoder("timm/test_vit", seed=0)
+    words = (
+        "do so at https://example.org/accept, .* timm/test_vit, and put it at .*ours.safetensors"
+    )
+    with pytest.raises(UserError, match=words):
+        load_weights(encoder, "ours")
+    save_file(vit, hub("a/b") / "model.safetensors")
+    load_weights(encoder, "ours")
+    assert_loaded(encoder, vit)
+    (tmp_path / "cache").mkdir()
+    torch.save({key: 2 * tensor for key, tensor in vit.items()}, tmp_path / "cache" / "ours.pth")
+    assert load_weights(encoder, "ours").origin.licence == "MIT"
+    assert_loaded(encoder, {key: 2 * tensor for key, tensor in vit.items()})
 
 
 def test_published_weights_of_another_encoder_are_refused_before_any_download(encoder, monkeypatch):

@@ -6,8 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from twinlens.errors import UserError
-from twinlens.models.encoders import build_encoder, check_size
+from twinlens.models.encoders import build_encoder
 from twinlens.models.weights import load_weights
 
 pytestmark = pytest.mark.peers
@@ -77,19 +76,6 @@ def test_timms_networks_keep_the_contract_of_encoders(timm, name):
         assert torch.equal(first, second)
 
 
-@pytest.mark.parametrize(
-    ("name", "words"),
-    [
-        ("resnet81", "has no model 'resnet81'. Did you mean resnet18"),
-        ("resnet18.nowhere", "cannot build 'resnet18.nowhere': Invalid pretrained tag"),
-        ("hf-hub:someone/else", "has no model"),
-    ],
-)
-def test_unknown_timm_names_are_refused_in_a_sentence(timm, name, words):
-    with pytest.raises(UserError, match=words):
-        build_encoder(f"timm/{name}", seed=0)
-
-
 @pytest.mark.real
 @pytest.mark.skipif(not LITE0.exists(), reason=f"{LITE0} is missing")
 def test_published_weights_of_timm_load_and_predict(timm):
@@ -106,18 +92,6 @@ def test_published_weights_of_timm_load_and_predict(timm):
     with torch.no_grad():
         logits = encoder(images) @ state["classifier.weight"].T + state["classifier.bias"]
         torch.testing.assert_close(logits, whole(images), rtol=0, atol=1e-4)
-
-
-def test_a_transformer_takes_other_sizes_that_its_patches_divide(timm, capsys):
-    encoder = build_encoder("timm/vit_tiny_patch16_224", seed=0)
-    check_size(encoder, 224)
-    assert not capsys.readouterr().err
-    check_size(encoder, 64)
-    assert "for 64 its position embeddings are interpolated" in capsys.readouterr().err
-    encoder(rand(2, 3, 64, 64, seed=0)).sum().backward()
-    assert encoder.network.pos_embed.grad.isfinite().all()
-    with pytest.raises(UserError, match=r"cannot take images of 50 pixels.*--size 224"):
-        check_size(encoder, 50)
 
 
 def test_another_size_leaves_the_own_one_as_it_is(timm):

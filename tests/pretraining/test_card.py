@@ -10,7 +10,13 @@ from twinlens.models.published import WEIGHTS
 from twinlens.models.tensor_files import read_header, save_tensors
 from twinlens.pretraining.card import metadata, write_card
 from twinlens.records.monitor import MonitorRecord, ProbeData
-from twinlens.records.weights import EncoderHeader, InitialWeights, Normalisation, TrainedOn
+from twinlens.records.weights import (
+    EncoderHeader,
+    InitialWeights,
+    Normalisation,
+    TrainedOn,
+    WeightsOrigin,
+)
 from twinlens.requests.pretrain import PretrainRequest
 
 
@@ -84,7 +90,7 @@ def test_the_card_says_what_the_encoder_is_and_saw(card):
     for words in (
         "# resnet18, pretrained by Barlow Twins\n",
         "| started from | random weights |",
-        "| views | recipe `recommended` |",
+        "| views | recipe `recommended`; 32 x 32 pixels |",
         "| epochs | 1 with the encoder frozen, then 3 |",
         "| batch | 256 images |",
         "| weights kept | of the last step |",
@@ -112,6 +118,19 @@ def test_published_weights_bring_their_recipe_and_licence(card):
     text = card(initial_weights=InitialWeights(name="barlow_twins", sha256="abc"))
     assert WEIGHTS["barlow_twins"].source in text
     assert "Licence: MIT." in text
+
+
+def test_weights_of_the_hub_bring_their_licence_and_the_images_that_they_may_have_seen(card):
+    place = {
+        "source": "hf-hub:a/b",
+        "licence": "mit",
+        "interpolation": "bicubic",
+        "warning": "They may have seen yours.",
+    }
+    origin = WeightsOrigin(normalisation=Normalisation(mean=(0, 0, 0), std=(1, 1, 1)), **place)
+    text = card(initial_weights=InitialWeights(name="pretrained", sha256="abc", origin=origin))
+    assert "| started from | hf-hub:a/b, licence mit |\n" in text
+    assert "| images seen before | They may have seen yours. |\n| views |" in text
 
 
 def test_a_transductive_pretraining_is_said_aloud(card):
@@ -158,7 +177,7 @@ def test_the_numbers_are_those_of_the_weights_that_were_kept(card):
 def test_the_terms_of_the_data_and_changed_views_are_there(card):
     text = card(data={"notice": "CC-BY-NC 4.0."}, settings={"view_changes": {"hue": 0.2}})
     assert "\nCC-BY-NC 4.0.\n" in text
-    assert "| views | recipe `recommended`, but hue=0.2 |" in text
+    assert "| views | recipe `recommended`, but hue=0.2; 32 x 32 pixels |" in text
 
 
 @pytest.mark.parametrize(

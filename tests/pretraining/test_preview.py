@@ -5,6 +5,7 @@ from PIL import Image
 from twinlens.data.dataset import open_dataset
 from twinlens.data.splits import open_split, write_split
 from twinlens.errors import UserError
+from twinlens.pretraining.images import IMAGES
 from twinlens.pretraining.pretrain import pretrain
 from twinlens.pretraining.preview import show_views
 from twinlens.records.split import ImportedSplit
@@ -79,6 +80,24 @@ def test_settings_and_seed_decide_what_is_shown(phantoms, tmp_path):
     assert not np.array_equal(shown("e", preset="paper")[1:], robust[1:])
 
 
+def test_of_a_group_the_second_view_shows_another_image(phantoms, tmp_path):
+    still = {name: {"p": 0} for name in ViewRecipe.model_fields} | {"crop": {"scale": [1, 1]}}
+    settings = {"view_changes": still, "pair": "group", "method": "simclr"}
+    path = show_views(phantoms, tmp_path / "views.png", settings=settings, count=30)
+    images, first, second = lines(path)
+    data = open_dataset(phantoms)
+    rows = {data.images[row].tobytes(): row for row in range(len(data.images))}
+    groups, differing = data.table["group"].to_numpy(), 0
+    for image, own, partner in zip(images, first, second, strict=True):
+        assert np.abs(own.astype(int) - image).max() <= 1
+        row, other = rows[image.tobytes()], rows[partner.tobytes()]
+        alone = (groups[IMAGES["unlabelled"].rows(open_split(data))] == groups[row]).sum() == 1
+        assert groups[row] == groups[other]
+        assert (row == other) == alone
+        differing += row != other
+    assert differing
+
+
 def test_only_the_images_that_were_chosen_are_shown(phantoms, tmp_path):
     data = open_dataset(phantoms)
     rows = open_split(data).rows["train"]
@@ -108,6 +127,7 @@ def test_a_file_is_replaced_on_demand_alone(phantoms, tmp_path):
         ({"split": "mine"}, "Unknown split 'mine'.*imported"),
         ({"settings": {"views": "strange"}}, "Unknown recipe of views 'strange'.*recommended"),
         ({"settings": {"view_changes": {"blurr": 0}}}, "Unknown key 'blurr'. Did you mean 'blur'"),
+        ({"settings": {"method": "mae", "pair": "group"}}, "'pair' is wrong"),
         ({"settings": {"epoch": 3}}, "Unknown key 'epoch'. Did you mean 'epochs'"),
     ],
 )

@@ -21,6 +21,6 @@ def test_a_damaged_header_is_refused():
 
 def test_random_weights_have_no_file_and_no_history():
     assert InitialWeights(name="random").model_dump() == {
-        "name": "random", "sha256": None, "matched": 0, "dropped": (), "history": (),
-        "recognised": {},
+        "name": "random", "sha256": None, "matched": 0, "dropped": (), "origin": None,
+        "history": (), "recognised": {},
     }  # fmt: skip

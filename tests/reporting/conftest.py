@@ -19,8 +19,9 @@ from twinlens.records.results import Difference, StudyResults, TestAccess
 from twinlens.records.scores import PartScores, Scores
 from twinlens.reporting.figures.figure_files import ReportFigure
 from twinlens.seeds import generator
-from twinlens.study.analysis.aggregate import compare_arms, summarise
+from twinlens.study.analysis.aggregate import summarise
 from twinlens.study.analysis.comparisons import Comparisons
+from twinlens.study.analysis.differences import compare_arms
 
 sys.path.insert(0, str(Path(__file__).parent))  # for html_page, planned and watched
 
@@ -233,7 +234,7 @@ def _results(
         "reference": arms[0],
         "seeds": list(range(seeds)),
         "label_fractions": list(label_fractions),
-        "metrics": list(METRICS),
+        "metrics": [name for name, metric in METRICS.items() if metric.main],
         "arms": list(arms),
         "transductive": [],
         "test_access": [

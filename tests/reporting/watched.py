@@ -36,7 +36,7 @@ def watch(
         record: Changes to what run.json holds.
     """
     probed = any(labels)
-    evaluations = [_evaluation(step, probed) for step in range(0, STEPS + 1, 115)]
+    evaluations = [_evaluation(step, probed) for step in range(0, STEPS + 1, 23)]
     alarms = [{"step": alarm, "message": ALARM}] if alarm else []
     probe = {"images": 1791, "folds": 3, "classes": 5, "standard_error": 0.02} if probed else None
     watched = {"evaluations": evaluations, "alarms": alarms, "probe": probe, "images": 512}
@@ -56,6 +56,8 @@ def _evaluation(step: int, probed: bool) -> dict[str, float]:
         "epoch": 20 * progress,
         "feature_rank": 12 + 40 * progress,
         "feature_dispersion": 0.2 + 0.2 * progress,
+        "lidar": 40 - 30 * progress,
+        "alpha_req": 2.5 - progress,
         "embedding_rank": 5 + 200 * progress,
         "embedding_dispersion": 0.4 + 0.2 * progress,
         "on_diagonal": 0.3 + 0.5 * progress,

@@ -17,6 +17,7 @@ from twinlens.docstrings import describe_attributes
 from twinlens.requests.base import Request, option, validated
 from twinlens.requests.compare import CompareRequest
 from twinlens.requests.predictions import PredictionsRequest
+from twinlens.requests.tune import TuneRequest
 
 REQUESTS = {
     value.COMMAND: value
@@ -32,10 +33,12 @@ def _example(request_class):
     values = {"overwrite": True, "seed": 7, "split": "folds"}
     for field in fields(request_class):
         if field.default is MISSING and field.default_factory is MISSING:
-            values[field.name] = {"sources": ("a", "b"), "images": (Path("a"), Path("b"))}.get(
-                field.name, Path("x")
-            )
-    if request_class is not CompareRequest:
+            values[field.name] = {
+                "sources": ("a", "b"),
+                "images": (Path("a"), Path("b")),
+                "datasets": (Path("a"), Path("b")),
+            }.get(field.name, Path("x"))
+    if request_class not in (CompareRequest, TuneRequest):
         values["settings"] = {"epochs": 3, "lr": 1e-4}
     names = {field.name for field in fields(request_class)}
     return request_class(**{name: value for name, value in values.items() if name in names})

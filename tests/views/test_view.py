@@ -111,6 +111,11 @@ def test_planned_views_are_numbered_through_and_each_has_the_size_of_its_kind():
         alone = view(images(), ROWS, recipe=recipe, seed=4, step=9, number=number, size=size)
         assert torch.equal(made, alone)
     assert not torch.allclose(views[2], views[3], atol=1e-2)
+    other = images().flip(0)
+    theirs = planned_views(other, ROWS, plan=plan, seed=4, step=9)
+    mixed = planned_views(images(), ROWS, plan=plan, seed=4, step=9, partners=other)
+    for made, expected in zip(mixed, (views[0], theirs[1], views[2], theirs[3]), strict=True):
+        assert torch.equal(made, expected)
 
 
 def test_views_can_be_trained_on():

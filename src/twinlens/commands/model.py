@@ -20,6 +20,7 @@ from twinlens.requests.show_views import ShowViewsRequest
 from twinlens.requests.train import TrainRequest
 
 if TYPE_CHECKING:
+    from twinlens.records.evaluation import Estimate
     from twinlens.records.scores import PartScores
 
 
@@ -54,13 +55,17 @@ def train(request: TrainRequest) -> None:
 
 @from_request
 def evaluate(request: EvaluateRequest) -> None:
-    """Evaluate a model, and print its metrics."""
-    scores = twinlens.evaluate.run(request)
+    """Evaluate a model, print its metrics, and where the report is."""
+    evaluation = twinlens.evaluate.run(request)
     import pandas as pd
 
-    print(_in_words(scores))
-    table = {name: of_class.model_dump() for name, of_class in scores.per_class.items()}
-    print(pd.DataFrame(table).T.to_string(float_format="%.3f"))
+    for data in evaluation.data:
+        print(f"{data.name}, {data.by_image.n} images of '{data.part}':")
+        print(_with_intervals(data.by_image.metrics))
+        of_class = {name: scores.values() for name, scores in data.by_image.per_class.items()}
+        print(pd.DataFrame(of_class).T.to_string(float_format="%.3f"))
+    if request.out is not None:
+        print(f"Report: {twinlens.report(request.out)}")
     suggest("predict", request.model, "IMAGE")
 
 
@@ -82,6 +87,16 @@ def predict(
     suggest("evaluate", request.model, "DATA", purpose="to score the model on labelled images")
     if table["error"].notna().any():
         raise typer.Exit(1)
+
+
+def _with_intervals(metrics: "dict[str, Estimate]") -> str:
+    from twinlens.reporting.formatting import decimal, metric_title
+
+    lines = []
+    for name, estimate in metrics.items():
+        ends = [decimal(end) for end in (estimate.low, estimate.high) if end is not None]
+        lines.append(f"  {metric_title(name):26}{decimal(estimate.value)}  {' to '.join(ends)}")
+    return "\n".join(lines)
 
 
 def _in_words(scores: "PartScores") -> str:

@@ -1,4 +1,4 @@
-"""init, compare, report and demo."""
+"""init, compare, tune, report and demo."""
 
 import json
 import webbrowser
@@ -14,6 +14,7 @@ from twinlens.requests.compare import CompareRequest
 from twinlens.requests.demo import DemoRequest
 from twinlens.requests.init import InitRequest
 from twinlens.requests.report import ReportRequest
+from twinlens.requests.tune import TuneRequest
 
 Open = Annotated[bool, typer.Option("--open", help="Open the report in a browser.")]
 
@@ -58,9 +59,19 @@ def compare(
 
 
 @from_request
+def tune(request: TuneRequest, open_: Open = False) -> None:
+    """Search the settings of an arm, and conclude."""
+    folder = twinlens.tune.run(request)
+    if not request.dry_run:
+        _conclude_search(folder, open_=open_)
+
+
+@from_request
 def report(request: ReportRequest, open_: Open = False) -> None:
     """Write the report, and print the verdict."""
-    _conclude(Path(request.folder), open_=open_)
+    folder = Path(request.folder)
+    conclude = _conclude_search if (folder / "tuning.json").exists() else _conclude
+    conclude(folder, open_=open_)
 
 
 @from_request
@@ -68,6 +79,25 @@ def demo(request: DemoRequest, open_: Open = False) -> None:
     """Run the demonstration, and print its verdict."""
     _conclude(twinlens.demo.run(request), open_=open_)
     suggest("import", "FOLDER", "--out", "data", purpose="with your own images")
+
+
+def _conclude_search(folder: Path, *, open_: bool) -> None:
+    """Write the report, and end with what came out and the command that tests it."""
+    from twinlens.records.tuning import TuningResults
+
+    page = twinlens.report(folder)
+    if open_:
+        webbrowser.open(page.resolve().as_uri())
+    results = TuningResults.read(folder / "tuning.json")
+    best, own = results.best_trial, results.own.mean
+    if best and best.mean is not None and own is not None:
+        print(f"Trial {best.number}: {best.mean:.3f}; own settings: {own:.3f} on the same folds.")
+    if results.selected:
+        print(f"On folds that took no part in the selection: {results.selected.mean:+.3f}.")
+    print(f"Report: {page}")
+    if best:
+        purpose = "to test the best settings once"
+        suggest("compare", folder / "best.yaml", "--out", "results", purpose=purpose)
 
 
 def _conclude(folder: Path, *, open_: bool) -> None:

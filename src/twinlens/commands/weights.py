@@ -20,8 +20,10 @@ def list_() -> None:
     shown = table[["encoder", "MB", "licence", "cached"]].astype(object)
     shown["MB"] = table["MB"].map("{:.0f}".format).replace("nan", "?")
     shown["cached"] = table["cached"].map({True: "yes", False: "no"})
+    shown.loc[~table["cached"] & table["gated"].notna(), "cached"] = "no (licence to accept)"
     print(shown.reset_index().to_string(index=False))
-    print(f"Downloaded at first use, to {Path(table['path'].iloc[0]).parent}")
+    folders = dict.fromkeys(str(Path(path).parent) for path in table["path"][~table["cached"]])
+    print(f"Downloaded at first use, to {' or '.join(folders)}")
     suggest("train", "DATA", "--weights", table.index[0], "--out", "RUN")
 
 
@@ -41,6 +43,7 @@ def check(request: CheckWeightsRequest) -> None:
     if request.picture is not None:
         print(f"Filters in {request.picture}")
     if inspection.fits:
-        suggest("train", "DATA", "--weights", inspection.path, "--out", "RUN")
+        encoder = ("--encoder", request.encoder) if request.encoder else ()
+        suggest("train", "DATA", *encoder, "--weights", request.weights, "--out", "RUN")
     else:
         raise typer.Exit(1)

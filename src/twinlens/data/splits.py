@@ -23,11 +23,14 @@ from twinlens.data.dataset import MARKER, TABLE, Dataset
 from twinlens.data.table import SPLITS
 from twinlens.errors import UserError, unknown
 from twinlens.records.dataset import DatasetRecord
-from twinlens.records.split import Method, SplitRecord
+from twinlens.records.split import Method, SplitRecord, TuningFold
 from twinlens.types import Rows
 
 FOLDER = "splits"
 NO_LABEL = "no label"
+TUNING = "tuning/"
+"""Begins the names of the splits within the training images that a search of settings makes. They
+are no choice for anything else, so they are not listed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +54,12 @@ class Split:
     def hash(self) -> str:
         """Digest of which image is in which part."""
         return self.record.hash
+
+    @property
+    def labelled(self) -> int:
+        """Number of labelled training images, of which a run's may be a fraction."""
+        method = self.record.method
+        return method.labelled if isinstance(method, TuningFold) else len(self.rows["train"])
 
     @property
     def lineage(self) -> list[str]:
@@ -77,7 +86,7 @@ def open_split(dataset: Dataset, name: str | None = None) -> Split:
     if not names:
         raise UserError(f"{dataset.path} has no split yet: make one with 'twinlens split'.")
     name = name or _only_one(dataset, names)
-    if name not in names:
+    if name not in names and not (name.startswith(TUNING) and has_split(dataset.path, name)):
         raise unknown("split", name, names)
     assignment, marker = _paths(dataset.path, name)
     record = SplitRecord.read(marker)
@@ -117,7 +126,7 @@ def has_split(folder: Path, name: str) -> bool:
     Raises:
         UserError: No split can have this name.
     """
-    if not re.fullmatch(r"\w[\w.-]*", name):
+    if not re.fullmatch(r"\w[\w.-]*", name.removeprefix(TUNING)):
         raise UserError(f"'{name}' cannot name a split: use letters, digits, '.', '-' and '_'.")
     return _paths(folder, name)[1].exists()
 

@@ -1,41 +1,46 @@
-"""Evaluating a model on a part of a split: metrics and per-image predictions.
-
-The data set may lack classes of the model, and its images may have another size.
-"""
+"""Evaluating a model on labelled images: of the data set that it was trained on, and of others."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from lightning_fabric import Fabric
 from torch import nn
 
 from twinlens.console import say
-from twinlens.data.batches import Reader, reader
-from twinlens.data.class_subset import select_classes
-from twinlens.data.dataset import Dataset, open_dataset
-from twinlens.data.provenance import refuse_other_split, transductive
-from twinlens.data.splits import Split, open_split
+from twinlens.data.batches import reader
+from twinlens.data.dataset import Dataset
+from twinlens.data.provenance import transductive
 from twinlens.data.table import SPLITS
 from twinlens.engine.device import make_fabric
 from twinlens.engine.environment import describe_environment
 from twinlens.errors import UserError, unknown
+from twinlens.evaluation.binary import positive_side
+from twinlens.evaluation.class_map import ClassMap, read_class_map
+from twinlens.evaluation.data_set_evaluation import Measured, choose, measure
+from twinlens.evaluation.isic_csv import write_isic_csv
+from twinlens.evaluation.metrics import METRICS
 from twinlens.evaluation.scoring import score_predictions
+from twinlens.evaluation.test_set import (
+    BATCH_SIZE,
+    Model,
+    TestSet,
+    open_model,
+    open_test_set,
+    predictions,
+)
 from twinlens.files import atomic_file, atomic_folder
 from twinlens.inference.predictions_table import predictions_table
-from twinlens.inference.test_time import predict_ensemble, predict_probabilities
+from twinlens.inference.test_time import predict_probabilities
 from twinlens.models.encoders import Encoder
-from twinlens.models.ensemble import read_members
-from twinlens.records.bundle import BundleInfo, TestTimeAugmentation
-from twinlens.records.evaluation import EVALUATION, EvaluationRecord
-from twinlens.records.scores import PartScores, Scores
+from twinlens.records.bundle import TestTimeAugmentation
+from twinlens.records.evaluation import EVALUATION, DataSetEvaluation, Drop, EvaluationRecord
+from twinlens.records.scores import PartScores
 from twinlens.requests.base import accepts
 from twinlens.requests.evaluate import EvaluateRequest
 from twinlens.types import Rows
-from twinlens.views.view import clean_view
 
-BATCH_SIZE = 256
+PREDICTIONS = "predictions.parquet"
 
 
 def score(
@@ -79,97 +84,140 @@ def score(
 
 
 @accepts(EvaluateRequest)
-def evaluate(request: EvaluateRequest) -> PartScores:
-    """Evaluate a model on a part of a data set.
+def evaluate(request: EvaluateRequest) -> EvaluationRecord:
+    """Evaluate a model on one or several labelled data sets.
 
-    The folder `out`, if any, holds metrics.json, predictions.parquet and evaluation.json.
+    The folder `out`, if any, holds evaluation.json and predictions.parquet.
 
     Returns:
-        The scores; ``scores.metrics["accuracy"]`` is a metric.
+        What evaluation.json holds; ``evaluation.metrics["accuracy"]`` is a metric on the first
+        data set, ``evaluation.data`` all that was measured on each of them.
 
     Raises:
         UserError: Model and data do not fit, or there is no such part.
     """
-    if request.tta is not None and request.tta < 1:
-        raise UserError(f"--tta {request.tta} must be 1 or more: 1 is the image alone.")
-    name, _, part = request.split.rpartition(":")
+    split, _, part = request.split.rpartition(":")
     if part not in SPLITS:
         raise unknown("part of a split", part, SPLITS)
-    members, data, chosen = _open(request.model, request.dataset, name or None)
-    rows = chosen.rows[part]
-    if not len(rows):
-        raise UserError(f"The part '{part}' of the split of {request.dataset} is empty.")
-    if request.tta:
-        members = {path: _with_views(info, request.tta) for path, info in members.items()}
-    first = next(iter(members.values()))
-    fabric = make_fabric(first.precision, request.device)
-    read = _at_size(reader(data.images, rows, fabric.device), data, first.size)
-    probabilities = predict_ensemble(members, read, rows, batch_size=BATCH_SIZE, fabric=fabric)
-    labels = _numbers(data.table["label"].iloc[rows], first.classes)
-    scores = score_predictions(labels, probabilities, first.classes)
-    absent = [name for name, of_class in scores.per_class.items() if not of_class.support]
-    if absent:
-        say(
-            f"No image of {', '.join(absent)} is in '{part}': all classes of the model may be "
-            "predicted, and means over classes are over those that occur."
-        )
+    if request.isic_csv and len(request.dataset_paths) > 1:
+        raise UserError("--isic-csv writes the predictions of one data set: name one.")
+    model = open_model(Path(request.model), request.tta, recompute=request.recompute)
+    classes = model.info.classes
+    positive = positive_side(request.positive, classes, model.info.class_info)
+    sets = _open_all(model, request, split or None, part)
+    fabric = make_fabric(model.info.precision, request.device)
+    val = _validation(model, sets[0], part, fabric)
+    chooser = choose(val, classes, model.temperature)
+    names = _names(request.dataset_paths)
+    tables, measured, records = [], [], []
+    for number, test_set in enumerate(sets):
+        table, stored = predictions(model, test_set.data, test_set.rows, test_set.part, fabric)
+        found = measure(table, classes, positive, chooser, seed=number)
+        records.append(_describe(names[number], test_set, found, model, stored=stored))
+        measured.append(found)
+        tables.append(table.assign(dataset=names[number]))
+    record = EvaluationRecord(
+        request=request,
+        classes=classes,
+        class_info=model.info.class_info,
+        test_time=[info.test_time for info in model.members.values()],
+        environment=describe_environment(fabric),
+        data=records,
+        drops=_drops(names, measured),
+    )
+    if request.isic_csv:
+        write_isic_csv(Path(request.isic_csv), tables[0], classes)
     if request.out is not None:
-        evaluation = EvaluationRecord(
-            request=request,
-            data_hash=data.hash,
-            test_time=[info.test_time for info in members.values()],
-            environment=describe_environment(fabric),
-        )
-        table = predictions_table(data, rows, part, probabilities, first.classes)
-        out, overwrite = Path(request.out), request.overwrite
-        with atomic_folder(out, marker=EVALUATION, overwrite=overwrite) as folder:
-            Scores(parts={part: scores}).write(folder / "metrics.json")
-            with atomic_file(folder / "predictions.parquet") as temporary:
-                table.to_parquet(temporary, index=False)
-            evaluation.write(folder / EVALUATION)
-    return scores
+        if val is not None:
+            tables.append(val.assign(dataset=names[0]))
+        _write(record, pd.concat(tables, ignore_index=True))
+    return record
 
 
-def _open(
-    model: Path | str, dataset: Path | str, split: str | None
-) -> tuple[dict[Path, BundleInfo], Dataset, Split]:
-    """Open a model's bundles and what they are to be evaluated on, and check that they fit."""
-    members = read_members(Path(model))
-    first = next(iter(members.values()))
-    data = open_dataset(dataset)
-    chosen = open_split(data, split)
-    shared = [name for name in data.classes if name in first.classes]
-    if first.provenance.classes:  # a task of some classes: images of others are no part of it
-        data, chosen = select_classes(data, chosen, shared)
-    elif shared != data.classes or not shared:
-        strange = ", ".join(name for name in data.classes if name not in first.classes)
-        raise UserError(
-            f"{data.path} has classes that the model does not know ({strange or 'none at all'}); "
-            f"it knows {', '.join(first.classes)}: import the images with these names."
-        )
-    for info in members.values():
-        refuse_other_split(data, chosen, info.provenance.history, what=str(model))
-    notices = (transductive(info.provenance.history) for info in members.values())
+def _open_all(
+    model: Model, request: EvaluateRequest, split: str | None, part: str
+) -> list[TestSet]:
+    mapped: ClassMap = {}
+    if request.class_map:
+        mapped = read_class_map(Path(request.class_map), model.info.classes)
+    sets = [open_test_set(model, path, split, part, mapped) for path in request.dataset_paths]
+    unused = [name for name in mapped if not any(name in of.class_map for of in sets)]
+    if unused:
+        say(f"{request.class_map} names classes that no data set has: {', '.join(unused)}.")
+    notices = (transductive(info.provenance.history) for info in model.members.values())
     if notice := next(filter(None, notices), None):
         say(notice)
-    return members, data, chosen
+    return sets
 
 
-def _at_size(read: Reader, data: Dataset, size: int) -> Reader:
-    """Return a reader of images at the size that the model was trained at."""
-    if data.size == size:
-        return read
-    say(
-        f"The images of {data.path} have {data.size} pixels: they are resized to the {size} that "
-        "the model was trained at."
+def _validation(model: Model, first: TestSet, part: str, fabric: Fabric) -> pd.DataFrame | None:
+    """Return the predictions of the validation images, unless it is these that are evaluated."""
+    rows = first.part_of("val")
+    if not first.internal or part == "val" or not len(rows):
+        return None
+    return predictions(model, first.data, rows, "val", fabric)[0]
+
+
+def _describe(
+    name: str, test_set: TestSet, measured: Measured, model: Model, *, stored: bool
+) -> DataSetEvaluation:
+    """Describe what was evaluated; what a user must know is also said."""
+    data, per_class = test_set.data, measured.by_image.per_class
+    absent = [c for c, of_class in per_class.items() if not of_class.support]
+    notes = test_set.notes(model.info.size)
+    if absent:
+        notes.append(
+            f"No image of {', '.join(absent)} is in '{test_set.part}': all classes of the model "
+            "may be predicted, and means over classes are over those that occur."
+        )
+    for note in notes:
+        say(note)
+    return DataSetEvaluation(
+        name=name,
+        path=str(data.path),
+        data_hash=data.hash,
+        part=test_set.part,
+        internal=test_set.internal,
+        stored=stored,
+        size=data.size,
+        class_map=dict(test_set.class_map),
+        left_out=test_set.left_out,
+        absent=absent,
+        by_image=measured.by_image,
+        by_group=measured.by_group,
+        binary=measured.binary,
+        calibration=measured.calibration,
+        notice=data.record.notice,
+        notes=notes,
     )
-    return lambda rows: clean_view(read(rows), size)
 
 
-def _numbers(labels: pd.Series, classes: Sequence[str]) -> Rows:
-    """Return the place of each label among the model's classes; -1 where there is none."""
-    return pd.Index(classes).get_indexer(pd.Index(labels)).astype(np.int64)
+def _names(paths: Sequence[Path]) -> list[str]:
+    """Return a short name for each data set: its folder's, or the path where two are alike."""
+    short = [path.resolve().name for path in paths]
+    if len(set(short)) == len(short):
+        return short
+    if len({path.resolve() for path in paths}) < len(paths):
+        raise UserError("A data set is named twice: name each once.")
+    return [str(path) for path in paths]
 
 
-def _with_views(info: BundleInfo, views: int) -> BundleInfo:
-    return info.model_copy(update={"test_time": info.test_time.model_copy(update={"views": views})})
+def _drops(names: Sequence[str], measured: Sequence[Measured]) -> list[Drop]:
+    """Compare each further data set with the first; their images are independent."""
+    first, *others = measured
+    return [
+        Drop(metric=metric, external=name, difference=difference)
+        for name, other in zip(names[1:], others, strict=True)
+        for metric, difference in zip(
+            METRICS, other.resampled.minus(first.resampled).estimates(), strict=False
+        )
+    ]
+
+
+def _write(record: EvaluationRecord, table: pd.DataFrame) -> None:
+    assert record.request.out  # else nothing is written
+    out, overwrite = Path(record.request.out), record.request.overwrite
+    with atomic_folder(out, marker=EVALUATION, overwrite=overwrite) as folder:
+        with atomic_file(folder / PREDICTIONS) as temporary:
+            table.to_parquet(temporary, index=False)
+        record.write(folder / EVALUATION)

@@ -27,12 +27,16 @@ def score_predictions(
     Raises:
         UserError: There are no images, one has no label, or a probability is not finite.
     """
-    _check(labels, probabilities)
+    check_predictions(labels, probabilities)
     confusion = confusion_matrix(labels, probabilities.argmax(axis=1), len(classes))
     columns = (of(confusion).tolist() for of in (precision, recall, f1, support))
     return PartScores(
         n=len(labels),
-        metrics={name: _value(m, confusion, labels, probabilities) for name, m in METRICS.items()},
+        metrics={
+            name: value
+            for name, metric in METRICS.items()
+            if np.isfinite(value := _value(metric, confusion, labels, probabilities))
+        },
         per_class={
             name: ClassScores(precision=p, recall=r, f1=f, support=n)
             for name, p, r, f, n in zip(classes, *columns, strict=True)
@@ -53,7 +57,12 @@ def _value(
     return float(metric.of_probabilities(labels, probabilities))
 
 
-def _check(labels: Rows, probabilities: Float[ndarray, "image class"]) -> None:
+def check_predictions(labels: Rows, probabilities: Float[ndarray, "image class"]) -> None:
+    """Refuse what cannot be scored.
+
+    Raises:
+        UserError: There are no images, one has no label, or a probability is not finite.
+    """
     if not len(labels):
         raise UserError("There are no images to evaluate: check the counts of the split.")
     unlabelled = int((labels < 0).sum())

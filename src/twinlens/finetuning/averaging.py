@@ -5,7 +5,8 @@ from copy import deepcopy
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, update_bn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.optim.swa_utils import AveragedModel
 
 from twinlens.finetuning.classifier import Classifier
 from twinlens.types import Images, Logits
@@ -71,7 +72,32 @@ class Averaging(nn.Module):
             return
         for trained, start in zip(self.model.parameters(), self.start.parameters(), strict=True):
             trained.copy_(torch.lerp(start.to(trained), trained, self.wise_ft))
-        update_bn(batches, self.model)  # changes nothing where there is no BatchNorm
+        _estimate_statistics(self.model, batches)
+
+
+def batchnorm(module: nn.Module) -> tuple[_BatchNorm, ...]:
+    """Return the BatchNorm layers of a module."""
+    return tuple(layer for layer in module.modules() if isinstance(layer, _BatchNorm))
+
+
+def _estimate_statistics(model: nn.Module, batches: Iterable[Images]) -> None:
+    """Set BatchNorm's statistics to their means over batches; all else is in eval mode.
+
+    torch's `update_bn` would draw stochastic depth meanwhile.
+    """
+    layers = batchnorm(model)
+    if not layers:
+        return
+    model.eval()
+    momenta = [layer.momentum for layer in layers]
+    for layer in layers:
+        layer.train()
+        layer.reset_running_stats()
+        layer.momentum = None  # a plain mean
+    for images in batches:
+        model(images)
+    for layer, momentum in zip(layers, momenta, strict=True):
+        layer.momentum = momentum
 
 
 def _moving_average(model: nn.Module, ema: float) -> AveragedModel:

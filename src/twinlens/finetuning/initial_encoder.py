@@ -9,7 +9,7 @@ from twinlens.data.splits import Split
 from twinlens.errors import UserError
 from twinlens.finetuning.image_sizes import STAGES, progressive_sizes
 from twinlens.models.encoders import NOT_NORMALISED, Encoder, build_encoder, check_size
-from twinlens.models.weights import load_weights
+from twinlens.models.weights import default_encoder, load_weights
 from twinlens.pretraining.pretrained_encoder import pretrained_encoder
 from twinlens.pretraining.seen_images import look_for_seen
 from twinlens.records.run import PretrainRun
@@ -30,8 +30,9 @@ def starting_encoder(
     """Build an encoder with its initial weights.
 
     Args:
-        name: A name in `ENCODERS`, or ``timm/NAME``; None for the pretraining run's, or resnet50.
-        weights: "random", a name in `WEIGHTS`, or a file.
+        name: As `build_encoder` takes it; None for the pretraining run's, that of the published
+            weights, or resnet50.
+        weights: "random", "pretrained", a name in `WEIGHTS`, or a file.
         pretrained: Folder of a pretraining run, instead of `weights`.
         data: The data set to train on.
         split: Its split; no pretraining may have been on another one of the same images.
@@ -53,7 +54,8 @@ def starting_encoder(
             f"images with --size {side}, or leave image_size out."
         )
     if pretrained is None:
-        encoder = build_encoder(name or "resnet50", seed, drop_path=config.drop_path)
+        name = name or default_encoder(weights)
+        encoder = build_encoder(name, seed, drop_path=config.drop_path)
         initial, run = load_weights(encoder, weights), None
     else:
         encoder, initial, run = pretrained_encoder(Path(pretrained), drop_path=config.drop_path)

@@ -9,14 +9,13 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from twinlens.data.batches import Batches, Reader, reader, view_keys
 from twinlens.engine.loop import CHECKPOINT, Loss, Phase, adamw, choose_lr, train
 from twinlens.engine.one_cycle import constant, one_cycle
 from twinlens.engine.timing import in_proportion
 from twinlens.evaluation.probe import linear_probe
-from twinlens.finetuning.averaging import Averaging
+from twinlens.finetuning.averaging import Averaging, batchnorm
 from twinlens.finetuning.classifier import Classifier
 from twinlens.finetuning.image_sizes import progressive_sizes
 from twinlens.finetuning.job import Job
@@ -97,7 +96,7 @@ def _head_then_full(model: Classifier, job: Job) -> pd.DataFrame:
         optimizer = adamw(
             model, weight_decay=config.weight_decay, lr_scales=lr_scales(model, config)
         )
-        statistics = _batchnorm(encoder) if config.fixed_statistics else ()
+        statistics = batchnorm(encoder) if config.fixed_statistics else ()
         finder = Phase(
             "lr_finder",
             constant(0, 0.0),
@@ -137,10 +136,6 @@ def _frozen(encoder: Encoder) -> Iterator[None]:
     yield
     for parameter in trained:
         parameter.requires_grad_(True)
-
-
-def _batchnorm(encoder: Encoder) -> tuple[nn.Module, ...]:
-    return tuple(layer for layer in encoder.modules() if isinstance(layer, _BatchNorm))
 
 
 def _batches(encoder: Encoder, read: Reader, job: Job) -> Iterator[Images]:

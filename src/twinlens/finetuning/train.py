@@ -18,6 +18,7 @@ from twinlens.engine.environment import describe_environment
 from twinlens.engine.loggers import check_loggers, logging
 from twinlens.engine.run_folder import describe_data, finish, running
 from twinlens.engine.timing import visible_split
+from twinlens.evaluation.data_set_evaluation import choose
 from twinlens.evaluation.evaluate import score
 from twinlens.evaluation.test_access import TEST_ACCESS, log_test_access
 from twinlens.files import atomic_file
@@ -83,7 +84,7 @@ def train(request: TrainRequest) -> Path:
             data,
             rows,
             unlabelled=np.setdiff1d(unlabelled_rows(chosen), rows),
-            labelled=len(chosen.rows["train"]),
+            labelled=chosen.labelled,
             config=config,
             fabric=fabric,
             folder=folder,
@@ -93,7 +94,7 @@ def train(request: TrainRequest) -> Path:
         tta = test_time(config, seed)
         log = request.test_access or folder / TEST_ACCESS
         score_part = partial(score, network, head, data, tta=tta, fabric=fabric, size=job.size)
-        scores = _evaluate(score_part, chosen, folder, log=log, by=out.name)
+        scores, val = _evaluate(score_part, chosen, folder, log=log, by=out.name)
         if scores:
             fabric.log_dict(_final(scores), len(history))
         info = BundleInfo(
@@ -104,6 +105,7 @@ def train(request: TrainRequest) -> Path:
             class_info=data.class_info,
             size=job.size,
             test_time=tta,
+            temperature=choose(val, data.classes).temperature,
             precision=precision_of(fabric),
             provenance=_provenance(request, config, initial, data.hash, chosen.hash),
         )
@@ -183,21 +185,24 @@ def _evaluate(
     *,
     log: Path,
     by: str,
-) -> dict[str, PartScores]:
-    """Score validation and test images, store scores and predictions, and return the scores."""
-    scores, tables = {}, []
+) -> tuple[dict[str, PartScores], pd.DataFrame | None]:
+    """Score validation and test images, and store scores and predictions.
+
+    Returns:
+        The scores, and the predictions of the validation images.
+    """
+    scores, tables = {}, {}
     for part in ("val", "test"):
         rows = split.rows[part]
         if len(rows):
             if part == "test":
                 log_test_access(log, images=len(rows), by=by)
-            scores[part], table = score_part(rows, part)
-            tables.append(table)
+            scores[part], tables[part] = score_part(rows, part)
     Scores(parts=scores).write(folder / "metrics.json")
     if tables:
         with atomic_file(folder / "predictions.parquet") as temporary:
-            pd.concat(tables).to_parquet(temporary, index=False)
-    return scores
+            pd.concat(tables.values()).to_parquet(temporary, index=False)
+    return scores, tables.get("val")
 
 
 def _final(scores: dict[str, PartScores]) -> dict[str, float]:

@@ -12,8 +12,9 @@ from twinlens.engine.device import make_fabric
 from twinlens.errors import UserError
 from twinlens.importing.decode import ImageError, decode, square
 from twinlens.importing.listing import list_files
+from twinlens.inference.temperature import scaled
 from twinlens.inference.test_time import predict_ensemble
-from twinlens.models.ensemble import read_members
+from twinlens.models.ensemble import read_members, read_temperature
 from twinlens.requests.base import accepts
 from twinlens.requests.predict import PredictRequest
 from twinlens.types import Images, PackedImage, Rows
@@ -23,7 +24,7 @@ BATCH_SIZE = 64
 
 @accepts(PredictRequest)
 def predict(request: PredictRequest) -> pd.DataFrame:
-    """Predict the classes of image files.
+    """Predict the classes of image files, with the temperature that the model carries.
 
     Returns:
         One row per file: file, predicted class, ``p_<class>`` for each class, and the error if the
@@ -46,6 +47,9 @@ def predict(request: PredictRequest) -> pd.DataFrame:
 
     rows = np.arange(len(paths))
     probabilities = predict_ensemble(members, read, rows, batch_size=BATCH_SIZE, fabric=fabric)
+    temperature = None if request.raw else read_temperature(Path(request.model))
+    if temperature is not None:
+        probabilities = scaled(probabilities, temperature)
     classes = first.classes
     table = pd.DataFrame({"file": [str(path) for path in paths]})
     table["predicted"] = [classes[i] for i in probabilities.argmax(axis=1)]

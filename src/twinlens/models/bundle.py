@@ -36,12 +36,14 @@ class Bundle:
 def save_bundle(folder: Path, encoder: Encoder, head: nn.Module, info: BundleInfo) -> None:
     """Write a model bundle, whole or not at all; an older bundle in the folder is replaced.
 
+    The config of an encoder of the hub becomes part of it, so that loading needs no network.
+
     Raises:
         UserError: The folder holds something else.
     """
     with atomic_folder(folder, marker=INFO, overwrite=True) as work:
         save_tensors(work / TENSORS, _state(encoder, head))
-        info.write(work / INFO)
+        info.model_copy(update={"config": encoder.config}).write(work / INFO)
 
 
 def load_bundle(folder: Path) -> Bundle:
@@ -51,7 +53,7 @@ def load_bundle(folder: Path) -> Bundle:
         UserError: It is missing or damaged.
     """
     info = read_info(folder)
-    encoder = build_encoder(info.encoder, seed=0)
+    encoder = build_encoder(info.encoder, seed=0, config=info.config)
     encoder.mean, encoder.std = info.normalisation.mean, info.normalisation.std
     head = HEADS[info.head](encoder.feature_dim, len(info.classes), 0)
     tensors = read_tensors(folder / TENSORS)

@@ -5,16 +5,16 @@ A plain dict and not a registry: an entry is a small record. timm's models need 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from difflib import get_close_matches
-from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import interpolate
 from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from twinlens.console import say
-from twinlens.errors import UserError, require, unknown
+from twinlens.errors import UserError, unknown
+from twinlens.models.encoder_name import parse_name
 from twinlens.models.initialisation import seeded_initialisation
 from twinlens.models.resnet import (
     ResNet,
@@ -25,6 +25,7 @@ from twinlens.models.resnet import (
     resnet50x2,
     resnet200x2,
 )
+from twinlens.models.timm_networks import build_timm, no_drop_path, no_tokens, pool
 from twinlens.types import RGB, Features, Images
 
 IMAGENET_MEAN: RGB = (0.485, 0.456, 0.406)
@@ -47,6 +48,7 @@ class EncoderSpec:
         mean: Mean of the red, green and blue channel, images in [0, 1].
         std: Standard deviation of the same.
         default_size: Side of its images if none is chosen, in pixels.
+        interpolation: How images were brought to that size: "bicubic" or "bilinear".
     """
 
     build: Callable[[], nn.Module]
@@ -54,6 +56,7 @@ class EncoderSpec:
     mean: RGB = IMAGENET_MEAN
     std: RGB = IMAGENET_STD
     default_size: int = 224
+    interpolation: str = "bilinear"
 
 
 ENCODERS: dict[str, EncoderSpec] = {
@@ -70,7 +73,19 @@ class Encoder(nn.Module):
     """A network with its name, feature dimension, normalisation and default size.
 
     Its state dict has the network's own names, without a prefix: torchvision's for the
-    residual networks, timm's for ``timm/NAME``. That also holds inside a larger module.
+    residual networks, timm's for its own. That also holds inside a larger module.
+
+    Attributes:
+        name: As `build_encoder` takes it.
+        network: The network.
+        feature_dim: Length of the feature vector.
+        mean: Mean of the red, green and blue channel, images in [0, 1].
+        std: Standard deviation of the same.
+        default_size: Side of the images that it was made for, in pixels.
+        interpolation: How images are brought to another size: "bicubic" or "bilinear".
+        pooling: What the features are, if the name says it; None for the network's own.
+        side: Side that images are resized to, if the name says it, in pixels.
+        config: How a repository of the hub says that it is built; None for others.
     """
 
     def __init__(
@@ -82,9 +97,14 @@ class Encoder(nn.Module):
         mean: RGB,
         std: RGB,
         default_size: int,
+        interpolation: str = "bicubic",
+        config: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
         self.name = name
+        self.pooling, self.side = parse_name(name).pooling, parse_name(name).side
+        self.interpolation = interpolation
+        self.config = config
         self.network = network
         self.feature_dim = feature_dim
         self.mean = mean
@@ -95,6 +115,11 @@ class Encoder(nn.Module):
 
     def forward(self, images: Images) -> Features:
         """Return the features of normalised images, shape (batch, feature_dim)."""
+        if self.side is not None:
+            size, mode = (self.side, self.side), self.interpolation
+            images = interpolate(images, size, mode=mode, antialias=True)
+        if self.pooling is not None:
+            return pool(self.network, images, self.pooling)
         features: Features = self.network(images)
         return features
 
@@ -112,24 +137,35 @@ def _rename(state: dict[str, Any], old: str, new: str) -> None:
         state[new + key.removeprefix(old)] = state.pop(key)
 
 
-def build_encoder(name: str, seed: int, *, drop_path: float = 0.0) -> Encoder:
+def build_encoder(
+    name: str, seed: int, *, drop_path: float = 0.0, config: dict[str, Any] | None = None
+) -> Encoder:
     """Build an encoder with random weights, in the channels-last memory format.
 
     Args:
-        name: A name in `ENCODERS`, or ``timm/NAME`` for a model of timm.
+        name: A name in `ENCODERS`, ``timm/NAME`` for a model of timm, or ``hf-hub:OWNER/NAME`` for
+            one in a repository of the Hugging Face hub. For vision transformers ``:cls``,
+            ``:mean`` or ``:cls+mean`` may follow: the features are then the class token, the mean
+            of the patch tokens, or both. For every network a side in pixels, such as ``:224``, may
+            follow: images are resized to it.
         seed: The weights depend on it alone; the global generator is left as it was.
         drop_path: Stochastic depth: probability that the last residual block is left out for an
             image in training, below 1; it grows linearly from 0 with depth (Huang et al. 2016).
+        config: How the repository says that the model is built, where it is known; else it is
+            read from the hub.
 
     Raises:
-        UserError: The name is unknown, timm is not installed, or the encoder has no residual
-            blocks to drop.
+        UserError: The name is unknown, timm is not installed, the repository cannot be read, or
+            the encoder has no residual blocks to drop.
     """
-    if name not in ENCODERS and not name.startswith("timm/"):
-        raise unknown("encoder", name, [*ENCODERS, "timm/NAME"])
+    network = parse_name(name).network
+    if network not in ENCODERS and not network.startswith(("timm/", "hf-hub:")):
+        raise unknown("encoder", name, [*ENCODERS, "timm/NAME", "hf-hub:OWNER/NAME"])
     with seeded_initialisation(seed, "encoder"):
-        build = _from_timm if name.startswith("timm/") else _from_table
-        encoder = build(name, drop_path)
+        if network in ENCODERS:
+            encoder = _from_table(name, drop_path)
+        else:
+            encoder = _from_timm(name, drop_path, config)
     return keep_narrow_contiguous(convert_conv2d_weight_memory_format(encoder, torch.channels_last))
 
 
@@ -162,8 +198,8 @@ def _contiguous_input(_layer: nn.Module, inputs: tuple[Tensor]) -> tuple[Tensor]
 def check_size(encoder: Encoder, size: int, *, remedy: str = "") -> None:
     """Check that an encoder takes images of a size, and tell if it was made for another one.
 
-    timm's plain vision transformers interpolate their position embeddings; others take only their
-    own size.
+    timm's plain vision transformers interpolate their position embeddings, and pad images that
+    their patches do not divide; others take only their own size.
 
     Args:
         encoder: The encoder.
@@ -185,19 +221,32 @@ def check_size(encoder: Encoder, size: int, *, remedy: str = "") -> None:
         ) from error
     finally:
         encoder.train(training)
-    if size != encoder.default_size and getattr(encoder.network, "dynamic_img_size", False):
+    size = encoder.side or size
+    if size == encoder.default_size or not getattr(encoder.network, "dynamic_img_size", False):
+        return
+    patches: Any = getattr(encoder.network, "patch_embed", None)
+    patch = getattr(patches, "patch_size", (1, 1))[0]
+    changes = []
+    if getattr(encoder.network, "pos_embed", None) is not None:
+        changes.append("its position embeddings are interpolated")
+    if short := -size % patch:
+        changes.append(f"{short} pixels of the mean colour are added at the right and below")
+    if changes:
         say(
-            f"{encoder.name} was made for images of {encoder.default_size} pixels: for {size} its "
-            "position embeddings are interpolated."
+            f"{encoder.name} was made for images of {encoder.default_size} pixels: for {size} "
+            f"{', and '.join(changes)}."
         )
 
 
 def _from_table(name: str, drop_path: float) -> Encoder:
-    spec = ENCODERS[name]
+    named = parse_name(name)
+    spec = ENCODERS[named.network]
     network = spec.build()
+    if named.pooling:
+        raise no_tokens(name, named.pooling)
     if drop_path:
         if not isinstance(network, ResNet):
-            raise _no_drop_path(name)
+            raise no_drop_path(name)
         network.set_drop_path(drop_path)
     return Encoder(
         name,
@@ -206,45 +255,19 @@ def _from_table(name: str, drop_path: float) -> Encoder:
         mean=spec.mean,
         std=spec.std,
         default_size=spec.default_size,
+        interpolation=spec.interpolation,
     )
 
 
-def _no_drop_path(name: str) -> UserError:
-    return UserError(f"The encoder {name} has no stochastic depth: set drop_path to 0.")
-
-
-def _from_timm(name: str, drop_path: float) -> Encoder:
-    """Build a model of timm; normalisation and size are those of its default weights."""
-    timm = require("timm", extra="timm")
-    model = name.removeprefix("timm/")
-    if not timm.is_model(model):
-        close = get_close_matches(model, timm.list_models(), n=3)
-        hint = f" Did you mean {' or '.join(close)}?" if close else ""
-        raise UserError(
-            f"timm {timm.__version__} has no model '{model}'.{hint} timm.list_models() names all."
-        )
-    create = partial(timm.create_model, model, pretrained=False, num_classes=0)
-    if drop_path:
-        create = partial(create, drop_path_rate=drop_path)
-    try:
-        try:
-            network = create(dynamic_img_size=True)  # of transformers that take other sizes, too
-        except TypeError:  # any other network
-            network = create()
-    except TypeError as error:
-        if drop_path:
-            raise _no_drop_path(name) from error
-        raise
-    except RuntimeError as error:
-        raise UserError(f"timm {timm.__version__} cannot build '{model}': {error}") from error
-    if drop_path and not any(getattr(m, "drop_prob", 0) for m in network.modules()):
-        raise _no_drop_path(name)
-    expected = network.pretrained_cfg
+def _from_timm(name: str, drop_path: float, config: dict[str, Any] | None) -> Encoder:
+    built = build_timm(name, drop_path, config)
     return Encoder(
         name,
-        network,
-        feature_dim=network.head_hidden_size,
-        mean=tuple(expected["mean"]),
-        std=tuple(expected["std"]),
-        default_size=expected["input_size"][-1],
+        built.network,
+        feature_dim=built.feature_dim,
+        mean=built.mean,
+        std=built.std,
+        default_size=built.size,
+        interpolation=built.interpolation,
+        config=built.config,
     )

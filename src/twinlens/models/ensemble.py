@@ -14,7 +14,11 @@ _MEMBERS = "members"
 
 
 def write_ensemble(
-    folder: Path, members: Mapping[str, Path], choice: ModelChoice | None = None
+    folder: Path,
+    members: Mapping[str, Path],
+    choice: ModelChoice | None = None,
+    *,
+    temperature: float | None = None,
 ) -> None:
     """Copy bundles into an empty folder, as an ensemble.
 
@@ -22,6 +26,7 @@ def write_ensemble(
         folder: The folder.
         members: The bundle of each member, by its name.
         choice: How a study chose them.
+        temperature: That of the averaged probabilities.
 
     Raises:
         UserError: A member is no bundle, or they do not belong together.
@@ -29,7 +34,8 @@ def write_ensemble(
     _check_alike({name: read_info(path) for name, path in members.items()}, folder)
     for name, path in members.items():
         shutil.copytree(path, folder / _MEMBERS / name)
-    EnsembleInfo(members=list(members), choice=choice).write(folder / ENSEMBLE)
+    info = EnsembleInfo(members=list(members), temperature=temperature, choice=choice)
+    info.write(folder / ENSEMBLE)
 
 
 def read_members(model: Path) -> dict[Path, BundleInfo]:
@@ -54,6 +60,12 @@ def read_members(model: Path) -> dict[Path, BundleInfo]:
     members = {name: read_info(model / _MEMBERS / name) for name in names}
     _check_alike(members, model)
     return {model / _MEMBERS / name: info for name, info in members.items()}
+
+
+def read_temperature(model: Path) -> float | None:
+    """Return the temperature that a bundle or an ensemble carries, if any; errors as above."""
+    path = model / ENSEMBLE
+    return EnsembleInfo.read(path).temperature if path.is_file() else read_info(model).temperature
 
 
 def _check_alike(members: Mapping[str, BundleInfo], folder: Path) -> None:

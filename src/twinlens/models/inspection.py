@@ -11,8 +11,9 @@ from torch import Tensor
 from twinlens.errors import UserError
 from twinlens.files import sha256
 from twinlens.models.encoders import Encoder, build_encoder
-from twinlens.models.match import Match, describe_match, match
-from twinlens.models.published import SUM_TOLERANCE, WEIGHTS
+from twinlens.models.layouts import fit
+from twinlens.models.match import Match, describe_match
+from twinlens.models.published import SUM_TOLERANCE, WEIGHTS, images_of_tag
 from twinlens.models.tensor_files import read_tensors
 from twinlens.models.weights import cached, weight_file
 from twinlens.requests.base import accepts
@@ -45,7 +46,7 @@ class Inspection:
 
 
 def list_weights() -> pd.DataFrame:
-    """List the published weights: encoder, size in MB, licence, recipe and path."""
+    """List the published weights: encoder, size in MB, licence, recipe, images and path."""
     rows = {
         name: {
             "encoder": entry.encoder,
@@ -54,7 +55,9 @@ def list_weights() -> pd.DataFrame:
             "cached": cached(name).is_file(),
             "source": entry.source,
             "keys": entry.keys,
-            "address": entry.address,
+            "address": entry.place,
+            "images": ", then on ".join(seen.title for seen in images_of_tag(entry.images)),
+            "gated": entry.gated,
             "path": str(cached(name)),
         }
         for name, entry in WEIGHTS.items()
@@ -78,8 +81,7 @@ def check_weights(request: CheckWeightsRequest) -> Inspection:
     with torch.device("meta"):  # names and shapes suffice
         network = build_encoder(encoder or WEIGHTS[str(weights)].encoder, seed=0)
     path = weight_file(network, weights)
-    tensors = read_tensors(path)
-    matched = match(network, tensors)
+    tensors, matched = fit(network, read_tensors(path))
     if picture is not None:
         draw_filters(picture, _first_filters(path, tensors))
     return Inspection(

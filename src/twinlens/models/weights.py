@@ -1,4 +1,4 @@
-"""Initial weights of an encoder: from a file, or published ones by name."""
+"""Initial weights of an encoder: from a file, published ones by name, or the encoder's own."""
 
 from difflib import get_close_matches
 from pathlib import Path
@@ -7,11 +7,18 @@ from twinlens.console import say
 from twinlens.errors import UserError
 from twinlens.files import sha256
 from twinlens.models.download import cache_folder, download
+from twinlens.models.encoder_name import parse_name
 from twinlens.models.encoders import Encoder
-from twinlens.models.match import describe_match, match
+from twinlens.models.hub import cached_hub_file, hub_cache, hub_file
+from twinlens.models.layouts import fit
+from twinlens.models.match import describe_match
+from twinlens.models.origin import PRETRAINED, origin_of, pretrained_file
 from twinlens.models.published import SUM_TOLERANCE, WEIGHTS, Published
 from twinlens.models.tensor_files import read_header, read_tensors
 from twinlens.records.weights import InitialWeights
+
+_BY_HAND = (".safetensors", ".pth", ".bin")
+"""What the name of a file ends in that a user puts into the cache, for weights of the hub."""
 
 
 def load_weights(encoder: Encoder, weights: str | Path) -> InitialWeights:
@@ -20,7 +27,8 @@ def load_weights(encoder: Encoder, weights: str | Path) -> InitialWeights:
     Args:
         encoder: Changed in place; published weights and files of a pretraining bring their
             normalisation.
-        weights: ``"random"`` (the encoder stays as it was built), a name in `WEIGHTS`, or a file:
+        weights: ``"random"`` (the encoder stays as it was built), ``"pretrained"`` (those that
+            timm or the encoder's repository of the hub publishes), a name in `WEIGHTS`, or a file:
             .safetensors, or one of torch.save (.pth, .pt, .ckpt, .bin, .torch, .pth.tar) that
             holds tensors, nested at will, and options as plain values.
 
@@ -30,7 +38,7 @@ def load_weights(encoder: Encoder, weights: str | Path) -> InitialWeights:
     if str(weights) == "random":
         return InitialWeights(name="random")
     path = weight_file(encoder, weights)
-    matched = match(encoder, read_tensors(path))
+    _, matched = fit(encoder, read_tensors(path))
     if matched.problems:
         raise UserError(
             f"{path} does not fit the encoder {encoder.name}: {matched.problems}. "
@@ -40,16 +48,26 @@ def load_weights(encoder: Encoder, weights: str | Path) -> InitialWeights:
     # Strict but for num_batches_tracked, which BatchNorm fills in where an old file lacks it.
     encoder.load_state_dict(matched.tensors)
     source = WEIGHTS.get(str(weights)) or (header and header.normalisation)
-    if source:
+    if source and source.mean and source.std:
         encoder.mean, encoder.std = source.mean, source.std
     say(f"{path.name}: {describe_match(encoder, matched)}")
+    origin = origin_of(encoder, str(weights))
+    if origin and origin.warning:
+        say(f"WARNING: {origin.warning}")
     return InitialWeights(
         name=str(weights),
         sha256=sha256(path),
         matched=len(matched.tensors),
         dropped=tuple(matched.dropped),
+        origin=origin,
         history=header.history if header else (),
     )
+
+
+def default_encoder(weights: str | Path) -> str:
+    """Return the encoder of published weights, and resnet50 for all others."""
+    entry = WEIGHTS.get(str(weights))
+    return entry.encoder if entry else "resnet50"
 
 
 def weight_file(encoder: Encoder, weights: str | Path) -> Path:
@@ -58,14 +76,18 @@ def weight_file(encoder: Encoder, weights: str | Path) -> Path:
     Raises:
         UserError: There is no such file, or it is not what was published for the encoder.
     """
+    if str(weights) == PRETRAINED:
+        return pretrained_file(encoder)
     entry = WEIGHTS.get(str(weights))
     if entry is None:
         return _local_file(weights)
-    if entry.encoder != encoder.name:
+    if entry.encoder != parse_name(encoder.name).network:
         raise UserError(
             f"The weights '{weights}' are for the encoder {entry.encoder}, not {encoder.name}: "
             f"choose --encoder {entry.encoder}, or other weights."
         )
+    if entry.address is None:
+        return _from_hub(str(weights), entry)
     path = cached(str(weights))
     if not path.exists():
         download(
@@ -83,18 +105,39 @@ def weight_file(encoder: Encoder, weights: str | Path) -> Path:
 
 
 def cached(name: str) -> Path:
-    """Return where the file of published weights lies, or is to be put."""
-    return cache_folder() / f"{name}{Path(WEIGHTS[name].address).suffix}"
+    """Return where the file of published weights lies, or is to be put; for the hub, its folder."""
+    entry = WEIGHTS[name]
+    if entry.address is not None:
+        return cache_folder() / f"{name}{Path(entry.address).suffix}"
+    return _at_hand(name, entry) or hub_cache(entry.repository)
+
+
+def _at_hand(name: str, entry: Published) -> Path | None:
+    """Return the file of a repository, put into our cache by hand or from the hub's cache."""
+    by_hand = (cache_folder() / f"{name}{suffix}" for suffix in _BY_HAND)
+    placed = next((path for path in by_hand if path.is_file()), None)
+    return placed or cached_hub_file(entry.repository, entry.files)
+
+
+def _from_hub(name: str, entry: Published) -> Path:
+    path = _at_hand(name, entry)
+    if path is None and entry.gated is not None:
+        raise UserError(
+            f"The weights '{name}' come under a licence that you have to accept ({entry.licence}): "
+            f"do so at {entry.gated}, download the file for {entry.encoder}, and put it at "
+            f"{cache_folder() / name}{' or '.join(_BY_HAND[:2])}."
+        )
+    return path or hub_file(entry.repository, entry.files)
 
 
 def _local_file(weights: str | Path) -> Path:
     path = Path(weights)
     if not path.exists():
-        close = get_close_matches(str(weights), WEIGHTS, n=1)
+        close = get_close_matches(str(weights), [*WEIGHTS, PRETRAINED], n=1)
         hint = f" Did you mean '{close[0]}'?" if close else ""
         raise UserError(
-            f"The weights '{weights}' are neither 'random' nor a file that exists, nor a name that "
-            f"'twinlens weights list' shows.{hint}"
+            f"The weights '{weights}' are neither 'random' nor '{PRETRAINED}' nor a file that "
+            f"exists, nor a name that 'twinlens weights list' shows.{hint}"
         )
     return path
 
@@ -108,7 +151,7 @@ def _difference(encoder: Encoder, path: Path, entry: Published) -> str:
     if digest != entry.sha256:
         return f"its sha256 begins with {digest[:8]} instead of {entry.sha256[:8]}"
     try:
-        matched = match(encoder, read_tensors(path))
+        _, matched = fit(encoder, read_tensors(path))
     except UserError as error:
         return str(error).removesuffix(".")
     if entry.total is not None and abs(matched.total - entry.total) > SUM_TOLERANCE:

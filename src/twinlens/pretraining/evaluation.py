@@ -2,12 +2,19 @@
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from numpy import ndarray
 from torch import Tensor
 
 from twinlens.data.batches import reader
 from twinlens.engine.timing import scaled
 from twinlens.errors import UserError
-from twinlens.evaluation.collapse_metrics import effective_rank, relative_dispersion
+from twinlens.evaluation.collapse_metrics import (
+    alpha_req,
+    effective_rank,
+    lidar,
+    relative_dispersion,
+)
 from twinlens.inference.embed import embed_rows
 from twinlens.inference.forward import eval_mode
 from twinlens.pretraining.job import Job
@@ -17,8 +24,14 @@ from twinlens.pretraining.probing import Probed, scores
 from twinlens.pretraining.view_plans import pair
 from twinlens.records.monitor import Evaluation
 from twinlens.seeds import derive
-from twinlens.types import Embeddings, Rows
-from twinlens.views.view import normalise, planned_views
+from twinlens.types import Rows
+from twinlens.views.view import normalise, planned_views, view
+
+LIDAR_IMAGES, LIDAR_VIEWS = 100, 10
+"""Images of which LiDAR sees several views, and how many: the fewest views of its article."""
+
+Shown = Float[Tensor, "shown _"]
+"""Features or embeddings of the sample; in a rehearsal, of a part of it."""
 
 
 def evaluate(
@@ -59,6 +72,8 @@ def evaluate(
         epoch=epoch,
         feature_rank=effective_rank(h.numpy()),
         feature_dispersion=relative_dispersion(h.numpy()),
+        lidar=lidar(_features_of_views(job, network, sample)),
+        alpha_req=alpha_req(h.numpy()),
         embedding_rank=effective_rank(z1.numpy()),
         embedding_dispersion=relative_dispersion(z1.numpy()),
         on_diagonal=float(diagonal.mean()),
@@ -71,7 +86,7 @@ def evaluate(
 @torch.inference_mode()
 def _features_and_embeddings(
     job: Job, network: SiameseNetwork, sample: Rows
-) -> tuple[Tensor, Embeddings, Embeddings]:
+) -> tuple[Shown, Shown, Shown]:
     """Return the features of the first views, and the embeddings of the first and second."""
     encoder, fabric = network.encoder, job.fabric
     read = reader(job.data.images, sample, fabric.device)
@@ -90,6 +105,30 @@ def _features_and_embeddings(
     with eval_mode(network):
         h, z1, z2 = scaled(outputs, len(sample))
     return h, z1, z2
+
+
+@torch.inference_mode()
+def _features_of_views(
+    job: Job, network: SiameseNetwork, sample: Rows
+) -> Float[ndarray, "image view feature"]:
+    """Return the features of several views of some of the images, drawn by both recipes in turn."""
+    encoder, fabric = network.encoder, job.fabric
+    shown = sample[:: -(-len(sample) // LIDAR_IMAGES)]
+    images = reader(job.data.images, shown, fabric.device)(shown)
+    kinds, seed = pair(job.config, job.size), derive(job.seed, "lidar")
+
+    def features(number: int) -> Tensor:
+        recipe = kinds[number % 2].recipe
+        views = view(images, shown, recipe=recipe, seed=seed, step=0, number=number, size=job.size)
+        with fabric.autocast():
+            outputs: Tensor = encoder(normalise(views, encoder.mean, encoder.std))
+        return outputs.float().cpu()
+
+    def of_views(count: int) -> Tensor:
+        return torch.stack([features(number) for number in range(count)], dim=1)
+
+    with eval_mode(network):
+        return scaled(of_views, LIDAR_VIEWS).numpy()
 
 
 def _check_finite(step: int, *outputs: np.ndarray) -> None:

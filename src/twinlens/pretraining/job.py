@@ -9,6 +9,7 @@ from twinlens.data.dataset import Dataset
 from twinlens.data.splits import Split
 from twinlens.models.encoders import Encoder
 from twinlens.pretraining.methods import METHODS
+from twinlens.pretraining.partners import Partners
 from twinlens.settings.pretraining import Pretraining
 from twinlens.types import Rows
 from twinlens.views.view import ViewPlan
@@ -27,6 +28,7 @@ class Job:
         fabric: Device and precision; of several processes each takes its shard of every batch.
         folder: Where checkpoint, lr_finder.json and monitor.json are kept.
         seed: Seed of all that is random.
+        partners: The images of the second views; None where both views show one image.
     """
 
     encoder: Encoder
@@ -37,6 +39,7 @@ class Job:
     fabric: Fabric
     folder: Path
     seed: int
+    partners: Partners | None = None
 
     @property
     def size(self) -> int:

@@ -17,6 +17,13 @@ from twinlens.seeds import generator
 MONITOR = "monitor.json"
 BEST = "best.safetensors"
 
+CRITERIA = {
+    "best_probe": ("linear_probe", "the best linear probe"),
+    "best_lidar": ("lidar", "the highest LiDAR"),
+    "best_rankme": ("feature_rank", "the highest effective rank of the features"),
+}
+"""By the setting `keep`: which measure of an `Evaluation` is to be highest, and its name."""
+
 SAMPLE = 512
 """Number of images whose features and embeddings are measured."""
 
@@ -98,10 +105,10 @@ class Monitor:
         }
         # While the encoder is frozen, a better probe would be luck.
         trained = [e for e in evaluations if e.step > self.before_one_cycle]
-        if self.job.config.keep == "best_probe" and trained and best(trained) is last:
+        measure, name = CRITERIA.get(self.job.config.keep, ("", ""))
+        if measure and trained and best(trained, measure) is last:
             save_tensors(self.path.with_name(BEST), self.network.encoder.state_dict())
-            kept = f"step {step} of {self.total}, the best linear probe"
-            changes |= {"kept": kept, "kept_step": step}
+            changes |= {"kept": f"step {step} of {self.total}, {name}", "kept_step": step}
         stop = self._is_stuck(trained)
         if stop:
             changes["stopped"] = (
@@ -159,9 +166,9 @@ class Monitor:
         return len(trained) - 1 - trained.index(best(trained)) >= patience
 
 
-def best(evaluations: Sequence[Evaluation]) -> Evaluation:
-    """Return the evaluation with the best linear probe, the first of equals."""
-    return max(evaluations, key=lambda evaluation: evaluation.linear_probe or 0.0)
+def best(evaluations: Sequence[Evaluation], measure: str = "linear_probe") -> Evaluation:
+    """Return the evaluation with the highest value of a measure, the first of equals."""
+    return max(evaluations, key=lambda evaluation: getattr(evaluation, measure) or 0.0)
 
 
 def in_words(evaluation: Evaluation) -> str:
@@ -169,7 +176,9 @@ def in_words(evaluation: Evaluation) -> str:
     probes = ""
     if evaluation.linear_probe is not None:
         probes = f"linear probe {evaluation.linear_probe:.3f}, kNN {evaluation.knn_probe:.3f}, "
+    found = f", LiDAR {evaluation.lidar:.1f}" if evaluation.lidar is not None else ""
     return (
         f"{probes}effective rank of features {evaluation.feature_rank:.1f}, of embeddings "
-        f"{evaluation.embedding_rank:.1f}, relative dispersion {evaluation.feature_dispersion:.2f}"
+        f"{evaluation.embedding_rank:.1f}{found}, relative dispersion "
+        f"{evaluation.feature_dispersion:.2f}"
     )

@@ -1,17 +1,21 @@
 """The networks of a pretraining: an encoder and a projector that all views pass through."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from itertools import groupby
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from twinlens.models.encoders import Encoder
 from twinlens.models.heads import projector
 from twinlens.settings.pretraining import Pretraining
 from twinlens.types import Embeddings, Images, Rows
+
+AnyViews = Float[Tensor, "batch 3 _ _"]
+"""Views of which others of the same images may have another size."""
 
 
 class SiameseNetwork(nn.Module):
@@ -25,9 +29,26 @@ class SiameseNetwork(nn.Module):
         )
         self.joint = config.joint_forward
 
-    def forward(self, *views: Images) -> tuple[Tensor, ...]:
+    def forward(self, *views: AnyViews) -> tuple[Tensor, ...]:
         """Return the embeddings of normalised views, each of shape (batch, dim)."""
         return embed_views(nn.Sequential(self.encoder, self.projector), views, self.joint)
+
+    def prepare(self, rows: Rows, seed: int) -> None:
+        """Build what depends on the images, before training.
+
+        Args:
+            rows: Row numbers of all images of the pretraining.
+            seed: The run's seed.
+        """
+
+    def at_step(self, rows: Rows, *, seed: int, step: int) -> None:
+        """Learn which images come next, and what random numbers depend on, before `forward`.
+
+        Args:
+            rows: Row numbers of this process's images.
+            seed: Seed of the phase.
+            step: Its step.
+        """
 
     def complete(self, outputs: tuple[Tensor, ...], rows: Rows) -> tuple[Tensor, ...]:  # noqa: ARG002
         """Return what the loss takes, from the outputs for the whole batch of all processes.
@@ -89,7 +110,9 @@ def teacher_momentum(progress: float, base: float) -> float:
     return 1 - (1 - base) * (math.cos(math.pi * progress) + 1) / 2
 
 
-def embed_views(network: nn.Module, views: Sequence[Images], joint: bool) -> tuple[Embeddings, ...]:
+def embed_views(
+    network: Callable[[Images], Embeddings], views: Sequence[AnyViews], joint: bool
+) -> tuple[Embeddings, ...]:
     """Pass views through a network: one after the other, or those of one size as one batch."""
     if not joint:
         return tuple(network(view) for view in views)

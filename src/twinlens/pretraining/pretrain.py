@@ -29,6 +29,7 @@ from twinlens.pretraining.images import IMAGES
 from twinlens.pretraining.job import Job
 from twinlens.pretraining.methods import METHODS
 from twinlens.pretraining.monitor import BEST, MONITOR
+from twinlens.pretraining.partners import find_partners
 from twinlens.pretraining.phases import run_phases
 from twinlens.pretraining.pretrained_encoder import ENCODER
 from twinlens.pretraining.preview import write_views
@@ -86,6 +87,7 @@ def _pretrain(fabric: Fabric, *, request: PretrainRequest, config: Pretraining) 
     if notice:
         say(f"{notice} Every report of what starts from it will say so.")
     rows = IMAGES[request.images].rows(split)
+    partners = find_partners(config, data, rows)
     start = {
         "kind": "pretrain",
         "encoder": request.encoder,
@@ -105,8 +107,9 @@ def _pretrain(fabric: Fabric, *, request: PretrainRequest, config: Pretraining) 
         shown = sample(data, split, rows, seed)
         features = partial(embed_rows, encoder, data, shown, fabric, size=side)
         before = features() if fabric.is_global_zero else None
+        job = Job(encoder, data, split, rows, config, fabric, folder, seed, partners)
         with logging(fabric, request.loggers, folder, out.name, settings):
-            steps = run_phases(Job(encoder, data, split, rows, config, fabric, folder, seed))
+            steps = run_phases(job)
         if before is None:
             return
         monitor = MonitorRecord.read(folder / MONITOR)
@@ -118,6 +121,7 @@ def _pretrain(fabric: Fabric, *, request: PretrainRequest, config: Pretraining) 
             normalisation=Normalisation(mean=encoder.mean, std=encoder.std),
             recipes=tuple(views.recipe for views in plan),
             images=len(rows),
+            paired=partners.paired if partners else None,
             transductive=notice is not None,
             verdict=verdict(monitor),
             kept=monitor.kept,

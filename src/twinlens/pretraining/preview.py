@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from twinlens.data.batches import Batches, reader
 from twinlens.data.class_subset import open_task
 from twinlens.data.dataset import Dataset
 from twinlens.errors import UserError
 from twinlens.pretraining.images import IMAGES
 from twinlens.pretraining.methods import METHODS
+from twinlens.pretraining.partners import find_partners
 from twinlens.pretraining.validate import resolve_settings
 from twinlens.requests.base import accepts
 from twinlens.requests.show_views import ShowViewsRequest
@@ -55,6 +58,8 @@ def write_views(
     plan = METHODS[config.method].views(config, config.image_size or data.size)
     seed = derive(seed, "one-cycle phase")
     shown = Batches(rows, batch_size=min(count, len(rows)), seed=seed).rows(0)
-    images = reader(data.images, shown)(shown)
-    views = planned_views(images, shown, plan=plan, seed=seed, step=0)
-    write_picture(path, [images, *views])
+    partners = find_partners(config, data, rows)
+    others = partners.of(shown, seed=seed, step=0) if partners else shown
+    read = reader(data.images, np.concatenate([shown, others]))
+    views = planned_views(read(shown), shown, plan=plan, seed=seed, step=0, partners=read(others))
+    write_picture(path, [read(shown), *views])

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, JsonValue, PositiveFloat, PositiveInt
 
 from twinlens.records.base import Record
 from twinlens.records.dataset import ClassInfo
@@ -82,24 +82,29 @@ class BundleInfo(Record):
 
     Attributes:
         encoder: Name of the encoder, as `build_encoder` takes it.
+        config: How its repository of the hub says that it is built; null for others.
         head: A name in `HEADS`.
         normalisation: Normalisation that the encoder was trained with.
         classes: Names of the classes, in the order of the logits.
         class_info: Title, colour and group by class, where known.
         size: Side of the images in training, in pixels.
         test_time: Test-time augmentation.
+        temperature: Temperature that validation images gave the averaged probabilities; null where
+            there were none, or they do not determine it.
         precision: What the model was trained and evaluated in.
         provenance: The training.
         choice: How a study chose this model; null if none did.
     """
 
     encoder: str
+    config: dict[str, JsonValue] | None = None
     head: str = "linear"
     normalisation: Normalisation
     classes: list[str] = Field(min_length=1)
     class_info: dict[str, ClassInfo] = Field(default={})
     size: PositiveInt
     test_time: TestTimeAugmentation
+    temperature: PositiveFloat | None = None
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     provenance: Provenance
     choice: ModelChoice | None = None
@@ -110,8 +115,11 @@ class EnsembleInfo(Record):
 
     Attributes:
         members: Names of the bundles in the folder ``members``.
+        temperature: Temperature that validation images gave the averaged probabilities; null where
+            there were none, or they do not determine it. Those of the members do not count.
         choice: How a study chose them; null if none did.
     """
 
     members: list[str] = Field(min_length=1)
+    temperature: PositiveFloat | None = None
     choice: ModelChoice | None = None

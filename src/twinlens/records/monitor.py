@@ -13,6 +13,8 @@ class Evaluation(Record):
         epoch: The same in epochs.
         feature_rank: Effective rank of the encoder's features.
         feature_dispersion: Their relative dispersion: 0 where all images have the same features.
+        lidar: LiDAR of the features; null in older runs.
+        alpha_req: Decay of their eigenvalues; null where there are too few, and in older runs.
         embedding_rank: Effective rank of the projector's embeddings.
         embedding_dispersion: Their relative dispersion.
         on_diagonal: Mean of the diagonal of both views' cross-correlation matrix.
@@ -29,6 +31,8 @@ class Evaluation(Record):
     embedding_dispersion: float
     on_diagonal: float
     off_diagonal: float
+    lidar: float | None = None
+    alpha_req: float | None = None
     linear_probe: float | None = None
     knn_probe: float | None = None
 
@@ -71,7 +75,7 @@ class MonitorRecord(Record):
         probe: The images of the probes; null if there are not enough labels for any.
         evaluations: In order of their steps; none if the monitor was off.
         alarms: What went wrong, at most one of a kind.
-        kept: Which weights were kept: "last", or those of the best linear probe.
+        kept: Which weights were kept: "last", or those of the best evaluation.
         kept_step: The step of these weights; null for the last.
         stopped: Why training ended early; null if it did not.
     """

@@ -3,6 +3,7 @@
 from typing import Literal, TypeVar
 
 import pandas as pd
+from pydantic import Field
 
 from twinlens.records.base import Record
 from twinlens.records.bundle import ModelChoice
@@ -73,8 +74,10 @@ class Difference(Record):
         seeds_low: Lower end of the interval over seeds alone, given this test set.
         seeds_high: Its upper end.
         p: Two-sided p value that goes with the interval; None with one seed.
-        p_holm: The same with Holm's correction, for the tests of the primary metric at the
-            largest label fraction.
+        p_holm: The same with Holm's correction for all tests of the study: of the primary metric
+            at the largest label fraction.
+        false_claim: Probability that the better of the two is not the better one, given what the
+            interval covers (arXiv 2505.04720); None where there is no interval.
         note: Why there is no interval; empty where there is one.
         seeds: The seeds.
         values: Difference of each seed.
@@ -103,6 +106,7 @@ class Difference(Record):
     seeds_high: float | None
     p: float | None
     p_holm: float | None
+    false_claim: float | None = None
     note: str
     seeds: list[int]
     values: list[float]
@@ -129,6 +133,25 @@ class Difference(Record):
     def seeds_interval(self) -> Ends | None:
         """The interval over seeds alone, given this test set, if there is one."""
         return _ends(self.seeds_low, self.seeds_high)
+
+
+class AgainstBaseline(Record):
+    """The arms against the best frozen baseline: primary metric, largest label fraction.
+
+    Attributes:
+        arm: The best of the arms that are no baselines, on validation images.
+        baseline: The best of the frozen baselines, on validation images.
+        differences: Of every arm that is no baseline from the best baseline, as from a reference.
+    """
+
+    arm: str
+    baseline: str
+    differences: list[Difference]
+
+    @property
+    def best(self) -> Difference:
+        """The difference of the best arm."""
+        return next(row for row in self.differences if row.arm == self.arm)
 
 
 class EquivalentLabels(Record):
@@ -234,10 +257,12 @@ class StudyResults(Record):
         failures: Runs that failed.
         summaries: One row for each arm, label fraction and metric with a finished run.
         differences: One row for each arm but the reference, label fraction and metric.
+        baselines: Arms that are frozen baselines.
+        against_baseline: The other arms against the best of these; None where there is none.
         label_efficiency: Equivalent labels; None for a single label fraction.
         advice: What to spend next, in sentences.
         best: The model that is kept; None where none can be chosen.
-        verdict: The result in two or three sentences.
+        verdict: The result in a few sentences.
     """
 
     title: str
@@ -254,6 +279,8 @@ class StudyResults(Record):
     failures: list[FailedRun]
     summaries: list[ArmSummary]
     differences: list[Difference]
+    baselines: list[str] = Field(default=[])
+    against_baseline: AgainstBaseline | None = None
     label_efficiency: LabelEfficiency | None
     advice: list[str]
     best: BestModel | None

@@ -94,6 +94,7 @@ class StoredPretraining(Pretraining):
     """
 
     model_config = ConfigDict(extra="allow")
+    projector: tuple[int, ...]
 
     @classmethod
     def of(cls, settings: Pretraining) -> Self:
@@ -112,6 +113,8 @@ class PretrainRun(Record):
         normalisation: Normalisation of the images.
         recipes: What the views are drawn from: the first, the second, and further kinds.
         images: Number of images that it saw.
+        paired: How many of them had a partner of their group for the second view; null where both
+            views show one image.
         transductive: Whether it, or what it started from, saw validation and test images.
         verdict: What the monitor says of it, in sentences.
         kept: Whose weights were kept, as in `MonitorRecord`.
@@ -131,6 +134,7 @@ class PretrainRun(Record):
     normalisation: Normalisation
     recipes: tuple[ViewRecipe, ...]
     images: int
+    paired: int | None = None
     transductive: bool
     verdict: list[str]
     kept: str

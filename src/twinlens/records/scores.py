@@ -24,7 +24,7 @@ class PartScores(Record):
 
     Attributes:
         n: Number of images.
-        metrics: Value of each metric in `METRICS`.
+        metrics: Value of each metric in `METRICS` that these images define.
         per_class: Scores of each class, in the order of the classes.
         confusion: Number of images by true class (row) and predicted class (column).
     """

@@ -64,6 +64,30 @@ class FoldSplit(Shares, RandomSplit):
     fold: int
 
 
+class TuningFold(RandomSplit):
+    """One fold, numbered from 1, of a search of settings: the validation part of what may be used.
+
+    Attributes:
+        split: Name of the split whose labelled training images are divided; all its other labelled
+            images are left out.
+        split_hash: Its hash.
+        classes: Classes of the task; null for all.
+        label_fraction: Share of its labelled training images that are used.
+        labelled: Number of its labelled training images, of which they are that share.
+        folds: Number of folds.
+        fold: Number of this one.
+    """
+
+    kind: Literal["tuning_fold"] = "tuning_fold"
+    split: str
+    split_hash: str
+    classes: list[str] | None
+    label_fraction: float
+    labelled: int
+    folds: int
+    fold: int
+
+
 class HeldOutSplit(Shares, RandomSplit):
     """The images with one value of a column are the test part."""
 
@@ -101,7 +125,9 @@ class Repair(Record):
     lost: dict[str, list[str]]
 
 
-Original = SharesSplit | PresetSplit | FoldSplit | HeldOutSplit | ImportedSplit | Repair
+Original = (
+    SharesSplit | PresetSplit | FoldSplit | HeldOutSplit | ImportedSplit | Repair | TuningFold
+)
 
 
 class ExtendedSplit(RandomSplit):

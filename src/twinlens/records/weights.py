@@ -31,14 +31,38 @@ class TrainedOn(Record):
     transductive: bool = False
 
 
+class WeightsOrigin(Record):
+    """Where published weights come from.
+
+    Attributes:
+        source: The file's address, or ``hf-hub:OWNER/NAME``.
+        licence: As the publisher states it; null if unknown.
+        input_size: Side of the images that they were trained on, in pixels; null if unknown.
+        normalisation: Normalisation of these images.
+        interpolation: How they were brought to their size.
+        images: What they were trained on; null if unknown.
+        warning: A sentence, where these images may include the user's; else null.
+    """
+
+    source: str
+    licence: str | None = None
+    input_size: int | None = None
+    normalisation: Normalisation
+    interpolation: str
+    images: str | None = None
+    warning: str | None = None
+
+
 class InitialWeights(Record):
     """The weights that a run started from.
 
     Attributes:
-        name: "random", a name in `WEIGHTS`, or a file.
+        name: "random", "pretrained" (what the encoder's publisher offers), a name in `WEIGHTS`, or
+            a file.
         sha256: Hash of the file; null for random weights.
         matched: Number of tensors that were loaded.
         dropped: Names of the file's tensors that were left out, such as a classifier's.
+        origin: Who published them; null for random weights and for a file.
         history: What the weights had been trained on by Twinlens, the latest first.
         recognised: Number of validation and test images that a pretraining saw in another data set,
             such as one of other size; empty if there were none, or nothing to recognise them by.
@@ -48,6 +72,7 @@ class InitialWeights(Record):
     sha256: str | None = None
     matched: int = 0
     dropped: tuple[str, ...] = ()
+    origin: WeightsOrigin | None = None
     history: tuple[TrainedOn, ...] = ()
     recognised: dict[HeldOutPart, int] = Field(default={})
 

@@ -12,7 +12,8 @@ class CheckWeightsRequest(Request):
     """Show what a weight file holds, and whether it fits an encoder; exit code 1 if not.
 
     Attributes:
-        weights: A weight file, or a name (twinlens weights list), downloaded if it is missing.
+        weights: A weight file, a name (twinlens weights list), or pretrained (those of `encoder`);
+            downloaded if it is missing.
         encoder: The network that it is for, such as resnet50; default: that of published weights.
         picture: PNG file to draw the filters of the first convolution in.
         overwrite: Replace `picture`.

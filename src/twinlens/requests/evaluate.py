@@ -9,26 +9,43 @@ from twinlens.requests.base import Request
 
 @dataclass(frozen=True)
 class EvaluateRequest(Request):
-    """Evaluate a model on a part of a data set, with test-time augmentation.
+    """Evaluate a model on one or several labelled data sets, also on outside ones.
 
     Attributes:
-        model: Folder of a model: a run's model/, or a study's best/.
-        dataset: Folder made by `twinlens import`; its classes are the model's, or some of them.
-        split: Part of the split, such as test; NAME:test if there are several splits.
+        model: Folder of a model: a run, its model/, or a study's best/.
+        datasets: Folders made by `twinlens import`; each further one is compared with the first.
+        split: Part of the split, such as test; NAME:test if there are several splits. Of a data set
+            without a split, all labelled images are evaluated.
+        class_map: YAML or CSV file with the model's class for each class of the data sets, or
+            nothing for those to leave out.
+        positive: Classes to tell from all others, such as MEL,BCC, or a group of the classes;
+            default: malignant, where the classes have such a group.
+        isic_csv: CSV file to write, as the ISIC challenge takes it.
         tta: Views that test-time augmentation averages; default: the model's.
-        out: Folder to make, for metrics.json and predictions.parquet.
+        recompute: Predict again even where a run has stored these predictions.
+        out: Folder to make, for the report, evaluation.json and predictions.parquet.
         device: auto, cpu, cuda or mps.
         overwrite: Replace what `out` holds.
     """
 
     COMMAND: ClassVar = "evaluate"
-    POSITIONAL: ClassVar = ("model", "dataset")
+    POSITIONAL: ClassVar = ("model", "datasets")
 
     model: Path | str
-    dataset: Path | str
+    datasets: Path | str | tuple[Path | str, ...]
     _: KW_ONLY
     split: str = "test"
+    class_map: Path | str | None = None
+    positive: str | None = None
+    isic_csv: Path | str | None = None
     tta: int | None = None
+    recompute: bool = False
     out: Path | str | None = None
     device: str = "auto"
     overwrite: bool = False
+
+    @property
+    def dataset_paths(self) -> tuple[Path, ...]:
+        """The data sets, in order."""
+        several = self.datasets if isinstance(self.datasets, tuple) else (self.datasets,)
+        return tuple(map(Path, several))

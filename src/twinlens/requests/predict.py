@@ -14,6 +14,7 @@ class PredictRequest(Request):
     Attributes:
         model: Folder of a model: a run's model/, or a study's best/.
         images: Image files, or folders of them.
+        raw: Leave out the model's temperature, which calibrates the probabilities.
         device: auto, cpu, cuda or mps.
     """
 
@@ -23,4 +24,5 @@ class PredictRequest(Request):
     model: Path | str
     images: Path | str | tuple[Path | str, ...]
     _: KW_ONLY
+    raw: bool = False
     device: str = "auto"

@@ -15,8 +15,9 @@ class PretrainRequest(Request):
     Attributes:
         dataset: Folder made by `twinlens import`.
         out: Folder to make.
-        encoder: Name of an encoder, such as resnet18 or timm/NAME.
-        weights: random, a name (twinlens weights list), or a .safetensors or .pth file.
+        encoder: Such as resnet18, timm/NAME or hf-hub:OWNER/NAME.
+        weights: random, pretrained (those that timm or the hub publishes for the encoder), a name
+            (twinlens weights list), or a .safetensors or .pth file.
         method: Self-supervised method.
         images: unlabelled (training and unlabelled images), train, or all, which is transductive.
         preset: recommended, paper or paper-code.

@@ -15,8 +15,10 @@ class TrainRequest(Request):
     Attributes:
         dataset: Folder made by `twinlens import`.
         out: Folder to make.
-        encoder: Such as resnet18 or timm/NAME; default: the pretraining's, or resnet50.
-        weights: random, a name (twinlens weights list), or a .safetensors or .pth file.
+        encoder: Such as resnet18, timm/NAME or hf-hub:OWNER/NAME; default: the pretraining's, that
+            of the weights, or resnet50.
+        weights: random, pretrained (those that timm or the hub publishes for the encoder), a name
+            (twinlens weights list), or a .safetensors or .pth file.
         pretrained: Folder made by `twinlens pretrain`, instead of `weights`.
         preset: recommended, paper or paper-code.
         settings: Settings that differ from the preset.

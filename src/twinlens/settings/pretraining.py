@@ -25,10 +25,15 @@ class Pretraining(Config):
         joint_forward: Whether views of one size form one batch, which shares BatchNorm's
             statistics.
         views: A name in `views.recipes.PAIRS`.
+        pair: Both views show one "image"; or, as in MICLe, the second shows another image of its
+            "group" (lesion or patient), where the pretraining sees one.
         view_changes: Fields of `ViewRecipe` that differ from it, in both views.
         projector_epochs: Epochs that train the projector alone, with the encoder frozen.
         projector_lr: Constant learning rate of those epochs.
         frozen_batchnorm: Whether BatchNorm keeps its statistics while the encoder is frozen.
+        trainable: What is trained of the encoder: "all"; "norm": its normalisation layers; "last":
+            these and its last block; "lora": low-rank adapters of a transformer's attention.
+        lora_rank: Rank of the adapters.
         lr: Maximum learning rate, or "valley" for the learning-rate finder.
         fallback_lr: Learning rate where the finder's curve gives none.
         weight_decay: Decoupled weight decay; biases and normalisation layers have none.
@@ -37,7 +42,8 @@ class Pretraining(Config):
         monitor_points: Number of evaluations during training, at equal distances; 0 for none.
         probe_label_fraction: Share of the labelled training images that its probes may use; a study
             gives its smallest label fraction.
-        keep: Keep the encoder of the "last" step, or of the evaluation with the "best_probe".
+        keep: Keep the encoder of the "last" step, or of the evaluation with the "best_probe", or
+            without labels with the "best_lidar" or "best_rankme".
         patience: Stop after so many evaluations without a better probe; null for never.
         classes: Use images of these classes only, see `data.class_subset`; null for all.
     """
@@ -50,10 +56,13 @@ class Pretraining(Config):
     projector_bias: bool = False
     joint_forward: bool = False
     views: str = "recommended"
+    pair: Literal["image", "group"] = "image"
     view_changes: dict[str, Any] = Field(default={})
     projector_epochs: NonNegativeInt = 1
     projector_lr: PositiveFloat = 1e-3
     frozen_batchnorm: bool = True
+    trainable: Literal["all", "norm", "last", "lora"] = "all"
+    lora_rank: PositiveInt = 8
     lr: PositiveFloat | Literal["valley"] = "valley"
     fallback_lr: PositiveFloat = 1e-3
     weight_decay: NonNegativeFloat = 0.01
@@ -61,7 +70,7 @@ class Pretraining(Config):
     precision: Precision = "auto"
     monitor_points: NonNegativeInt = 20
     probe_label_fraction: float = Field(1.0, gt=0, le=1)
-    keep: Literal["last", "best_probe"] = "last"
+    keep: Literal["last", "best_probe", "best_lidar", "best_rankme"] = "last"
     patience: PositiveInt | None = None
     classes: list[str] | None = None
 
@@ -70,18 +79,31 @@ class Pretraining(Config):
         """Whether the probe chooses the encoder or the end, so that there must be one."""
         return self.keep == "best_probe" or self.patience is not None
 
+    @property
+    def monitor_decides(self) -> bool:
+        """Whether evaluations choose the encoder or the end, so that there must be some."""
+        return self.keep != "last" or self.patience is not None
+
     def determining(self) -> dict[str, Any]:
         """Return the settings that the weights depend on, as plain values.
 
-        Evaluations change nothing, unless the probe chooses the encoder or the end.
+        Evaluations change nothing, unless they choose the encoder or the end.
         """
         spared = (
             set()
-            if self.probe_decides
+            if self.monitor_decides
             else {"monitor_points", "probe_label_fraction", "keep", "patience"}
         )
-        spared |= {name for name in ("classes", "image_size") if not getattr(self, name)}
+        spared |= {name for name in _SPARED if getattr(self, name) == _default(name)}
         return self.model_dump(by_alias=True, mode="json", exclude=spared)
+
+
+_SPARED = ("classes", "image_size", "pair", "trainable", "lora_rank")
+"""Settings that at their defaults say no more than runs did before there were these settings."""
+
+
+def _default(name: str) -> Any:
+    return Pretraining.model_fields[name].default
 
 
 _PAPER: dict[str, Any] = {

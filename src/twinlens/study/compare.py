@@ -3,6 +3,7 @@
 import math
 import time
 from pathlib import Path
+from typing import Any
 
 from lightning_fabric import Fabric
 
@@ -21,6 +22,7 @@ from twinlens.requests.base import accepts
 from twinlens.requests.compare import CompareRequest
 from twinlens.study.analysis.aggregate import collect
 from twinlens.study.estimate.estimate import estimate
+from twinlens.study.planning.baselines import at_hand
 from twinlens.study.planning.config import Study, as_yaml, read_study
 from twinlens.study.planning.plan import make_plan
 from twinlens.study.planning.validate import check
@@ -52,7 +54,7 @@ def compare(request: CompareRequest) -> Path:
     plan = make_plan(checked, data_hash=data.hash, split_hash=split.hash)
     if not request.dry_run:
         _refuse_another(out, checked, request.resume)
-    say(_describe(plan, checked, out))
+    say(_describe(plan, checked, out, data.size))
     seconds_of = None
     left = [run for run in plan if not is_finished(out, run)]
     if left and (
@@ -94,7 +96,10 @@ def _opened(request: CompareRequest) -> tuple[Fabric, Study, Dataset, Split]:
     study = read_study(Path(request.study), request.settings)
     fabric = make_fabric(study.precision or "auto", request.device)
     data, split = open_task(study.data, study.split, study.classes)
-    study = study.model_copy(update={"precision": precision_of(fabric), "split": split.name})
+    resolved: dict[str, Any] = {"precision": precision_of(fabric), "split": split.name}
+    if study.baselines == "auto":
+        resolved["baselines"] = at_hand(data.size) or "auto"
+    study = Study.model_validate(study.model_dump() | resolved)
     check(study, data, split)
     return fabric, study, data, split
 
@@ -121,12 +126,14 @@ def _refuse_another(out: Path, study: Study, resume: bool) -> None:
         )
 
 
-def _describe(plan: list[PlannedRun], study: Study, out: Path) -> str:
+def _describe(plan: list[PlannedRun], study: Study, out: Path, size: int) -> str:
     pretrainings = sum(run.kind == "pretrain" for run in plan)
     finished = sum(is_finished(out, run) for run in plan)
+    baselines = ", ".join(f"'{arm}'" for arm in study.baseline_arms)
     return (
         f"{len(study.arms)} arms x {len(study.seeds)} seeds x {len(study.label_fractions)} "
         f"label fractions: "
         f"{len(plan) - pretrainings} trainings and {pretrainings} pretrainings, {finished} "
         f"finished; precision {study.precision}."
+        + (f" Frozen baselines, probed at {size} pixels: {baselines}." if baselines else "")
     )

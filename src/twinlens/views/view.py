@@ -38,12 +38,35 @@ ViewPlan = tuple[PlannedViews, ...]
 
 
 def planned_views(
-    images: Images, rows: Rows, *, plan: ViewPlan, seed: int, step: int
+    images: Images,
+    rows: Rows,
+    *,
+    plan: ViewPlan,
+    seed: int,
+    step: int,
+    partners: Images | None = None,
 ) -> list[Views]:
-    """Make views 1 to n of each image, in the plan's order; other arguments as for `view`."""
+    """Make views 1 to n of each image, in the plan's order.
+
+    Args:
+        images: As for `view`, as are the others.
+        rows: Likewise.
+        plan: What may be drawn, in which size.
+        seed: As for `view`.
+        step: Likewise.
+        partners: What views 2, 4, ... show instead, such as other images of the same lesions.
+    """
     each = [(kind.recipe, kind.size) for kind in plan for _ in range(kind.count)]
     return [
-        view(images, rows, recipe=recipe, seed=seed, step=step, number=number, size=size)
+        view(
+            images if number % 2 or partners is None else partners,
+            rows,
+            recipe=recipe,
+            seed=seed,
+            step=step,
+            number=number,
+            size=size,
+        )
         for number, (recipe, size) in enumerate(each, start=1)
     ]
 

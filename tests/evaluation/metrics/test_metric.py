@@ -20,12 +20,20 @@ METRIC = Metric("Error rate", "error rate", of_confusion=error_rate, higher_is_b
 
 
 @pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS)
-def test_every_metric_has_names_and_takes_many_confusion_matrices(metric):
+def test_every_metric_has_names_and_takes_many_resamples(metric):
     assert metric.title.lower() == metric.words.lower()
-    many = np.random.default_rng(0).integers(1, 9, (5, 2, 3, 3))
-    values = metric.of_confusion(many)
-    assert values.shape == (5, 2)
-    assert values[4, 1] == pytest.approx(float(metric.of_confusion(many[4, 1])))
+    random = np.random.default_rng(0)
+    if metric.of_confusion:
+        many = random.integers(1, 9, (5, 2, 3, 3))
+        values = metric.of_confusion(many)
+        assert values.shape == (5, 2)
+        assert values[4, 1] == pytest.approx(float(metric.of_confusion(many[4, 1])))
+        return
+    labels, p = random.integers(0, 3, 40), random.dirichlet(np.ones(3), 40).round(1)
+    times = random.integers(0, 4, (6, 40))
+    values = metric.of_weights(labels, p, times.astype(float))
+    drawn = [np.repeat(np.arange(40), of) for of in times]
+    assert values == pytest.approx([metric.of_probabilities(labels[i], p[i]) for i in drawn])
 
 
 def test_a_metric_has_one_of_the_two_functions():

@@ -14,10 +14,14 @@ from twinlens.reporting.pretraining.monitoring import (
     ending,
     evaluations,
     monitor_panels,
+    rank_correlations,
 )
 from twinlens.reporting.study.arm_runs import ArmRuns
 
 Build = Callable[..., Path]
+
+LABELLED = ["Probes"]
+UNLABELLED = ["Effective rank", "Decay of eigenvalues", "Dispersion", "Correlation of views"]
 
 
 @pytest.fixture
@@ -37,7 +41,7 @@ def _lines(drawing: str, colour: str) -> int:
 
 def test_every_quantity_has_a_panel_that_says_where_it_began_and_ended(run: Path) -> None:
     panels = _panels(run)
-    assert list(panels) == ["Probes", "Effective rank", "Dispersion", "Correlation of views"]
+    assert list(panels) == [*LABELLED, *UNLABELLED]
     words = "Probes against the step, twins: linear from 0.340 to 0.460, kNN from 0.300 to 0.400."
     assert f'aria-label="{words}"' in panels["Probes"]
     assert "diagonal from 0.300 to 0.800" in panels["Correlation of views"]
@@ -66,7 +70,7 @@ def test_an_alarm_is_marked_in_every_panel_and_said(run: Path) -> None:
 
 def test_without_labels_there_are_no_probes(run: Path) -> None:
     watch(run, labels=(None,))
-    assert list(_panels(run)) == ["Effective rank", "Dispersion", "Correlation of views"]
+    assert list(_panels(run)) == UNLABELLED
 
 
 def test_a_run_of_an_older_version_has_no_curves(run: Path) -> None:
@@ -79,10 +83,10 @@ def test_a_run_of_an_older_version_has_no_curves(run: Path) -> None:
 
 def test_numbers_that_are_none_are_left_out(run: Path) -> None:
     stored = read_json(run / "monitor.json")
-    for evaluation in stored["evaluations"][2:]:
+    for evaluation in stored["evaluations"][6:]:
         evaluation["linear_probe"] = None
     write_json(run / "monitor.json", stored)
-    assert evaluations(read_run(run))["linear_probe"].notna().sum() == 2
+    assert evaluations(read_run(run))["linear_probe"].notna().sum() == 6
     assert "linear from 0.340 to 0.370" in _panels(run)["Probes"]
     assert before_and_after(read_run(run), "linear_probe") is None
 
@@ -108,3 +112,31 @@ def test_after_is_the_step_whose_weights_were_kept(run: Path) -> None:
 )
 def test_the_ending_is_said(run: Path, record: dict[str, str], words: list[str]) -> None:
     assert ending(read_run(watch(run, **record))) == words
+
+
+def test_measures_without_labels_are_held_against_the_probe(run: Path) -> None:
+    table = rank_correlations(read_run(run))
+    assert [[cell.text for cell in row] for row in table.rows] == [
+        ["RankMe (effective rank)", "20", "1.00", "1.00"],
+        ["LiDAR", "20", "−1.00", "−1.00"],
+        ["alpha-ReQ (nearness to 1)", "20", "1.00", "1.00"],
+    ]
+    stored = read_json(run / "monitor.json")
+    probes = [0.3, 0.1, 0.2, 0.25, 0.22, 0.4]  # by hand: Spearman 1 - 6 (1 + 1) / 120
+    for probe, evaluation in zip(probes, stored["evaluations"], strict=False):
+        evaluation["linear_probe"], evaluation["lidar"] = probe, None
+    write_json(run / "monitor.json", stored | {"evaluations": stored["evaluations"][:6]})
+    rows = rank_correlations(read_run(run)).records
+    assert [row["measure"] for row in rows] == [
+        "RankMe (effective rank)",
+        "alpha-ReQ (nearness to 1)",
+    ]
+    assert rows[0]["evaluations"] == 5
+    assert (rows[0]["spearman"], rows[0]["kendall"]) == pytest.approx((0.9, 0.8))
+
+
+def test_too_few_evaluations_or_no_probe_have_no_order(run: Path) -> None:
+    stored = read_json(run / "monitor.json")
+    write_json(run / "monitor.json", stored | {"evaluations": stored["evaluations"][:5]})
+    assert rank_correlations(read_run(run)) is None
+    assert rank_correlations(read_run(watch(run, labels=(None,)))) is None

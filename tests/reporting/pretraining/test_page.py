@@ -67,6 +67,13 @@ def test_key_numbers_are_those_before_and_after(run: Path) -> None:
         assert number in shown
 
 
+def test_pairs_from_groups_are_counted(run: Path) -> None:
+    assert "with a partner" not in Page(report(run)).text
+    shown = Page(report(watch(run, paired=1200))).html
+    assert "<dt>Images with a partner<small>of their lesion or patient</small></dt>" in shown
+    assert "<dd>1,200</dd>" in shown
+
+
 def test_notices_of_data_and_of_transductive_pretraining(run: Path) -> None:
     data = read_json(run / "run.json")["data"]
     configure(run, images="all")
@@ -89,6 +96,7 @@ def test_neighbours_are_marked_by_more_than_colour(run: Path) -> None:
 
 
 def test_without_labels_nothing_is_said_of_classes(run: Path) -> None:
+    assert "in the order of the linear probe" in Page(report(run)).text
     page = Page(report(watch(run, labels=(None,))))
     assert "The images have no labels, so all have one colour." in page.text
     assert "<span>no label</span>" not in page.html

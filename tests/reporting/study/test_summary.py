@@ -7,7 +7,8 @@ from judged import change_results, read_results
 
 from twinlens.reporting import report
 from twinlens.reporting.study.load_study import read_study
-from twinlens.reporting.study.summary import answer, headline
+from twinlens.reporting.study.summary import answer, headline, key_numbers
+from twinlens.study.analysis.verdict import verdict
 
 Build = Callable[..., Path]
 
@@ -19,6 +20,33 @@ def test_verdict_leads(tmp_path: Path, build_study: Build) -> None:
     text = page.text
     assert text.index(f"Did it help? This cannot be said yet. {first}") < text.index("Table 1.")
     assert text.index(first) < text.index(f"How sure is that? {second}") < text.index("Table 1.")
+
+
+def test_the_best_frozen_baseline_leads_where_there_is_one(tmp_path, build_study):
+    arms, fractions = ["random", "other", "dino, frozen"], [1.0, 0.5]
+    labels = {"labels": {"1": 900, "0.5": 450}, "val_labels": 9, "equivalent_labels": []}
+    folder = build_study(
+        tmp_path / "study",
+        arms=arms,
+        pretrained=[],
+        seeds=2,
+        label_fractions=fractions,
+        results={"label_efficiency": labels, "baselines": arms[2:]},
+    )
+    row = next(d for d in read_results(folder).differences if d.arm == "other")
+    changes = {"mean": -0.04, "low": -0.06, "high": -0.02, "p_holm": 0.01}
+    against = {"arm": "other", "baseline": "dino, frozen",
+               "differences": [row.model_dump() | changes]}  # fmt: skip
+    change_results(folder, against_baseline=against)
+    change_results(folder, verdict=verdict(read_results(folder)))
+    first, second, *rest = read_results(folder).verdict
+    text = Page(report(folder)).text
+    assert f"Does it beat frozen features? No. {first} {second} Did it help?" in text
+    assert f"{rest[0]} How sure is that? {rest[1]}" in text
+    study = read_study(folder)
+    assert study.best_other == "other"
+    assert [name for _, name in headline(study).legend] == arms
+    assert [detail.split(", ±")[0] for _, _, detail in key_numbers(study)[:3]] == arms
 
 
 @pytest.mark.parametrize(

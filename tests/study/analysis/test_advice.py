@@ -2,10 +2,11 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from twinlens.records.results import LabelEfficiency, StudyResults
-from twinlens.study.analysis.advice import advise
-from twinlens.study.analysis.aggregate import compare_arms
+from twinlens.models.published import WEIGHTS
+from twinlens.records.results import AgainstBaseline, LabelEfficiency, StudyResults
+from twinlens.study.analysis.advice import _EXAMPLE, advise
 from twinlens.study.analysis.comparisons import Comparisons
+from twinlens.study.analysis.differences import compare_arms
 from twinlens.study.planning.config import Study
 
 ARMS = {"plain": {}, "twins": {"pretrain": {}}, "on train": {"pretrain": {}, "images": "train"}}
@@ -13,6 +14,7 @@ PLAIN = {0.1: [0.50, 0.52, 0.51], 1.0: [0.60, 0.61, 0.62]}
 TWINS = {0.1: [0.55, 0.56, 0.57], 1.0: [0.65, 0.64, 0.66]}
 ON_TRAIN = {0.1: [0.53, 0.56, 0.54], 1.0: [0.60, 0.62, 0.61]}
 LEVEL = 1 - 0.05 * 3 / 4  # at the first look, over three seeds
+METRIC = "balanced_accuracy"
 IMAGES = {"twins": 8000, "on train": 1000}
 
 
@@ -27,10 +29,9 @@ def _advise(
 ):
     study = Study(data="d", arms=arms, label_fractions=label_fractions, min_effect=min_effect)
     scores = {"plain": PLAIN, "twins": TWINS, "on train": ON_TRAIN} | scores
-    metric = "balanced_accuracy"
     comparisons = Comparisons(
         {
-            (arm, b): pd.DataFrame({metric: scores[arm][b][:seeds]})
+            (arm, b): pd.DataFrame({METRIC: scores[arm][b][:seeds]})
             for arm in arms
             for b in label_fractions
             if scores[arm][b]
@@ -39,32 +40,39 @@ def _advise(
         None,
     )
     differences = [
-        compare_arms((arm, 1.0, metric), found, min_effect, [seeds]).model_copy(update=changes)
+        compare_arms((arm, 1.0, METRIC), found, min_effect, [seeds]).model_copy(update=changes)
         for arm in list(arms)[1:]
-        if (found := comparisons.compare((arm, 1.0), ("plain", 1.0), metric))
+        if (found := comparisons.compare((arm, 1.0), ("plain", 1.0), METRIC))
     ]
     efficiency = LabelEfficiency(labels={0.1: 250, 1.0: 2000}, val_labels=9, equivalent_labels=[])
-    results = StudyResults(
+    results = _results(
+        study, differences, label_efficiency=efficiency if len(label_fractions) > 1 else None
+    )
+    return advise(results, study, comparisons, images)[1:]  # of frozen baselines below
+
+
+def _results(study, differences, *, label_efficiency=None, baselines=()):
+    return StudyResults(
         title="",
-        primary_metric="balanced_accuracy",
-        min_effect=min_effect,
+        primary_metric=METRIC,
+        min_effect=study.min_effect,
         reference="plain",
         seeds=[],
-        label_fractions=label_fractions,
+        label_fractions=study.label_fractions,
         metrics=[],
-        arms=list(arms),
+        arms=list(study.arms),
         transductive=[],
         test_access=[],
         looks=[],
         failures=[],
         summaries=[],
         differences=differences,
-        label_efficiency=efficiency if len(label_fractions) > 1 else None,
+        baselines=baselines,
+        label_efficiency=label_efficiency,
         advice=[],
         best=None,
         verdict=[],
     )
-    return advise(results, study, comparisons, images)
 
 
 @pytest.mark.parametrize(
@@ -139,3 +147,43 @@ def test_more_unlabelled_images_are_judged_by_arms_that_differ_in_nothing_else()
     others = {**ARMS, "on train": {"pretrain": {"epochs": 7}, "images": "train"}}
     assert "the study cannot say, as no two arms differ only" in _advise(arms=others)[2]
     assert "the study cannot say" in _advise(images={"twins": 8000})[2]
+
+
+def _on_baseline(interval=None, **changes):
+    """Return the advice on frozen baselines, where the difference from the best is known."""
+    study = Study(data="d", arms={"plain": {}}, **changes)
+    rows = []
+    if interval:
+        tables = {("plain", 1.0): [0.5, 0.6], ("vicreg, frozen", 1.0): [0.5, 0.5]}
+        tables = {key: pd.DataFrame({METRIC: values}) for key, values in tables.items()}
+        comparison = Comparisons(tables, {}, None).compare(*tables, METRIC)
+        row = compare_arms(("plain", 1.0, METRIC), comparison, None, [])
+        low, high = interval
+        p = {"low": low, "high": high, "mean": (low + high) / 2, "p_holm": 0.01}
+        rows = [row.model_copy(update=p)]
+    against = AgainstBaseline(arm="plain", baseline="vicreg, frozen", differences=rows)
+    results = _results(study, [], baselines=study.baseline_arms)
+    results = results.model_copy(update={"against_baseline": against if rows else None})
+    return advise(results, study, Comparisons({}, {}, None), {})[0]
+
+
+@pytest.mark.parametrize(
+    ("interval", "advice"),
+    [
+        (
+            (-0.2, -0.1),
+            "use 'vicreg, frozen', or train further from it: an arm with 'encoder: resn",
+        ),
+        ((-0.2, 0.1), "prefer it to 'plain' unless more seeds or test images tell them apart"),
+        ((0.1, 0.2), "'plain' is worth its training"),
+        (None, "none is compared yet"),
+    ],
+)
+def test_what_follows_from_the_comparison_with_a_frozen_baseline(interval, advice):
+    assert advice in _on_baseline(interval, baselines=["vicreg"])
+
+
+def test_a_study_without_a_frozen_baseline_is_told_how_to_have_one():
+    assert "Add 'baselines: [dino_vit_small]' to the study file" in _on_baseline()
+    assert "no published weights were at hand" in _on_baseline(baselines="auto")
+    assert _EXAMPLE in WEIGHTS

@@ -75,11 +75,12 @@ def test_labels_are_those_of_the_trainings_with_the_validation_images_beside_the
 
 def test_advice_and_results_survive_their_file(results, tmp_path):
     assert [text.split(":")[0] for text in results.advice] == [
+        "Frozen baseline",
         "More seeds",
         "More labels",
         "More unlabelled images",
     ]
-    assert "with 8,000 instead of 1,000, 'twins' gained" in results.advice[2]
+    assert "with 8,000 instead of 1,000, 'twins' gained" in results.advice[3]
     results.write(tmp_path / "results.json")
     assert StudyResults.read(tmp_path / "results.json") == results
 
@@ -137,14 +138,14 @@ def test_a_class_without_images_and_a_single_arm_leave_results(tmp_path):
     alone = _collect(tmp_path / "alone", _study(arms={"plain": {}}))
     assert (alone.differences, alone.label_efficiency.equivalent_labels) == ([], [])
     assert "no second arm" in alone.verdict[1]
-    assert "no two arms to compare" in alone.advice[0]
+    assert "no two arms to compare" in alone.advice[1]
 
 
 def test_a_study_that_has_not_begun_has_results_too(tmp_path):
     found = _collect(tmp_path, _study(), without=lambda _: True)
     assert found.summaries == []
     assert "No run of the reference arm" in found.verdict[0]
-    assert ["cannot say" in text for text in found.advice] == [True, True, True]
+    assert ["cannot say" in text for text in found.advice] == [False, True, True, True]
 
 
 def test_arms_whose_pretraining_saw_test_images_are_named(tmp_path):

@@ -6,7 +6,7 @@ from synthetic import finish_study
 
 from twinlens.errors import UserError
 from twinlens.evaluation.metrics import METRICS
-from twinlens.evaluation.sequential import level_at
+from twinlens.evaluation.sequential import corrected, level_at
 from twinlens.study.analysis import scores
 from twinlens.study.analysis.comparisons import Comparisons, read_comparisons
 from twinlens.study.planning.config import Study
@@ -27,7 +27,7 @@ def _comparisons(folder, seeds, looks=()):
     )
 
 
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("metric", [n for n, m in METRICS.items() if m.of_confusion])
 def test_the_interval_is_wider_than_that_over_seeds(tmp_path, metric):
     found = _comparisons(tmp_path, 9, looks=[3, 9]).compare(TWINS, PLAIN, metric)
     paired = stats.ttest_rel(found.a, found.b)
@@ -37,12 +37,15 @@ def test_the_interval_is_wider_than_that_over_seeds(tmp_path, metric):
     low, high = found.interval
     assert low < found.over_seeds.interval.low < found.over_seeds.interval.high < high
     assert (found.p < 0.05) == (not low <= 0 <= high)
+    # Unlike the p value it is not corrected for earlier looks.
+    assert corrected(2 * found.false_claim, found.level) == pytest.approx(found.p)
 
 
 def test_one_seed_compares_two_models_over_test_images(tmp_path):
     found = _comparisons(tmp_path, 1).compare(TWINS, PLAIN, "accuracy")
     assert (found.covers, found.p, found.level) == ("test images", None, 0.95)
     assert np.mean(found.interval) == pytest.approx(found.over_seeds.mean)
+    assert 0 < found.false_claim < 0.5
 
 
 TABLES = {
@@ -55,6 +58,7 @@ def test_a_metric_of_probabilities_is_compared_given_the_test_set():
     found = Comparisons(TABLES, {}, None).compare(TWINS, PLAIN, "loss")
     assert (found.seeds, found.covers, found.variance) == ([0, 1], "seeds", None)
     assert found.interval == found.over_seeds.interval
+    assert found.false_claim == pytest.approx(stats.ttest_rel(found.a, found.b).pvalue / 2)
 
 
 def test_arms_that_share_no_run_are_not_compared():
@@ -72,7 +76,7 @@ def test_equal_differences_over_seeds_are_no_certainty(tmp_path):
             (run_folder(tmp_path, run) / name).write_bytes((source / name).read_bytes())
     tables = scores.test_metrics(scores.collect_scores(tmp_path, trainings))
     found = read_comparisons(tmp_path, trainings, tables, []).compare(TWINS, PLAIN, "accuracy")
-    assert (found.interval, found.p) == ((None, None), None)
+    assert (found.interval, found.p, found.false_claim) == ((None, None), None, None)
     assert "All differences are equal" in found.note
 
 

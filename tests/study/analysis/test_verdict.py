@@ -1,7 +1,7 @@
 import pytest
 
-from twinlens.records.results import ArmSummary, Difference, StudyResults
-from twinlens.study.analysis.verdict import side_of, verdict
+from twinlens.records.results import AgainstBaseline, ArmSummary, Difference, StudyResults
+from twinlens.study.analysis.verdict import baseline_winner, side_of, verdict
 
 WHERE = {"label_fraction": 1.0, "metric": "balanced_accuracy"}
 NONE = dict.fromkeys(
@@ -130,3 +130,42 @@ def test_transductive_arms_are_named_even_where_nothing_is_known():
     for content in ({}, {"summaries": []}):
         results = _results(*arms, transductive=["arm 0", "arm 1"], **content)
         assert verdict(results)[2:] == [sentence]
+
+
+def _against(values, interval, **others):
+    row = _difference("arm 0", values, interval, **others)
+    against = AgainstBaseline(arm="arm 0", baseline="dino, frozen", differences=[row])
+    return _results(baselines=["dino, frozen"], against_baseline=against)
+
+
+@pytest.mark.parametrize(
+    ("values", "interval", "others", "winner", "words"),
+    [
+        ([0.03, 0.05], (0.01, 0.07), {}, "arm", "The arm wins by 0.040 (95 % interval +0.010 to"),
+        ([-0.03, -0.05], (-0.07, -0.01), {}, "baseline", "The frozen baseline wins by 0.040 (95"),
+        ([-0.03, 0.05], (-0.1, 0.1), {}, None, "Neither is shown to win: the interval of the"),
+        ([0.03, 0.05], (0.01, 0.07), {"p_holm": 0.2}, None, "Neither is shown to win after corr"),
+        ([0.03], None, {"p": None, "p_holm": None}, None, "With 1 paired seed there is no inter"),
+    ],
+)
+def test_the_first_sentences_say_whether_the_best_frozen_baseline_wins(
+    values, interval, others, winner, words
+):
+    results = _against(values, interval, **others)
+    first, second, *rest = verdict(results)
+    mean = 0.5 + sum(values) / len(values)
+    assert first == (
+        f"The best arm, 'arm 0', reached a balanced accuracy of {mean:.3f} on the test set, and "
+        "the best frozen baseline, 'dino, frozen', 0.500."
+    )
+    assert second.startswith(words)
+    assert baseline_winner(results) == winner
+    assert rest == verdict(_results())
+    several = results.model_copy(update={"baselines": ["dino, frozen", "other, frozen"]})
+    assert "; both were chosen on the validation images." in verdict(several)[0]
+
+
+def test_a_baseline_is_never_the_best_of_the_other_arms():
+    frozen = _difference("dino, frozen", [0.2, 0.3])
+    results = _results(frozen, _difference("arm 0", [0.02, 0.03]), baselines=["dino, frozen"])
+    assert verdict(results)[0].startswith("'arm 0' reached")

@@ -1,6 +1,7 @@
 """Is a pretraining working? Curves of the monitored quantities, alarms, and how it ended."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -17,10 +18,15 @@ from twinlens.reporting.study.training_curves import (
     phase_marks,
     step_axis,
 )
+from twinlens.reporting.tables.tables import Table, key_column, make_table
 
 CURVES = {
     "Probes": ("balanced accuracy", {"linear_probe": "linear", "knn_probe": "kNN"}),
-    "Effective rank": ("rank", {"feature_rank": "features", "embedding_rank": "embeddings"}),
+    "Effective rank": (
+        "rank",
+        {"feature_rank": "features", "embedding_rank": "embeddings", "lidar": "LiDAR"},
+    ),
+    "Decay of eigenvalues": ("alpha", {"alpha_req": "alpha-ReQ of the features"}),
     "Dispersion": (
         "relative dispersion",
         {"feature_dispersion": "features", "embedding_dispersion": "embeddings"},
@@ -32,7 +38,16 @@ CURVES = {
 }
 """Title of each panel, its vertical axis, and the columns that it shows with their names."""
 
-_LINES = ((PALETTE[1], "-"), (PALETTE[2], "--"))
+_LINES = ((PALETTE[1], "-"), (PALETTE[2], "--"), (PALETTE[3], ":"))
+
+LABEL_FREE: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
+    "RankMe (effective rank)": lambda table: table["feature_rank"],
+    "LiDAR": lambda table: table["lidar"],
+    "alpha-ReQ (nearness to 1)": lambda table: -(table["alpha_req"] - 1).abs(),
+}
+"""Measures that need no labels, the larger the better, by the names that a table has for them."""
+
+_FEWEST = 5  # evaluations whose order says something
 
 
 def evaluations(run: StoredRun) -> pd.DataFrame:
@@ -49,6 +64,36 @@ def before_and_after(run: StoredRun, column: str) -> tuple[float, float] | None:
     kept = run.monitor.kept_step if run.monitor else None
     after = table if kept is None else table[table["step"] <= kept]
     return float(table[column].iloc[0]), float(after[column].iloc[-1])
+
+
+def rank_correlations(run: StoredRun) -> Table | None:
+    """Return how far measures without labels order the evaluations as the linear probe does.
+
+    Evaluations of the frozen encoder, which are all the same but the last, do not count.
+
+    Returns:
+        A row for each measure; None where there are too few evaluations, or no probe.
+    """
+    table = evaluations(run)
+    if run.pretraining is None or not _has(table, "linear_probe"):
+        return None
+    trained = table[table["epoch"] >= run.pretraining.settings.projector_epochs]
+    rows = []
+    for name, measure in LABEL_FREE.items():
+        pair = pd.DataFrame({"probe": trained["linear_probe"], "measure": measure(trained)})
+        pair = pair.dropna()
+        if len(pair) >= _FEWEST and (pair.nunique() > 1).all():
+            both = {
+                m: float(pair["probe"].corr(pair["measure"], m)) for m in ("spearman", "kendall")
+            }
+            rows.append({"measure": name, "evaluations": len(pair), **both})
+    columns = [
+        key_column("Measure", "measure"),
+        key_column("Evaluations", "evaluations", numeric=True),
+        key_column("Spearman’s ρ", "spearman", partial(decimal, digits=2), numeric=True),
+        key_column("Kendall’s τ", "kendall", partial(decimal, digits=2), numeric=True),
+    ]
+    return make_table(rows, columns, name="rank_correlations") if rows else None
 
 
 def alarms(run: StoredRun) -> list[tuple[int, str]]:

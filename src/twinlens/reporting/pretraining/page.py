@@ -12,7 +12,11 @@ from twinlens.pretraining.pretrained_encoder import ENCODER
 from twinlens.records.run import PretrainRun
 from twinlens.reporting import formatting as wording
 from twinlens.reporting.load_run import StoredRun, read_run
-from twinlens.reporting.pretraining.monitoring import alarms, before_and_after
+from twinlens.reporting.pretraining.monitoring import (
+    alarms,
+    before_and_after,
+    rank_correlations,
+)
 from twinlens.reporting.pretraining.pretraining_section import (
     pretraining_sections,
     pretraining_views,
@@ -61,6 +65,7 @@ def content(run: StoredRun, record: PretrainRun) -> dict[str, Any]:
         "notices": notices(run, record),
         "key_numbers": key_numbers(run, record),
         "section": pretraining_sections(arms, run.folder)[0],
+        "correlations": rank_correlations(run),
         "views": pretraining_views(arms, run.folder),
         "searches": curves.lr_finder_panels(arms),
         "losses_panels": curves.loss_panels(arms),
@@ -96,6 +101,7 @@ def key_numbers(run: StoredRun, record: PretrainRun) -> list[tuple[str, str, str
     numbers = [
         (wording.method_title(run.method), "Method", start),
         (wording.count(record.images), "Images", f"{_seen(record)}, {size} × {size} pixels"),
+        *_paired(record),
         (str(settings.epochs), "Epochs", f"batches of {settings.batch_size}"),
     ]
     for column, name, digits, of in (
@@ -126,6 +132,12 @@ def _verdict(run: StoredRun, record: PretrainRun) -> list[str]:
     """Return the sentences of the stored verdict, without alarms, which are notices."""
     messages = [message for _, message in alarms(run)]
     return [text for text in record.verdict if text not in messages]
+
+
+def _paired(record: PretrainRun) -> list[tuple[str, str, str]]:
+    if record.paired is None:
+        return []
+    return [(wording.count(record.paired), "Images with a partner", "of their lesion or patient")]
 
 
 def _seen(record: PretrainRun) -> str:

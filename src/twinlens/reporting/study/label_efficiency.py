@@ -52,11 +52,11 @@ def label_panels(study: StoredStudy) -> list[Panel]:
     ]
 
 
-def headline_curves(study: StoredStudy, arm: str) -> Panel | None:
-    """Draw the reference and one arm, if there are two label fractions or more."""
+def headline_curves(study: StoredStudy, arms: Sequence[str], best: str) -> Panel | None:
+    """Draw some arms, and one's equivalent labels, if there are two label fractions or more."""
     if len(_labels(study)) < 2 or not _limits(study):
         return None
-    return _panel(study, [study.reference, arm], arm, "")
+    return _panel(study, arms, best, "")
 
 
 def label_legend(study: StoredStudy) -> Legend:

@@ -130,13 +130,20 @@ class StoredStudy:
     @cached_property
     def best_other(self) -> str | None:
         """The other arm that did best at the largest label fraction: the one of the verdict."""
-        others = [arm for arm in self.arms if arm != self.reference] if self.label_fractions else []
+        no_others = {self.reference, *self.results.baselines}
+        others = [arm for arm in self.arms if arm not in no_others] if self.label_fractions else []
         where = self.label_fractions[0] if others else 0.0, self.primary
         differences = {a: row for a in others if (row := self.difference(a, *where))}
         if differences:
             return best_arm(differences)
         summaries = {a: mean for a in others if (mean := self.summary(a, *where))}
         return best_arm(summaries) if summaries else None  # the reference is not finished
+
+    @property
+    def best_baseline(self) -> str | None:
+        """The frozen baseline of the verdict, if there is one."""
+        against = self.results.against_baseline
+        return against.baseline if against else None
 
     def says(self, key: str) -> bool:
         """Tell whether any difference has an entry, such as Holm's p value, that is not null."""

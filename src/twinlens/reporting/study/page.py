@@ -6,6 +6,8 @@ from types import ModuleType
 from markupsafe import Markup
 
 from twinlens.files import write_text
+from twinlens.records.evaluation import EVALUATION
+from twinlens.reporting.evaluation.page import evaluation_report
 from twinlens.reporting.figures.style import arm_mark
 from twinlens.reporting.pretraining.page import pretraining_report
 from twinlens.reporting.rendering import Numbered, render
@@ -23,9 +25,11 @@ from twinlens.reporting.study import (
 )
 from twinlens.reporting.study.load_study import StoredStudy, read_study
 from twinlens.reporting.tables.exports import export
+from twinlens.reporting.tuning.page import tuning_report
 from twinlens.requests.base import accepts
 from twinlens.requests.report import ReportRequest
 from twinlens.study.running.locks import study_lock
+from twinlens.study.tuning.tune import RESULTS as TUNING
 
 SECTIONS: dict[str, tuple[str, ModuleType]] = {
     "results": ("Results", results),
@@ -46,7 +50,7 @@ The module's `content` returns what the template of its name shows.
 
 @accepts(ReportRequest)
 def report(request: ReportRequest) -> Path:
-    """Write the page of a finished study or pretraining from its stored files alone.
+    """Write the page of a finished study, pretraining, evaluation or search from its files alone.
 
     Beside a study's page lie its tables as CSV and LaTeX in ``tables/``, and its figures as SVG
     and PDF in ``figures/``.
@@ -55,11 +59,15 @@ def report(request: ReportRequest) -> Path:
         Path of ``report.html`` in that folder.
 
     Raises:
-        UserError: The folder holds neither, or a ``tables`` or ``figures`` that is not ours.
+        UserError: The folder holds none of these, or a ``tables`` or ``figures`` that is not ours.
     """
     folder = Path(request.folder)
     if (folder / "run.json").is_file():
         return pretraining_report(folder)
+    if (folder / EVALUATION).is_file():
+        return evaluation_report(folder)
+    if (folder / TUNING).is_file():
+        return tuning_report(folder)
     study = read_study(folder)
     page, numbered = build_page(study)
     out = study.folder / "report.html"

@@ -13,6 +13,7 @@ from twinlens.reporting.formatting import (
     label_fraction_title,
     metric_title,
     p_value,
+    share,
     spread,
 )
 from twinlens.reporting.study.load_study import StoredStudy
@@ -24,8 +25,8 @@ At = tuple[float, str]
 """A label fraction and an arm: a row of these tables."""
 
 _DIFFERENCE = ("arm", "reference", "label_fraction", "metric", "n", "difference", "low", "high",
-               "covers", "level", "seeds_low", "seeds_high", "p", "p_holm", "effect_size",
-               "sd_ratio", "sd_ratio_low", "sd_ratio_high", "seeds_needed_low",
+               "covers", "level", "seeds_low", "seeds_high", "p", "p_holm", "false_claim",
+               "effect_size", "sd_ratio", "sd_ratio_low", "sd_ratio_high", "seeds_needed_low",
                "seeds_needed")  # fmt: skip
 
 
@@ -157,7 +158,13 @@ def _difference(study: StoredStudy, at: At, metric: str) -> Cell:
         parts += [p_value(difference.p), f"Holm {corrected}" if corrected else ""]
     if difference.n < 2:
         parts = [f"{parts[0]}\nthese two models" if parts[0] else ONE_SEED]
+    if metric == study.primary and difference.false_claim is not None:
+        parts.append(f"false claim {_probability(difference.false_claim)}")
     return number(decimal(difference.mean, signed=True), "\n".join(filter(None, parts)))
+
+
+def _probability(p: float) -> str:
+    return "< 0.1 %" if p < 0.001 else share(p)
 
 
 def _effect_size(difference: Difference) -> str:

@@ -14,7 +14,9 @@ from twinlens.reporting.study.label_efficiency import headline_curves
 from twinlens.reporting.study.load_study import StoredStudy
 from twinlens.reporting.study.reproducibility import failures
 from twinlens.reporting.study.result_tables import ONE_SEED
-from twinlens.study.analysis.verdict import ALPHA
+from twinlens.study.analysis.verdict import ALPHA, baseline_winner, includes_zero, on_baseline
+
+_BASELINE_ANSWERS = {"arm": "Yes.", "baseline": "No.", None: "Not shown."}
 
 
 @dataclass(frozen=True)
@@ -34,8 +36,12 @@ class Headline:
 
 def content(study: StoredStudy) -> dict[str, Any]:
     """Return the numbers and warnings that the template shows."""
+    verdict, first = study.results.verdict, len(on_baseline(study.results))
     return {
+        "on_baseline": verdict[:first],
+        "baseline_answer": _BASELINE_ANSWERS[baseline_winner(study.results)],
         "answer": answer(study),
+        "on_reference": verdict[first:],
         "best": study.results.best,
         "headline": headline(study),
         "key_numbers": key_numbers(study),
@@ -53,23 +59,31 @@ def answer(study: StoredStudy) -> str:
     difference = study.difference(best or "", fraction, study.primary)
     if difference is None or difference.interval is None or difference.p_holm is None:
         return "This cannot be said yet."
-    low, high = difference.interval
-    if low <= 0 <= high or difference.p_holm >= ALPHA:
+    if includes_zero(difference) or difference.p_holm >= ALPHA:
         return "Not shown."
     return "Yes." if METRICS[study.primary].sign * difference.mean > 0 else "No, it harmed."
 
 
 def headline(study: StoredStudy) -> Headline | None:
-    """Return the curves of the reference and the best arm; with one label fraction, differences."""
+    """Return the curves of the reference, the best arm and the best frozen baseline.
+
+    With one label fraction, return the differences from the reference.
+    """
     best = study.best_other
     if not best:
         return None
-    if curves := headline_curves(study, best):
-        arms = [study.reference, best]
+    arms = _main_arms(study)
+    if curves := headline_curves(study, arms, best):
         legend = [(arm_mark(study.arms.index(arm)), study.arm_title(arm)) for arm in arms]
         return Headline("curves", [curves], legend)
     differences = main_differences_panel(study)
     return Headline("differences", [differences]) if differences else None
+
+
+def _main_arms(study: StoredStudy) -> list[str]:
+    """Return the reference, the best other arm and the best frozen baseline, if there are any."""
+    arms = [study.reference, study.best_other, study.best_baseline]
+    return [*dict.fromkeys(arm for arm in arms if arm)]
 
 
 def key_numbers(study: StoredStudy) -> list[tuple[str, str, str]]:
@@ -80,9 +94,8 @@ def key_numbers(study: StoredStudy) -> list[tuple[str, str, str]]:
     if label_fraction != study.tested_label_fraction:
         metric = f"{metric}, {wording.label_fraction_title(label_fraction)} of the labels"
     numbers = []
-    for arm in dict.fromkeys([study.reference, study.best_other]):
-        score = study.summary(arm, label_fraction, study.primary) if arm else None
-        if arm and score:
+    for arm in _main_arms(study):
+        if score := study.summary(arm, label_fraction, study.primary):
             spread = wording.spread(score) if score.n > 1 else ONE_SEED
             detail = f"{study.arm_title(arm)}, {spread}"
             numbers.append((wording.decimal(score.mean), metric, detail))

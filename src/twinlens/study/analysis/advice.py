@@ -1,4 +1,4 @@
-"""What to spend next: would more seeds, more labels or more unlabelled images pay?"""
+"""What to do next: a frozen baseline, more seeds, more labels or more unlabelled images?"""
 
 import json
 import math
@@ -10,16 +10,17 @@ from twinlens.evaluation.metrics import METRICS
 from twinlens.records.results import Difference, StudyResults
 from twinlens.study.analysis.comparisons import Comparison, Comparisons
 from twinlens.study.analysis.sentences import sentence
-from twinlens.study.analysis.verdict import best_arm, main_differences, side_of
+from twinlens.study.analysis.verdict import baseline_winner, best_arm, main_differences, side_of
 from twinlens.study.planning.config import Study
 
+_EXAMPLE = "dino_vit_small"  # a name in WEIGHTS
 _TWO_SIDED = 1.96  # standard errors to either side of a normal mean hold it at 95 %
 
 
 def advise(
     results: StudyResults, study: Study, comparisons: Comparisons, images: Mapping[str, int]
 ) -> list[str]:
-    """Say whether more seeds, more labels or more unlabelled images would help, by the study.
+    """Say whether to use frozen features, and whether more seeds, labels or images would help.
 
     Args:
         results: The results of the study, whose own advice is not read.
@@ -32,10 +33,29 @@ def advise(
     """
     labels = results.label_efficiency.labels if results.label_efficiency else {}
     return [
+        _baseline(results, study),
         _seeds(results),
         _labels(study, comparisons, labels),
         *_unlabelled(study, comparisons, images),
     ]
+
+
+def _baseline(results: StudyResults, study: Study) -> str:
+    """Say what follows from the comparison with frozen features, or how to have one."""
+    if not results.baselines:
+        name = "none_at_hand" if study.baselines == "auto" else "none"
+        return sentence("baseline_advice", name, weights=_EXAMPLE)
+    against = results.against_baseline
+    if not against:
+        return sentence("baseline_advice", "not_run")
+    frozen = study.arms[against.baseline]
+    return sentence(
+        "baseline_advice",
+        baseline_winner(results) or "open",
+        arm=against.arm,
+        baseline=against.baseline,
+        start=f"'encoder: {frozen.encoder}' and 'weights: {frozen.weights}'",
+    )
 
 
 def _seeds(results: StudyResults) -> str:

@@ -1,37 +1,23 @@
 """From stored runs to the results of a study: arms, paired differences, label efficiency."""
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from statistics import fmean
 
 import pandas as pd
 
 from twinlens.errors import UserError
 from twinlens.evaluation.metrics import METRICS
-from twinlens.evaluation.sequential import level_at
-from twinlens.evaluation.statistics import (
-    effect_size,
-    holm,
-    sd_ratio,
-    seeds_needed,
-    summary,
-)
+from twinlens.evaluation.statistics import summary
 from twinlens.evaluation.test_access import TEST_ACCESS, log_look, read_test_access
 from twinlens.records.plan import PlannedRun
-from twinlens.records.results import (
-    ArmSummary,
-    BestModel,
-    Difference,
-    FailedRun,
-    StudyResults,
-)
+from twinlens.records.results import ArmSummary, BestModel, FailedRun, StudyResults
 from twinlens.records.run import PretrainRun, RunRecord, TrainRun
 from twinlens.study.analysis.advice import advise
-from twinlens.study.analysis.comparisons import Comparison, Comparisons, Tables, read_comparisons
+from twinlens.study.analysis.comparisons import Tables, read_comparisons
+from twinlens.study.analysis.differences import against_baseline, differences, with_holm
 from twinlens.study.analysis.label_savings import label_savings
 from twinlens.study.analysis.scores import collect_scores, test_metrics, write_scores
-from twinlens.study.analysis.verdict import main_differences, verdict
+from twinlens.study.analysis.verdict import verdict
 from twinlens.study.planning.config import Study
 from twinlens.study.running.paths import is_finished, read_record
 
@@ -71,20 +57,22 @@ def collect(
         reference=study.reference,
         seeds=study.seeds,
         label_fractions=study.label_fractions,
-        metrics=list(METRICS),
+        metrics=[n for n, m in METRICS.items() if m.main or n == study.primary_metric],
         arms=list(study.arms),
         transductive=[arm for arm in study.arms if arm in transductive],
         test_access=read_test_access(folder / TEST_ACCESS),
         looks=looks,
         failures=[FailedRun(run=run, reason=reason) for run, reason in failures.items()],
         summaries=_summaries(study, tables),
-        differences=_differences(study, comparisons),
+        differences=differences(study, comparisons),
+        baselines=study.baseline_arms,
+        against_baseline=against_baseline(study, comparisons, scores),
         label_efficiency=label_savings(study, comparisons, trainings, records),
         advice=[],
         best=best,
         verdict=[],
     )
-    results = _with_holm(results)
+    results = with_holm(results)
     images = {
         str(run.arm): pretraining.images
         for run in trainings
@@ -111,6 +99,7 @@ def _summaries(study: Study, tables: Tables) -> list[ArmSummary]:
         for fraction in study.label_fractions
         if (arm, fraction) in tables
         for metric in METRICS
+        if metric in tables[arm, fraction]
     ]
 
 
@@ -154,91 +143,3 @@ def _look(
     images = [record.data.counts.get("test", {}) for record in finished.values()]
     most = max((sum(of_class.values()) for of_class in images), default=0)
     return log_look(folder / TEST_ACCESS, images=most, seeds=max(pairs, default=0))
-
-
-def _differences(study: Study, comparisons: Comparisons) -> list[Difference]:
-    """Compare every arm with the reference at each label fraction, over the seeds of both."""
-    return [
-        compare_arms(
-            (arm, fraction, metric),
-            compared,
-            study.min_effect if metric == study.primary_metric else None,
-            comparisons.looks,
-        )
-        for fraction in study.label_fractions
-        for arm in study.arms
-        if arm != study.reference
-        for metric in METRICS
-        if (compared := comparisons.compare((arm, fraction), (study.reference, fraction), metric))
-    ]
-
-
-def compare_arms(
-    key: tuple[str, float, str],
-    compared: Comparison,
-    min_effect: float | None,
-    looks: Sequence[int],
-) -> Difference:
-    """Describe the difference of an arm from the reference in one metric.
-
-    Args:
-        key: The arm, the label fraction and the metric.
-        compared: The comparison.
-        min_effect: The smallest effect of interest, if one is declared for this metric.
-        looks: Numbers of seeds at all looks at the results so far.
-    """
-    over_seeds, variance = compared.over_seeds, compared.variance
-    ratio, ratio_ends = sd_ratio(compared.a, compared.b)
-    needed = _needed(compared, min_effect, looks) if min_effect else None
-    return Difference(
-        arm=key[0],
-        label_fraction=key[1],
-        metric=key[2],
-        n=len(compared.seeds),
-        mean=over_seeds.mean,
-        low=compared.interval.low,
-        high=compared.interval.high,
-        covers=compared.covers,
-        level=compared.level,
-        group_error=math.sqrt(variance.of_groups) if variance else None,
-        seeds_low=over_seeds.interval.low,
-        seeds_high=over_seeds.interval.high,
-        p=compared.p,
-        p_holm=None,
-        note=compared.note,
-        seeds=compared.seeds,
-        values=over_seeds.values,
-        arm_mean=fmean(compared.a),
-        reference_mean=fmean(compared.b),
-        effect_size=effect_size(over_seeds.values),
-        sd_ratio=ratio,
-        sd_ratio_low=ratio_ends.low,
-        sd_ratio_high=ratio_ends.high,
-        seeds_needed_low=needed[0] if needed else None,
-        seeds_needed=needed[1] if needed else None,
-    )
-
-
-def _needed(
-    compared: Comparison, min_effect: float, looks: Sequence[int]
-) -> tuple[int, int] | None:
-    """Plan a look with more seeds, after those so far."""
-    variance = compared.variance
-    return seeds_needed(
-        compared.over_seeds.values,
-        min_effect,
-        of_groups=variance.of_groups if variance else 0.0,
-        free_groups=(variance and variance.free_groups) or math.inf,
-        error=lambda n: 1 - level_at(looks, n),
-    )
-
-
-def _with_holm(results: StudyResults) -> StudyResults:
-    """Correct the tests of the primary metric at the largest label fraction."""
-    tested = main_differences(results)
-    corrected = dict(zip(tested, holm([row.p for row in tested.values()]), strict=True))
-    rows = [
-        row.model_copy(update={"p_holm": corrected[row.arm]}) if row in tested.values() else row
-        for row in results.differences
-    ]
-    return results.model_copy(update={"differences": rows})

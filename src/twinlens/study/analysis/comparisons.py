@@ -15,6 +15,7 @@ from twinlens.evaluation.crossed_effects import (
     group_shares,
     number_groups,
 )
+from twinlens.evaluation.false_claims import false_claim_probability
 from twinlens.evaluation.sequential import corrected, level_at
 from twinlens.evaluation.statistics import (
     LEVEL,
@@ -51,6 +52,7 @@ class Comparison:
         p: Two-sided p value that goes with the interval; corrected for earlier looks.
         variance: Variance of the mean; None without test groups.
         note: Why there is no interval; empty where there is one.
+        false_claim: Probability that the better arm is not better, of what the interval covers.
     """
 
     seeds: list[int]
@@ -63,6 +65,7 @@ class Comparison:
     p: float | None
     variance: Variance | None
     note: str
+    false_claim: float | None = None
 
 
 @dataclass(frozen=True)
@@ -82,11 +85,13 @@ class Comparisons:
     looks: Sequence[int] = ()
 
     def compare(self, a: Key, b: Key, metric: str) -> Comparison | None:
-        """Compare one metric of two arms; None where they share no seed.
+        """Compare one metric of two arms; None where they share no seed, or one lacks the metric.
 
         A metric of probabilities has no shares of groups: it is compared given the test set.
         """
         if a not in self.tables or b not in self.tables:
+            return None
+        if metric not in self.tables[a] or metric not in self.tables[b]:
             return None
         of_a, of_b = self.tables[a][metric], self.tables[b][metric]
         seeds = of_a.index.intersection(of_b.index).tolist()
@@ -97,6 +102,7 @@ class Comparisons:
         given = paired_difference(x, y, level=level)
         p = corrected(given.p, level)
         found = Comparison(seeds, x, y, given, level, given.interval, "seeds", p, None, given.note)
+        found = replace(found, false_claim=None if given.p is None else given.p / 2)
         if not self.groups or metric not in self.shares[a][seeds[0]]:
             return found
         ours, theirs = ([self.shares[key][seed][metric] for seed in seeds] for key in (a, b))
@@ -108,8 +114,13 @@ class Comparisons:
         )
         if len(seeds) > 1 and given.note:  # no spread over seeds
             return found
-        p = corrected(crossed.p, level)
-        return replace(found, interval=crossed.interval, p=p, note=crossed.note)
+        return replace(
+            found,
+            interval=crossed.interval,
+            p=corrected(crossed.p, level),
+            note=crossed.note,
+            false_claim=false_claim_probability(given.mean, crossed),
+        )
 
 
 def read_comparisons(

@@ -48,11 +48,15 @@ def read_scores(folder: Path) -> pd.DataFrame:
 def test_metrics(scores: pd.DataFrame) -> dict[tuple[str, float], pd.DataFrame]:
     """Return the metrics on the test images by arm and label fraction: seeds down, metrics across.
 
+    A metric that a run lacks, since its test images do not define it, is left out.
+
     Args:
         scores: A table with `COLUMNS`.
     """
     overall = scores[(scores["part"] == "test") & (scores["class_name"] == "")]
     return {
-        (str(arm), float(str(fraction))): rows.pivot(index="seed", columns="metric", values="value")
+        (str(arm), float(str(fraction))): rows.pivot(
+            index="seed", columns="metric", values="value"
+        ).dropna(axis=1)
         for (arm, fraction), rows in overall.groupby(["arm", "label_fraction"])
     }

@@ -13,7 +13,7 @@ Row = TypeVar("Row", ArmSummary, Difference)
 
 
 def verdict(results: StudyResults) -> list[str]:
-    """Say which arm was best against the reference, by how much and how certain.
+    """Say which arm was best, by how much and how certain: against frozen features, and at all.
 
     At the largest label fraction, on the primary metric. Other label fractions and metrics are
     descriptive.
@@ -22,15 +22,78 @@ def verdict(results: StudyResults) -> list[str]:
         results: The results of a study, whose own verdict is not read.
 
     Returns:
-        Two sentences: the difference, and its uncertainty; a third where arms are transductive.
+        Two sentences on the best frozen baseline, if there is one; two on the reference: the
+        difference, and its uncertainty; another where arms are transductive.
     """
+    return [*on_baseline(results), *on_reference(results)]
+
+
+def on_baseline(results: StudyResults) -> list[str]:
+    """Say whether the best arm or the best frozen baseline wins; nothing without a baseline."""
+    against = results.against_baseline
+    if not against:
+        return []
+    best = against.best
+    several = len(against.differences) > 1 or len(results.baselines) > 1
+    first = sentence(
+        "baseline",
+        "scores",
+        arm=best.arm,
+        metric=METRICS[best.metric].words,
+        mean=best.arm_mean,
+        baseline=against.baseline,
+        baseline_mean=best.reference_mean,
+        chosen=sentence("baseline", "chosen") if several else "",
+    )
+    if best.n < 2 or best.interval is None or best.p_holm is None:
+        return [first, _certainty(best, results)]
+    winner = baseline_winner(results)
+    size, span, n = abs(best.mean), _span(best, results), len(holm_family(results))
+    outcome = winner or ("open" if includes_zero(best) else "not_after_holm")
+    return [first, sentence("baseline", outcome, size=size, span=span, comparisons=n)]
+
+
+def on_reference(results: StudyResults) -> list[str]:
+    """Compare the best of the other arms that are no baselines with the reference."""
     return [*_conclusion(results), *_transductive(results.transductive)]
 
 
 def main_differences(results: StudyResults) -> dict[str, Difference]:
-    """Return each arm's primary difference from the reference at the largest label fraction."""
+    """Return each arm's primary difference from the reference at the largest label fraction.
+
+    Frozen baselines are left out: they have a comparison of their own.
+    """
     where = max(results.label_fractions), results.primary_metric
-    return {d.arm: d for d in results.differences if (d.label_fraction, d.metric) == where}
+    return {
+        d.arm: d
+        for d in results.differences
+        if (d.label_fraction, d.metric) == where and d.arm not in results.baselines
+    }
+
+
+def holm_family(results: StudyResults) -> dict[tuple[str, str], Difference]:
+    """Return Holm's family, by the arms compared: all else is descriptive.
+
+    It holds the primary differences at the largest label fraction, of the arms from the reference
+    and from the best frozen baseline, as far as there is a p value.
+    """
+    family = {(arm, results.reference): row for arm, row in main_differences(results).items()}
+    if against := results.against_baseline:
+        family |= {(row.arm, against.baseline): row for row in against.differences}
+    return {pair: row for pair, row in family.items() if row.p is not None}
+
+
+def baseline_winner(results: StudyResults) -> Literal["arm", "baseline"] | None:
+    """Return which of the best arm and the best frozen baseline is shown to be better, if any."""
+    best = results.against_baseline and results.against_baseline.best
+    if not best or includes_zero(best) or best.p_holm is None or best.p_holm >= ALPHA:
+        return None
+    return "arm" if METRICS[best.metric].sign * best.mean > 0 else "baseline"
+
+
+def includes_zero(row: Difference) -> bool:
+    """Return whether the interval of a difference includes zero, or there is none."""
+    return row.interval is None or row.interval[0] <= 0 <= row.interval[1]
 
 
 def best_arm(rows: Mapping[str, Row]) -> str:
@@ -80,11 +143,10 @@ def _conclusion(results: StudyResults) -> list[str]:
         first = sentence("verdict", "best_with_seeds", best=first)
     elif len(differences) > 1:
         first = sentence("verdict", "best_of_several", best=first)
-    comparisons = sum(difference.p_holm is not None for difference in differences.values())
-    return [first, _certainty(best, comparisons, results)]
+    return [first, _certainty(best, results)]
 
 
-def _certainty(best: Difference, comparisons: int, results: StudyResults) -> str:
+def _certainty(best: Difference, results: StudyResults) -> str:
     if best.n < 2:
         if best.interval:
             low, high = best.interval
@@ -92,26 +154,32 @@ def _certainty(best: Difference, comparisons: int, results: StudyResults) -> str
         return sentence("verdict", "one_seed")
     if best.interval is None or best.p_holm is None:
         return best.note
-    low, high = best.interval
-    agree = sum((value > 0) == (best.mean > 0) for value in best.values)
-    span = sentence(
-        "verdict", "span", low=low, high=high, covers=best.covers, n=best.n, agree=agree
-    )
-    if comparisons > 1:
-        span += sentence("verdict", "holm", p=best.p_holm, comparisons=comparisons)
-    if earlier := sum(look < best.n for look in results.looks):
-        span += sentence("verdict", "looks", looks=earlier + 1)
     sure = "detected_given_test_set" if best.covers == "seeds" else "detected"
-    if low <= 0 <= high:
+    if includes_zero(best):
         sure = "includes_zero"
     elif best.p_holm >= ALPHA:
         sure = "not_after_holm"
-    sure = sentence("verdict", sure, comparisons=comparisons)
+    sure = sentence("verdict", sure, comparisons=len(holm_family(results)))
     effect = ""
     if results.min_effect is not None:
         side = side_of(best.interval, results.min_effect, sign=METRICS[best.metric].sign)
         effect = sentence("verdict", side or "open", min_effect=results.min_effect)
+    span = _span(best, results)
     return sentence("verdict", "certainty", sure=sure, span=span, effect=effect)
+
+
+def _span(best: Difference, results: StudyResults) -> str:
+    """Return the interval of a difference, and what it is corrected for."""
+    low, high = best.interval or (None, None)
+    agree = sum((value > 0) == (best.mean > 0) for value in best.values)
+    span = sentence(
+        "verdict", "span", low=low, high=high, covers=best.covers, n=best.n, agree=agree
+    )
+    if (comparisons := len(holm_family(results))) > 1:
+        span += sentence("verdict", "holm", p=best.p_holm, comparisons=comparisons)
+    if earlier := sum(look < best.n for look in results.looks):
+        span += sentence("verdict", "looks", looks=earlier + 1)
+    return span
 
 
 def _transductive(arms: Sequence[str]) -> list[str]:

@@ -7,6 +7,7 @@ from pydantic import Field, PositiveInt, field_validator, model_validator
 from twinlens.config import Config
 from twinlens.errors import unknown
 from twinlens.pretraining.images import IMAGES
+from twinlens.settings.search import SearchSpace
 
 
 def refuse_common(settings: dict[str, Any]) -> dict[str, Any]:
@@ -27,11 +28,13 @@ class Arm(Config):
 
     Attributes:
         encoder: Overrides the study's.
-        weights: "random", a name in `WEIGHTS`, or a file of the encoder's weights.
+        weights: "random", "pretrained" (those that timm or the hub publishes for the encoder), a
+            name in `WEIGHTS`, or a file.
         pretrain: Settings of a self-supervised pretraining before the training that differ from the
             study's `pretrain`; {} for none that differ, null for no pretraining.
         images: Images that the pretraining sees; a name in `pretraining.images.IMAGES`.
         train: Settings of the training that differ from the study's `train`.
+        search: What `twinlens tune` tries for the arm, instead of the study's `search`.
         seeds: Number of seeds that the arm runs with, the first of the study's; null for all.
         predictions: Instead of all of these, a CSV file of another tool's predictions, such as
             ``others/seed{seed}-labels{label_fraction}.csv``; see
@@ -43,6 +46,7 @@ class Arm(Config):
     pretrain: dict[str, Any] | None = None
     images: str = "unlabelled"
     train: dict[str, Any] = Field(default={})
+    search: SearchSpace = Field(default={})
     seeds: PositiveInt | None = None
     predictions: str | None = None
 
@@ -61,7 +65,7 @@ class Arm(Config):
     @model_validator(mode="after")
     def _keys_go_together(self) -> "Arm":
         changed = {k for k, field in Arm.model_fields.items() if getattr(self, k) != field.default}
-        given = sorted(changed & {"encoder", "weights", "pretrain", "train"})
+        given = sorted(changed & {"encoder", "weights", "pretrain", "train", "search"})
         if self.predictions and given:
             raise ValueError(
                 f"'predictions' come from another tool, so leave out {' and '.join(given)}"

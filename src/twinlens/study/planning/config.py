@@ -14,7 +14,9 @@ from twinlens.pretraining.method import configure
 from twinlens.settings.finetuning import PRESETS as FINE_TUNING_PRESETS
 from twinlens.settings.finetuning import FineTuning, configure_training
 from twinlens.settings.pretraining import Pretraining
+from twinlens.settings.search import SearchSpace
 from twinlens.study.planning.arm import Arm, refuse_common
+from twinlens.study.planning.baselines import SHARED_SETTINGS, Baseline, baseline_arm
 from twinlens.types import Precision
 
 LabelFraction = Annotated[float, Field(gt=0, le=1)]
@@ -28,13 +30,18 @@ class Study(Config):
         data: Folder of an imported data set, relative to the working directory.
         split: Name of the split; null for the only one.
         preset: "recommended", "paper" or "paper-code", for pretraining and training.
-        encoder: A name in `ENCODERS`, or ``timm/NAME``.
+        encoder: A name in `ENCODERS`, ``timm/NAME`` or ``hf-hub:OWNER/NAME``.
         precision: "fp32", "bf16" or "auto", the same for all runs; null for the preset's.
         seeds: The seeds, or their number.
         label_fractions: Shares of the labelled training images, each contained in the larger ones.
         pretrain: Settings of `Pretraining` for every arm that pretrains.
         train: Settings of `FineTuning` for every arm.
         arms: The arms by name.
+        baselines: Frozen encoders to compare with, each a name that `twinlens weights list` shows,
+            or a mapping for a file of your own: each becomes an arm that is probed. "auto" for all
+            published ones that are in the cache.
+        search: What `twinlens tune` tries for the settings of an arm, such as
+            ``train.lr: {low: 1e-4, high: 1e-2, log: true}`` or ``train.epochs: [20, 40, 80]``.
         reference: The arm that others are compared with; null for the first.
         primary_metric: Declared beforehand; null for balanced accuracy, or accuracy
             with the paper's presets.
@@ -57,6 +64,8 @@ class Study(Config):
     pretrain: dict[str, Any] = Field(default={})
     train: dict[str, Any] = Field(default={})
     arms: dict[str, Arm] = Field(min_length=1)
+    baselines: Literal["auto"] | list[str | Baseline] = Field(default=[])
+    search: SearchSpace = Field(default={})
     reference: str = ""
     primary_metric: str = ""
     min_effect: PositiveFloat | None = None
@@ -105,12 +114,25 @@ class Study(Config):
         return content | {key: content.get(key) or value for key, value in defaults.items()}
 
     @model_validator(mode="after")
+    def _add_baselines(self) -> "Study":
+        for entry in () if self.baselines == "auto" else self.baselines:
+            name, arm = baseline_arm(entry)
+            if self.arms.setdefault(name, arm) != arm:
+                raise ValueError(f"'{name}' is an arm and a baseline: name one of them otherwise")
+        return self
+
+    @model_validator(mode="after")
     def _names_exist(self) -> "Study":
         if self.reference not in self.arms:
             raise ValueError(f"Reference: {unknown('arm', self.reference, self.arms)}")
         if self.primary_metric not in METRICS:
             raise ValueError(f"{unknown('primary_metric', self.primary_metric, METRICS)}")
         return self
+
+    @property
+    def baseline_arms(self) -> list[str]:
+        """The names of the arms that are frozen baselines."""
+        return [] if self.baselines == "auto" else [baseline_arm(b)[0] for b in self.baselines]
 
     def seeds_of(self, arm: str) -> list[int]:
         """Return the seeds that an arm runs with."""
@@ -141,7 +163,10 @@ class Study(Config):
 
     def training_settings(self, arm: str) -> dict[str, Any]:
         """Return the settings of an arm's training that differ from the preset."""
-        return {**self.train, **self.arms[arm].train, **self._common()}
+        shared = self.train
+        if arm in self.baseline_arms:
+            shared = {key: value for key, value in shared.items() if key in SHARED_SETTINGS}
+        return {**shared, **self.arms[arm].train, **self._common()}
 
     def training(self, arm: str) -> FineTuning:
         """Return the resolved training of an arm."""

@@ -8,6 +8,7 @@ from twinlens.docstrings import describe_attributes
 from twinlens.pretraining.methods import METHODS
 from twinlens.settings.finetuning import FineTuning
 from twinlens.study.planning.arm import Arm
+from twinlens.study.planning.baselines import Baseline
 from twinlens.study.planning.config import Study
 
 _COMMON = ("precision", "classes", "probe_label_fraction")  # the same for all arms
@@ -19,14 +20,16 @@ def schema() -> dict[str, Any]:
     It includes shorthands: seeds may be a number.
     """
     content = _described(Study)
-    arm = content["$defs"]["Arm"]
-    arm["properties"] = _described(Arm)["properties"]
+    for model in (Arm, Baseline):
+        content["$defs"][model.__name__]["properties"] = _described(model)["properties"]
     settings = {
         "train": _settings(FineTuning),
         "pretrain": _settings(*(method.settings for method in METHODS.values())),
     }
-    for holder in (content, arm):
+    for holder in (content, *content["$defs"].values()):
         for key, inner in settings.items():
+            if key not in holder.get("properties", {}):
+                continue
             kept = holder["properties"][key]
             given = {"anyOf": [inner, {"type": "null"}]} if "anyOf" in kept else inner
             holder["properties"][key] = given | {"description": kept["description"]}

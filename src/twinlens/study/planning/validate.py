@@ -35,12 +35,13 @@ def check(study: Study, data: Dataset, split: Split) -> None:
     refuse_one_class(data, split)
     for arm in study.arms:
         try:
-            _check_arm(study, arm, data, split)
+            check_arm(study, arm, data, split)
         except UserError as error:
             raise UserError(f"Arm '{arm}': {error}") from error
 
 
-def _check_arm(study: Study, arm: str, data: Dataset, split: Split) -> None:
+def check_arm(study: Study, arm: str, data: Dataset, split: Split) -> None:
+    """Build what an arm starts from, and its smallest batches; see `check`."""
     if study.arms[arm].predictions:
         for file in prediction_files(study, arm).values():
             read_predictions(Path(file), data, split)

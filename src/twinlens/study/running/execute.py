@@ -75,17 +75,33 @@ def execute(
     runs_folder(execution.study).mkdir(exist_ok=True)
     forget_failures(execution.study)
     worker = partial(run_all, execution)
-    if ray:
-        on_ray(worker, ray, workers, execution.device, on_progress)
-    elif workers and workers > 1:
-        in_processes(worker, workers, execution.device, on_progress)
-    else:
-        run_all(execution, on_progress=on_progress)
+    share_work(worker, execution.device, workers=workers, ray=ray, on_progress=on_progress)
     reasons = {run.id: failure(execution.study, run.id) for run in execution.plan}
     if time.time() < execution.deadline:
         died = "All workers died before it was finished."
         reasons |= {run.id: reasons[run.id] or died for run in execution.unsettled()}
     return {run: reason for run, reason in reasons.items() if reason}
+
+
+def share_work(
+    worker: Callable[..., None],
+    device: str,
+    *,
+    workers: int | None,
+    ray: str | None,
+    on_progress: Callable[[int], None],
+) -> None:
+    """Run a worker in this process, in several, or on a Ray cluster; see `execute`.
+
+    The worker is a function of `should_stop`, and in this process of `on_progress` as well; see
+    `run_all`. It can be pickled, and shares the work with others like it by locks.
+    """
+    if ray:
+        on_ray(worker, ray, workers, device, on_progress)
+    elif workers and workers > 1:
+        in_processes(worker, workers, device, on_progress)
+    else:
+        worker(lambda: False, on_progress)
 
 
 def run_all(

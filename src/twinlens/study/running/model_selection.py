@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from twinlens.console import say
+from twinlens.evaluation.data_set_evaluation import arrays, choose
 from twinlens.evaluation.metrics import METRICS
 from twinlens.evaluation.scoring import score_predictions
 from twinlens.evaluation.test_access import TEST_ACCESS, log_test_access
@@ -95,13 +96,21 @@ def _score(folder: Path, members: list[PlannedTraining], part: str) -> PartScore
     """Return the scores of a run, or of an ensemble by its members' stored predictions."""
     if len(members) == 1:
         return read_metrics(folder, members[0]).parts[part]
+    table, classes = _averaged(folder, members, part)
+    labels, probabilities, _ = arrays(table, classes)
+    return score_predictions(labels, probabilities, classes)
+
+
+def _averaged(
+    folder: Path, members: list[PlannedTraining], part: str
+) -> tuple[pd.DataFrame, list[str]]:
+    """Return the predictions of an ensemble by its members' stored ones, and the classes."""
     tables = [pd.read_parquet(run_folder(folder, run) / "predictions.parquet") for run in members]
     tables = [table[table["split"] == part].set_index("id") for table in tables]
     columns = tables[0].filter(regex="^p_").columns
-    probabilities = [table.loc[tables[0].index, columns].to_numpy() for table in tables]
-    classes = columns.str.removeprefix("p_").tolist()
-    labels = pd.Categorical(tables[0]["label"], categories=classes).codes
-    return score_predictions(labels.astype(np.int64), np.mean(probabilities, axis=0), classes)
+    mean = np.mean([table.loc[tables[0].index, columns].to_numpy() for table in tables], axis=0)
+    known = tables[0].assign(**dict(zip(columns, mean.T, strict=True)))
+    return known, columns.str.removeprefix("p_").tolist()
 
 
 def _kept(best: Path) -> ModelChoice | None:
@@ -118,7 +127,8 @@ def _keep(folder: Path, members: list[PlannedTraining], choice: ModelChoice) -> 
     marker = INFO if (best / INFO).is_file() else ENSEMBLE
     with atomic_folder(best, marker=marker, overwrite=True) as work:
         if len(members) > 1:
-            write_ensemble(work, bundles, choice)
+            temperature = choose(*_averaged(folder, members, "val")).temperature
+            write_ensemble(work, bundles, choice, temperature=temperature)
             return
         shutil.copytree(bundles[members[0].id], work, dirs_exist_ok=True)
         BundleInfo.read(work / INFO).model_copy(update={"choice": choice}).write(work / INFO)

@@ -1,0 +1,51 @@
+"""What `twinlens tune` is asked for."""
+
+from dataclasses import KW_ONLY, dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from twinlens.requests.base import Request
+
+
+@dataclass(frozen=True)
+class TuneRequest(Request):
+    """Search the settings of an arm on folds of the training images. Resumes where it stopped.
+
+    Attributes:
+        study: A study file; its key `search` says what to try.
+        out: Folder to make.
+        arm: Arm whose settings are searched; needed if several are trained.
+        trials: Number of trials.
+        folds: Parts of the labelled training images, each held out once.
+        seeds: Seeds that every trial runs with, the first of the arm's; each draws its own folds.
+        label_fraction: Share of the labelled training images that the search may use; default: the
+            study's largest.
+        settings: Changes of the study file, as KEY.SUBKEY=VALUE.
+        seed: Seed of the suggestions.
+        device: auto, cpu, cuda or mps.
+        workers: Trials at the same time, each on its own GPU if there are any.
+        ray: Do the trials on a Ray cluster: HOST:PORT, auto for the one that this machine belongs
+            to, or local for a new one here.
+        max_hours: Stop gracefully after so many hours; the same command resumes the search.
+        dry_run: Say what would be searched, and stop.
+    """
+
+    COMMAND: ClassVar = "tune"
+    POSITIONAL: ClassVar = ("study",)
+    HANDLING: ClassVar = (*Request.HANDLING, "workers", "ray", "max_hours", "dry_run")
+
+    study: Path | str
+    out: Path | str
+    _: KW_ONLY
+    arm: str | None = None
+    trials: int = 30
+    folds: int = 5
+    seeds: int = 1
+    label_fraction: float | None = None
+    settings: tuple[str, ...] = ()
+    seed: int = 0
+    device: str = "auto"
+    workers: int | None = None
+    ray: str | None = None
+    max_hours: float | None = None
+    dry_run: bool = False
