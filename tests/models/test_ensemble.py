@@ -3,7 +3,12 @@ import pytest
 from twinlens.errors import UserError
 from twinlens.models.bundle import save_bundle
 from twinlens.models.encoders import build_encoder
-from twinlens.models.ensemble import read_members, write_ensemble
+from twinlens.models.ensemble import (
+    average_bundles,
+    read_members,
+    read_temperature,
+    write_ensemble,
+)
 from twinlens.models.heads import classifier
 from twinlens.records.bundle import EnsembleInfo, ModelChoice
 
@@ -47,6 +52,12 @@ def test_an_ensemble_is_its_members(folder):
 def test_a_bundle_is_its_only_member(bundle):
     (path,) = read_members(bundle("a"))
     assert path.name == "a"
+    assert read_temperature(path) is None
+
+
+def test_an_ensemble_has_a_temperature_of_its_own(bundle, tmp_path):
+    write_ensemble(tmp_path / "e", {"one": bundle("a"), "two": bundle("b")}, temperature=1.3)
+    assert read_temperature(tmp_path / "e") == 1.3
 
 
 @pytest.mark.parametrize(
@@ -74,3 +85,9 @@ def test_missing_and_damaged_files_are_named(folder, tmp_path):
     (folder / "ensemble.json").write_text('{"members": []}')
     with pytest.raises(UserError, match=r"ensemble\.json is damaged.*'members'"):
         read_members(folder)
+
+
+def test_bundles_that_do_not_belong_together_make_no_soup(bundle):
+    assert average_bundles([bundle("a"), bundle("b")])[1]
+    with pytest.raises(UserError, match="differ in classes"):
+        average_bundles([bundle("a"), bundle("c", classes=["MEL", "BCC"])])

@@ -50,7 +50,8 @@ class Study(Config):
         classes: Train and test on these classes only, such as [MEL, NV]; null for all. Training
             images of other classes count as unlabelled.
         ensemble: What is kept as the best model: one run ("none"), all seeds of the best arm
-            ("seeds"), or all arms and seeds ("arms").
+            ("seeds"), all arms and seeds ("arms"), or the mean of the weights of the best arm's
+            seeds ("soup"), if it is no worse than the best run on validation images.
     """
 
     title: str = "Does self-supervised pretraining help here?"
@@ -70,7 +71,7 @@ class Study(Config):
     primary_metric: str = ""
     min_effect: PositiveFloat | None = None
     classes: list[str] | None = Field(default=None, min_length=2)
-    ensemble: Literal["none", "seeds", "arms"] = "none"
+    ensemble: Literal["none", "seeds", "arms", "soup"] = "none"
 
     @field_validator("seeds", mode="before")
     @classmethod

@@ -12,6 +12,8 @@ ENVIRONMENT = "environment.json"
 AUDIT = "audit.json"
 RESULTS = "results.json"
 BEST = "best"
+SOUP = "soup"
+FEATURES = "features"
 SCORES = "scores.parquet"
 
 
