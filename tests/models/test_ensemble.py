@@ -3,7 +3,7 @@ import pytest
 from twinlens.errors import UserError
 from twinlens.models.bundle import save_bundle
 from twinlens.models.encoders import build_encoder
-from twinlens.models.ensemble import read_members, write_ensemble
+from twinlens.models.ensemble import average_bundles, read_members, write_ensemble
 from twinlens.models.heads import classifier
 from twinlens.records.bundle import EnsembleInfo, ModelChoice
 
@@ -74,3 +74,9 @@ def test_missing_and_damaged_files_are_named(folder, tmp_path):
     (folder / "ensemble.json").write_text('{"members": []}')
     with pytest.raises(UserError, match=r"ensemble\.json is damaged.*'members'"):
         read_members(folder)
+
+
+def test_bundles_that_do_not_belong_together_make_no_soup(bundle):
+    assert average_bundles([bundle("a"), bundle("b")])[1]
+    with pytest.raises(UserError, match="differ in classes"):
+        average_bundles([bundle("a"), bundle("c", classes=["MEL", "BCC"])])

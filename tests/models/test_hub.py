@@ -3,7 +3,7 @@ import json
 import pytest
 
 from twinlens.errors import UserError
-from twinlens.models.hub import cached_hub_file, hub_file, model_config
+from twinlens.models.hub import cached_hub_file, hub_cache, hub_file, model_config
 
 NAMES = ("model.safetensors", "pytorch_model.bin")
 MEAN, STD = [0.1, 0.2, 0.3], [0.4, 0.5, 0.6]
@@ -35,9 +35,9 @@ def test_without_a_network_the_sentence_says_which_file_goes_where(hub, tmp_path
     assert str(caught.value) == (
         "model.safetensors of hf-hub:someone/network could not be downloaded (no connection): on a "
         "machine with a connection, fetch "
-        "https://huggingface.co/someone/network/resolve/main/model.safetensors, and name it here "
-        "by --weights FILE, or copy the folder models--someone--network of that machine's hub "
-        f"cache to {tmp_path / 'hub'}."
+        "https://huggingface.co/someone/network/resolve/main/model.safetensors with the hub's "
+        "client, and name it here by --weights FILE, or copy the folder models--someone--network "
+        f"of that machine's hub cache to {tmp_path / 'hub'}."
     )
 
 
@@ -54,6 +54,13 @@ def test_what_the_hub_refuses_is_a_reason(hub_server, answer, reason):
     hub_server["someone/network/resolve/main/model.safetensors"] = answer
     with pytest.raises(UserError, match=reason):
         hub_file("someone/network", NAMES)
+
+
+def test_without_the_hubs_client_nothing_is_cached(hub, monkeypatch):
+    (hub("someone/network") / "model.safetensors").write_bytes(b"new")
+    monkeypatch.setattr("twinlens.models.hub.find_spec", lambda _: None)
+    assert cached_hub_file("someone/network", NAMES) is None
+    assert hub_cache("someone/network").name == "models--someone--network"
 
 
 def test_a_name_that_is_no_repository_is_refused(hub):

@@ -3,15 +3,16 @@
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 import timm
 import torch
+from PIL import Image
 from timm.layers import resample_abs_pos_embed
 from torch import Tensor
 
 from twinlens.errors import UserError
 from twinlens.models.encoders import Encoder, build_encoder, check_size
-from twinlens.models.timm_networks import split_pooling
 
 IMAGES = torch.rand(2, 3, 56, 56, generator=torch.Generator().manual_seed(0))
 
@@ -54,23 +55,11 @@ def test_a_normalisation_after_pooling_is_applied_to_each_part():
 
 
 @pytest.mark.parametrize(
-    ("name", "parts"),
-    [
-        ("timm/vit:cls+mean", ("timm/vit", "cls+mean")),
-        ("hf-hub:a/b", ("hf-hub:a/b", None)),
-        ("hf-hub:a/b@main:mean", ("hf-hub:a/b@main", "mean")),
-        ("resnet18", ("resnet18", None)),
-    ],
-)
-def test_the_pooling_is_the_end_of_the_name(name, parts):
-    assert split_pooling(name) == parts
-
-
-@pytest.mark.parametrize(
     ("name", "words"),
     [
         ("timm/test_resnet:mean", "is no vision transformer of tokens: leave ':mean' out"),
-        ("timm/test_vit:max", "After the name of a network, ':' takes cls, mean, cls.mean"),
+        ("resnet18:cls", "is no vision transformer of tokens: leave ':cls' out"),
+        ("timm/test_vit:max", "After a network's name, ':' takes cls, mean, cls.mean, then"),
         ("timm/test_vit_relpos:cls", "no class token: use ':mean'"),
         ("timm/resnet81", "has no model 'resnet81'. Did you mean resnet18"),
         ("timm/resnet18.nowhere", "cannot build 'timm/resnet18.nowhere': Invalid pretrained tag"),
@@ -136,3 +125,20 @@ def test_the_networks_own_features_are_timms(name):
         theirs = timm.create_model(name, num_classes=0, dynamic_img_size=True, **shape).eval()
         theirs.load_state_dict(encoder.state_dict())
     torch.testing.assert_close(encoder(images), theirs(images))
+
+
+@pytest.mark.parametrize("name", ["timm/test_vit:mean:96", "resnet18:96"])
+def test_a_side_in_the_name_resizes_images_as_pillow_does(name, capsys):
+    encoder = build_encoder(name, seed=0).eval()
+    pixels = torch.randint(64, 192, (40, 40, 3), dtype=torch.uint8)  # no overshoot to clip
+    filters = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
+    resized = Image.fromarray(pixels.numpy()).resize((96, 96), filters[encoder.interpolation])
+    seen = []
+    encoder.network.register_forward_pre_hook(lambda _, images: seen.append(images[0]))
+    patches = getattr(encoder.network, "patch_embed", encoder.network)
+    patches.register_forward_pre_hook(lambda _, images: seen.append(images[0]))
+    encoder(pixels.movedim(-1, 0)[None] / 255)
+    expected = torch.from_numpy(np.array(resized)).movedim(-1, 0) / 255
+    torch.testing.assert_close(seen[-1][0], expected, rtol=0, atol=1.5 / 255)  # Pillow rounds twice
+    check_size(encoder, 40)
+    assert ("for 96 its position" in capsys.readouterr().err) == name.startswith("timm")

@@ -330,17 +330,22 @@ def test_a_name_loads_a_repository_and_warns_of_images_that_it_may_have_seen(
     assert f"WARNING: {origin.warning}\n" in capsys.readouterr().err
 
 
-def test_a_gated_file_is_asked_for_and_taken_once_it_is_there(hub, vit, monkeypatch):
+def test_a_gated_file_is_asked_for_and_taken_once_it_is_there(hub, vit, monkeypatch, tmp_path):
+    monkeypatch.setenv("TWINLENS_CACHE", str(tmp_path / "cache"))
     monkeypatch.setitem(WEIGHTS, "ours", on_the_hub(gated="https://example.org/accept"))
     encoder = build_encoder("timm/test_vit", seed=0)
     words = (
-        r"accept \(MIT\): do so at https://example.org/accept.*--encoder timm/test_vit --weights"
+        "do so at https://example.org/accept, .* timm/test_vit, and put it at .*ours.safetensors"
     )
     with pytest.raises(UserError, match=words):
         load_weights(encoder, "ours")
     save_file(vit, hub("a/b") / "model.safetensors")
     load_weights(encoder, "ours")
     assert_loaded(encoder, vit)
+    (tmp_path / "cache").mkdir()
+    torch.save({key: 2 * tensor for key, tensor in vit.items()}, tmp_path / "cache" / "ours.pth")
+    assert load_weights(encoder, "ours").origin.licence == "MIT"
+    assert_loaded(encoder, {key: 2 * tensor for key, tensor in vit.items()})
 
 
 def test_published_weights_of_another_encoder_are_refused_before_any_download(encoder, monkeypatch):

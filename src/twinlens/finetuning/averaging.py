@@ -72,7 +72,7 @@ class Averaging(nn.Module):
             return
         for trained, start in zip(self.model.parameters(), self.start.parameters(), strict=True):
             trained.copy_(torch.lerp(start.to(trained), trained, self.wise_ft))
-        _estimate_statistics(self.model, batches)
+        estimate_statistics(self.model, batches)
 
 
 def batchnorm(module: nn.Module) -> tuple[_BatchNorm, ...]:
@@ -80,7 +80,7 @@ def batchnorm(module: nn.Module) -> tuple[_BatchNorm, ...]:
     return tuple(layer for layer in module.modules() if isinstance(layer, _BatchNorm))
 
 
-def _estimate_statistics(model: nn.Module, batches: Iterable[Images]) -> None:
+def estimate_statistics(model: nn.Module, batches: Iterable[Images]) -> None:
     """Set BatchNorm's statistics to their means over batches; all else is in eval mode.
 
     torch's `update_bn` would draw stochastic depth meanwhile.

@@ -1,12 +1,16 @@
-"""An ensemble: a folder of bundles whose probabilities are averaged (Majtner et al. 2018)."""
+"""Several models as one: bundles whose probabilities, or whose weights, are averaged."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import nn
+from torch.optim.swa_utils import AveragedModel
+
 from twinlens.errors import UserError
-from twinlens.models.bundle import read_info
+from twinlens.models.bundle import Bundle, load_bundle, read_info
 from twinlens.records.bundle import BundleInfo, EnsembleInfo, ModelChoice
 
 ENSEMBLE = "ensemble.json"
@@ -20,7 +24,7 @@ def write_ensemble(
     *,
     temperature: float | None = None,
 ) -> None:
-    """Copy bundles into an empty folder, as an ensemble.
+    """Copy bundles into an empty folder, as an ensemble (Majtner et al. 2018).
 
     Args:
         folder: The folder.
@@ -66,6 +70,35 @@ def read_temperature(model: Path) -> float | None:
     """Return the temperature that a bundle or an ensemble carries, if any; errors as above."""
     path = model / ENSEMBLE
     return EnsembleInfo.read(path).temperature if path.is_file() else read_info(model).temperature
+
+
+def average_bundles(members: Sequence[Path]) -> tuple[Bundle, bool]:
+    """Average the weights of bundles into one: a soup (Wortsman et al. 2022, arXiv 2203.05482).
+
+    It has the last one's BatchNorm statistics, and the first one's description.
+
+    Args:
+        members: Folders of bundles of one architecture.
+
+    Returns:
+        The model, and whether the BatchNorm statistics of all members are equal: else they do not
+        fit the average of the weights.
+
+    Raises:
+        UserError: A member is no bundle, or they do not belong together.
+    """
+    _check_alike({str(path): read_info(path) for path in members}, members[0].parent)
+    first = load_bundle(members[0])
+    model = nn.Sequential(first.encoder, first.head)
+    soup, same = AveragedModel(model), True
+    soup.update_parameters(model)
+    for path in members[1:]:
+        other = load_bundle(path)
+        network = nn.Sequential(other.encoder, other.head)
+        same &= all(map(torch.equal, model.buffers(), network.buffers()))
+        soup.update_parameters(network)
+    average: Any = soup.module
+    return Bundle(average[0], average[1], first.info), same
 
 
 def _check_alike(members: Mapping[str, BundleInfo], folder: Path) -> None:

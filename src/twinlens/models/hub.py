@@ -63,12 +63,12 @@ def hub_file(repository: str, names: Sequence[str]) -> Path:
             reason = str(error).partition("\n")[0]
             break
     folder = hub_cache(repository)
-    with_client = f"copy the folder {folder.name} of that machine's hub cache to {folder.parent}"
-    ways = f"and name it here by --weights FILE, or {with_client}"
+    by_name = "" if names[0].endswith(".json") else "name it here by --weights FILE, or "
     raise UserError(
         f"{names[0]} of hf-hub:{repository} could not be downloaded ({reason}): on a machine with "
         f"a connection, fetch {hub.constants.ENDPOINT}/{owner_and_name}/resolve/"
-        f"{revision or 'main'}/{names[0]}, {with_client if names[0].endswith('.json') else ways}."
+        f"{revision or 'main'}/{names[0]} with the hub's client, and {by_name}copy the folder "
+        f"{folder.name} of that machine's hub cache to {folder.parent}."
     )
 
 

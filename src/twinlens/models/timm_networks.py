@@ -10,11 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from twinlens.errors import UserError, require
+from twinlens.models.encoder_name import POOLINGS, parse_name
 from twinlens.models.hub import model_config
 from twinlens.types import RGB
-
-POOLINGS = ("cls", "mean", "cls+mean")
-"""What a vision transformer's features are, by the end of an encoder's name."""
 
 _SIZES: tuple[dict[str, bool], ...] = (
     {"dynamic_img_size": True, "dynamic_img_pad": True},
@@ -37,6 +35,7 @@ class TimmNetwork:
         mean: Normalisation of the images of its published weights.
         std: Likewise.
         size: Side of these images, in pixels.
+        interpolation: How they were brought to it: "bicubic" or "bilinear".
         config: How a repository of the hub says that it is built; None for a name of timm.
     """
 
@@ -45,13 +44,8 @@ class TimmNetwork:
     mean: RGB
     std: RGB
     size: int
+    interpolation: str
     config: dict[str, Any] | None
-
-
-def split_pooling(name: str) -> tuple[str, str | None]:
-    """Split the name of an encoder into the network's and the pooling, such as "cls+mean"."""
-    network, _, pooling = name.rpartition(":")
-    return (network, pooling) if pooling in POOLINGS and network else (name, None)
 
 
 def pool(network: nn.Module, images: Tensor, pooling: str) -> Tensor:
@@ -68,7 +62,7 @@ def pool(network: nn.Module, images: Tensor, pooling: str) -> Tensor:
 
 
 def build_timm(name: str, drop_path: float, config: dict[str, Any] | None) -> TimmNetwork:
-    """Build ``timm/NAME`` or ``hf-hub:OWNER/NAME``, each perhaps with ``:POOLING``.
+    """Build ``timm/NAME`` or ``hf-hub:OWNER/NAME``, with or without a pooling.
 
     Args:
         name: The encoder's name.
@@ -79,7 +73,8 @@ def build_timm(name: str, drop_path: float, config: dict[str, Any] | None) -> Ti
         UserError: timm has no such network, or it has no such pooling or stochastic depth.
     """
     timm = require("timm", extra="timm")
-    model, pooling = split_pooling(name)
+    named = parse_name(name)
+    model, pooling = named.network, named.pooling
     create, config = _creator(timm, model, config)
     if drop_path:
         create = partial(create, drop_path_rate=drop_path)
@@ -102,6 +97,7 @@ def build_timm(name: str, drop_path: float, config: dict[str, Any] | None) -> Ti
         mean=tuple(expected["mean"]),
         std=tuple(expected["std"]),
         size=expected["input_size"][-1],
+        interpolation="bilinear" if expected["interpolation"] == "bilinear" else "bicubic",
         config=config,
     )
 
@@ -109,6 +105,13 @@ def build_timm(name: str, drop_path: float, config: dict[str, Any] | None) -> Ti
 def no_drop_path(name: str) -> UserError:
     """Return the error that an encoder has no residual blocks to drop."""
     return UserError(f"The encoder {name} has no stochastic depth: set drop_path to 0.")
+
+
+def no_tokens(name: str, pooling: str) -> UserError:
+    """Return the error that an encoder has no tokens to pool."""
+    return UserError(
+        f"The encoder {name} is no vision transformer of tokens: leave ':{pooling}' out."
+    )
 
 
 def _creator(
@@ -126,7 +129,7 @@ def _creator(
         close = get_close_matches(architecture, timm.list_models(), n=3)
         hint = f" Did you mean {' or '.join(close)}?" if close else ""
         if ":" in architecture:
-            hint = f" After the name of a network, ':' takes {', '.join(POOLINGS)}."
+            hint = f" After a network's name, ':' takes {', '.join(POOLINGS)}, then ':' a size."
         raise UserError(
             f"timm {timm.__version__} has no model '{architecture}'.{hint} timm.list_models() "
             "names all."
@@ -151,8 +154,6 @@ def _build(create: Callable[..., Any]) -> Any:
 def _check_pooling(name: str, network: Any, pooling: str) -> None:
     prefix = getattr(network, "num_prefix_tokens", None)
     if prefix is None:
-        raise UserError(
-            f"The encoder {name} is no vision transformer of tokens: leave ':{pooling}' out."
-        )
+        raise no_tokens(name, pooling)
     if "cls" in pooling and getattr(network, "cls_token", None) is None:
         raise UserError(f"The encoder {name} has no class token: use ':mean', or no pooling.")

@@ -57,7 +57,8 @@ class ModelChoice(Record):
     """How a study chose the model, or the models, that it keeps.
 
     Attributes:
-        ensemble: "none" for one run; "seeds" for all of an arm; "arms" for all runs.
+        ensemble: "none" for one run; "seeds" for all of an arm, "soup" for the mean
+            of their weights; "arms" for all runs.
         run: The run; null if there are several.
         arm: The arm; null if there are several.
         seed: The seed; null if there are several.
@@ -65,9 +66,10 @@ class ModelChoice(Record):
         metric: The metric that chose, on validation images.
         members: Names of the runs.
         val: Value of the metric on validation images.
+        soup_val: That of a soup that was worse than the best run, which is kept instead.
     """
 
-    ensemble: Literal["none", "seeds", "arms"]
+    ensemble: Literal["none", "seeds", "arms", "soup"]
     run: str | None
     arm: str | None
     seed: int | None
@@ -75,6 +77,7 @@ class ModelChoice(Record):
     metric: str
     members: list[str]
     val: float
+    soup_val: float | None = None
 
 
 class BundleInfo(Record):

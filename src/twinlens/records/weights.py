@@ -39,7 +39,7 @@ class WeightsOrigin(Record):
         licence: As the publisher states it; null if unknown.
         input_size: Side of the images that they were trained on, in pixels; null if unknown.
         normalisation: Normalisation of these images.
-        interpolation: How they were brought to their size; null if unknown.
+        interpolation: How they were brought to their size.
         images: What they were trained on; null if unknown.
         warning: A sentence, where these images may include the user's; else null.
     """
@@ -48,7 +48,7 @@ class WeightsOrigin(Record):
     licence: str | None = None
     input_size: int | None = None
     normalisation: Normalisation
-    interpolation: str | None = None
+    interpolation: str
     images: str | None = None
     warning: str | None = None
 

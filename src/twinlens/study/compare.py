@@ -2,6 +2,7 @@
 
 import math
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from twinlens.study.running.locks import study_lock
 from twinlens.study.running.model_selection import keep_best
 from twinlens.study.running.paths import ENVIRONMENT, PLAN, RESULTS, STUDY, is_finished
 from twinlens.study.running.progress import Progress
+from twinlens.study.running.soup import make_soup
 
 
 @accepts(CompareRequest)
@@ -77,7 +79,8 @@ def compare(request: CompareRequest) -> Path:
         execution, workers=request.workers, ray=request.ray, on_progress=progress.report
     )
     with study_lock(out):
-        best = keep_best(out, checked, plan)  # first: to test an ensemble is logged
+        cook = partial(make_soup, out, data=data, split=split, fabric=fabric)
+        best = keep_best(out, checked, plan, cook)  # first: to test an ensemble is logged
         collect(out, checked, plan, failures, best).write(out / RESULTS)
     if time.time() >= deadline and (left := execution.unsettled()):
         say(f"Stopped after {hours:g} h, {len(left)} runs are left: the same command resumes them.")

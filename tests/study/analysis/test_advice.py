@@ -174,7 +174,7 @@ def _on_baseline(interval=None, **changes):
             (-0.2, -0.1),
             "use 'vicreg, frozen', or train further from it: an arm with 'encoder: resn",
         ),
-        ((-0.2, 0.1), "prefer it to 'plain' unless more seeds or test images tell them apart"),
+        ((-0.2, 0.1), "is not shown to be worse or better than 'plain'; more seeds or test images"),
         ((0.1, 0.2), "'plain' is worth its training"),
         (None, "none is compared yet"),
     ],

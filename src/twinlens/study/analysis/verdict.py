@@ -48,9 +48,9 @@ def on_baseline(results: StudyResults) -> list[str]:
     if best.n < 2 or best.interval is None or best.p_holm is None:
         return [first, _certainty(best, results)]
     winner = baseline_winner(results)
-    size, span, n = abs(best.mean), _span(best, results), len(holm_family(results))
+    size, span = abs(best.mean), _span(best, results)
     outcome = winner or ("open" if includes_zero(best) else "not_after_holm")
-    return [first, sentence("baseline", outcome, size=size, span=span, comparisons=n)]
+    return [first, sentence("baseline", outcome, size=size, span=span)]
 
 
 def on_reference(results: StudyResults) -> list[str]:

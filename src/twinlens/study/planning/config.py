@@ -30,7 +30,7 @@ class Study(Config):
         data: Folder of an imported data set, relative to the working directory.
         split: Name of the split; null for the only one.
         preset: "recommended", "paper" or "paper-code", for pretraining and training.
-        encoder: A name in `ENCODERS`, or ``timm/NAME``.
+        encoder: A name in `ENCODERS`, ``timm/NAME`` or ``hf-hub:OWNER/NAME``.
         precision: "fp32", "bf16" or "auto", the same for all runs; null for the preset's.
         seeds: The seeds, or their number.
         label_fractions: Shares of the labelled training images, each contained in the larger ones.
@@ -50,7 +50,8 @@ class Study(Config):
         classes: Train and test on these classes only, such as [MEL, NV]; null for all. Training
             images of other classes count as unlabelled.
         ensemble: What is kept as the best model: one run ("none"), all seeds of the best arm
-            ("seeds"), or all arms and seeds ("arms").
+            ("seeds"), all arms and seeds ("arms"), or the mean of the weights of the best arm's
+            seeds ("soup"), if it is no worse than the best run on validation images.
     """
 
     title: str = "Does self-supervised pretraining help here?"
@@ -70,7 +71,7 @@ class Study(Config):
     primary_metric: str = ""
     min_effect: PositiveFloat | None = None
     classes: list[str] | None = Field(default=None, min_length=2)
-    ensemble: Literal["none", "seeds", "arms"] = "none"
+    ensemble: Literal["none", "seeds", "arms", "soup"] = "none"
 
     @field_validator("seeds", mode="before")
     @classmethod

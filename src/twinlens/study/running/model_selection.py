@@ -1,6 +1,7 @@
 """The best model of a study: chosen on validation images, and kept as a bundle or an ensemble."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +21,16 @@ from twinlens.records.plan import PlannedRun, PlannedTraining
 from twinlens.records.results import BestModel
 from twinlens.records.scores import PartScores, Scores
 from twinlens.study.planning.config import Study
-from twinlens.study.running.paths import BEST, is_finished, read_metrics, run_folder
+from twinlens.study.running.paths import BEST, SOUP, is_finished, read_metrics, run_folder
+from twinlens.study.running.soup import soup_scores
+
+SoupMaker = Callable[[list[PlannedTraining], str, float], Scores]
+"""Makes a soup of runs, see `soup.make_soup`: its arguments between folder and data."""
 
 
-def keep_best(folder: Path, study: Study, plan: list[PlannedRun]) -> BestModel | None:
+def keep_best(
+    folder: Path, study: Study, plan: list[PlannedRun], make_soup: SoupMaker
+) -> BestModel | None:
     """Keep the best training of the largest label fraction, or an ensemble, in the folder `BEST`.
 
     Validation images decide, by the primary metric; of equal runs the first by name. What an
@@ -32,8 +39,9 @@ def keep_best(folder: Path, study: Study, plan: list[PlannedRun]) -> BestModel |
     Args:
         folder: Folder of the study.
         study: The study; its `ensemble` says whether one run is kept, all seeds of the arm with
-            the best mean, or all arms and seeds.
+            the best mean or a soup of them, or all arms and seeds.
         plan: Its runs. Those that are not finished, and other tools' predictions, are left out.
+        make_soup: Makes a soup.
 
     Returns:
         What was chosen, with its metrics on the test images, which did not choose it. None where
@@ -50,17 +58,40 @@ def keep_best(folder: Path, study: Study, plan: list[PlannedRun]) -> BestModel |
         lacking = "are no validation images" if finished else "is no finished training"
         say(f"No best model is kept: there {lacking} to choose it by.")
         return None
-    members = _choose(
-        finished, [METRICS[study.primary_metric].sign * v for v in val], study.ensemble
+    sign = METRICS[study.primary_metric].sign
+    members = _choose(finished, [sign * v for v in val], study.ensemble)
+    choice = _describe(members, study)
+    if choice.ensemble == "soup":
+        choice = _soup_or_run(finished, val, members, study, make_soup)
+        members = [run for run in finished if run.id in choice.members]
+    choice = choice.model_copy(
+        update={"val": _score(folder, members, choice, "val").metrics[study.primary_metric]}
     )
-    choice = _describe(members, study, _score(folder, members, "val").metrics[study.primary_metric])
     if _kept(folder / BEST) != choice:
-        if len(members) > 1:
+        if choice.ensemble in ("seeds", "arms"):
             by = f"{BEST} (ensemble of {len(members)})"
             log_test_access(folder / TEST_ACCESS, images=_test_images(scores[0]), by=by)
         _keep(folder, members, choice)
-    test = _score(folder, members, "test")
+    test = _score(folder, members, choice, "test")
     return BestModel(**choice.model_dump(), folder=BEST, test=test.metrics)
+
+
+def _soup_or_run(
+    runs: list[PlannedTraining],
+    val: list[float],
+    members: list[PlannedTraining],
+    study: Study,
+    make_soup: SoupMaker,
+) -> ModelChoice:
+    """Choose the soup, or the best run where this is better on validation images."""
+    metric = study.primary_metric
+    sign = METRICS[metric].sign
+    best = int(np.argmax([sign * v for v in val]))
+    soup_val = make_soup(members, metric, val[best]).parts["val"].metrics[metric]
+    if sign * soup_val >= sign * val[best]:
+        return _describe(members, study)
+    say(f"The soup reached {soup_val:.3f} on validation images, less than the best run: not kept.")
+    return _describe([runs[best]], study).model_copy(update={"soup_val": soup_val})
 
 
 def _test_images(scores: Scores) -> int:
@@ -77,8 +108,8 @@ def _choose(runs: list[PlannedTraining], val: list[float], ensemble: str) -> lis
     return [run for run in runs if run.arm == means.idxmax()]
 
 
-def _describe(members: list[PlannedTraining], study: Study, val: float) -> ModelChoice:
-    """Describe a choice; run, arm and seed are None where there are several."""
+def _describe(members: list[PlannedTraining], study: Study) -> ModelChoice:
+    """Describe a choice, but for its score; run, arm and seed are None where there are several."""
     alone, one_arm = len(members) == 1, len({run.arm for run in members}) == 1
     return ModelChoice(
         ensemble="none" if alone else study.ensemble,
@@ -88,12 +119,16 @@ def _describe(members: list[PlannedTraining], study: Study, val: float) -> Model
         label_fraction=members[0].label_fraction,
         metric=study.primary_metric,
         members=[run.id for run in members],
-        val=val,
+        val=0.0,
     )
 
 
-def _score(folder: Path, members: list[PlannedTraining], part: str) -> PartScores:
-    """Return the scores of a run, or of an ensemble by its members' stored predictions."""
+def _score(
+    folder: Path, members: list[PlannedTraining], choice: ModelChoice, part: str
+) -> PartScores:
+    """Return the scores of a run, a soup, or an ensemble by its members' stored predictions."""
+    if choice.ensemble == "soup":
+        return soup_scores(folder).parts[part]
     if len(members) == 1:
         return read_metrics(folder, members[0]).parts[part]
     table, classes = _averaged(folder, members, part)
@@ -126,9 +161,11 @@ def _keep(folder: Path, members: list[PlannedTraining], choice: ModelChoice) -> 
     best = folder / BEST
     marker = INFO if (best / INFO).is_file() else ENSEMBLE
     with atomic_folder(best, marker=marker, overwrite=True) as work:
-        if len(members) > 1:
+        if choice.ensemble in ("seeds", "arms"):
             temperature = choose(*_averaged(folder, members, "val")).temperature
             write_ensemble(work, bundles, choice, temperature=temperature)
             return
-        shutil.copytree(bundles[members[0].id], work, dirs_exist_ok=True)
+        soup = choice.ensemble == "soup"
+        bundle = folder / SOUP / MODEL if soup else bundles[members[0].id]
+        shutil.copytree(bundle, work, dirs_exist_ok=True)
         BundleInfo.read(work / INFO).model_copy(update={"choice": choice}).write(work / INFO)

@@ -12,6 +12,7 @@ ENVIRONMENT = "environment.json"
 AUDIT = "audit.json"
 RESULTS = "results.json"
 BEST = "best"
+SOUP = "soup"
 SCORES = "scores.parquet"
 
 

@@ -1,0 +1,105 @@
+"""A soup of a study: one model whose weights are the mean of several runs' weights."""
+
+from collections.abc import Iterator
+from math import ceil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from lightning_fabric import Fabric
+
+from twinlens.data.batches import reader
+from twinlens.data.dataset import Dataset
+from twinlens.data.splits import Split
+from twinlens.evaluation.data_set_evaluation import choose
+from twinlens.evaluation.evaluate import score
+from twinlens.evaluation.metrics import METRICS
+from twinlens.evaluation.test_access import TEST_ACCESS, log_test_access
+from twinlens.evaluation.test_set import BATCH_SIZE
+from twinlens.files import atomic_folder, read_json, write_json
+from twinlens.finetuning.averaging import estimate_statistics
+from twinlens.finetuning.classifier import Classifier
+from twinlens.finetuning.train import MODEL
+from twinlens.models.bundle import Bundle, save_bundle
+from twinlens.models.ensemble import average_bundles
+from twinlens.records.plan import PlannedTraining
+from twinlens.records.scores import PartScores, Scores
+from twinlens.study.running.paths import SOUP, run_folder
+from twinlens.types import Images
+from twinlens.views.view import clean_view, normalise
+
+_MEMBERS, _SCORES = "members.json", "metrics.json"
+
+
+def make_soup(
+    folder: Path,
+    members: list[PlannedTraining],
+    metric: str,
+    at_least: float,
+    *,
+    data: Dataset,
+    split: Split,
+    fabric: Fabric,
+) -> Scores:
+    """Average the weights of runs, and score the result (Wortsman et al. 2022, arXiv 2203.05482).
+
+    BatchNorm's statistics are estimated again on the training images where those of the runs
+    differ. The folder `SOUP` keeps the model and its scores; for the same runs it is not made anew.
+
+    Args:
+        folder: Folder of the study.
+        members: The runs.
+        metric: Decides on validation images whether the soup is good enough for test images.
+        at_least: Value of the metric that this takes.
+        data: The data set, with the classes of the study.
+        split: Its split.
+        fabric: Device and precision.
+
+    Returns:
+        The scores on validation images and, if it is good enough, on test images.
+    """
+    soup, names, sign = folder / SOUP, [run.id for run in members], METRICS[metric].sign
+
+    def good_enough(scores: Scores) -> bool:
+        return sign * scores.parts["val"].metrics[metric] >= sign * at_least
+
+    if (soup / _MEMBERS).is_file() and read_json(soup / _MEMBERS) == names:
+        scores = Scores.read(soup / _SCORES)
+        if scores.test or not good_enough(scores):
+            return scores
+    bundle, same_statistics = average_bundles([run_folder(folder, r) / MODEL for r in members])
+    encoder, head = bundle.encoder.to(fabric.device), bundle.head.to(fabric.device)
+    if not same_statistics:
+        with fabric.autocast():
+            estimate_statistics(Classifier(encoder, head), _batches(bundle, data, split, fabric))
+
+    def score_part(part: str) -> tuple[PartScores, pd.DataFrame]:
+        tta, size, rows = bundle.info.test_time, bundle.info.size, split.rows[part]
+        return score(encoder, head, data, rows, part, tta=tta, fabric=fabric, size=size)
+
+    val, predictions = score_part("val")
+    temperature = choose(predictions, data.classes).temperature
+    info = bundle.info.model_copy(update={"temperature": temperature})
+    scores = Scores(parts={"val": val})
+    if good_enough(scores) and len(split.rows["test"]):
+        by = f"{SOUP} ({len(members)} runs)"
+        log_test_access(folder / TEST_ACCESS, images=len(split.rows["test"]), by=by)
+        scores = Scores(parts={"val": val, "test": score_part("test")[0]})
+    with atomic_folder(soup, marker=_MEMBERS, overwrite=True) as work:
+        save_bundle(work / MODEL, encoder, head, info)
+        scores.write(work / _SCORES)
+        write_json(work / _MEMBERS, names)
+    return scores
+
+
+def soup_scores(folder: Path) -> Scores:
+    """Read the scores of a study's soup."""
+    return Scores.read(folder / SOUP / _SCORES)
+
+
+def _batches(bundle: Bundle, data: Dataset, split: Split, fabric: Fabric) -> Iterator[Images]:
+    """Yield the normalised training images once, in batches."""
+    encoder, rows = bundle.encoder, split.rows["train"]
+    read = reader(data.images, rows, fabric.device)
+    for batch in np.array_split(rows, ceil(len(rows) / BATCH_SIZE)):
+        yield normalise(clean_view(read(batch), bundle.info.size), encoder.mean, encoder.std)
