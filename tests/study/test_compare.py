@@ -165,7 +165,7 @@ def test_a_failed_run_is_reported_and_does_not_stop_the_others(
     ("setting", "sentence"),
     [
         ("encoder=resnet19", "Arm 'plain': Unknown encoder 'resnet19'"),
-        ("pretrain.method=dino", "arm 'twins': Unknown method 'dino'"),
+        ("pretrain.method=contrastive", "arm 'twins': Unknown method 'contrastive'"),
         ("pretrain.batch_size=999", "Arm 'twins': The batch size 999 is larger than the 102"),
     ],
 )

@@ -1,6 +1,7 @@
 """Running a study: arms x seeds x label fractions, paired differences and a verdict."""
 
 import math
+import shutil
 import time
 from functools import partial
 from pathlib import Path
@@ -31,7 +32,7 @@ from twinlens.study.running.audit_summary import keep_audit
 from twinlens.study.running.execute import Execution, execute
 from twinlens.study.running.locks import study_lock
 from twinlens.study.running.model_selection import keep_best
-from twinlens.study.running.paths import ENVIRONMENT, PLAN, RESULTS, STUDY, is_finished
+from twinlens.study.running.paths import ENVIRONMENT, FEATURES, PLAN, RESULTS, STUDY, is_finished
 from twinlens.study.running.progress import Progress
 from twinlens.study.running.soup import make_soup
 
@@ -78,6 +79,8 @@ def compare(request: CompareRequest) -> Path:
     failures = execute(
         execution, workers=request.workers, ray=request.ray, on_progress=progress.report
     )
+    if not execution.unsettled():
+        shutil.rmtree(out / FEATURES, ignore_errors=True)
     with study_lock(out):
         cook = partial(make_soup, out, data=data, split=split, fabric=fabric)
         best = keep_best(out, checked, plan, cook)  # first: to test an ensemble is logged
