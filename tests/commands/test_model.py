@@ -26,9 +26,15 @@ def test_the_main_job_step_by_step(command_line, tmp_path):
     assert (pre / "report.html").stat().st_size > 10_000
     out = command_line("train", data, "--out", run, "--pretrained", pre, "--split", "six", *quick)
     assert "test: accuracy" in out
-    out = command_line("evaluate", run / "model", data, "--split", "six:test", "--tta", 1)
-    assert "balanced accuracy" in out
+    judged = tmp_path / "evaluation"
+    out = command_line(
+        "evaluate", run, data, "--split", "six:test", "--positive", "MEL", "--out", judged
+    )
+    assert "Balanced accuracy" in out
     assert "MEL" in out
+    assert f"Report: {judged / 'report.html'}" in out
+    assert (judged / "figures" / "binary_curves.svg").is_file()
+    assert (judged / "tables" / "operating_points.csv").is_file()
 
     photos = tmp_path / "photos"
     photos.mkdir()

@@ -26,9 +26,11 @@ from twinlens.pretraining import networks
 from twinlens.pretraining.job import Job
 from twinlens.pretraining.method import configure
 from twinlens.pretraining.methods import METHODS, byol
-from twinlens.pretraining.methods.dino import SelfDistillation
 from twinlens.pretraining.networks import StudentTeacher
 from twinlens.pretraining.phases import run_phases
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from torchvision_shim import import_torchvision
 
 SIZES = ((8, 3), (64, 96))
 FIT = {"epochs": 2, "batch_size": 8, "projector": [8, 6], "lr": 0.01, "monitor_points": 0}
@@ -39,28 +41,47 @@ class Double(nn.Module):
         return images.double()
 
 
+def doubled(network):
+    """Return a network of which everything is in double precision."""
+
+    class Doubled(network):
+        def prepare(self, rows, seed):
+            super().prepare(rows, seed)
+            self.double()
+
+    return Doubled
+
+
 def smooth(inputs, dims, *, seed, bias, name="projector"):
     """Build a projector without BatchNorm, in double precision."""
+    if not dims:
+        return nn.Sequential()
     with seeded_initialisation(seed, name):
         layers = nn.Linear(inputs, dims[0], bias=bias), nn.Tanh(), nn.Linear(dims[0], dims[-1])
-    return nn.Sequential(*layers).double()
+    return nn.Sequential(*layers)
 
 
 def tiny():
     """Build an encoder without BatchNorm, in double precision."""
     with seeded_initialisation(0, "tiny"):
         layers = nn.Conv2d(3, 8, 5, stride=4), nn.Tanh(), nn.AdaptiveAvgPool2d(2), nn.Flatten()
-    network = nn.Sequential(Double(), *layers).double()
+    network = nn.Sequential(Double(), *layers)
     mean, std = NOT_NORMALISED
     return Encoder("tiny", network, feature_dim=32, mean=mean, std=std, default_size=32)
 
 
-class DoubleDistillation(SelfDistillation):
-    """DINO's network with prototypes and centre in double precision, too."""
+def tiny_transformer():
+    """Build a vision transformer, in double precision."""
+    import_torchvision()
+    from timm.models import VisionTransformer
 
-    def __init__(self, *arguments):
-        super().__init__(*arguments)
-        self.double()
+    with seeded_initialisation(0, "tiny"):
+        network = VisionTransformer(
+            img_size=32, patch_size=8, embed_dim=16, depth=1, num_heads=2, num_classes=0
+        )
+    network.patch_embed.register_forward_pre_hook(lambda _, images: (images[0].double(),))
+    mean, std = NOT_NORMALISED
+    return Encoder("tiny", network, feature_dim=16, mean=mean, std=std, default_size=32)
 
 
 def gradients(fabric, method, n, d):
@@ -72,18 +93,26 @@ def gradients(fabric, method, n, d):
     parts = [shard(fabric, z).clone().requires_grad_(i < 2) for i, z in enumerate(outputs)]
     config = configure("recommended", {"method": method}, where="")
     torch.manual_seed(0)  # as the training loop does at each step
-    loss, _ = METHODS[method].loss(*map(gather, parts), config)
+    outputs = tuple(map(gather, parts))
+    if method == "mae":
+        outputs = tuple(z[:, None] for z in outputs)
+    if method == "diet":
+        outputs = (*outputs, torch.arange(n) % d)
+    loss, _ = METHODS[method].loss(*outputs, config)
     loss.backward()
     return {"loss": loss.detach(), "gradients": [z.grad / fabric.world_size for z in parts[:2]]}
 
 
 def trained(fabric, method, dataset, folder):
     """Return losses and weights of a pretraining of two phases, teacher included."""
-    data, encoder = open_dataset(dataset), tiny()
+    data, encoder = open_dataset(dataset), tiny_transformer() if method == "mae" else tiny()
     split = open_split(data)
     folder = folder / f"{fabric.world_size}-{method}"
     folder.mkdir(exist_ok=True)
-    config = configure("recommended", FIT | {"method": method}, where="")
+    settings = FIT | {"method": method}
+    if not METHODS[method].settings().projector:
+        del settings["projector"]
+    config = configure("recommended", settings, where="")
     history = run_phases(Job(encoder, data, split, split.rows["train"], config, fabric, folder, 0))
     fabric.barrier()
     network = load_checkpoint(folder / CHECKPOINT)["module"]
@@ -92,7 +121,9 @@ def trained(fabric, method, dataset, folder):
 
 def measure(fabric, dataset, folder):
     networks.projector = byol.projector = smooth
-    METHODS._loaded["dino"] = replace(METHODS["dino"], network=DoubleDistillation)
+    for method in METHODS:
+        network = doubled(METHODS[method].network)
+        METHODS._loaded[method] = replace(METHODS[method], network=network)
     found = {
         method: {
             "sizes": {size: gradients(fabric, method, *size) for size in SIZES},

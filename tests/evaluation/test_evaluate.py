@@ -27,7 +27,7 @@ def test_the_model_evaluated_again_gives_the_same_metrics(trained, phantoms, tmp
     frames = (table.reset_index(drop=True) for table in (found, predictions))
     pd.testing.assert_frame_equal(*frames, check_dtype=False)
     run = evaluate(trained, phantoms, device="cpu", recompute=recompute)
-    assert run.data == again.data
+    assert run.data[0].by_image == again.data[0].by_image
 
 
 @pytest.fixture
@@ -76,6 +76,37 @@ def test_a_class_that_the_model_does_not_know_is_named(trained, images):
     data = images(32, rename=lambda name: {"NV": "naevus"}.get(name, name))
     with pytest.raises(UserError, match=r"does not know \(naevus\); it knows AK, BCC, BKL, DF"):
         evaluate(trained / "model", data)
+
+
+def test_an_outside_data_set_is_compared_with_the_first(trained, phantoms, images, tmp_path):
+    outside = images(64, rename=lambda name: {"NV": "naevus"}.get(name, name))
+    (tmp_path / "map.yaml").write_text("naevus: NV\nDF:\n")
+    submission, out = tmp_path / "isic.csv", tmp_path / "out"
+    options = {"class_map": tmp_path / "map.yaml", "device": "cpu", "tta": 1}
+    found = evaluate(trained / "model", (phantoms, outside), out=out, **options)
+    first, second = found.data
+    assert (first.internal, second.internal) == (True, False)
+    assert second.class_map == {"naevus": "NV", "DF": None}
+    assert second.absent == ["DF"]
+    assert second.by_image.n == first.by_image.n - first.by_image.per_class["DF"].support
+    assert second.left_out == first.by_image.per_class["DF"].support
+    assert first.binary.title == "malignant"
+    assert first.calibration.temperature == second.calibration.temperature
+    (drop,) = (of for of in found.drops if of.metric == "accuracy")
+    accuracies = [of.by_image.metrics["accuracy"].value for of in found.data]
+    assert drop.difference.value == pytest.approx(accuracies[1] - accuracies[0])
+    assert drop.difference.low < drop.difference.value < drop.difference.high
+    table = pd.read_parquet(out / "predictions.parquet")
+    parts = table.groupby(["dataset", "split"]).size()
+    assert parts.loc[first.name, "test"] == first.by_image.n
+    assert parts.loc[second.name, second.part] == second.by_image.n
+    assert parts.loc[first.name, "val"] > 0
+    with pytest.raises(UserError, match="--isic-csv writes the predictions of one data set"):
+        evaluate(trained / "model", (phantoms, outside), isic_csv=submission, **options)
+    with pytest.raises(UserError, match="named twice"):
+        evaluate(trained / "model", (phantoms, phantoms), device="cpu")
+    evaluate(trained / "model", phantoms, isic_csv=submission, device="cpu")
+    assert len(pd.read_csv(submission)) == first.by_image.n
 
 
 def test_a_model_is_evaluated_only_on_data_that_fits_it(trained, phantoms, tmp_path):

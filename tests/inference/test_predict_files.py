@@ -8,6 +8,8 @@ from twinlens.data.splits import open_split
 from twinlens.errors import UserError
 from twinlens.finetuning.train import train
 from twinlens.inference.predict_files import predict
+from twinlens.inference.temperature import scaled
+from twinlens.records.bundle import BundleInfo
 
 
 @pytest.fixture(scope="module")
@@ -22,10 +24,13 @@ def test_image_files_get_the_probabilities_that_evaluation_gave_them(run, phanto
     rows = open_split(data).rows["test"][:5]
     for row in rows:
         Image.fromarray(data.images[row]).save(tmp_path / f"{row:04}.png")
-    found = predict(run / "model", tmp_path, device="cpu")
+    found = predict(run / "model", tmp_path, raw=True, device="cpu")
     paths = found["file"].tolist()
-    backwards = predict(run / "model", paths[::-1], device="cpu")[::-1].reset_index(drop=True)
-    pd.testing.assert_frame_equal(backwards, found)
+    calibrated = predict(run / "model", paths[::-1], device="cpu")[::-1].reset_index(drop=True)
+    assert calibrated["predicted"].tolist() == found["predicted"].tolist()
+    p = found.filter(like="p_").to_numpy()
+    expected = scaled(p, BundleInfo.read(run / "model" / "bundle.json").temperature)
+    np.testing.assert_allclose(calibrated.filter(like="p_").to_numpy(), expected, atol=1e-5)
     stored = pd.read_parquet(run / "predictions.parquet")
     stored = stored[stored["split"] == "test"].filter(like="p_").to_numpy()[:5]
     np.testing.assert_allclose(found.filter(like="p_").to_numpy(), stored, atol=1e-5)

@@ -3,7 +3,12 @@ import pytest
 from twinlens.errors import UserError
 from twinlens.models.bundle import save_bundle
 from twinlens.models.encoders import build_encoder
-from twinlens.models.ensemble import average_bundles, read_members, write_ensemble
+from twinlens.models.ensemble import (
+    average_bundles,
+    read_members,
+    read_temperature,
+    write_ensemble,
+)
 from twinlens.models.heads import classifier
 from twinlens.records.bundle import EnsembleInfo, ModelChoice
 
@@ -47,6 +52,12 @@ def test_an_ensemble_is_its_members(folder):
 def test_a_bundle_is_its_only_member(bundle):
     (path,) = read_members(bundle("a"))
     assert path.name == "a"
+    assert read_temperature(path) is None
+
+
+def test_an_ensemble_has_a_temperature_of_its_own(bundle, tmp_path):
+    write_ensemble(tmp_path / "e", {"one": bundle("a"), "two": bundle("b")}, temperature=1.3)
+    assert read_temperature(tmp_path / "e") == 1.3
 
 
 @pytest.mark.parametrize(

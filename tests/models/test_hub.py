@@ -3,7 +3,7 @@ import json
 import pytest
 
 from twinlens.errors import UserError
-from twinlens.models.hub import cached_hub_file, hub_file, model_config
+from twinlens.models.hub import cached_hub_file, hub_cache, hub_file, model_config
 
 NAMES = ("model.safetensors", "pytorch_model.bin")
 MEAN, STD = [0.1, 0.2, 0.3], [0.4, 0.5, 0.6]
@@ -35,9 +35,9 @@ def test_without_a_network_the_sentence_says_which_file_goes_where(hub, tmp_path
     assert str(caught.value) == (
         "model.safetensors of hf-hub:someone/network could not be downloaded (no connection): on a "
         "machine with a connection, fetch "
-        "https://huggingface.co/someone/network/resolve/main/model.safetensors, and name it here "
-        "by --weights FILE, or copy the folder models--someone--network of that machine's hub "
-        f"cache to {tmp_path / 'hub'}."
+        "https://huggingface.co/someone/network/resolve/main/model.safetensors with the hub's "
+        "client, and name it here by --weights FILE, or copy the folder models--someone--network "
+        f"of that machine's hub cache to {tmp_path / 'hub'}."
     )
 
 
@@ -54,6 +54,13 @@ def test_what_the_hub_refuses_is_a_reason(hub_server, answer, reason):
     hub_server["someone/network/resolve/main/model.safetensors"] = answer
     with pytest.raises(UserError, match=reason):
         hub_file("someone/network", NAMES)
+
+
+def test_without_the_hubs_client_nothing_is_cached(hub, monkeypatch):
+    (hub("someone/network") / "model.safetensors").write_bytes(b"new")
+    monkeypatch.setattr("twinlens.models.hub.find_spec", lambda _: None)
+    assert cached_hub_file("someone/network", NAMES) is None
+    assert hub_cache("someone/network").name == "models--someone--network"
 
 
 def test_a_name_that_is_no_repository_is_refused(hub):
@@ -92,6 +99,27 @@ def test_an_open_clip_tower_is_a_transformer_of_timm(hub):
     }
 
 
+def test_open_clip_is_preferred_to_transformers_and_has_openais_normalisation(hub):
+    """Its repositories often hold both configs, and the weights of open_clip alone."""
+    folder = hub("a/b")
+    (folder / "config.json").write_text(json.dumps({"vision_config": {"patch_size": 14}}))
+    (folder / "open_clip_config.json").write_text(json.dumps({"vision_cfg": OPEN_CLIP}))
+    found = model_config("a/b")
+    assert found["model_args"]["patch_size"] == 8
+    assert found["pretrained_cfg"]["mean"][0] == 0.48145466
+    assert found["pretrained_cfg"]["hf_hub_filename"] == "open_clip_pytorch_model.bin"
+
+
+def test_a_file_that_is_known_to_be_missing_is_not_asked_for_again(hub_server):
+    hub_server["a/b/resolve/main/config.json"] = json.dumps({"vision_config": {}}).encode()
+    images = {"image_mean": MEAN, "image_std": STD}
+    hub_server["a/b/resolve/main/preprocessor_config.json"] = json.dumps(images).encode()
+    found = model_config("a/b")
+    assert (found["model_args"]["embed_dim"], found["pretrained_cfg"]["mean"]) == (768, MEAN)
+    hub_server["a/b/resolve/main/open_clip_config.json"] = b"{}"
+    assert model_config("a/b") == found
+
+
 @pytest.mark.parametrize(
     ("file", "content", "words"),
     [
@@ -100,6 +128,7 @@ def test_an_open_clip_tower_is_a_transformer_of_timm(hub):
         ("open_clip_config.json", {"model_cfg": {"vision_cfg": OPEN_CLIP | {"layers": [3, 4]}}},
          r"no plain vision transformer \(a ResNet\)"),
         ("open_clip_config.json", {"model_cfg": {}}, "lacks 'vision_cfg'"),
+        ("open_clip_config.json", {}, "lacks 'vision_cfg'"),
         ("config.json", {"model_type": "bert"}, r"open_clip_config.json of .*\(no connection\)"),
         ("config.json", [1], "holds no mapping"),
     ],

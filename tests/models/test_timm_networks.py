@@ -3,15 +3,16 @@
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 import timm
 import torch
+from PIL import Image
 from timm.layers import resample_abs_pos_embed
 from torch import Tensor
 
 from twinlens.errors import UserError
 from twinlens.models.encoders import Encoder, build_encoder, check_size
-from twinlens.models.timm_networks import split_pooling
 
 IMAGES = torch.rand(2, 3, 56, 56, generator=torch.Generator().manual_seed(0))
 
@@ -54,29 +55,18 @@ def test_a_normalisation_after_pooling_is_applied_to_each_part():
 
 
 @pytest.mark.parametrize(
-    ("name", "parts"),
-    [
-        ("timm/vit:cls+mean", ("timm/vit", "cls+mean")),
-        ("hf-hub:a/b", ("hf-hub:a/b", None)),
-        ("hf-hub:a/b@main:mean", ("hf-hub:a/b@main", "mean")),
-        ("resnet18", ("resnet18", None)),
-    ],
-)
-def test_the_pooling_is_the_end_of_the_name(name, parts):
-    assert split_pooling(name) == parts
-
-
-@pytest.mark.parametrize(
     ("name", "words"),
     [
         ("timm/test_resnet:mean", "is no vision transformer of tokens: leave ':mean' out"),
-        ("timm/test_vit:max", "After the name of a network, ':' takes cls, mean, cls.mean"),
+        ("resnet18:cls", "is no vision transformer of tokens: leave ':cls' out"),
+        ("timm/test_vit:max", "After a network's name, ':' takes cls, mean, cls.mean, then"),
         ("timm/test_vit_relpos:cls", "no class token: use ':mean'"),
+        ("hf-hub:a/b c", "names no repository"),
         ("timm/resnet81", "has no model 'resnet81'. Did you mean resnet18"),
         ("timm/resnet18.nowhere", "cannot build 'timm/resnet18.nowhere': Invalid pretrained tag"),
     ],
 )
-def test_names_that_cannot_be_built_are_refused_in_a_sentence(name, words):
+def test_names_that_cannot_be_built_are_refused_in_a_sentence(hub, name, words):
     with pytest.raises(UserError, match=words):
         build_encoder(name, seed=0)
 
@@ -97,6 +87,18 @@ def test_a_repository_of_timm_is_built_from_its_config_on_the_hub(hub):
     torch.testing.assert_close(
         encoder.state_dict(), build_encoder("timm/resnet18", seed=0).state_dict()
     )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [({"widths": 3}, "cannot build 'hf-hub:a/b': .*'widths'"), ({"num_classes": 7}, None)],
+)
+def test_a_config_of_the_hub_may_ask_for_too_much(arguments, words):
+    if words is None:
+        assert dinov2(**arguments)(IMAGES).shape == (2, 32)
+        return
+    with pytest.raises(UserError, match=words):
+        dinov2(**arguments)
 
 
 def test_other_sizes_interpolate_the_position_embeddings_as_timm_does(capsys):
@@ -136,3 +138,20 @@ def test_the_networks_own_features_are_timms(name):
         theirs = timm.create_model(name, num_classes=0, dynamic_img_size=True, **shape).eval()
         theirs.load_state_dict(encoder.state_dict())
     torch.testing.assert_close(encoder(images), theirs(images))
+
+
+@pytest.mark.parametrize("name", ["timm/test_vit:mean:96", "resnet18:96"])
+def test_a_side_in_the_name_resizes_images_as_pillow_does(name, capsys):
+    encoder = build_encoder(name, seed=0).eval()
+    pixels = torch.randint(64, 192, (40, 40, 3), dtype=torch.uint8)  # no overshoot to clip
+    filters = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
+    resized = Image.fromarray(pixels.numpy()).resize((96, 96), filters[encoder.interpolation])
+    seen = []
+    encoder.network.register_forward_pre_hook(lambda _, images: seen.append(images[0]))
+    patches = getattr(encoder.network, "patch_embed", encoder.network)
+    patches.register_forward_pre_hook(lambda _, images: seen.append(images[0]))
+    encoder(pixels.movedim(-1, 0)[None] / 255)
+    expected = torch.from_numpy(np.array(resized)).movedim(-1, 0) / 255
+    torch.testing.assert_close(seen[-1][0], expected, rtol=0, atol=1.5 / 255)  # Pillow rounds twice
+    check_size(encoder, 40)
+    assert ("for 96 its position" in capsys.readouterr().err) == name.startswith("timm")

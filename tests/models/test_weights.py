@@ -66,6 +66,12 @@ HEADER = EncoderHeader(
     stopped=None,
     images=9,
     normalisation=Normalisation(mean=(0.1, 0.2, 0.3), std=(0.4, 0.5, 0.6)),
+    origin=WeightsOrigin(
+        source="hf-hub:a/b",
+        normalisation=Normalisation(mean=(0.1, 0.2, 0.3), std=(0.4, 0.5, 0.6)),
+        interpolation="bicubic",
+        warning="They may have seen yours.",
+    ),
     history=(
         TrainedOn(data_hash="d1", split_hash="s1", transductive=True),
         TrainedOn(data_hash="d0", split_hash="s0"),
@@ -73,11 +79,14 @@ HEADER = EncoderHeader(
 )
 
 
-def test_a_pretrained_encoder_brings_its_normalisation_and_history(encoder, other, tmp_path):
+def test_a_pretrained_encoder_brings_normalisation_history_and_origin(
+    encoder, other, tmp_path, capsys
+):
     save_tensors(tmp_path / "w.safetensors", other, {"twinlens": HEADER.model_dump_json()})
     initial = load_weights(encoder, tmp_path / "w.safetensors")
     assert (encoder.mean, encoder.std) == ((0.1, 0.2, 0.3), (0.4, 0.5, 0.6))
-    assert initial.history == HEADER.history
+    assert (initial.history, initial.origin) == (HEADER.history, HEADER.origin)
+    assert "WARNING: They may have seen yours.\n" in capsys.readouterr().err
 
 
 def test_without_our_header_the_encoder_keeps_its_normalisation(encoder, other, tmp_path):
@@ -330,17 +339,20 @@ def test_a_name_loads_a_repository_and_warns_of_images_that_it_may_have_seen(
     assert f"WARNING: {origin.warning}\n" in capsys.readouterr().err
 
 
-def test_a_gated_file_is_asked_for_and_taken_once_it_is_there(hub, vit, monkeypatch):
+def test_a_gated_file_is_asked_for_and_taken_once_it_is_there(hub, vit, monkeypatch, tmp_path):
+    monkeypatch.setenv("TWINLENS_CACHE", str(tmp_path / "cache"))
     monkeypatch.setitem(WEIGHTS, "ours", on_the_hub(gated="https://example.org/accept"))
     encoder = build_encoder("timm/test_vit", seed=0)
-    words = (
-        r"accept \(MIT\): do so at https://example.org/accept.*--encoder timm/test_vit --weights"
-    )
+    words = "do so at https://example.org/accept, and put .*test_vit, or .*hub:a/b, at .*ours.safe"
     with pytest.raises(UserError, match=words):
         load_weights(encoder, "ours")
     save_file(vit, hub("a/b") / "model.safetensors")
     load_weights(encoder, "ours")
     assert_loaded(encoder, vit)
+    (tmp_path / "cache").mkdir()
+    torch.save({key: 2 * tensor for key, tensor in vit.items()}, tmp_path / "cache" / "ours.pth")
+    assert load_weights(encoder, "ours").origin.licence == "MIT"
+    assert_loaded(encoder, {key: 2 * tensor for key, tensor in vit.items()})
 
 
 def test_published_weights_of_another_encoder_are_refused_before_any_download(encoder, monkeypatch):

@@ -7,6 +7,7 @@ import torch
 
 from twinlens.pretraining.methods.barlow_twins import barlow_twins
 from twinlens.pretraining.methods.byol import byol
+from twinlens.pretraining.methods.dino import centred, dino
 from twinlens.pretraining.methods.simclr import simclr
 from twinlens.pretraining.methods.vicreg import vicreg
 
@@ -67,3 +68,16 @@ def test_byol_is_lightlys_negative_cosine_similarity_both_ways(losses, pair):
         return 4 + 2 * negative(p1, targets[1]) + 2 * negative(p2, targets[0])
 
     _agree(lambda p1, p2: byol(p1, p2, *targets), theirs, pair)
+
+
+def test_dino_is_lightlys_over_small_views_too_and_with_the_centre_of_the_step_before(losses):
+    source = torch.Generator().manual_seed(0)
+    student = torch.rand(4, 8, 16, generator=source, dtype=torch.float64)
+    teacher = torch.rand(2, 8, 16, generator=source, dtype=torch.float64)
+    theirs, centre = losses.DINOLoss(output_dim=16, teacher_temp=0.04), torch.zeros(16).double()
+    for _ in range(2):
+        targets = tuple(centred(view, centre, 0.04) for view in teacher)
+        ours = dino(*student, targets=targets, temperature=0.1)[0]
+        expected = theirs([*teacher], [*student], teacher_temp=0.04)
+        torch.testing.assert_close(ours, expected, rtol=1e-5, atol=0)  # their .04 is of fp32
+        centre = 0.9 * centre + 0.1 * teacher.mean((0, 1))

@@ -121,7 +121,12 @@ def test_published_weights_bring_their_recipe_and_licence(card):
 
 
 def test_weights_of_the_hub_bring_their_licence_and_the_images_that_they_may_have_seen(card):
-    place = {"source": "hf-hub:a/b", "licence": "mit", "warning": "They may have seen yours."}
+    place = {
+        "source": "hf-hub:a/b",
+        "licence": "mit",
+        "interpolation": "bicubic",
+        "warning": "They may have seen yours.",
+    }
     origin = WeightsOrigin(normalisation=Normalisation(mean=(0, 0, 0), std=(1, 1, 1)), **place)
     text = card(initial_weights=InitialWeights(name="pretrained", sha256="abc", origin=origin))
     assert "| started from | hf-hub:a/b, licence mit |\n" in text

@@ -108,17 +108,21 @@ def test_it_stops_where_the_probe_no_longer_gains(phantoms, tmp_path, monkeypatc
     assert len(pd.read_parquet(run / "history.parquet")) == 6
 
 
-def test_a_collapse_is_said_once_with_what_to_try(phantoms, tmp_path, capsys):
-    run = _pretrain(
-        phantoms,
-        tmp_path / "run",
-        method="vicreg",
-        variance=0,
-        covariance=0,
-        lr=3e-2,
-        epochs=4,
-        monitor_points=5,
-    )
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"method": "vicreg", "variance": 0, "covariance": 0},
+        {"method": "dino", "teacher_temperature": 1.0},  # flatter than the student's
+        {"method": "lejepa", "lambda": 1e-9},
+    ],
+    ids=lambda settings: settings["method"],
+)
+def test_a_collapse_is_said_once_with_what_to_try(phantoms, tmp_path, capsys, settings):
+    settings = SMALL | settings | {"lr": 3e-2, "epochs": 4, "monitor_points": 5}
+    run = pretrain(
+        phantoms, tmp_path / "run", encoder="resnet18_quarter", settings=settings, seed=3,
+        device="cpu",
+    )  # fmt: skip
     found = _monitor(run)
     assert len(found.alarms) == 1
     message = found.alarms[0].message

@@ -127,6 +127,7 @@ def test_a_file_is_replaced_on_demand_alone(phantoms, tmp_path):
         ({"split": "mine"}, "Unknown split 'mine'.*imported"),
         ({"settings": {"views": "strange"}}, "Unknown recipe of views 'strange'.*recommended"),
         ({"settings": {"view_changes": {"blurr": 0}}}, "Unknown key 'blurr'. Did you mean 'blur'"),
+        ({"settings": {"method": "mae", "pair": "group"}}, "'pair' is wrong"),
         ({"settings": {"epoch": 3}}, "Unknown key 'epoch'. Did you mean 'epochs'"),
     ],
 )

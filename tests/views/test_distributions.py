@@ -10,7 +10,7 @@ from scipy import stats
 
 from twinlens.views import view as view_module
 from twinlens.views.operations.crop import ATTEMPTS
-from twinlens.views.operations.operation import Draw
+from twinlens.views.operations.operation import Draw, WithProbability
 from twinlens.views.recipes import PAIRS, RECIPES
 from twinlens.views.view import view
 
@@ -22,7 +22,8 @@ EACH = {f"fine-tuning {name}": (recipe, 1) for name, recipe in RECIPES.items()} 
     for name, pair in PAIRS.items()
     for number, recipe in enumerate(pair, start=1)
 }
-DECISIONS = [name for name in PAIRS["paper"][0].operations() if name != "crop"]
+OPERATIONS = PAIRS["paper"][0].operations().items()
+DECISIONS = [name for name, operation in OPERATIONS if isinstance(operation, WithProbability)]
 
 
 def drawn(name, rows=N, step=0, number=None):

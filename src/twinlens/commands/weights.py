@@ -22,8 +22,8 @@ def list_() -> None:
     shown["cached"] = table["cached"].map({True: "yes", False: "no"})
     shown.loc[~table["cached"] & table["gated"].notna(), "cached"] = "no (licence to accept)"
     print(shown.reset_index().to_string(index=False))
-    print(f"Downloaded at first use, to {Path(table['path'].iloc[0]).parent}")
-    print("Those of timm/ and hf-hub: with the hub's client, to its cache; see docs/encoders.md")
+    folders = dict.fromkeys(str(Path(path).parent) for path in table["path"][~table["cached"]])
+    print(f"Downloaded at first use, to {' or '.join(folders)}")
     suggest("train", "DATA", "--weights", table.index[0], "--out", "RUN")
 
 
@@ -43,6 +43,7 @@ def check(request: CheckWeightsRequest) -> None:
     if request.picture is not None:
         print(f"Filters in {request.picture}")
     if inspection.fits:
-        suggest("train", "DATA", "--weights", inspection.path, "--out", "RUN")
+        encoder = ("--encoder", request.encoder) if request.encoder else ()
+        suggest("train", "DATA", *encoder, "--weights", request.weights, "--out", "RUN")
     else:
         raise typer.Exit(1)

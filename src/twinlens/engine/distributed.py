@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+from jaxtyping import Float
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.multiprocessing.spawn import ProcessException
@@ -18,7 +19,10 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from twinlens import console
 from twinlens.errors import UserError, require
-from twinlens.types import Embeddings, Rows
+from twinlens.types import Rows
+
+Outputs = Float[Tensor, "batch *_"]
+"""What a network returns for each image of a batch."""
 
 # torch logs each process that it terminates because another one failed.
 logging.getLogger("torch.multiprocessing.spawn").setLevel(logging.ERROR)
@@ -107,20 +111,20 @@ class _AllGather(torch.autograd.Function):
         return gradient[start : start + ctx.rows] * dist.get_world_size()
 
 
-def gather(z: Embeddings) -> Embeddings:
-    """Return the embeddings of the whole batch, in the order of the ranks.
+def gather(z: Outputs) -> Outputs:
+    """Return the embeddings, or other outputs,  of the whole batch, in the order of the ranks.
 
     Every process computes the loss of the whole batch from them. Its gradient is that of a single
     process: each process gets the gradient of its shard, multiplied by the number of processes,
     because DistributedDataParallel averages the gradients of the weights instead of adding them.
 
     Args:
-        z: Embeddings of this process, shape (n, d), with n the same in all processes. Returned
+        z: Outputs of this process, shape (n, ...), with n the same in all processes. Returned
             as they are if there is only one process.
     """
     if not dist.is_initialized() or dist.get_world_size() == 1:
         return z
-    result: Embeddings = _AllGather.apply(z)  # type: ignore[no-untyped-call]
+    result: Outputs = _AllGather.apply(z)  # type: ignore[no-untyped-call]
     return result
 
 

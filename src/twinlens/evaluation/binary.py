@@ -11,7 +11,6 @@ from twinlens.errors import UserError, unknown
 from twinlens.evaluation.cluster_bootstrap import bootstrap
 from twinlens.evaluation.crossed_effects import number_groups
 from twinlens.evaluation.ranking import (
-    Ranking,
     Weights,
     area,
     average_precision,
@@ -150,10 +149,12 @@ def threshold_for(answers: Answers, fixed: str, at: float) -> float | None:
     wanted, scores = answers.wanted, answers.scores
     if not 0 < wanted.sum() < len(wanted):
         return None
-    ranking: Ranking = rank(wanted, scores, np.ones((1, len(wanted))))
     values = np.concatenate([[np.inf], np.unique(scores)[::-1], [-np.inf]])
-    rates = ranking.sensitivity if fixed == "sensitivity" else 1 - ranking.false_positive_rate
-    reached = np.flatnonzero(rates[0] >= at - 1e-9)
+    lower_than = [np.searchsorted(np.sort(scores[of]), values[:-1]) for of in (wanted, ~wanted)]
+    of_side = lower_than[0] if fixed == "sensitivity" else lower_than[1]
+    share = of_side / of_side[0]
+    rates = 1 - share if fixed == "sensitivity" else share
+    reached = np.flatnonzero(rates >= at - 1e-9)
     step = int(reached.min() if fixed == "sensitivity" else reached.max())
     upper, lower = values[step], values[step + 1]
     if not np.isfinite(upper):

@@ -20,8 +20,8 @@ from twinlens.evaluation.statistics import LEVEL
 from twinlens.records.evaluation import Estimate
 
 RESAMPLES = 2000
-_MOST_JACKKNIFED = 2000  # groups; with more the acceleration is negligible
-_CELLS = 4_000_000  # of weights at a time
+_MOST_JACKKNIFED = 500  # groups; with more the acceleration is negligible
+_CELLS = 500_000  # of weights at a time
 _MOST_UNDEFINED = 0.05  # of the resamples
 
 Statistic = Callable[[Weights], Float[ndarray, "resample number"]]
@@ -80,8 +80,7 @@ def bootstrap(
     random = np.random.default_rng(seed)
     drawn = np.ones((resamples if several else 0, number))
     for own in several:
-        equal = np.full(len(own), 1 / len(own))
-        drawn[:, own] = random.multinomial(len(own), equal, size=len(drawn))
+        drawn[:, own] = _times_drawn(random, len(own), len(drawn))
     jackknifed = number <= _MOST_JACKKNIFED and len(drawn)
     return Bootstrap(
         values,
@@ -92,12 +91,22 @@ def bootstrap(
     )
 
 
+def _times_drawn(
+    random: np.random.Generator, groups: int, resamples: int
+) -> Float[ndarray, "resample group"]:
+    """Return how often each group is drawn when as many are drawn as there are."""
+    cells = random.integers(groups, size=(resamples, groups))
+    cells += groups * np.arange(resamples)[:, None]
+    counts = np.bincount(cells.ravel(), minlength=resamples * groups)
+    return counts.reshape(resamples, groups).astype(np.float64)
+
+
 def _apply(
     statistic: Statistic, weights: Float[ndarray, "resample group"], groups: Groups, numbers: int
 ) -> Float[ndarray, "resample number"]:
     size = max(1, _CELLS // len(groups.of_image))
     parts = [
-        statistic(weights[start : start + size][:, groups.of_image])
+        statistic(weights[start : start + size].T[groups.of_image].T)
         for start in range(0, len(weights), size)
     ]
     return np.concatenate([np.zeros((0, numbers)), *parts])

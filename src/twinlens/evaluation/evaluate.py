@@ -15,9 +15,11 @@ from twinlens.data.table import SPLITS
 from twinlens.engine.device import make_fabric
 from twinlens.engine.environment import describe_environment
 from twinlens.errors import UserError, unknown
+from twinlens.evaluation.assess import assess
 from twinlens.evaluation.binary import positive_side
 from twinlens.evaluation.class_map import ClassMap, read_class_map
 from twinlens.evaluation.data_set_evaluation import Measured, choose, measure
+from twinlens.evaluation.examples import Explained, write_examples
 from twinlens.evaluation.isic_csv import write_isic_csv
 from twinlens.evaluation.metrics import METRICS
 from twinlens.evaluation.scoring import score_predictions
@@ -116,6 +118,15 @@ def evaluate(request: EvaluateRequest) -> EvaluationRecord:
         records.append(_describe(names[number], test_set, found, model, stored=stored))
         measured.append(found)
         tables.append(table.assign(dataset=names[number]))
+    assessed = None
+    if request.out is not None:
+        by_name = dict(zip(names, sets, strict=True))
+        temperature = chooser.temperature
+        assessed = assess(request, model, by_name, tables, val, temperature, fabric)
+        records = [
+            record.model_copy(update={"reliability": reliability})
+            for record, reliability in zip(records, assessed.reliability, strict=True)
+        ]
     record = EvaluationRecord(
         request=request,
         classes=classes,
@@ -127,10 +138,10 @@ def evaluate(request: EvaluateRequest) -> EvaluationRecord:
     )
     if request.isic_csv:
         write_isic_csv(Path(request.isic_csv), tables[0], classes)
-    if request.out is not None:
+    if assessed is not None:
         if val is not None:
             tables.append(val.assign(dataset=names[0]))
-        _write(record, pd.concat(tables, ignore_index=True))
+        _write(record, pd.concat(tables, ignore_index=True), assessed.explained)
     return record
 
 
@@ -214,10 +225,12 @@ def _drops(names: Sequence[str], measured: Sequence[Measured]) -> list[Drop]:
     ]
 
 
-def _write(record: EvaluationRecord, table: pd.DataFrame) -> None:
+def _write(record: EvaluationRecord, table: pd.DataFrame, explained: Explained | None) -> None:
     assert record.request.out  # else nothing is written
     out, overwrite = Path(record.request.out), record.request.overwrite
     with atomic_folder(out, marker=EVALUATION, overwrite=overwrite) as folder:
         with atomic_file(folder / PREDICTIONS) as temporary:
             table.to_parquet(temporary, index=False)
+        if explained:
+            write_examples(folder, explained)
         record.write(folder / EVALUATION)

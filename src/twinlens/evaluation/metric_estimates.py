@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from twinlens.evaluation.cluster_bootstrap import Bootstrap, bootstrap
+from twinlens.evaluation.cluster_bootstrap import RESAMPLES, Bootstrap, bootstrap
 from twinlens.evaluation.confusion import (
     confusion_matrix,
     f1,
@@ -27,7 +27,13 @@ PER_CLASS = ("precision", "recall", "f1", "auc", "average_precision")
 
 
 def resampled_metrics(
-    labels: Rows, probabilities: Probabilities, groups: Sequence[str], *, seed: int = 0
+    labels: Rows,
+    probabilities: Probabilities,
+    groups: Sequence[str],
+    *,
+    per_class: bool = True,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
 ) -> Bootstrap:
     """Resample every metric, and after these the five scores of every class.
 
@@ -35,6 +41,8 @@ def resampled_metrics(
         labels: Class number of each image, shape (image,).
         probabilities: Shape (image, class).
         groups: Name of each image's group.
+        per_class: Whether the scores of the classes are wanted.
+        resamples: Number of resamples.
         seed: Seed of the resampling.
     """
 
@@ -43,11 +51,10 @@ def resampled_metrics(
         overall = [
             _metric(metric, counts, labels, probabilities, weights) for metric in METRICS.values()
         ]
-        return np.concatenate(
-            [np.stack(overall, axis=1), *_per_class(counts, labels, probabilities, weights)], axis=1
-        )
+        of_classes = _per_class(counts, labels, probabilities, weights) if per_class else []
+        return np.concatenate([np.stack(overall, axis=1), *of_classes], axis=1)
 
-    return bootstrap(numbers, number_groups(labels, groups), seed=seed)
+    return bootstrap(numbers, number_groups(labels, groups), resamples=resamples, seed=seed)
 
 
 def metric_estimates(

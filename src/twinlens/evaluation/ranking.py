@@ -12,71 +12,91 @@ from jaxtyping import Bool, Float
 from numpy import ndarray
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from twinlens.types import Rows
+
 Weights = Float[ndarray, "resample image"]
-"""How often each image counts, in each resample."""
+"""How often each image counts, in each resample; quickest where the images of `.T` are its rows."""
 
 PerResample = Float[ndarray, " resample"]
+Counts = Float[ndarray, "threshold resample"]
 _EQUAL = 1e-9  # rates that are equal up to rounding
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """Weighted counts above each threshold, from the highest score to the lowest.
+    """Weighted counts at the thresholds where a wanted image comes in, the highest first.
+
+    The first row is above all images. Between two rows nothing but other images come in, which
+    makes no better operating point.
 
     Attributes:
-        true: Weight of the wanted images from each threshold on, the first 0.
+        true: Weight of the wanted images from each threshold on.
         false: The same of all others.
+        above: Weight of all others above each threshold: less than `false` where scores are equal.
+        others: Weight of all others.
     """
 
-    true: Float[ndarray, "resample threshold"]
-    false: Float[ndarray, "resample threshold"]
+    true: Counts
+    false: Counts
+    above: Counts
+    others: PerResample
 
     @property
-    def sensitivity(self) -> Float[ndarray, "resample threshold"]:
+    def sensitivity(self) -> Counts:
         """The fraction of the wanted images from each threshold on; NaN without any."""
-        return _share(self.true)
+        return np.asarray(self.true / _or_nan(self.true[-1]))
 
     @property
-    def false_positive_rate(self) -> Float[ndarray, "resample threshold"]:
+    def false_positive_rate(self) -> Counts:
         """The fraction of the other images from each threshold on; NaN without any."""
-        return _share(self.false)
+        return np.asarray(self.false / _or_nan(self.others))
 
 
 def rank(
     wanted: Bool[ndarray, " image"], scores: Float[ndarray, " image"], weights: Weights
 ) -> Ranking:
     """Sort images by score, and count them above every threshold, for each weighting."""
-    order = np.argsort(-scores, kind="stable")
-    ends = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)
-    weights, is_wanted = weights[:, order], wanted[order]
-    counts = (np.cumsum(weights * of, axis=1)[:, ends] for of in (is_wanted, ~is_wanted))
-    true, false = (np.pad(count, ((0, 0), (1, 0))) for count in counts)
-    return Ranking(true, false)
+    true, others = (
+        of[np.argsort(-scores[of], kind="stable")]
+        for of in (np.flatnonzero(wanted), np.flatnonzero(~wanted))
+    )
+    ends = np.flatnonzero(np.diff(scores[true], append=np.inf))
+    thresholds = scores[true][ends]
+    places = [np.searchsorted(-scores[others], -thresholds, side) for side in ("right", "left")]
+    counts = _running(weights, others)
+    return Ranking(
+        true=_running(weights, true)[np.append(0, ends + 1)],
+        false=counts[np.append(0, places[0])],
+        above=counts[np.append(0, places[1])],
+        others=counts[-1],
+    )
 
 
 def area(ranking: Ranking) -> PerResample:
     """Return the area under the ROC; NaN where all images are wanted, or none is."""
-    return np.asarray(np.trapezoid(ranking.sensitivity, ranking.false_positive_rate, axis=1))
+    below = ranking.others - (ranking.false + ranking.above)[1:] / 2
+    pairs = (np.diff(ranking.true, axis=0) * below).sum(axis=0)
+    return np.asarray(pairs / _or_nan(ranking.true[-1] * ranking.others))
 
 
 def average_precision(ranking: Ranking) -> PerResample:
     """Return the mean precision, weighted by the steps in recall; NaN where no image is wanted."""
-    above = ranking.true + ranking.false
-    precision = ranking.true / np.where(above > 0, above, 1)
-    values: PerResample = (np.diff(ranking.sensitivity, axis=1) * precision[:, 1:]).sum(axis=1)
-    return values
+    found = ranking.true + ranking.false
+    precision = ranking.true / np.where(found > 0, found, 1)
+    steps = np.diff(ranking.true, axis=0)
+    return np.asarray((steps * precision[1:]).sum(axis=0) / _or_nan(ranking.true[-1]))
 
 
 def sensitivity_at(ranking: Ranking, specificity: float) -> PerResample:
     """Return the highest sensitivity whose specificity is at least the given one."""
     allowed = ranking.false_positive_rate <= 1 - specificity + _EQUAL
-    return _defined(ranking, np.where(allowed, ranking.sensitivity, -np.inf).max(axis=1))
+    return _defined(ranking, np.where(allowed, ranking.sensitivity, 0).max(axis=0))
 
 
 def specificity_at(ranking: Ranking, sensitivity: float) -> PerResample:
     """Return the highest specificity whose sensitivity is at least the given one."""
     allowed = ranking.sensitivity >= sensitivity - _EQUAL
-    return _defined(ranking, 1 - np.where(allowed, ranking.false_positive_rate, np.inf).min(axis=1))
+    return _defined(ranking, 1 - np.where(allowed, ranking.false_positive_rate, 1).min(axis=0))
 
 
 def roc_auc(wanted: Bool[ndarray, " image"], scores: Float[ndarray, " image"]) -> float:
@@ -89,11 +109,16 @@ def precision_average(wanted: Bool[ndarray, " image"], scores: Float[ndarray, " 
     return float(average_precision_score(wanted, scores)) if wanted.any() else np.nan
 
 
-def _share(counts: Float[ndarray, "resample threshold"]) -> Float[ndarray, "resample threshold"]:
-    total = counts[:, -1:]
-    return counts / np.where(total > 0, total, np.nan)
+def _running(weights: Weights, images: Rows) -> Counts:
+    """Return the weight of the first 0, 1, ... images."""
+    counts = np.zeros((len(images) + 1, len(weights)))
+    np.cumsum(weights.T[images], axis=0, out=counts[1:])
+    return counts
+
+
+def _or_nan(total: PerResample) -> PerResample:
+    return np.where(total > 0, total, np.nan)
 
 
 def _defined(ranking: Ranking, values: PerResample) -> PerResample:
-    known = (ranking.true[:, -1] > 0) & (ranking.false[:, -1] > 0)
-    return np.where(known, values, np.nan)
+    return np.where((ranking.true[-1] > 0) & (ranking.others > 0), values, np.nan)

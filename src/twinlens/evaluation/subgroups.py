@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
@@ -14,6 +15,7 @@ from twinlens.errors import unknown
 from twinlens.evaluation.cluster_bootstrap import Bootstrap
 from twinlens.evaluation.metric_estimates import resampled_metrics
 from twinlens.evaluation.metrics import METRICS
+from twinlens.records.estimate import Estimate
 from twinlens.records.reliability import Gap, Subgroups, SubgroupScores
 from twinlens.types import Rows
 
@@ -21,13 +23,16 @@ MIN_IMAGES = 20
 """Images below which a subgroup is marked as small, as it is with a single group."""
 
 MISSING = "not known"
+_RESAMPLES = 1000  # there may be many subgroups
 _MOST = 12  # values of a column that are subgroups
 _AGES = (-np.inf, 30, 45, 60, 75, np.inf)
 _AGE_NAMES = ("under 30", "30 to 44", "45 to 59", "60 to 74", "75 and over")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Subgroup:
+    """A subgroup and its resampled metrics; equal to itself alone."""
+
     scores: SubgroupScores
     resampled: Bootstrap
 
@@ -101,7 +106,8 @@ def banded(column: str, values: pd.Series) -> tuple[pd.Series | None, str]:
     elif count > _MOST:
         return None, f"it has {count:,} values"
     else:
-        bands = values.astype("category")
+        named = values.map({True: "yes", False: "no"}) if values.dtype == bool else values
+        bands = named.astype("category")
     bands = bands.cat.rename_categories(str).cat.add_categories([MISSING])
     return bands.fillna(MISSING).cat.remove_unused_categories(), ""
 
@@ -118,7 +124,9 @@ def _score(
     """Score the members; the seeds of two subgroups differ, so that they are independent."""
     rows = np.flatnonzero(members)
     names = [group for group, member in zip(groups, members, strict=True) if member]
-    resampled = resampled_metrics(labels[rows], probabilities[rows], names, seed=seed)
+    resampled = resampled_metrics(
+        labels[rows], probabilities[rows], names, per_class=False, resamples=_RESAMPLES, seed=seed
+    )
     absent = np.setdiff1d(labels, labels[rows])
     small = len(rows) < MIN_IMAGES or len(set(names)) < 2
     scores = SubgroupScores(
@@ -128,29 +136,32 @@ def _score(
         groups=len(set(names)),
         small=small,
         absent=[classes[c] for c in absent],
-        metrics=dict(zip(METRICS, resampled.estimates(), strict=False)),
+        metrics=dict(zip(METRICS, resampled.estimates(), strict=True)),
     )
     return _Subgroup(scores, resampled)
 
 
 def _gaps(subgroups: Sequence[_Subgroup]) -> list[Gap]:
     """Return the largest gap of each metric between subgroups, which share no image."""
-    gaps = []
+    gaps, differences = [], cache(_difference)
     for number, (name, metric) in enumerate(METRICS.items()):
         defined = [s for s in subgroups if s.scores.metrics[name].value is not None]
         if len(defined) < 2:
             continue
         ordered = sorted(defined, key=lambda s: metric.sign * s.resampled.values[number])
         worst, best = ordered[0], ordered[-1]
-        difference = best.resampled.minus(worst.resampled).estimates()[number]
         gaps.append(
             Gap(
                 column=best.scores.column,
                 metric=name,
                 best=best.scores.value,
                 worst=worst.scores.value,
-                difference=difference,
+                difference=differences(best, worst)[number],
                 absent=sorted({*best.scores.absent} ^ {*worst.scores.absent}),
             )
         )
     return gaps
+
+
+def _difference(best: _Subgroup, worst: _Subgroup) -> list[Estimate]:
+    return best.resampled.minus(worst.resampled).estimates()

@@ -131,21 +131,23 @@ def open_test_set(
         path: Folder of the data set.
         split: Name of its split; None for the only one.
         part: The part to evaluate.
-        class_map: The user's class map; empty without one.
+        class_map: The user's class map; empty without one. It is for outside data sets: the
+            classes of the one that the model was trained on are the model's.
 
     Raises:
         UserError: Classes or split do not fit, or there are no images.
     """
     original = open_dataset(path)
-    named = {name: ours for name, ours in class_map.items() if name in original.classes}
+    history = model.info.provenance.history
+    internal = any(training.data_hash in original.lineage for training in history)
+    mapped = {} if internal else class_map
+    named = {name: ours for name, ours in mapped.items() if name in original.classes}
     data = with_class_map(original, named) if named else original
     chosen = open_split(data, split) if split or split_names(data) else None
     data, chosen = _with_known_classes(data, chosen, model.info)
-    history = model.info.provenance.history
     if chosen:
         for info in model.members.values():
             refuse_other_split(data, chosen, info.provenance.history, what=str(model.folder))
-    internal = any(training.data_hash in data.lineage for training in history)
     if internal and not chosen:
         raise UserError(
             f"{model.folder} was trained on images of {path}, which has no split any more: "
@@ -158,7 +160,7 @@ def open_test_set(
         raise UserError(
             f"The part '{part}' of the split of {path} is empty."
             if chosen
-            else f"{path} has no labelled image that the model knows the class of."
+            else f"{path} has no labelled image."
         )
     rows, left_out = wanted[labelled], int((before & ~labelled).sum())
     return TestSet(data, chosen, part if chosen else ALL, rows, internal, named, left_out)

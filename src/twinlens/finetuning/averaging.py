@@ -20,17 +20,26 @@ class Averaging(nn.Module):
     All are in its state dict, so a checkpoint holds them.
     """
 
-    def __init__(self, model: Classifier, *, ema: float, wise_ft: float) -> None:
+    def __init__(
+        self,
+        model: Classifier,
+        *,
+        ema: float,
+        wise_ft: float,
+        thresholds: nn.Module | None = None,
+    ) -> None:
         """Prepare the averages.
 
         Args:
             model: What is trained.
             ema: Decay of the exponential moving average, in [0, 1); 0 for none.
             wise_ft: Share of the trained weights in the result, see `finish`; 1 for no averaging.
+            thresholds: State of `finetuning.fixmatch`, kept with the weights.
         """
         super().__init__()
         self.model = model
         self.wise_ft = wise_ft
+        self.thresholds = thresholds
         self.average = _moving_average(model, ema) if ema else None
         self.start = deepcopy(model).requires_grad_(False) if wise_ft < 1 else None
         self.begun: Tensor
@@ -72,7 +81,7 @@ class Averaging(nn.Module):
             return
         for trained, start in zip(self.model.parameters(), self.start.parameters(), strict=True):
             trained.copy_(torch.lerp(start.to(trained), trained, self.wise_ft))
-        _estimate_statistics(self.model, batches)
+        estimate_statistics(self.model, batches)
 
 
 def batchnorm(module: nn.Module) -> tuple[_BatchNorm, ...]:
@@ -80,7 +89,7 @@ def batchnorm(module: nn.Module) -> tuple[_BatchNorm, ...]:
     return tuple(layer for layer in module.modules() if isinstance(layer, _BatchNorm))
 
 
-def _estimate_statistics(model: nn.Module, batches: Iterable[Images]) -> None:
+def estimate_statistics(model: nn.Module, batches: Iterable[Images]) -> None:
     """Set BatchNorm's statistics to their means over batches; all else is in eval mode.
 
     torch's `update_bn` would draw stochastic depth meanwhile.

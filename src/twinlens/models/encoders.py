@@ -9,10 +9,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import interpolate
 from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from twinlens.console import say
 from twinlens.errors import UserError, unknown
+from twinlens.models.encoder_name import parse_name
 from twinlens.models.initialisation import seeded_initialisation
 from twinlens.models.resnet import (
     ResNet,
@@ -23,7 +25,7 @@ from twinlens.models.resnet import (
     resnet50x2,
     resnet200x2,
 )
-from twinlens.models.timm_networks import build_timm, no_drop_path, pool, split_pooling
+from twinlens.models.timm_networks import build_timm, no_drop_path, no_tokens, pool
 from twinlens.types import RGB, Features, Images
 
 IMAGENET_MEAN: RGB = (0.485, 0.456, 0.406)
@@ -46,6 +48,7 @@ class EncoderSpec:
         mean: Mean of the red, green and blue channel, images in [0, 1].
         std: Standard deviation of the same.
         default_size: Side of its images if none is chosen, in pixels.
+        interpolation: How images were brought to that size: "bicubic" or "bilinear".
     """
 
     build: Callable[[], nn.Module]
@@ -53,6 +56,7 @@ class EncoderSpec:
     mean: RGB = IMAGENET_MEAN
     std: RGB = IMAGENET_STD
     default_size: int = 224
+    interpolation: str = "bilinear"
 
 
 ENCODERS: dict[str, EncoderSpec] = {
@@ -78,7 +82,9 @@ class Encoder(nn.Module):
         mean: Mean of the red, green and blue channel, images in [0, 1].
         std: Standard deviation of the same.
         default_size: Side of the images that it was made for, in pixels.
-        pooling: One of `POOLINGS` at the end of the name; None for the network's own.
+        interpolation: How images are brought to another size: "bicubic" or "bilinear".
+        pooling: What the features are, if the name says it; None for the network's own.
+        side: Side that images are resized to, if the name says it, in pixels.
         config: How a repository of the hub says that it is built; None for others.
     """
 
@@ -91,11 +97,13 @@ class Encoder(nn.Module):
         mean: RGB,
         std: RGB,
         default_size: int,
+        interpolation: str = "bicubic",
         config: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
         self.name = name
-        self.pooling = split_pooling(name)[1]
+        self.pooling, self.side = parse_name(name).pooling, parse_name(name).side
+        self.interpolation = interpolation
         self.config = config
         self.network = network
         self.feature_dim = feature_dim
@@ -107,6 +115,9 @@ class Encoder(nn.Module):
 
     def forward(self, images: Images) -> Features:
         """Return the features of normalised images, shape (batch, feature_dim)."""
+        if self.side is not None:
+            size, mode = (self.side, self.side), self.interpolation
+            images = interpolate(images, size, mode=mode, antialias=True)
         if self.pooling is not None:
             return pool(self.network, images, self.pooling)
         features: Features = self.network(images)
@@ -135,7 +146,8 @@ def build_encoder(
         name: A name in `ENCODERS`, ``timm/NAME`` for a model of timm, or ``hf-hub:OWNER/NAME`` for
             one in a repository of the Hugging Face hub. For vision transformers ``:cls``,
             ``:mean`` or ``:cls+mean`` may follow: the features are then the class token, the mean
-            of the patch tokens, or both.
+            of the patch tokens, or both. For every network a side in pixels, such as ``:224``, may
+            follow: images are resized to it.
         seed: The weights depend on it alone; the global generator is left as it was.
         drop_path: Stochastic depth: probability that the last residual block is left out for an
             image in training, below 1; it grows linearly from 0 with depth (Huang et al. 2016).
@@ -146,10 +158,11 @@ def build_encoder(
         UserError: The name is unknown, timm is not installed, the repository cannot be read, or
             the encoder has no residual blocks to drop.
     """
-    if name not in ENCODERS and not name.startswith(("timm/", "hf-hub:")):
+    network = parse_name(name).network
+    if network not in ENCODERS and not network.startswith(("timm/", "hf-hub:")):
         raise unknown("encoder", name, [*ENCODERS, "timm/NAME", "hf-hub:OWNER/NAME"])
     with seeded_initialisation(seed, "encoder"):
-        if name in ENCODERS:
+        if network in ENCODERS:
             encoder = _from_table(name, drop_path)
         else:
             encoder = _from_timm(name, drop_path, config)
@@ -182,7 +195,7 @@ def _contiguous_input(_layer: nn.Module, inputs: tuple[Tensor]) -> tuple[Tensor]
     return (inputs[0].contiguous(),)
 
 
-def check_size(encoder: Encoder, size: int) -> None:
+def check_size(encoder: Encoder, size: int, *, remedy: str = "") -> None:
     """Check that an encoder takes images of a size, and tell if it was made for another one.
 
     timm's plain vision transformers interpolate their position embeddings, and pad images that
@@ -191,6 +204,7 @@ def check_size(encoder: Encoder, size: int) -> None:
     Args:
         encoder: The encoder.
         size: Side of the images in pixels.
+        remedy: What to do, where the size is not the data set's.
 
     Raises:
         UserError: It cannot take images of this size.
@@ -200,12 +214,14 @@ def check_size(encoder: Encoder, size: int) -> None:
         with torch.inference_mode():
             encoder.eval()(torch.zeros(1, 3, size, size))
     except (AssertionError, RuntimeError) as error:
+        remedy = remedy or f"import the data set with --size {encoder.default_size}"
         raise UserError(
-            f"The encoder {encoder.name} cannot take images of {size} pixels ({error}): import the "
-            f"data set with --size {encoder.default_size}, or choose another encoder."
+            f"The encoder {encoder.name} cannot take images of {size} pixels ({error}): {remedy}, "
+            "or choose another encoder."
         ) from error
     finally:
         encoder.train(training)
+    size = encoder.side or size
     if size == encoder.default_size or not getattr(encoder.network, "dynamic_img_size", False):
         return
     patches: Any = getattr(encoder.network, "patch_embed", None)
@@ -223,8 +239,11 @@ def check_size(encoder: Encoder, size: int) -> None:
 
 
 def _from_table(name: str, drop_path: float) -> Encoder:
-    spec = ENCODERS[name]
+    named = parse_name(name)
+    spec = ENCODERS[named.network]
     network = spec.build()
+    if named.pooling:
+        raise no_tokens(name, named.pooling)
     if drop_path:
         if not isinstance(network, ResNet):
             raise no_drop_path(name)
@@ -236,6 +255,7 @@ def _from_table(name: str, drop_path: float) -> Encoder:
         mean=spec.mean,
         std=spec.std,
         default_size=spec.default_size,
+        interpolation=spec.interpolation,
     )
 
 
@@ -248,5 +268,6 @@ def _from_timm(name: str, drop_path: float, config: dict[str, Any] | None) -> En
         mean=built.mean,
         std=built.std,
         default_size=built.size,
+        interpolation=built.interpolation,
         config=built.config,
     )

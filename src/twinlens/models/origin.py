@@ -5,6 +5,7 @@ from typing import Any
 from urllib.error import URLError
 
 from twinlens.errors import UserError, require
+from twinlens.models.encoder_name import parse_name
 from twinlens.models.encoders import Encoder
 from twinlens.models.hub import CLIP_FILES, TIMM_FILES, hub_file
 from twinlens.models.published import WEIGHTS, TrainingImages, images_of_tag
@@ -24,7 +25,11 @@ def pretrained_file(encoder: Encoder) -> Path:
     if repository := config.get("hf_hub_id"):
         return hub_file(repository, weight_names(config.get("hf_hub_filename")))
     if not (address := config.get("url")):
-        named = [name for name, entry in WEIGHTS.items() if entry.encoder == encoder.name]
+        named = [
+            name
+            for name, entry in WEIGHTS.items()
+            if entry.encoder == parse_name(encoder.name).network
+        ]
         others = f"choose {' or '.join(named)}" if named else "choose random, or a file"
         raise UserError(
             f"The encoder {encoder.name} comes without weights of its own, so that --weights "
@@ -49,12 +54,13 @@ def weight_names(stated: str | None) -> tuple[str, ...]:
     return (stated,)  # type: ignore[return-value]
 
 
-def origin_of(encoder: Encoder, weights: str) -> WeightsOrigin | None:
-    """Describe published weights that an encoder has loaded; None for a file.
+def origin_of(encoder: Encoder, weights: str, digest: str) -> WeightsOrigin | None:
+    """Describe published weights that an encoder has loaded; None for any other file.
 
     Args:
         encoder: With their normalisation.
         weights: "pretrained", or a name in `WEIGHTS`; anything else is a file.
+        digest: The file's sha256, by which it may be known as well.
     """
     config = _config(encoder)
     repository = config.get("hf_hub_id")
@@ -64,17 +70,18 @@ def origin_of(encoder: Encoder, weights: str) -> WeightsOrigin | None:
         place = f"hf-hub:{repository}" if repository else config["url"]
         what = f"The weights of {place}"
     else:
-        entry = WEIGHTS.get(weights)
+        known = (e for e in WEIGHTS.values() if e.sha256 and digest.startswith(e.sha256))
+        entry = WEIGHTS.get(weights) or next(known, None)
         if entry is None:
             return None
-        place, what = entry.place, f"The weights {weights}"
+        place, what = entry.place, f"The weights {Path(weights).name}"
     images = images_of_tag(entry.images if entry else config.get("tag") or "")
     return WeightsOrigin(
         source=place,
         licence=entry.licence if entry else config.get("license"),
         input_size=encoder.default_size,
         normalisation=Normalisation(mean=encoder.mean, std=encoder.std),
-        interpolation=config.get("interpolation"),
+        interpolation=encoder.interpolation,
         images=", then on ".join(seen.title for seen in images) or None,
         warning=_warning(what, images),
     )

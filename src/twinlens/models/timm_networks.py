@@ -10,11 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from twinlens.errors import UserError, require
+from twinlens.models.encoder_name import POOLINGS, parse_name
 from twinlens.models.hub import model_config
 from twinlens.types import RGB
-
-POOLINGS = ("cls", "mean", "cls+mean")
-"""What a vision transformer's features are, by the end of an encoder's name."""
 
 _SIZES: tuple[dict[str, bool], ...] = (
     {"dynamic_img_size": True, "dynamic_img_pad": True},
@@ -37,6 +35,7 @@ class TimmNetwork:
         mean: Normalisation of the images of its published weights.
         std: Likewise.
         size: Side of these images, in pixels.
+        interpolation: How they were brought to it: "bicubic" or "bilinear".
         config: How a repository of the hub says that it is built; None for a name of timm.
     """
 
@@ -45,13 +44,8 @@ class TimmNetwork:
     mean: RGB
     std: RGB
     size: int
+    interpolation: str
     config: dict[str, Any] | None
-
-
-def split_pooling(name: str) -> tuple[str, str | None]:
-    """Split the name of an encoder into the network's and the pooling, such as "cls+mean"."""
-    network, _, pooling = name.rpartition(":")
-    return (network, pooling) if pooling in POOLINGS and network else (name, None)
 
 
 def pool(network: nn.Module, images: Tensor, pooling: str) -> Tensor:
@@ -68,7 +62,7 @@ def pool(network: nn.Module, images: Tensor, pooling: str) -> Tensor:
 
 
 def build_timm(name: str, drop_path: float, config: dict[str, Any] | None) -> TimmNetwork:
-    """Build ``timm/NAME`` or ``hf-hub:OWNER/NAME``, each perhaps with ``:POOLING``.
+    """Build ``timm/NAME`` or ``hf-hub:OWNER/NAME``, with or without a pooling.
 
     Args:
         name: The encoder's name.
@@ -79,17 +73,16 @@ def build_timm(name: str, drop_path: float, config: dict[str, Any] | None) -> Ti
         UserError: timm has no such network, or it has no such pooling or stochastic depth.
     """
     timm = require("timm", extra="timm")
-    model, pooling = split_pooling(name)
+    named = parse_name(name)
+    model, pooling = named.network, named.pooling
     create, config = _creator(timm, model, config)
     if drop_path:
         create = partial(create, drop_path_rate=drop_path)
     try:
         network = _build(create)
-    except TypeError as error:
-        if drop_path:
+    except (RuntimeError, TypeError, ValueError) as error:
+        if drop_path and "drop_path_rate" in str(error):
             raise no_drop_path(name) from error
-        raise
-    except (RuntimeError, ValueError) as error:
         raise UserError(f"timm {timm.__version__} cannot build '{model}': {error}") from error
     if drop_path and not any(getattr(m, "drop_prob", 0) for m in network.modules()):
         raise no_drop_path(name)
@@ -102,6 +95,7 @@ def build_timm(name: str, drop_path: float, config: dict[str, Any] | None) -> Ti
         mean=tuple(expected["mean"]),
         std=tuple(expected["std"]),
         size=expected["input_size"][-1],
+        interpolation="bilinear" if expected["interpolation"] == "bilinear" else "bicubic",
         config=config,
     )
 
@@ -109,6 +103,13 @@ def build_timm(name: str, drop_path: float, config: dict[str, Any] | None) -> Ti
 def no_drop_path(name: str) -> UserError:
     """Return the error that an encoder has no residual blocks to drop."""
     return UserError(f"The encoder {name} has no stochastic depth: set drop_path to 0.")
+
+
+def no_tokens(name: str, pooling: str) -> UserError:
+    """Return the error that an encoder has no tokens to pool."""
+    return UserError(
+        f"The encoder {name} is no vision transformer of tokens: leave ':{pooling}' out."
+    )
 
 
 def _creator(
@@ -120,13 +121,14 @@ def _creator(
         architecture, known = config["architecture"], config["pretrained_cfg"]
         expected = {key: _frozen(known[key]) for key in _CONFIG if key in known}
         create = partial(create, pretrained_cfg=expected, **config.get("model_args", {}))
+        create = partial(create, num_classes=0)  # whatever the config says
     else:
         architecture = model.removeprefix("timm/")
     if ":" in architecture or not timm.is_model(architecture):
         close = get_close_matches(architecture, timm.list_models(), n=3)
         hint = f" Did you mean {' or '.join(close)}?" if close else ""
         if ":" in architecture:
-            hint = f" After the name of a network, ':' takes {', '.join(POOLINGS)}."
+            hint = f" After a network's name, ':' takes {', '.join(POOLINGS)}, then ':' a size."
         raise UserError(
             f"timm {timm.__version__} has no model '{architecture}'.{hint} timm.list_models() "
             "names all."
@@ -151,8 +153,6 @@ def _build(create: Callable[..., Any]) -> Any:
 def _check_pooling(name: str, network: Any, pooling: str) -> None:
     prefix = getattr(network, "num_prefix_tokens", None)
     if prefix is None:
-        raise UserError(
-            f"The encoder {name} is no vision transformer of tokens: leave ':{pooling}' out."
-        )
+        raise no_tokens(name, pooling)
     if "cls" in pooling and getattr(network, "cls_token", None) is None:
         raise UserError(f"The encoder {name} has no class token: use ':mean', or no pooling.")

@@ -7,6 +7,7 @@ from twinlens.console import say
 from twinlens.errors import UserError
 from twinlens.files import sha256
 from twinlens.models.download import cache_folder, download
+from twinlens.models.encoder_name import parse_name
 from twinlens.models.encoders import Encoder
 from twinlens.models.hub import cached_hub_file, hub_cache, hub_file
 from twinlens.models.layouts import fit
@@ -14,8 +15,10 @@ from twinlens.models.match import describe_match
 from twinlens.models.origin import PRETRAINED, origin_of, pretrained_file
 from twinlens.models.published import SUM_TOLERANCE, WEIGHTS, Published
 from twinlens.models.tensor_files import read_header, read_tensors
-from twinlens.models.timm_networks import split_pooling
 from twinlens.records.weights import InitialWeights
+
+_BY_HAND = (".safetensors", ".pth", ".bin")
+"""What the name of a file ends in that a user puts into the cache, for weights of the hub."""
 
 
 def load_weights(encoder: Encoder, weights: str | Path) -> InitialWeights:
@@ -48,12 +51,15 @@ def load_weights(encoder: Encoder, weights: str | Path) -> InitialWeights:
     if source and source.mean and source.std:
         encoder.mean, encoder.std = source.mean, source.std
     say(f"{path.name}: {describe_match(encoder, matched)}")
-    origin = origin_of(encoder, str(weights))
+    digest = sha256(path)
+    origin = header.origin if header else origin_of(encoder, str(weights), digest)
+    if origin:
+        say(f"Licence of these weights: {origin.licence or 'not stated'}")
     if origin and origin.warning:
         say(f"WARNING: {origin.warning}")
     return InitialWeights(
         name=str(weights),
-        sha256=sha256(path),
+        sha256=digest,
         matched=len(matched.tensors),
         dropped=tuple(matched.dropped),
         origin=origin,
@@ -78,7 +84,7 @@ def weight_file(encoder: Encoder, weights: str | Path) -> Path:
     entry = WEIGHTS.get(str(weights))
     if entry is None:
         return _local_file(weights)
-    if entry.encoder != split_pooling(encoder.name)[0]:
+    if entry.encoder != parse_name(encoder.name).network:
         raise UserError(
             f"The weights '{weights}' are for the encoder {entry.encoder}, not {encoder.name}: "
             f"choose --encoder {entry.encoder}, or other weights."
@@ -106,16 +112,24 @@ def cached(name: str) -> Path:
     entry = WEIGHTS[name]
     if entry.address is not None:
         return cache_folder() / f"{name}{Path(entry.address).suffix}"
-    return cached_hub_file(entry.repository, entry.files) or hub_cache(entry.repository)
+    return _at_hand(name, entry) or hub_cache(entry.repository)
+
+
+def _at_hand(name: str, entry: Published) -> Path | None:
+    """Return the file of a repository, put into our cache by hand or from the hub's cache."""
+    by_hand = (cache_folder() / f"{name}{suffix}" for suffix in _BY_HAND)
+    placed = next((path for path in by_hand if path.is_file()), None)
+    return placed or cached_hub_file(entry.repository, entry.files)
 
 
 def _from_hub(name: str, entry: Published) -> Path:
-    path = cached_hub_file(entry.repository, entry.files)
+    path = _at_hand(name, entry)
     if path is None and entry.gated is not None:
         raise UserError(
             f"The weights '{name}' come under a licence that you have to accept ({entry.licence}): "
-            f"do so at {entry.gated}, download the file for {entry.encoder}, and name it by "
-            f"--encoder {entry.encoder} --weights FILE."
+            f"do so at {entry.gated}, and put its authors' file for {entry.encoder}, or "
+            f"{entry.files[0]} of hf-hub:{entry.hub}, at "
+            f"{cache_folder() / name}{' or '.join(_BY_HAND[:2])}."
         )
     return path or hub_file(entry.repository, entry.files)
 

@@ -1,6 +1,6 @@
 """The phases of a pretraining: projector alone, learning-rate finder, one-cycle training."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 
 import pandas as pd
@@ -11,6 +11,8 @@ from twinlens.engine.distributed import gather, shard, synchronise_batchnorm
 from twinlens.engine.loop import CHECKPOINT, Loss, Phase, adamw, choose_lr, train
 from twinlens.engine.one_cycle import constant, one_cycle
 from twinlens.engine.timing import repeated
+from twinlens.models.lora import merge_lora
+from twinlens.models.trainable import choose_trainable
 from twinlens.pretraining.job import Job
 from twinlens.pretraining.methods import METHODS
 from twinlens.pretraining.monitor import Monitor
@@ -27,6 +29,8 @@ def run_phases(job: Job) -> pd.DataFrame:
     """
     encoder, config, fabric, seed = job.encoder, job.config, job.fabric, job.seed
     epoch = Batches(job.rows, batch_size=config.batch_size, seed=seed).steps_per_epoch
+    choose_trainable(encoder, config.trainable, rank=config.lora_rank, seed=seed)
+    trained = [parameter for parameter in encoder.parameters() if parameter.requires_grad]
     network = METHODS[config.method].network(encoder, config, seed)
     network.prepare(job.rows, seed)
     synchronise_batchnorm(network, fabric)
@@ -41,7 +45,7 @@ def run_phases(job: Job) -> pd.DataFrame:
 
     def phases() -> Iterator[Phase]:
         if steps["projector"]:
-            encoder.requires_grad_(False)
+            _require_gradients(trained, False)
             yield Phase(
                 "projector",
                 constant(steps["projector"], config.projector_lr),
@@ -51,7 +55,7 @@ def run_phases(job: Job) -> pd.DataFrame:
                 after_step=lambda _: network.after_step(0.0),
                 should_stop=monitor.after(0),
             )
-            encoder.requires_grad_(True)
+            _require_gradients(trained, True)
         if steps["one_cycle"]:
             optimizer = adamw(network, weight_decay=config.weight_decay)
             trial = Phase(
@@ -81,7 +85,13 @@ def run_phases(job: Job) -> pd.DataFrame:
 
     history = train(network, phases(), fabric=fabric, folder=job.folder, seed=seed)
     monitor.finish()
+    merge_lora(encoder)
     return history
+
+
+def _require_gradients(parameters: Iterable[nn.Parameter], required: bool) -> None:
+    for parameter in parameters:
+        parameter.requires_grad_(required)
 
 
 def _loss(job: Job, network: SiameseNetwork, read: Reader, seed: int) -> Loss:

@@ -75,7 +75,8 @@ def _pretrain(fabric: Fabric, *, request: PretrainRequest, config: Pretraining) 
     initial = load_weights(encoder, request.weights)
     plan = METHODS[config.method].views(config, side)
     for size in dict.fromkeys(views.size for views in plan):
-        check_size(encoder, size)
+        remedy = "" if size == data.size else "choose another image_size or local_size"
+        check_size(encoder, size, remedy=remedy)
     refuse_other_split(data, split, initial.history, what=request.weights)
     initial = look_for_seen(initial, Path(request.weights).parent, data, split)
     seen = TrainedOn(

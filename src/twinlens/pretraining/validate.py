@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from twinlens.errors import UserError, unknown
+from twinlens.errors import unknown
 from twinlens.pretraining.images import IMAGES
 from twinlens.pretraining.method import configure
-from twinlens.pretraining.methods import METHODS
 from twinlens.settings.pretraining import Pretraining
 from twinlens.views.recipes import named_pair
 
@@ -24,12 +23,6 @@ def resolve_settings(preset: str, settings: Mapping[str, Any], images: str) -> P
     """
     config = configure(preset, settings, where="Settings of the pretraining")
     named_pair(config.views, config.view_changes)
-    views = METHODS[config.method].views(config, 32)
-    if config.pair == "group" and sum(kind.count for kind in views) < 2:
-        raise UserError(
-            f"pair=group: {METHODS[config.method].title} sees one view of an image and needs no "
-            "pairs: leave pair out, or choose another method."
-        )
     if images not in IMAGES:
         raise unknown("choice of images", images, IMAGES)
     return config

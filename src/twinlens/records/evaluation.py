@@ -6,6 +6,7 @@ from twinlens.records.base import Record
 from twinlens.records.bundle import TestTimeAugmentation
 from twinlens.records.dataset import ClassInfo
 from twinlens.records.estimate import Estimate as Estimate
+from twinlens.records.reliability import Reliability
 from twinlens.records.run import Environment
 from twinlens.requests.evaluate import EvaluateRequest
 
@@ -184,6 +185,7 @@ class DataSetEvaluation(Record):
             every group is of one image.
         binary: Some classes against the others; null where none were named.
         calibration: Calibration.
+        reliability: When to trust the model; null where nothing was to be stored.
         notice: A sentence of the data set that every report must show; may be empty.
         notes: Sentences that a reader must know.
     """
@@ -202,6 +204,7 @@ class DataSetEvaluation(Record):
     by_group: MetricEstimates | None = None
     binary: BinaryEvaluation | None = None
     calibration: Calibration
+    reliability: Reliability | None = None
     notice: str = ""
     notes: list[str] = Field(default=[])
 

@@ -20,6 +20,11 @@ class EvaluateRequest(Request):
             nothing for those to leave out.
         positive: Classes to tell from all others, such as MEL,BCC, or a group of the classes;
             default: malignant, where the classes have such a group.
+        coverage: Wanted coverage of the conformal prediction sets.
+        prevalence: Prevalence of some classes where the model is to be used, such as
+            MEL=0.1,NV=0.8; the other classes share the rest.
+        subgroups: Columns of the table of images to compare, such as sex,age; default: all.
+        explain: Also store errors and unusual images with Grad-CAM and the nearest training images.
         isic_csv: CSV file to write, as the ISIC challenge takes it.
         tta: Views that test-time augmentation averages; default: the model's.
         recompute: Predict again even where a run has stored these predictions.
@@ -37,6 +42,10 @@ class EvaluateRequest(Request):
     split: str = "test"
     class_map: Path | str | None = None
     positive: str | None = None
+    coverage: float = 0.9
+    prevalence: str | None = None
+    subgroups: str | None = None
+    explain: bool = False
     isic_csv: Path | str | None = None
     tta: int | None = None
     recompute: bool = False

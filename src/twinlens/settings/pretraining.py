@@ -31,6 +31,9 @@ class Pretraining(Config):
         projector_epochs: Epochs that train the projector alone, with the encoder frozen.
         projector_lr: Constant learning rate of those epochs.
         frozen_batchnorm: Whether BatchNorm keeps its statistics while the encoder is frozen.
+        trainable: What is trained of the encoder: "all"; "norm": its normalisation layers; "last":
+            these and its last block; "lora": low-rank adapters of a transformer's attention.
+        lora_rank: Rank of the adapters.
         lr: Maximum learning rate, or "valley" for the learning-rate finder.
         fallback_lr: Learning rate where the finder's curve gives none.
         weight_decay: Decoupled weight decay; biases and normalisation layers have none.
@@ -58,6 +61,8 @@ class Pretraining(Config):
     projector_epochs: NonNegativeInt = 1
     projector_lr: PositiveFloat = 1e-3
     frozen_batchnorm: bool = True
+    trainable: Literal["all", "norm", "last", "lora"] = "all"
+    lora_rank: PositiveInt = 8
     lr: PositiveFloat | Literal["valley"] = "valley"
     fallback_lr: PositiveFloat = 1e-3
     weight_decay: NonNegativeFloat = 0.01
@@ -93,7 +98,7 @@ class Pretraining(Config):
         return self.model_dump(by_alias=True, mode="json", exclude=spared)
 
 
-_SPARED = ("classes", "image_size", "pair")
+_SPARED = ("classes", "image_size", "pair", "trainable", "lora_rank")
 """Settings that at their defaults say no more than runs did before there were these settings."""
 
 

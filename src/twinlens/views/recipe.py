@@ -14,6 +14,7 @@ from twinlens.views.operations.crop import Crop
 from twinlens.views.operations.flip import HorizontalFlip, VerticalFlip
 from twinlens.views.operations.grey import Grey
 from twinlens.views.operations.operation import Draw, Operation
+from twinlens.views.operations.rand_augment import RandAugment
 from twinlens.views.operations.rotation import Rotation
 from twinlens.views.operations.solarise import Solarise
 
@@ -34,6 +35,7 @@ class ViewRecipe(Config):
     grey: Grey = Grey()
     blur: Blur = Blur()
     solarise: Solarise = Solarise()
+    rand_augment: RandAugment = RandAugment()
 
     def operations(self) -> dict[str, Operation]:
         """Return the operations by name, in their order."""

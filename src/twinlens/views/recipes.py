@@ -19,6 +19,7 @@ from twinlens.views.operations.colour_jitter import ColourJitter
 from twinlens.views.operations.crop import Crop
 from twinlens.views.operations.flip import HorizontalFlip, VerticalFlip
 from twinlens.views.operations.grey import Grey
+from twinlens.views.operations.rand_augment import RandAugment
 from twinlens.views.operations.rotation import Rotation
 from twinlens.views.operations.solarise import Solarise
 from twinlens.views.recipe import ViewRecipe
@@ -102,6 +103,12 @@ RECIPES: dict[str, ViewRecipe] = {
         crop=Crop(scale=(0.7, 1.0), per_batch=True), horizontal_flip=_FLIP, rotation=_TURN
     ),
     "recommended": ViewRecipe(crop=Crop(scale=(0.7, 1.0)), horizontal_flip=_FLIP, rotation=_TURN),
+    "strong": ViewRecipe(
+        crop=Crop(scale=(0.5, 1.0)),
+        horizontal_flip=HorizontalFlip(p=0.5),
+        vertical_flip=VerticalFlip(p=0.5),
+        rand_augment=RandAugment(operations=2, magnitude=0.5),
+    ),
 }
 """Recipes for fine-tuning and for test-time views, by preset."""
 

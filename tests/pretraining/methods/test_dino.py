@@ -117,6 +117,15 @@ def test_the_student_sees_all_views_and_the_teacher_the_global_ones_without_a_gr
     torch.testing.assert_close(network.teacher["prototypes"].weight, before + 0.01)
 
 
+def test_a_vision_transformer_takes_views_of_several_sizes():
+    pytest.importorskip("timm")
+    encoder = build_encoder("timm/test_vit", 0)
+    settings = {"method": "dino", "projector": [8], "prototypes": 12}
+    network = SelfDistillation(encoder, configure("recommended", settings, where=""), 0)
+    outputs = network(_images(64), _images(64), _images(32))
+    assert [out.shape for out in outputs] == 5 * [(4, 12)]
+
+
 def test_the_centre_follows_the_mean_of_the_batch_and_is_in_the_checkpoint(network):
     scores = [view.float() for view in _scores(k=12)]
     start = torch.linspace(0, 1, 12)

@@ -1,6 +1,6 @@
 from twinlens.evaluation.metrics import METRICS
 from twinlens.records.evaluation import Estimate
-from twinlens.reporting.evaluation.metrics import content, estimate_cell
+from twinlens.reporting.evaluation.metrics import content, drops_table, estimate_cell
 
 
 def test_every_metric_is_a_row_and_every_data_set_a_column(evaluation):
@@ -18,3 +18,12 @@ def test_an_undefined_number_is_a_dash():
     assert estimate_cell(Estimate(value=None, note="undefined")).text == "–"
     assert estimate_cell(Estimate(value=0.5, note="one group")).detail == ""
     assert estimate_cell(None).text == ""
+
+
+def test_the_drop_from_internal_to_external_is_a_table(evaluation):
+    table = content(evaluation)["drops"]
+    assert [head.text for head in table.head] == ["Metric", "outside"]
+    first = evaluation.record.drops[0].difference
+    assert table.rows[0][1].text == f"{first.value:+.3f}".replace("-", "−")
+    alone = evaluation.record.model_copy(update={"drops": []})
+    assert drops_table(alone) is None

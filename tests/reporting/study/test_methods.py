@@ -160,8 +160,9 @@ def test_changed_views_are_columns_of_their_own(study: Path) -> None:
 
 def test_numbers_that_a_run_holds_go_before_a_name(study: Path) -> None:
     path = study / "runs" / "pretrain-1-0" / "run.json"
-    flips = {"horizontal_flip": {"p": 0.6}}
-    recipes = [recipe.changed(flips) for recipe in PAIRS["recommended"]]
+    pair = PAIRS["recommended"]
+    kinds = zip((0.6, 0.6, 0.7), (*pair, pair[0]), strict=True)
+    recipes = [recipe.changed({"horizontal_flip": {"p": p}}) for p, recipe in kinds]
     write_json(path, read_json(path) | {"recipes": recipes})
     recipe = RECIPES["recommended"].changed({"horizontal_flip": {"p": 0.75}})
     bundle = {
@@ -181,7 +182,8 @@ def test_numbers_that_a_run_holds_go_before_a_name(study: Path) -> None:
     write_json(study / "runs" / "train-0-1-0" / "model" / "bundle.json", bundle)
     table = augmentation_table(read_study(study))
     assert table is not None
-    assert [cell.text for cell in table.rows[1][1:]] == ["0.6", "0.6", "0.75", "0.25"]
+    assert [cell.text for cell in table.rows[1][1:]] == ["0.6", "0.6", "0.7", "0.75", "0.25"]
+    assert table.head[3].text == "Pretraining, small views"
 
 
 def test_a_recipe_that_is_not_known_any_more_is_left_out(study: Path) -> None:

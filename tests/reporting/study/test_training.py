@@ -15,7 +15,7 @@ def test_arms_that_share_a_pretraining_share_its_panels(tmp_path: Path, build_st
     folder = build_study(tmp_path / "study", arms=["none", "a", "b"], pretrained=["a"], seeds=1)
     share_pretraining(folder, "b", "pretrain-1")
     page = Page(report(folder))
-    assert "Pairs of views as pretraining saw them (a and b)" in page.text
+    assert "Views as pretraining saw them (a and b)" in page.text
     assert any(label.startswith("Loss against the step, a and b: loss") for label in page.labels)
     assert not any("seconds" in label for label in page.labels)
 

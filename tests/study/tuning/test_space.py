@@ -69,7 +69,17 @@ def test_the_default_can_be_searched(train, images):
     assert {key.partition(".")[2] for key in space} <= set(FineTuning.model_fields)
     assert search_space(study.model_copy(update={"search": space}), "a", images) == space
     assert ("train.probe_c" in space) == ("tuning" in train)
+    assert "train.layer_decay" not in space
     assert ("train.batch_size" in space) == (images == 1000 and "tuning" not in train)
+
+
+@pytest.mark.parametrize("arm", [{"pretrain": {}}, {"weights": "supervised_resnet18"}])
+def test_where_there_is_something_to_keep_how_much_is_searched(arm):
+    study = _study(**arm)
+    space = default_space(study, "a", 100)
+    assert {"train.layer_decay", "train.head_init"} <= set(space)
+    assert search_space(study.model_copy(update={"search": space}), "a", 100) == space
+    assert "train.head_init" not in default_space(_study(**arm, train={"head": "mlp"}), "a", 100)
 
 
 def test_values_are_settings_of_the_arm():

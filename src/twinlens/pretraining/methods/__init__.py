@@ -12,8 +12,10 @@ METHODS: "Registry[Method]" = Registry(
     {
         "barlow_twins": "twinlens.pretraining.methods.barlow_twins:METHOD",
         "byol": "twinlens.pretraining.methods.byol:METHOD",
+        "diet": "twinlens.pretraining.methods.diet:METHOD",
         "dino": "twinlens.pretraining.methods.dino:METHOD",
         "lejepa": "twinlens.pretraining.methods.lejepa:METHOD",
+        "mae": "twinlens.pretraining.methods.mae:METHOD",
         "simclr": "twinlens.pretraining.methods.simclr:METHOD",
         "vicreg": "twinlens.pretraining.methods.vicreg:METHOD",
     },

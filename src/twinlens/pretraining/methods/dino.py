@@ -11,10 +11,10 @@ from torch.nn.functional import linear, log_softmax, normalize
 from twinlens.models.encoders import Encoder
 from twinlens.models.initialisation import seeded_initialisation
 from twinlens.pretraining.method import Method
-from twinlens.pretraining.networks import StudentTeacher, embed_views
+from twinlens.pretraining.networks import AnyViews, StudentTeacher, embed_views
 from twinlens.pretraining.precision import Terms, in_full_precision
 from twinlens.pretraining.view_plans import MultiCrop, multi_crop
-from twinlens.types import Embeddings, Images, Rows
+from twinlens.types import Embeddings, Rows
 
 GLOBAL = 2
 """Views of the full size, which come first: the teacher sees these alone."""
@@ -105,8 +105,8 @@ class DINO(MultiCrop):
         centre_momentum: Share of itself that the centre keeps at a step.
         student_temperature: Divides the student's cosines.
         teacher_temperature: Divides the teacher's; lower, so that its targets are sharper.
-        lr: Maximum learning rate. The loss falls fastest where student and teacher agree on a few
-            prototypes, so the learning-rate finder suggests rates at which the rank is lost.
+        lr: Maximum learning rate: the article's for 256 images a step. As with BYOL, a loss that
+            falls fast is no sign of a good one, so the learning-rate finder is not asked.
     """
 
     method: Literal["dino"] = "dino"
@@ -132,7 +132,7 @@ class SelfDistillation(StudentTeacher):
         self.register_buffer("centre", torch.zeros(config.prototypes))
         self.config = config
 
-    def forward(self, *views: Images) -> tuple[Scores, ...]:
+    def forward(self, *views: AnyViews) -> tuple[Scores, ...]:
         """Return the student's scores of all views, and the teacher's of the global ones."""
         student = nn.Sequential(self.encoder, self.projector, self.prototypes)
         scores = embed_views(student, views, self.joint)

@@ -7,7 +7,16 @@ from markupsafe import Markup
 
 from twinlens.files import write_text
 from twinlens.records.evaluation import Estimate, EvaluationRecord
-from twinlens.reporting.evaluation import binary, calibration, classes, metrics
+from twinlens.reporting.evaluation import (
+    abstention,
+    binary,
+    calibration,
+    classes,
+    examples,
+    metrics,
+    prevalence,
+    subgroups,
+)
 from twinlens.reporting.evaluation.load_evaluation import StoredEvaluation, read_evaluation
 from twinlens.reporting.formatting import count, decimal, metric_title, plural
 from twinlens.reporting.rendering import Numbered, render
@@ -22,6 +31,10 @@ SECTIONS: dict[str, tuple[str, ModuleType]] = {
     "classes": ("Classes", classes),
     "binary": ("Binary task", binary),
     "calibration": ("Calibration", calibration),
+    "abstention": ("When not to answer", abstention),
+    "subgroups": ("Subgroups", subgroups),
+    "prevalence": ("Other prevalences", prevalence),
+    "examples": ("Errors and why", examples),
 }
 """Title and module by anchor, in the order of the page; the first section is unfolded.
 

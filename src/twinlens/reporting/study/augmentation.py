@@ -60,7 +60,8 @@ def _arms(study: StoredStudy, arms: Sequence[str]) -> str:
 
 def _pretraining(run: StoredRun) -> dict[str, ViewRecipe]:
     recipes = run.record.recipes if isinstance(run.record, PretrainRun) else ()
-    return {f"Pretraining, view {i}": recipe for i, recipe in enumerate(recipes, start=1)}
+    kinds = ("view 1", "view 2", "small views")
+    return {f"Pretraining, {kind}": recipe for kind, recipe in zip(kinds, recipes, strict=False)}
 
 
 def _training(run: StoredRun) -> dict[str, ViewRecipe]:

@@ -50,7 +50,7 @@ The module's `content` returns what the template of its name shows.
 
 @accepts(ReportRequest)
 def report(request: ReportRequest) -> Path:
-    """Write the page of a finished study, pretraining, evaluation or search from its files alone.
+    """Write the page of a study, a pretraining, a search or an evaluation from stored files alone.
 
     Beside a study's page lie its tables as CSV and LaTeX in ``tables/``, and its figures as SVG
     and PDF in ``figures/``.
@@ -64,10 +64,10 @@ def report(request: ReportRequest) -> Path:
     folder = Path(request.folder)
     if (folder / "run.json").is_file():
         return pretraining_report(folder)
-    if (folder / EVALUATION).is_file():
-        return evaluation_report(folder)
     if (folder / TUNING).is_file():
         return tuning_report(folder)
+    if (folder / EVALUATION).is_file():
+        return evaluation_report(folder)
     study = read_study(folder)
     page, numbered = build_page(study)
     out = study.folder / "report.html"

@@ -45,6 +45,16 @@ document.querySelectorAll("table.sortable").forEach(table => {
   });
 });
 
+// A choice of a class hides the examples of others; a click on an example enlarges it.
+document.querySelectorAll("select.filter").forEach(select => select.addEventListener("change", () => {
+  document.querySelectorAll(".example").forEach(example => {
+    example.hidden = Boolean(select.value) && example.dataset.class !== select.value;
+  });
+}));
+document.querySelectorAll("button.zoom").forEach(button => button.addEventListener("click", () => {
+  button.classList.toggle("zoomed");
+}));
+
 // A mark shows its value when it is pointed at or touched.
 const tip = document.body.appendChild(document.createElement("div"));
 tip.className = "tip";

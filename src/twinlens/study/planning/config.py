@@ -30,7 +30,7 @@ class Study(Config):
         data: Folder of an imported data set, relative to the working directory.
         split: Name of the split; null for the only one.
         preset: "recommended", "paper" or "paper-code", for pretraining and training.
-        encoder: A name in `ENCODERS`, or ``timm/NAME``.
+        encoder: A name in `ENCODERS`, ``timm/NAME`` or ``hf-hub:OWNER/NAME``.
         precision: "fp32", "bf16" or "auto", the same for all runs; null for the preset's.
         seeds: The seeds, or their number.
         label_fractions: Shares of the labelled training images, each contained in the larger ones.

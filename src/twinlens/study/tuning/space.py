@@ -44,7 +44,10 @@ def search_space(study: Study, arm: str, images: int) -> SearchSpace:
 
 
 def default_space(study: Study, arm: str, images: int) -> SearchSpace:
-    """Return the settings of a training that usually matter most; of a probe, its two."""
+    """Return the settings of a training that usually matter most; of a probe, its two.
+
+    How much of the encoder is kept is searched where it does not start from random weights.
+    """
     training = study.training(arm)
     if training.tuning == "linear_probe":
         return _PROBE
@@ -54,9 +57,18 @@ def default_space(study: Study, arm: str, images: int) -> SearchSpace:
         "train.lr": Range(low=1e-4, high=1e-2, log=True),
         "train.epochs": Choices(tuple(epochs)),
         "train.weight_decay": Range(low=1e-3, high=0.3, log=True),
-        "train.class_balance": Choices(("none", "loss", "sampler")),
+        "train.class_balance": Choices(("none", "loss", "sampler", "logit_adjustment")),
+        "train.label_smoothing": Range(low=0.0, high=0.2),
+        "train.mixup": Choices((0.0, 0.2)),
+        "train.ema": Choices((0.0, 0.99)),
     }
-    return space | ({"train.batch_size": Choices(tuple(batches))} if len(batches) > 1 else {})
+    if len(batches) > 1:
+        space["train.batch_size"] = Choices(tuple(batches))
+    if study.arms[arm].weights != "random" or study.arms[arm].pretrain is not None:
+        space["train.layer_decay"] = Choices((0.7, 0.85, 1.0))
+        if training.head == "linear" and training.tuning == "head_then_full":
+            space["train.head_init"] = Choices(("random", "probe"))
+    return space
 
 
 def with_values(study: Study, arm: str, values: Mapping[str, Value]) -> Study:

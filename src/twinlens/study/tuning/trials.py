@@ -130,6 +130,6 @@ def _carry_out(
     trials.tell(trial.number, mean)
 
 
-def drop_model(search: Search, training: PlannedRun) -> None:
+def drop_model(search: Search, run: PlannedRun) -> None:
     """Delete the model of a training that is scored: those of all trials would fill the disk."""
-    shutil.rmtree(run_folder(search.folder, training) / MODEL, ignore_errors=True)
+    shutil.rmtree(run_folder(search.folder, run) / MODEL, ignore_errors=True)
