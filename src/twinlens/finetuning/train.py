@@ -83,6 +83,7 @@ def train(request: TrainRequest) -> Path:
         job = Job(
             data,
             rows,
+            data.labels,
             unlabelled=np.setdiff1d(unlabelled_rows(chosen), rows),
             labelled=chosen.labelled,
             config=config,
