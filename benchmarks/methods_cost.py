@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from machine import machine
 
-from twinlens.engine.loop import adamw
+from twinlens.engine.optimiser import adamw
 from twinlens.files import write_json
 from twinlens.models.encoders import build_encoder
 from twinlens.phantom.generate import phantom_image
