@@ -73,8 +73,11 @@ def tune(request: TuneRequest) -> Path:
     )
     say(_described(record, request.trials))
     if request.dry_run:
-        say(estimate(_own_plan(search), fabric, request.workers or 1).table(request.workers or 1))
-        say("That is for the own settings: a trial takes about as long, or less if it is pruned.")
+        say(estimate(search.plan({}, search.folds[0]), fabric, 1).table(1))
+        say(
+            f"That is for the own settings on one of {len(search.folds)} folds. A trial takes as "
+            "long on each, or less where it is pruned or needs no pretraining of its own."
+        )
         return out
     _begin(out, record)
     with study_lock(out):
