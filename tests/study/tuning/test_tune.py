@@ -87,6 +87,13 @@ def test_a_folder_of_other_files_is_left_alone(study_file, tmp_path, done):
     assert done == []
 
 
+def test_the_only_arm_beside_frozen_baselines_is_searched_unless_one_is_named(
+    study_file, tmp_path, done
+):
+    how = HOW | {"trials": 1, "settings": ["baselines=[supervised_resnet18]"]}
+    assert _results(tune(study_file, tmp_path / "out", **how)).search.arm == "plain"
+
+
 def test_seeds_draw_their_own_folds(study_file, tmp_path, done):
     folder = tune(study_file, tmp_path / "out", **HOW | {"trials": 1}, seeds=2)
     folds = _results(folder).search.folds

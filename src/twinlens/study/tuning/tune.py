@@ -127,8 +127,9 @@ def _opened(request: TuneRequest) -> tuple[Study, Fabric, Dataset, Split]:
 
 def _chosen_arm(study: Study, arm: str | None) -> str:
     trained = [name for name in study.arms if not study.arms[name].predictions]
-    if arm is None and len(trained) == 1:
-        return trained[0]
+    own = [name for name in trained if name not in study.baseline_arms]
+    if arm is None and len(own) == 1:
+        return own[0]
     if arm is None:
         raise UserError(f"Choose with --arm whose settings are searched: {', '.join(trained)}.")
     if arm not in trained:
