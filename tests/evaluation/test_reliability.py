@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from twinlens.errors import UserError
-from twinlens.evaluation.reliability import Knowledge, reliability, training_prior
+from twinlens.evaluation.reliability import Knowledge, reliability
 
 CLASSES = ["a", "b", "c"]
 
@@ -20,7 +20,7 @@ def predictions(count, prevalence, seed=0):
 
 
 EQUAL = np.full(3, 1 / 3)
-KNOWN = Knowledge(CLASSES, predictions(300, EQUAL, 1), None, EQUAL)
+KNOWN = Knowledge(CLASSES, predictions(1200, EQUAL, 1), None)
 
 
 def test_everything_is_assessed():
@@ -30,12 +30,13 @@ def test_everything_is_assessed():
     marginal, of_class = found.sets
     assert (marginal.by_class, of_class.by_class, marginal.wanted) == (False, True, 0.9)
     assert marginal.coverage.value > 0.8
-    assert sum(marginal.calibration.values()) == 150  # one image of each group
+    assert sum(marginal.calibration.values()) == 600  # one image of each group
     assert [s.value for s in found.subgroups.scores] == ["f", "m"]
     assert found.notes == []
     here, estimated, there = found.prevalences
     assert here.adapted["accuracy"] > here.unadapted["accuracy"]
     assert estimated.prevalence["a"] == pytest.approx(0.8, abs=0.08)
+    assert estimated.estimates["a"].low < 0.8 < estimated.estimates["a"].high
     assert estimated.adapted["accuracy"] == pytest.approx(here.adapted["accuracy"], abs=0.03)
     assert there.prevalence["c"] == pytest.approx(0.6)
     assert sum(there.prevalence.values()) == pytest.approx(1)
@@ -44,23 +45,23 @@ def test_everything_is_assessed():
 
 def test_a_temperature_is_applied_before():
     table = predictions(100, EQUAL)
-    hot = Knowledge(CLASSES, KNOWN.validation, 5.0, EQUAL)
+    hot = Knowledge(CLASSES, KNOWN.validation, 5.0)
     ours, plain = reliability(table, {}, hot), reliability(table, {}, KNOWN)
     assert ours.selective.errors[0] == plain.selective.errors[0]
-    assert ours.prevalences[1].prevalence != plain.prevalences[1].prevalence
+    assert ours.sets[0].size.value != plain.sets[0].size.value
 
 
-def test_without_validation_images_or_a_prior_the_rest_is_assessed():
-    found = reliability(predictions(50, EQUAL), {}, Knowledge(CLASSES, None, None, None))
+def test_without_validation_images_the_rest_is_assessed():
+    found = reliability(predictions(50, EQUAL), {}, Knowledge(CLASSES, None, None))
     assert (found.sets, found.prior) == ([], None)
     assert [case.adapted for case in found.prevalences] == [{}]
-    assert len(found.notes) == 2
+    assert len(found.notes) == 1
 
 
 @pytest.mark.parametrize("count", [1, 2])
 def test_few_images_of_one_class_and_equal_predictions(count):
     table = predictions(count, [1, 0, 0]).assign(p_a=1 / 3, p_b=1 / 3, p_c=1 / 3, group="g")
-    few = Knowledge(CLASSES, table, None, EQUAL)
+    few = Knowledge(CLASSES, table, None)
     found = reliability(table, {"sex": pd.Series(["f"] * count)}, few)
     assert [sets.size.value for sets in found.sets] == [3, 3]
     assert found.selective.aurc.low is None
@@ -72,10 +73,3 @@ def test_what_is_not_finite_is_refused():
         reliability(predictions(5, EQUAL).assign(p_a=np.nan), {}, KNOWN)
     with pytest.raises(UserError, match="not between 0 and 1"):
         reliability(predictions(5, EQUAL), {}, KNOWN, coverage=1.5)
-
-
-def test_the_prior_is_that_of_the_training_images():
-    labels = np.array([0, 0, 0, 2])
-    np.testing.assert_allclose(training_prior(labels, 3, balanced=False), [0.75, 0, 0.25])
-    np.testing.assert_allclose(training_prior(labels, 3, balanced=True), [0.5, 0, 0.5])
-    assert training_prior(labels[:0], 3, balanced=False) is None

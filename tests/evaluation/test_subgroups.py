@@ -78,7 +78,7 @@ def test_ages_and_numbers_are_banded_and_missing_values_named():
     few, _ = banded("fitzpatrick", pd.Series([1, 2, 2, None]))
     assert [*few] == ["1.0", "2.0", "2.0", MISSING]
     truth, _ = banded("biopsied", pd.Series([True, False, True]))
-    assert [*truth] == ["True", "False", "True"]
+    assert [*truth] == ["yes", "no", "yes"]
 
 
 @pytest.mark.parametrize(

@@ -8,20 +8,15 @@ from safetensors.torch import load_file
 from torch import nn
 
 from trained import MLP, train_small
-from twinlens.data.batches import reader
 from twinlens.data.dataset import open_dataset
 from twinlens.data.splits import open_split
 from twinlens.engine import loop
-from twinlens.engine.device import make_fabric
 from twinlens.errors import UserError
 from twinlens.files import read_json
+from twinlens.finetuning import labelled_batches
 from twinlens.finetuning import phases as module
-from twinlens.finetuning.classifier import Classifier
-from twinlens.finetuning.job import Job
 from twinlens.models.bundle import read_info
 from twinlens.models.encoders import build_encoder
-from twinlens.models.heads import mlp_classifier
-from twinlens.settings.finetuning import FineTuning
 
 
 @pytest.mark.parametrize("call", random.Random(2).sample(range(1, 6), 3))
@@ -29,7 +24,7 @@ def test_killed_in_either_phase_and_resumed_the_weights_are_the_same(
     phantoms, tmp_path, monkeypatch, trained, call
 ):
     monkeypatch.setattr(loop, "CHECKPOINT_EVERY_S", 0.0)
-    monkeypatch.setattr(module, "view", _interrupted_at(module.view, call))
+    monkeypatch.setattr(labelled_batches, "view", _interrupted_at(labelled_batches.view, call))
     with pytest.raises(KeyboardInterrupt):
         train_small(phantoms, tmp_path / "run")
     assert not (tmp_path / "run").exists()
@@ -72,7 +67,7 @@ def test_a_balanced_sampler_changes_neither_steps_nor_what_resuming_gives(
     assert len(pd.read_parquet(trained_mlp / "history.parquet")) == len(split.rows["train"]) // 16
     monkeypatch.setattr(loop, "CHECKPOINT_EVERY_S", 0.0)
     with monkeypatch.context() as killing:
-        killing.setattr(module, "view", _interrupted_at(module.view, 2))
+        killing.setattr(labelled_batches, "view", _interrupted_at(labelled_batches.view, 2))
         with pytest.raises(KeyboardInterrupt):
             train_small(phantoms, tmp_path / "run", settings=MLP)
     train_small(phantoms, tmp_path / "run", settings=MLP, resume=True)
@@ -80,24 +75,6 @@ def test_a_balanced_sampler_changes_neither_steps_nor_what_resuming_gives(
         load_file(run / "model" / "model.safetensors") for run in (trained_mlp, tmp_path / "run")
     )
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
-
-
-def test_an_image_that_a_balanced_batch_repeats_is_seen_in_other_views(
-    phantoms, tmp_path, monkeypatch
-):
-    data = open_dataset(phantoms)
-    rare = open_split(data).rows["train"][:16]
-    rare = rare[np.concatenate([[0], np.flatnonzero(data.labels[rare] != data.labels[rare[0]])])]
-    seen = []
-    monkeypatch.setattr(module, "view", lambda images, keys, **_: seen.append(keys) or images)
-    encoder = build_encoder("resnet18", 3)
-    config = FineTuning(class_balance="sampler", batch_size=len(rare))
-    job = Job(data, rare, rare[:0], len(rare), config, make_fabric("fp32", "cpu"), tmp_path, seed=0)
-    loss = module._loss(job, encoder, reader(data.images, rare), 0)
-    for step in range(5):
-        loss(Classifier(encoder, mlp_classifier(512, 8, 0)), step)
-        assert len(set(seen[-1])) == len(rare)
-    assert max(map(max, seen)) >= len(data.labels)  # an image came twice
 
 
 LADDER = {
@@ -122,7 +99,7 @@ def test_with_every_setting_of_the_ladder_a_resumed_training_gives_the_same_weig
     whole = train_small(phantoms, tmp_path / "whole", settings=LADDER)
     monkeypatch.setattr(loop, "CHECKPOINT_EVERY_S", 0.0)
     with monkeypatch.context() as killing:
-        killing.setattr(module, "mix", _interrupted_at(module.mix, 2))
+        killing.setattr(labelled_batches, "mix", _interrupted_at(labelled_batches.mix, 2))
         with pytest.raises(KeyboardInterrupt):
             train_small(phantoms, tmp_path / "run", settings=LADDER)
     resumed = train_small(phantoms, tmp_path / "run", settings=LADDER, resume=True)

@@ -88,7 +88,7 @@ def hub_server(hub, monkeypatch) -> Iterator[dict[str, bytes | str]]:
             code = {"GatedRepo": 403}.get(content, 404) if isinstance(content, str) else 200
             self.send_response(code)
             self.send_header("X-Repo-Commit", "0" * 40)
-            self.send_header("ETag", '"1"')
+            self.send_header("ETag", f'"{hash(content):x}"')  # the name of the file's blob
             self.send_header("Content-Length", str(len(content)) if found else "0")
             if isinstance(content, str):
                 self.send_header("X-Error-Code", content)

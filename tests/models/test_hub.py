@@ -99,6 +99,27 @@ def test_an_open_clip_tower_is_a_transformer_of_timm(hub):
     }
 
 
+def test_open_clip_is_preferred_to_transformers_and_has_openais_normalisation(hub):
+    """Its repositories often hold both configs, and the weights of open_clip alone."""
+    folder = hub("a/b")
+    (folder / "config.json").write_text(json.dumps({"vision_config": {"patch_size": 14}}))
+    (folder / "open_clip_config.json").write_text(json.dumps({"vision_cfg": OPEN_CLIP}))
+    found = model_config("a/b")
+    assert found["model_args"]["patch_size"] == 8
+    assert found["pretrained_cfg"]["mean"][0] == 0.48145466
+    assert found["pretrained_cfg"]["hf_hub_filename"] == "open_clip_pytorch_model.bin"
+
+
+def test_a_file_that_is_known_to_be_missing_is_not_asked_for_again(hub_server):
+    hub_server["a/b/resolve/main/config.json"] = json.dumps({"vision_config": {}}).encode()
+    images = {"image_mean": MEAN, "image_std": STD}
+    hub_server["a/b/resolve/main/preprocessor_config.json"] = json.dumps(images).encode()
+    found = model_config("a/b")
+    assert (found["model_args"]["embed_dim"], found["pretrained_cfg"]["mean"]) == (768, MEAN)
+    hub_server["a/b/resolve/main/open_clip_config.json"] = b"{}"
+    assert model_config("a/b") == found
+
+
 @pytest.mark.parametrize(
     ("file", "content", "words"),
     [
@@ -107,6 +128,7 @@ def test_an_open_clip_tower_is_a_transformer_of_timm(hub):
         ("open_clip_config.json", {"model_cfg": {"vision_cfg": OPEN_CLIP | {"layers": [3, 4]}}},
          r"no plain vision transformer \(a ResNet\)"),
         ("open_clip_config.json", {"model_cfg": {}}, "lacks 'vision_cfg'"),
+        ("open_clip_config.json", {}, "lacks 'vision_cfg'"),
         ("config.json", {"model_type": "bert"}, r"open_clip_config.json of .*\(no connection\)"),
         ("config.json", [1], "holds no mapping"),
     ],

@@ -4,6 +4,7 @@ import torch
 from twinlens.errors import UserError
 from twinlens.models.encoders import build_encoder
 from twinlens.models.origin import origin_of, pretrained_file, weight_names
+from twinlens.models.published import WEIGHTS
 
 
 def test_weights_at_an_address_are_downloaded_by_timm(monkeypatch, tmp_path):
@@ -13,7 +14,7 @@ def test_weights_at_an_address_are_downloaded_by_timm(monkeypatch, tmp_path):
     encoder.network.pretrained_cfg = {"url": (tmp_path / "vit.pth").as_uri()}
     path = pretrained_file(encoder)
     assert path == tmp_path / "torch" / "hub" / "checkpoints" / "vit.pth"
-    assert origin_of(encoder, "pretrained").source == (tmp_path / "vit.pth").as_uri()
+    assert origin_of(encoder, "pretrained", "").source == (tmp_path / "vit.pth").as_uri()
     encoder.network.pretrained_cfg = {"url": (tmp_path / "missing.pth").as_uri()}
     with pytest.raises(
         UserError, match=r"missing.pth could not be downloaded.*checkpoints/missing"
@@ -46,9 +47,18 @@ def test_safetensors_come_first():
 def test_a_name_of_the_table_is_described_by_it_under_either_name():
     with torch.device("meta"):
         encoder = build_encoder("timm/vit_small_patch14_dinov2.lvd142m", seed=0)
-    named, own = (origin_of(encoder, name) for name in ("dinov2_small", "pretrained"))
+    named, own = (origin_of(encoder, name, "") for name in ("dinov2_small", "pretrained"))
     assert named.licence == own.licence == "Apache-2.0"
     assert named.input_size == 518
     assert "LVD-142M" in named.images
     assert "which may include public images" in own.warning
-    assert origin_of(encoder, "some/file.pth") is None
+    assert origin_of(encoder, "some/file.pth", "0" * 64) is None
+
+
+def test_a_file_is_known_by_its_hash():
+    with torch.device("meta"):
+        encoder = build_encoder("timm/vit_base_patch14_dinov2.lvd142m", seed=0)
+    digest = WEIGHTS["dinov2_base"].sha256
+    known = origin_of(encoder, "some/file.safetensors", digest)
+    assert known.licence == "Apache-2.0"
+    assert known.warning.startswith("The weights file.safetensors were trained on LVD-142M")

@@ -61,11 +61,12 @@ def test_a_normalisation_after_pooling_is_applied_to_each_part():
         ("resnet18:cls", "is no vision transformer of tokens: leave ':cls' out"),
         ("timm/test_vit:max", "After a network's name, ':' takes cls, mean, cls.mean, then"),
         ("timm/test_vit_relpos:cls", "no class token: use ':mean'"),
+        ("hf-hub:a/b c", "names no repository"),
         ("timm/resnet81", "has no model 'resnet81'. Did you mean resnet18"),
         ("timm/resnet18.nowhere", "cannot build 'timm/resnet18.nowhere': Invalid pretrained tag"),
     ],
 )
-def test_names_that_cannot_be_built_are_refused_in_a_sentence(name, words):
+def test_names_that_cannot_be_built_are_refused_in_a_sentence(hub, name, words):
     with pytest.raises(UserError, match=words):
         build_encoder(name, seed=0)
 
@@ -86,6 +87,18 @@ def test_a_repository_of_timm_is_built_from_its_config_on_the_hub(hub):
     torch.testing.assert_close(
         encoder.state_dict(), build_encoder("timm/resnet18", seed=0).state_dict()
     )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [({"widths": 3}, "cannot build 'hf-hub:a/b': .*'widths'"), ({"num_classes": 7}, None)],
+)
+def test_a_config_of_the_hub_may_ask_for_too_much(arguments, words):
+    if words is None:
+        assert dinov2(**arguments)(IMAGES).shape == (2, 32)
+        return
+    with pytest.raises(UserError, match=words):
+        dinov2(**arguments)
 
 
 def test_other_sizes_interpolate_the_position_embeddings_as_timm_does(capsys):

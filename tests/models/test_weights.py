@@ -66,6 +66,12 @@ HEADER = EncoderHeader(
     stopped=None,
     images=9,
     normalisation=Normalisation(mean=(0.1, 0.2, 0.3), std=(0.4, 0.5, 0.6)),
+    origin=WeightsOrigin(
+        source="hf-hub:a/b",
+        normalisation=Normalisation(mean=(0.1, 0.2, 0.3), std=(0.4, 0.5, 0.6)),
+        interpolation="bicubic",
+        warning="They may have seen yours.",
+    ),
     history=(
         TrainedOn(data_hash="d1", split_hash="s1", transductive=True),
         TrainedOn(data_hash="d0", split_hash="s0"),
@@ -73,11 +79,14 @@ HEADER = EncoderHeader(
 )
 
 
-def test_a_pretrained_encoder_brings_its_normalisation_and_history(encoder, other, tmp_path):
+def test_a_pretrained_encoder_brings_normalisation_history_and_origin(
+    encoder, other, tmp_path, capsys
+):
     save_tensors(tmp_path / "w.safetensors", other, {"twinlens": HEADER.model_dump_json()})
     initial = load_weights(encoder, tmp_path / "w.safetensors")
     assert (encoder.mean, encoder.std) == ((0.1, 0.2, 0.3), (0.4, 0.5, 0.6))
-    assert initial.history == HEADER.history
+    assert (initial.history, initial.origin) == (HEADER.history, HEADER.origin)
+    assert "WARNING: They may have seen yours.\n" in capsys.readouterr().err
 
 
 def test_without_our_header_the_encoder_keeps_its_normalisation(encoder, other, tmp_path):
@@ -334,9 +343,7 @@ def test_a_gated_file_is_asked_for_and_taken_once_it_is_there(hub, vit, monkeypa
     monkeypatch.setenv("TWINLENS_CACHE", str(tmp_path / "cache"))
     monkeypatch.setitem(WEIGHTS, "ours", on_the_hub(gated="https://example.org/accept"))
     encoder = build_encoder("timm/test_vit", seed=0)
-    words = (
-        "do so at https://example.org/accept, .* timm/test_vit, and put it at .*ours.safetensors"
-    )
+    words = "do so at https://example.org/accept, and put .*test_vit, or .*hub:a/b, at .*ours.safe"
     with pytest.raises(UserError, match=words):
         load_weights(encoder, "ours")
     save_file(vit, hub("a/b") / "model.safetensors")

@@ -13,7 +13,7 @@ from twinlens.data.quality import measure
 from twinlens.errors import UserError, require
 from twinlens.evaluation.examples import Evaluated, Explained, explain
 from twinlens.evaluation.flagged import poor_photographs, unlike_images
-from twinlens.evaluation.reliability import Knowledge, reliability, training_prior
+from twinlens.evaluation.reliability import Knowledge, reliability
 from twinlens.evaluation.subgroups import attributes
 from twinlens.evaluation.test_set import BATCH_SIZE, Model, TestSet
 from twinlens.evaluation.unlike_training import UnlikeTraining, fit_unlike_training
@@ -84,16 +84,10 @@ def assess(
     """
     if request.explain:
         require("captum.attr", extra="explain")
-    first, classes = next(iter(sets.values())), model.info.classes
+    first = next(iter(sets.values()))
     train = first.part_of("train") if first.internal else np.zeros(0, np.int64)
     train = train[first.data.labels[train] >= 0]
-    of_train = pd.Index(classes).get_indexer(pd.Index(first.data.table["label"].iloc[train]))
-    settings = model.info.provenance.settings
-    balanced = settings.get("class_balance", "none") != "none" or (
-        settings.get("tuning") == "linear_probe" and settings.get("probe_balanced", False)
-    )
-    prior = training_prior(of_train, len(classes), balanced=bool(balanced))
-    known = Knowledge(classes, validation, temperature, prior)
+    known = Knowledge(model.info.classes, validation, temperature)
     columns = request.subgroups.split(",") if request.subgroups else None
     trained = _Trained.of(model, first, train, fabric) if request.explain else None
     found, evaluated = [], []

@@ -5,7 +5,6 @@ Latinne and Decaestecker (2002, Neural Computation 14, 21), equations 2.4 and 2.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
@@ -19,16 +18,8 @@ from twinlens.types import Rows
 Prevalence = Float[ndarray, " class"]
 """A fraction for each class; the sum is 1."""
 
-_TOLERANCE = 1e-7
-_STEPS = 10_000
-
-
-@dataclass(frozen=True)
-class EstimatedPrevalence:
-    """The prevalence of each class that EM found, and whether it came to rest."""
-
-    prevalence: Prevalence
-    converged: bool
+_TOLERANCE = 1e-6
+_STEPS = 2_000
 
 
 def adapt(
@@ -58,8 +49,10 @@ def adapt(
 
 
 def estimate_prevalence(
-    probabilities: Float[ndarray, "image class"], before: Prevalence
-) -> EstimatedPrevalence:
+    probabilities: Float[ndarray, "image class"],
+    before: Prevalence,
+    weights: Float[ndarray, "resample image"] | None = None,
+) -> Float[ndarray, "resample class"]:
     """Estimate the prevalence of each class among images without labels, by EM.
 
     It is the prevalence that makes the predictions most likely. It relies on calibrated
@@ -68,18 +61,23 @@ def estimate_prevalence(
     Args:
         probabilities: Predictions of these images, shape (image, class).
         before: Prevalence that they assume.
+        weights: How often each image counts, in each resample; None for each once.
 
     Raises:
         UserError: There are no images, or `before` is no prevalence.
     """
     if not len(probabilities) or not np.isfinite(probabilities).all():
         raise UserError("An estimate of prevalence needs images with finite probabilities.")
-    now = check_prevalence(before, probabilities.shape[1])
+    start = check_prevalence(before, probabilities.shape[1])
+    w = np.ones((1, len(probabilities))) if weights is None else weights
+    w = w / w.sum(axis=1, keepdims=True)
+    now = np.repeat(start[None], len(w), axis=0)
     for _ in range(_STEPS):
-        then, now = now, adapt(probabilities, before, now).mean(axis=0)
+        ratio = np.divide(now, start, out=np.zeros_like(now), where=start > 0)
+        then, now = now, ratio * ((w / (ratio @ probabilities.T)) @ probabilities)
         if np.abs(now - then).max() < _TOLERANCE:
-            return EstimatedPrevalence(now, True)
-    return EstimatedPrevalence(now, False)
+            break
+    return now
 
 
 def metrics_at(

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from twinlens.evaluation.bias_corrected import BiasCorrected, fit_bias_corrected
+from twinlens.evaluation.cluster_bootstrap import bootstrap
 from twinlens.evaluation.conformal import calibrate
 from twinlens.evaluation.conformal_sets import conformal_scores
+from twinlens.evaluation.crossed_effects import number_groups
 from twinlens.evaluation.data_set_evaluation import arrays
 from twinlens.evaluation.prior_shift import (
     Prevalence,
@@ -25,14 +28,11 @@ from twinlens.records.reliability import AtPrevalence, ConformalSets, Reliabilit
 from twinlens.types import Rows
 
 NO_VALIDATION = (
-    "There are no predictions of validation images, which conformal sets are calibrated on."
-)
-NO_PRIOR = (
-    "How frequent the classes were in training is not known here, so predictions cannot be adapted "
-    "to another prevalence: name the data set that the model was trained on first."
+    "There are no predictions of validation images, so there are no conformal sets, and the "
+    "predictions cannot be adapted to another prevalence."
 )
 _ESTIMATED = "Estimated from the predictions without labels, by EM."
-_NOT_CONVERGED = "EM did not converge: do not rely on it."
+_RESAMPLES = 500  # of an estimate by EM
 _KNOWN = "Known from the labels, so this is the best that adapting can do."
 
 
@@ -44,33 +44,17 @@ class Knowledge:
         classes: Its classes.
         validation: Predictions of validation images; None without any.
         temperature: Temperature of its probabilities; None for none.
-        prior: Prevalence that its probabilities assume; None where it is not known.
     """
 
     classes: Sequence[str]
     validation: pd.DataFrame | None
     temperature: float | None
-    prior: Prevalence | None
 
     def arrays(self, table: pd.DataFrame) -> tuple[Rows, Probabilities, list[str]]:
         """Return class numbers, scaled probabilities and groups of a table of predictions."""
         labels, p, groups = arrays(table, self.classes)
         check_predictions(labels, p)
         return labels, scaled(p, self.temperature or 1.0), groups
-
-
-def training_prior(labels: Rows, classes: int, *, balanced: bool) -> Prevalence | None:
-    """Return the prevalence that a model learned; None without training images.
-
-    Args:
-        labels: Class numbers of its training images.
-        classes: Number of classes.
-        balanced: Whether classes counted the same in training, however rare.
-    """
-    counts = np.bincount(labels, minlength=classes).astype(np.float64)
-    if balanced:
-        counts = (counts > 0).astype(np.float64)
-    return counts / counts.sum() if counts.any() else None
 
 
 def reliability(
@@ -94,16 +78,16 @@ def reliability(
         UserError: Predictions cannot be used, or coverage or prevalence are none.
     """
     labels, p, groups = known.arrays(table)
-    notes = [NO_VALIDATION] if known.validation is None else []
-    notes += [NO_PRIOR] if known.prior is None else []
-    prior = None if known.prior is None else _by_class(known.prior, known)
+    calibration = None
+    if known.validation is not None:
+        calibration = fit_bias_corrected(*known.arrays(known.validation)[:2])
     return Reliability(
         sets=_sets(labels, p, groups, known, coverage),
         selective=selective_scores(labels, p, groups),
         subgroups=subgroup_scores(labels, p, known.classes, groups, columns),
-        prior=prior,
-        prevalences=_prevalences(labels, p, known, prevalence),
-        notes=notes,
+        prior=_by_class(calibration.prior, known) if calibration else None,
+        prevalences=_prevalences(labels, p, groups, known, calibration, prevalence),
+        notes=[] if calibration else [NO_VALIDATION],
     )
 
 
@@ -127,44 +111,46 @@ def _sets(
 
 
 def _prevalences(
-    labels: Rows, p: Probabilities, known: Knowledge, wanted: Mapping[str, float] | None
+    labels: Rows,
+    p: Probabilities,
+    groups: Sequence[str],
+    known: Knowledge,
+    calibration: BiasCorrected | None,
+    wanted: Mapping[str, float] | None,
 ) -> list[AtPrevalence]:
     """Return the model at the prevalence of the images, known and estimated, and where wanted."""
     shares = np.bincount(labels, minlength=len(known.classes)) / len(labels)
-    cases = [("these images", shares, shares, _KNOWN)]
-    if known.prior is not None:
-        found = estimate_prevalence(p, known.prior)
-        note = _ESTIMATED if found.converged else _NOT_CONVERGED
-        cases.append(("these images, estimated", found.prevalence, shares, note))
+
+    def at(title: str, to: Prevalence, where: Prevalence, note: str) -> AtPrevalence:
+        unadapted, absent = metrics_at(labels, p.argmax(axis=1), where)
+        adapted: dict[str, float | None] = {}
+        if calibration:
+            predicted = adapt(calibration.apply(p), calibration.prior, to).argmax(axis=1)
+            adapted, _ = metrics_at(labels, predicted, where)
+        return AtPrevalence(
+            title=title,
+            prevalence=_by_class(to, known),
+            unadapted=unadapted,
+            adapted=adapted,
+            absent=[known.classes[c] for c in absent],
+            note=note,
+        )
+
+    cases = [at("these images", shares, shares, _KNOWN)]
+    if calibration:
+        calibrated, prior = calibration.apply(p), calibration.prior
+        found = bootstrap(
+            lambda weights: estimate_prevalence(calibrated, prior, weights),
+            number_groups(labels, groups),
+            resamples=_RESAMPLES,
+        )
+        estimates = dict(zip(known.classes, found.estimates(), strict=True))
+        estimated = at("these images, estimated", found.values, shares, _ESTIMATED)
+        cases.append(estimated.model_copy(update={"estimates": estimates}))
     if wanted:
         chosen = wanted_prevalence(wanted, known.classes, shares)
-        cases.append(("where it is used", chosen, chosen, ""))
-    return [_at(title, labels, p, known, (to, at), note) for title, to, at, note in cases]
-
-
-def _at(
-    title: str,
-    labels: Rows,
-    p: Probabilities,
-    known: Knowledge,
-    prevalence: tuple[Prevalence, Prevalence],
-    note: str,
-) -> AtPrevalence:
-    """Score predictions adapted to one prevalence where the images have another."""
-    to, at = prevalence
-    unadapted, absent = metrics_at(labels, p.argmax(axis=1), at)
-    adapted: dict[str, float | None] = {}
-    if known.prior is not None:
-        predicted = adapt(p, known.prior, to).argmax(axis=1)
-        adapted, _ = metrics_at(labels, predicted, at)
-    return AtPrevalence(
-        title=title,
-        prevalence=_by_class(to, known),
-        unadapted=unadapted,
-        adapted=adapted,
-        absent=[known.classes[c] for c in absent],
-        note=note,
-    )
+        cases.append(at("where it is used", chosen, chosen, ""))
+    return cases
 
 
 def _by_class(prevalence: Prevalence, known: Knowledge) -> dict[str, float]:

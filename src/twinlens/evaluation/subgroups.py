@@ -106,7 +106,8 @@ def banded(column: str, values: pd.Series) -> tuple[pd.Series | None, str]:
     elif count > _MOST:
         return None, f"it has {count:,} values"
     else:
-        bands = values.astype("category")
+        named = values.map({True: "yes", False: "no"}) if values.dtype == bool else values
+        bands = named.astype("category")
     bands = bands.cat.rename_categories(str).cat.add_categories([MISSING])
     return bands.fillna(MISSING).cat.remove_unused_categories(), ""
 

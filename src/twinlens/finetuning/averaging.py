@@ -20,17 +20,26 @@ class Averaging(nn.Module):
     All are in its state dict, so a checkpoint holds them.
     """
 
-    def __init__(self, model: Classifier, *, ema: float, wise_ft: float) -> None:
+    def __init__(
+        self,
+        model: Classifier,
+        *,
+        ema: float,
+        wise_ft: float,
+        thresholds: nn.Module | None = None,
+    ) -> None:
         """Prepare the averages.
 
         Args:
             model: What is trained.
             ema: Decay of the exponential moving average, in [0, 1); 0 for none.
             wise_ft: Share of the trained weights in the result, see `finish`; 1 for no averaging.
+            thresholds: State of `finetuning.fixmatch`, kept with the weights.
         """
         super().__init__()
         self.model = model
         self.wise_ft = wise_ft
+        self.thresholds = thresholds
         self.average = _moving_average(model, ema) if ema else None
         self.start = deepcopy(model).requires_grad_(False) if wise_ft < 1 else None
         self.begun: Tensor

@@ -17,6 +17,7 @@ class Job:
     Attributes:
         data: Where images and labels are.
         rows: The labelled training images that are used.
+        labels: Class number of every image of the data set, of which those of `rows` are used.
         unlabelled: The images whose labels are not used.
         labelled: Number of all labelled training images, of which `rows` may be a fraction.
         config: The settings.
@@ -27,6 +28,7 @@ class Job:
 
     data: Dataset
     rows: Rows
+    labels: Rows
     unlabelled: Rows
     labelled: int
     config: FineTuning

@@ -1,6 +1,6 @@
 """How a classifier is fitted: head first, learning-rate finder, one-cycle; or a linear probe."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from math import ceil
@@ -10,27 +10,27 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from twinlens.data.batches import Batches, Reader, reader, view_keys
-from twinlens.engine.loop import CHECKPOINT, Loss, Phase, adamw, choose_lr, train
+from twinlens.data.batches import reader
+from twinlens.engine.loop import CHECKPOINT, Loss, Phase, choose_lr, train
 from twinlens.engine.one_cycle import constant, one_cycle
+from twinlens.engine.optimiser import adamw
 from twinlens.engine.timing import in_proportion
 from twinlens.evaluation.probe import linear_probe
 from twinlens.finetuning.averaging import Averaging, batchnorm
 from twinlens.finetuning.classifier import Classifier
-from twinlens.finetuning.image_sizes import progressive_sizes
+from twinlens.finetuning.fixmatch import AdaptiveThreshold, fixmatch
 from twinlens.finetuning.job import Job
+from twinlens.finetuning.labelled_batches import LabelledBatch, labelled_batches
 from twinlens.finetuning.learning_rates import lr_scales
-from twinlens.finetuning.mixing import mix
-from twinlens.finetuning.objective import make_objective
+from twinlens.finetuning.pseudo_labels import with_pseudo_labels
 from twinlens.inference.embed import embed_rows
 from twinlens.models.encoders import Encoder
 from twinlens.models.heads import HEADS
 from twinlens.models.lora import merge_lora
 from twinlens.models.trainable import choose_trainable
 from twinlens.seeds import derive
-from twinlens.types import Images, Labels
-from twinlens.views.recipes import named_recipe
-from twinlens.views.view import clean_view, normalise, view
+from twinlens.types import Images
+from twinlens.views.view import clean_view, normalise
 
 _BELOW = 5.0
 """How far the logit of a class without images is below the mean of the others'."""
@@ -48,6 +48,8 @@ def fit(encoder: Encoder, job: Job) -> tuple[nn.Module, pd.DataFrame]:
     """
     if job.config.tuning == "linear_probe":
         return _probe(encoder, job), pd.DataFrame()
+    if job.config.semi == "pseudo_label":
+        job = with_pseudo_labels(encoder, job, fit)
     head = _initial_head(encoder, job)
     history = _head_then_full(Classifier(encoder, head), job)
     return head, history
@@ -77,19 +79,21 @@ def _head_then_full(model: Classifier, job: Job) -> pd.DataFrame:
     config, fabric, seed = job.config, job.fabric, job.seed
     encoder, head = model.encoder, model.head
     choose_trainable(encoder, config.trainable, rank=config.lora_rank, seed=seed)
-    training = Averaging(model, ema=config.ema, wise_ft=config.wise_ft)
-    read = reader(job.data.images, job.rows, fabric.device)
-    loss = partial(_loss, job, encoder, read)
+    adaptive = config.semi == "fixmatch" and config.semi_threshold == "adaptive"
+    thresholds = AdaptiveThreshold(len(job.data.classes)) if adaptive else None
+    training = Averaging(model, ema=config.ema, wise_ft=config.wise_ft, thresholds=thresholds)
+    labelled = partial(labelled_batches, job, encoder)
 
     def phases() -> Iterator[Phase]:
         epoch = job.steps_per_epoch
-        if config.tuning == "head_then_full" and config.head_init == "random":
+        head_first = config.tuning == "head_then_full" and config.head_init == "random"
+        if head_first and config.head_epochs:
             with _frozen(encoder):
                 yield Phase(
                     "head",
                     constant(config.head_epochs * epoch, config.head_lr),
                     adamw(head, weight_decay=config.weight_decay),
-                    loss(derive(seed, "head phase")),
+                    _supervised(labelled(derive(seed, "head phase"))),
                     frozen=(encoder,) if config.frozen_batchnorm else (),
                 )
         training.begin()
@@ -101,7 +105,7 @@ def _head_then_full(model: Classifier, job: Job) -> pd.DataFrame:
             "lr_finder",
             constant(0, 0.0),
             optimizer,
-            loss(derive(seed, "lr finder")),
+            _supervised(labelled(derive(seed, "lr finder"))),
             frozen=statistics,
         )
         finding = choose_lr(
@@ -113,17 +117,21 @@ def _head_then_full(model: Classifier, job: Job) -> pd.DataFrame:
             folder=job.folder,
             seed=seed,
         )
+        named = derive(seed, "one-cycle phase")
+        batches = labelled(named, start=config.progressive_from)
         yield Phase(
             "one_cycle",
             one_cycle(config.epochs * epoch, finding.suggestion),
             optimizer,
-            loss(derive(seed, "one-cycle phase"), start=config.progressive_from),
+            fixmatch(job, encoder, batches, thresholds, named)
+            if config.semi == "fixmatch"
+            else _supervised(batches),
             frozen=statistics,
             after_step=lambda _: training.after_step(),
         )
 
     history = train(training, phases(), fabric=fabric, folder=job.folder, seed=seed)
-    training.finish(_batches(encoder, read, job))
+    training.finish(_batches(encoder, job))
     merge_lora(encoder)
     return history
 
@@ -138,43 +146,19 @@ def _frozen(encoder: Encoder) -> Iterator[None]:
         parameter.requires_grad_(True)
 
 
-def _batches(encoder: Encoder, read: Reader, job: Job) -> Iterator[Images]:
+def _batches(encoder: Encoder, job: Job) -> Iterator[Images]:
     """Yield the normalised training images once, in batches."""
+    read = reader(job.data.images, job.rows, job.fabric.device)
     for batch in np.array_split(job.rows, ceil(len(job.rows) / job.config.batch_size)):
         yield normalise(clean_view(read(batch), job.size), encoder.mean, encoder.std)
 
 
-def _loss(job: Job, encoder: Encoder, read: Reader, seed: int, *, start: int | None = None) -> Loss:
-    """Return the loss of a step's batch; batches and views depend on seed and step alone.
-
-    Args:
-        job: What is trained on what.
-        encoder: Gives the normalisation.
-        read: Reads the images of `job.rows`.
-        seed: Of batches and views.
-        start: Size of the views at the beginning, see `progressive_sizes`.
-    """
-    config, labels = job.config, job.data.labels
-    balance = labels[job.rows] if config.class_balance == "sampler" else None
-    batches = Batches(job.rows, batch_size=config.batch_size, seed=seed, labels=balance)
-    recipe = named_recipe(config.views, config.view_changes)
-    objective = make_objective(
-        labels[job.rows], len(job.data.classes), config, device=job.fabric.device
-    )
-    sizes = progressive_sizes(start, job.size, config.epochs * job.steps_per_epoch)
+def _supervised(labelled: Callable[[int], LabelledBatch]) -> Loss:
+    """Return the loss of a step's labelled batch."""
 
     def loss(model: nn.Module, step: int) -> tuple[Tensor, dict[str, Tensor]]:
-        batch = batches.rows(step)
-        keys = view_keys(batch, len(labels))
-        size = sizes[step % len(sizes)]
-        views = view(read(batch), keys, recipe=recipe, seed=seed, step=step, size=size)
-        views, share = mix(views, mixup=config.mixup, cutmix=config.cutmix, seed=seed, step=step)
-        logits = model(normalise(views, encoder.mean, encoder.std))
-        wanted: Labels = torch.from_numpy(labels[batch]).to(logits.device)
-        own = objective(logits, wanted)
-        if share == 1:
-            return own, {}
-        return share * own + (1 - share) * objective(logits, wanted.flip(0)), {}
+        images, loss_of = labelled(step)
+        return loss_of(model(images)), {}
 
     return loss
 
@@ -185,7 +169,7 @@ def _probe(encoder: Encoder, job: Job) -> nn.Linear:
     with in_proportion():
         head = linear_probe(
             embed_rows(encoder, job.data, job.rows, job.fabric, size=job.size),
-            job.data.labels[job.rows],
+            job.labels[job.rows],
             classes=len(job.data.classes),
             c=job.config.probe_c,
             balanced=job.config.probe_balanced,

@@ -25,6 +25,13 @@ _TRANSFORMERS_DEFAULTS: dict[str, Any] = {
 }
 """What a config of transformers leaves out: the values of CLIPVisionConfig."""
 
+_OPENAI: dict[str, Any] = {
+    "mean": [0.48145466, 0.4578275, 0.40821073],
+    "std": [0.26862954, 0.26130258, 0.27577711],
+    "interpolation": "bicubic",
+}
+"""What a config of open_clip leaves out: the values of OpenAI's CLIP."""
+
 _RESAMPLE = {2: "bilinear", 3: "bicubic"}  # Pillow's numbers
 
 
@@ -46,6 +53,8 @@ def hub_file(repository: str, names: Sequence[str]) -> Path:
     owner_and_name, _, revision = repository.partition("@")
     reason = f"the repository has no {' or '.join(names)}"
     for name in names:
+        if _known_missing(repository, name):
+            continue
         try:
             return Path(hub.hf_hub_download(owner_and_name, name, revision=revision or None))
         except hub.errors.LocalEntryNotFoundError:
@@ -59,7 +68,7 @@ def hub_file(repository: str, names: Sequence[str]) -> Path:
         except (hub.errors.RepositoryNotFoundError, hub.errors.RevisionNotFoundError):
             reason = "there is no such repository, or it is not public"
             break
-        except (hub.errors.HfHubHTTPError, hub.errors.HFValidationError) as error:
+        except OSError as error:  # of the server, or of the disk
             reason = str(error).partition("\n")[0]
             break
     folder = hub_cache(repository)
@@ -85,16 +94,26 @@ def cached_hub_file(repository: str, names: Sequence[str]) -> Path | None:
     """Return a file of a repository that the hub's cache holds, or None."""
     if find_spec("huggingface_hub") is None:
         return None
-    hub = require("huggingface_hub", extra="timm")
-    owner_and_name, _, revision = repository.partition("@")
     for name in names:
-        try:
-            found = hub.try_to_load_from_cache(owner_and_name, name, revision=revision or None)
-        except hub.errors.HFValidationError as error:
-            raise UserError(f"hf-hub:{repository} names no repository ({error}).") from error
+        found = _in_cache(repository, name)
         if isinstance(found, str):
             return Path(found)
     return None
+
+
+def _known_missing(repository: str, name: str) -> bool:
+    """Whether the hub's client has noted that a repository has no such file."""
+    found = _in_cache(repository, name)
+    return found is not None and not isinstance(found, str)
+
+
+def _in_cache(repository: str, name: str) -> Any:
+    hub = require("huggingface_hub", extra="timm")
+    owner_and_name, _, revision = repository.partition("@")
+    try:
+        return hub.try_to_load_from_cache(owner_and_name, name, revision=revision or None)
+    except hub.errors.HFValidationError as error:
+        raise UserError(f"hf-hub:{repository} names no repository ({error}).") from error
 
 
 def model_config(repository: str) -> dict[str, Any]:
@@ -111,12 +130,18 @@ def model_config(repository: str) -> dict[str, Any]:
     """
     path = hub_file(repository, ("config.json", "open_clip_config.json"))
     config = _read(path)
-    if not config.keys() & {"architecture", "vision_config", "model_cfg"}:
-        path = hub_file(repository, ("open_clip_config.json",))
+    if path.name == "config.json" and "architecture" not in config:  # open_clip has both files
+        try:
+            path = hub_file(repository, ("open_clip_config.json",))
+        except UserError:
+            if "vision_config" not in config:
+                raise
         config = _read(path)
     try:
-        if "model_cfg" in config:
-            built = _open_clip(repository, config)
+        if path.name == "open_clip_config.json":
+            built = _open_clip(
+                repository, config if "model_cfg" in config else {"model_cfg": config}
+            )
         elif "architecture" in config:
             built = {"pretrained_cfg": config} | config
         else:
@@ -142,9 +167,9 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _open_clip(repository: str, config: dict[str, Any]) -> dict[str, Any]:
-    model, images = config["model_cfg"], config.get("preprocess_cfg", {})
+    model, images = config["model_cfg"], _OPENAI | config.get("preprocess_cfg", {})
     tower = {key: value for key, value in model["vision_cfg"].items() if value is not None}
-    pretrained = {key: images[key] for key in ("mean", "std", "interpolation") if key in images}
+    pretrained = {key: images[key] for key in _OPENAI}
     pretrained["input_size"] = [3, tower["image_size"], tower["image_size"]]
     pretrained["hf_hub_filename"] = CLIP_FILES[-1]
     if "timm_model_name" in tower:

@@ -54,12 +54,13 @@ def weight_names(stated: str | None) -> tuple[str, ...]:
     return (stated,)  # type: ignore[return-value]
 
 
-def origin_of(encoder: Encoder, weights: str) -> WeightsOrigin | None:
-    """Describe published weights that an encoder has loaded; None for a file.
+def origin_of(encoder: Encoder, weights: str, digest: str) -> WeightsOrigin | None:
+    """Describe published weights that an encoder has loaded; None for any other file.
 
     Args:
         encoder: With their normalisation.
         weights: "pretrained", or a name in `WEIGHTS`; anything else is a file.
+        digest: The file's sha256, by which it may be known as well.
     """
     config = _config(encoder)
     repository = config.get("hf_hub_id")
@@ -69,10 +70,11 @@ def origin_of(encoder: Encoder, weights: str) -> WeightsOrigin | None:
         place = f"hf-hub:{repository}" if repository else config["url"]
         what = f"The weights of {place}"
     else:
-        entry = WEIGHTS.get(weights)
+        known = (e for e in WEIGHTS.values() if e.sha256 and digest.startswith(e.sha256))
+        entry = WEIGHTS.get(weights) or next(known, None)
         if entry is None:
             return None
-        place, what = entry.place, f"The weights {weights}"
+        place, what = entry.place, f"The weights {Path(weights).name}"
     images = images_of_tag(entry.images if entry else config.get("tag") or "")
     return WeightsOrigin(
         source=place,

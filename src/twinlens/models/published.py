@@ -39,7 +39,8 @@ class Published(Config):
         gated: Address where the licence has to be accepted; the file is then not downloaded.
         images: What it was trained on: names in `IMAGES`, joined as in timm's tags.
         size: In bytes; null if unknown.
-        sha256: The hex digest of its content, or how it begins.
+        sha256: The hex digest of its content, or how it begins. A file at an address must have it;
+            any file that has it is recognised.
         total: Sum of all of the encoder's parameters; null if unknown.
         mean: Normalisation of the images that it was trained on, in [0, 1]; null for the encoder's.
         std: Likewise.

@@ -80,11 +80,9 @@ def build_timm(name: str, drop_path: float, config: dict[str, Any] | None) -> Ti
         create = partial(create, drop_path_rate=drop_path)
     try:
         network = _build(create)
-    except TypeError as error:
-        if drop_path:
+    except (RuntimeError, TypeError, ValueError) as error:
+        if drop_path and "drop_path_rate" in str(error):
             raise no_drop_path(name) from error
-        raise
-    except (RuntimeError, ValueError) as error:
         raise UserError(f"timm {timm.__version__} cannot build '{model}': {error}") from error
     if drop_path and not any(getattr(m, "drop_prob", 0) for m in network.modules()):
         raise no_drop_path(name)
@@ -123,6 +121,7 @@ def _creator(
         architecture, known = config["architecture"], config["pretrained_cfg"]
         expected = {key: _frozen(known[key]) for key in _CONFIG if key in known}
         create = partial(create, pretrained_cfg=expected, **config.get("model_args", {}))
+        create = partial(create, num_classes=0)  # whatever the config says
     else:
         architecture = model.removeprefix("timm/")
     if ":" in architecture or not timm.is_model(architecture):

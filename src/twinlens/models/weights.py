@@ -51,12 +51,15 @@ def load_weights(encoder: Encoder, weights: str | Path) -> InitialWeights:
     if source and source.mean and source.std:
         encoder.mean, encoder.std = source.mean, source.std
     say(f"{path.name}: {describe_match(encoder, matched)}")
-    origin = origin_of(encoder, str(weights))
+    digest = sha256(path)
+    origin = header.origin if header else origin_of(encoder, str(weights), digest)
+    if origin:
+        say(f"Licence of these weights: {origin.licence or 'not stated'}")
     if origin and origin.warning:
         say(f"WARNING: {origin.warning}")
     return InitialWeights(
         name=str(weights),
-        sha256=sha256(path),
+        sha256=digest,
         matched=len(matched.tensors),
         dropped=tuple(matched.dropped),
         origin=origin,
@@ -124,7 +127,8 @@ def _from_hub(name: str, entry: Published) -> Path:
     if path is None and entry.gated is not None:
         raise UserError(
             f"The weights '{name}' come under a licence that you have to accept ({entry.licence}): "
-            f"do so at {entry.gated}, download the file for {entry.encoder}, and put it at "
+            f"do so at {entry.gated}, and put its authors' file for {entry.encoder}, or "
+            f"{entry.files[0]} of hf-hub:{entry.hub}, at "
             f"{cache_folder() / name}{' or '.join(_BY_HAND[:2])}."
         )
     return path or hub_file(entry.repository, entry.files)

@@ -40,6 +40,7 @@ def metadata(record: PretrainRun, history: Sequence[TrainedOn]) -> dict[str, str
         stopped=record.stopped,
         images=record.images,
         normalisation=record.normalisation,
+        origin=record.initial_weights.origin,
         history=tuple(history),
     )
     return {"twinlens": header.model_dump_json()}

@@ -148,7 +148,8 @@ class AtPrevalence(Record):
         unadapted: Metrics of the predictions as they are; null where undefined.
         adapted: Metrics of the predictions adapted to the prevalence.
         absent: Classes that this prevalence wants and no image is of; the metrics leave them out.
-        note: How the prevalence was found, or why it is uncertain.
+        estimates: The prevalence of each class with its interval, where it was estimated.
+        note: How the prevalence was found.
     """
 
     title: str
@@ -156,6 +157,7 @@ class AtPrevalence(Record):
     unadapted: dict[str, float | None]
     adapted: dict[str, float | None]
     absent: list[str]
+    estimates: dict[str, Estimate] = Field(default={})
     note: str = ""
 
 
@@ -167,7 +169,8 @@ class Reliability(Record):
         selective: Risk and coverage.
         flagged: Checks of the images.
         subgroups: Subgroups.
-        prior: Prevalence that the model's probabilities assume; null where it is not known.
+        prior: Prevalence that the probabilities assume once they are calibrated on validation
+            images; null without any.
         prevalences: The model under other prevalences.
         notes: Sentences that a reader must know.
     """

@@ -94,7 +94,7 @@ class StoredPretraining(Pretraining):
     """
 
     model_config = ConfigDict(extra="allow")
-    projector: tuple[int, ...]
+    projector: tuple[int, ...] = Pretraining.model_fields["projector"].default
 
     @classmethod
     def of(cls, settings: Pretraining) -> Self:

@@ -62,7 +62,7 @@ class InitialWeights(Record):
         sha256: Hash of the file; null for random weights.
         matched: Number of tensors that were loaded.
         dropped: Names of the file's tensors that were left out, such as a classifier's.
-        origin: Who published them; null for random weights and for a file.
+        origin: Who published them, or those that their pretraining started from; else null.
         history: What the weights had been trained on by Twinlens, the latest first.
         recognised: Number of validation and test images that a pretraining saw in another data set,
             such as one of other size; empty if there were none, or nothing to recognise them by.
@@ -89,6 +89,7 @@ class EncoderHeader(Record):
         stopped: Why the pretraining ended early; null if it did not.
         images: Number of images that it saw.
         normalisation: Normalisation that it was trained with.
+        origin: The published weights that it started from, if any.
         history: What the weights were trained on, this pretraining first.
     """
 
@@ -100,4 +101,5 @@ class EncoderHeader(Record):
     stopped: str | None
     images: int
     normalisation: Normalisation
+    origin: WeightsOrigin | None = None
     history: tuple[TrainedOn, ...]

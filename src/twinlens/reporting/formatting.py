@@ -79,6 +79,15 @@ def share(fraction: float) -> str:
     return f"{100 * fraction:.1f} %" if fraction >= 0.001 else f"{100 * fraction:.1g} %"
 
 
+def probability(p: float) -> str:
+    """Write a probability or a small fraction in per cent, and what is next to nothing as a limit.
+
+    >>> probability(0.0000003), probability(0), probability(0.212)
+    ('< 0.1 %', '0.0 %', '21.2 %')
+    """
+    return "< 0.1 %" if 0 < p < 0.001 else f"{100 * p:.1f} %"
+
+
 def percent(fraction: float) -> str:
     """Write a fraction in whole per cent."""
     return f"{100 * fraction:.0f} %"

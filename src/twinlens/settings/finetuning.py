@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from math import ceil
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     Field,
@@ -61,6 +61,15 @@ class FineTuning(Config):
         ema: Decay of the moving average of the weights, which is what is kept; 0 for none.
         wise_ft: Share of the trained weights in what is kept; the rest is the weights that full
             training started from (arXiv 2109.01903). 1 for the trained weights.
+        semi: How unlabelled images are used in full training: "none"; "fixmatch": strong views
+            learn from what weak views are sure of (arXiv 2001.07685); "pseudo_label": an ensemble
+            of `semi_members` labels what it agrees on, for a last training.
+        semi_threshold: Confidence that a pseudo-label needs; for FixMatch also "adaptive", by
+            class and rising with the training (arXiv 2205.07246).
+        semi_weight: Weight of the unlabelled images in FixMatch.
+        semi_ratio: Unlabelled images a step for each labelled one, in FixMatch.
+        semi_members: Networks of the ensemble that gives pseudo-labels.
+        semi_rounds: How often an ensemble is trained, the next time with the pseudo-labels so far.
         image_size: Side of the images in pixels, at most the data set's; null for the data set's.
         progressive_from: Side of the views at the beginning of full training, from which they grow
             in four stages (arXiv 2104.00298); null for full size throughout.
@@ -101,6 +110,12 @@ class FineTuning(Config):
     drop_path: float = Field(0.0, ge=0, lt=1)
     ema: float = Field(0.0, ge=0, lt=1)
     wise_ft: float = Field(1.0, ge=0, le=1)
+    semi: Literal["none", "fixmatch", "pseudo_label"] = "none"
+    semi_threshold: Annotated[float, Field(gt=0, le=1)] | Literal["adaptive"] = 0.95
+    semi_weight: NonNegativeFloat = 1.0
+    semi_ratio: PositiveInt = 2
+    semi_members: PositiveInt = 3
+    semi_rounds: PositiveInt = 1
     image_size: PositiveInt | None = None
     progressive_from: PositiveInt | None = None
     probe_c: PositiveFloat = 0.1
@@ -119,6 +134,10 @@ class FineTuning(Config):
             raise ValueError(
                 "'head_init: probe' starts from a logistic regression, so set 'head' to linear, or "
                 "'head_init' to random"
+            )
+        if self.semi == "pseudo_label" and self.semi_threshold == "adaptive":
+            raise ValueError(
+                "only FixMatch adapts 'semi_threshold': give a number, or set 'semi' to fixmatch"
             )
         return self
 

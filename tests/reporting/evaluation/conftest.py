@@ -30,7 +30,7 @@ def assessed(
     folder = tmp_path_factory.mktemp("assessed") / "out"
     shutil.copytree(evaluation.folder, folder)
     table = evaluation.predictions
-    known = Knowledge(CLASSES, table[table["split"] == "val"], 1.2, np.array([0.7, 0.2, 0.1]))
+    known = Knowledge(CLASSES, table[table["split"] == "val"], 1.2)
     data = []
     for each in evaluation.record.data:
         found = evaluation.predictions_of(each)

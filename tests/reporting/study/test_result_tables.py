@@ -6,7 +6,7 @@ from html_page import Page
 from judged import change_rows, judge
 
 from twinlens.reporting import report
-from twinlens.reporting.formatting import decimal, interval, p_value, share
+from twinlens.reporting.formatting import decimal, interval, p_value, probability
 from twinlens.reporting.study.load_study import StoredStudy, read_study
 from twinlens.reporting.study.result_tables import arms_table, differences_table, size_table
 
@@ -33,7 +33,7 @@ def test_the_test_has_its_p_value_and_that_after_correction(study: StoredStudy) 
         interval(found.interval, signed=True),
         p_value(found.p),
         f"Holm {p_value(found.p_holm)}",
-        f"false claim {share(found.false_claim)}",
+        f"false claim {probability(found.false_claim)}",
     ]
     rest = [cell.detail for row in table.rows[2:] for cell in row[column:]]
     assert not any("p " in detail for detail in rest)

@@ -105,8 +105,8 @@ class DINO(MultiCrop):
         centre_momentum: Share of itself that the centre keeps at a step.
         student_temperature: Divides the student's cosines.
         teacher_temperature: Divides the teacher's; lower, so that its targets are sharper.
-        lr: Maximum learning rate. The loss falls fastest where student and teacher agree on a few
-            prototypes, so the learning-rate finder suggests rates at which the rank is lost.
+        lr: Maximum learning rate: the article's for 256 images a step. As with BYOL, a loss that
+            falls fast is no sign of a good one, so the learning-rate finder is not asked.
     """
 
     method: Literal["dino"] = "dino"

@@ -5,7 +5,7 @@ from typing import Any
 from twinlens.records.reliability import AtPrevalence
 from twinlens.reporting.evaluation.abstention import assessed
 from twinlens.reporting.evaluation.load_evaluation import StoredEvaluation
-from twinlens.reporting.formatting import decimal, metric_title, share
+from twinlens.reporting.formatting import decimal, metric_title, probability
 from twinlens.reporting.tables.tables import Cell, Column, Table, make_table, number
 
 _SHOWN = ("accuracy", "balanced_accuracy", "macro_f1")
@@ -22,7 +22,6 @@ def content(evaluation: StoredEvaluation) -> dict[str, Any]:
         "prevalences": _prevalences(rows, found[0][1].prior, several=several) if rows else None,
         "prevalence_metrics": _metrics(rows, several=several) if rows else None,
         "prior": found[0][1].prior if found else None,
-        "uncertain": [at.note for _, at in rows if "converge" in at.note],
         "absent": sorted({name for _, at in rows for name in at.absent}),
     }
 
@@ -33,16 +32,31 @@ def _title(row: Row, *, several: bool) -> str:
 
 def _prevalences(rows: list[Row], prior: dict[str, float] | None, *, several: bool) -> Table:
     """Return the prevalence of each class, a row each."""
-    cases = [("training", prior)] if prior else []
-    cases += [(_title(row, several=several), row[1].prevalence) for row in rows]
-
-    def column(title: str, prevalence: dict[str, float]) -> Column:
-        return Column(title, lambda name: share(prevalence[name]), numeric=True)
-
     classes = list(rows[0][1].prevalence)
-    frame = [{"class": name} | {title: p[name] for title, p in cases} for name in classes]
-    columns = [Column("Class", str), *(column(*case) for case in cases)]
+    columns = [
+        Column("Class", str),
+        *([_validation(prior)] if prior else []),
+        *(_column(_title(row, several=several), row[1]) for row in rows),
+    ]
+    frame = [
+        {"class": name, "validation": prior[name] if prior else None}
+        | {_title(row, several=several): row[1].prevalence[name] for row in rows}
+        for name in classes
+    ]
     return make_table(classes, columns, name="prevalences", frame=frame)
+
+
+def _validation(prior: dict[str, float]) -> Column:
+    return Column("Validation", lambda name: probability(prior[name]), numeric=True)
+
+
+def _column(title: str, at: AtPrevalence) -> Column:
+    def show(name: str) -> Cell:
+        found = at.estimates.get(name)
+        ends = () if not found else [end for end in (found.low, found.high) if end is not None]
+        return number(probability(at.prevalence[name]), " to ".join(map(probability, ends)))
+
+    return Column(title, show, numeric=True)
 
 
 def _metrics(rows: list[Row], *, several: bool) -> Table:

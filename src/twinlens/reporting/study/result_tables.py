@@ -13,7 +13,7 @@ from twinlens.reporting.formatting import (
     label_fraction_title,
     metric_title,
     p_value,
-    share,
+    probability,
     spread,
 )
 from twinlens.reporting.study.load_study import StoredStudy
@@ -159,12 +159,8 @@ def _difference(study: StoredStudy, at: At, metric: str) -> Cell:
     if difference.n < 2:
         parts = [f"{parts[0]}\nthese two models" if parts[0] else ONE_SEED]
     if metric == study.primary and difference.false_claim is not None:
-        parts.append(f"false claim {_probability(difference.false_claim)}")
+        parts.append(f"false claim {probability(difference.false_claim)}")
     return number(decimal(difference.mean, signed=True), "\n".join(filter(None, parts)))
-
-
-def _probability(p: float) -> str:
-    return "< 0.1 %" if p < 0.001 else share(p)
 
 
 def _effect_size(difference: Difference) -> str:
