@@ -34,14 +34,12 @@ def make_step(method, encoder, images):
     """Return a function that trains a method's network on one batch."""
     config = configure("recommended", {"method": method}, where="")
     network = METHODS[method].network(build_encoder(encoder, 0), config, 0)
-    network.prepare(np.arange(BATCH), 0)
     rows = np.arange(BATCH)
     network.prepare(rows, 0)
     plan, optimizer = METHODS[method].views(config, SIZE), adamw(network, weight_decay=0.01)
 
     def step(number):
         views = planned_views(images, rows, plan=plan, seed=0, step=number)
-        network.at_step(rows, seed=0, step=number)
         network.at_step(rows, seed=0, step=number)
         loss, _ = METHODS[method].loss(*network.complete(network(*views), rows), config)
         loss.backward()
