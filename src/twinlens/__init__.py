@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from twinlens.pretraining.pretrain import pretrain
     from twinlens.pretraining.preview import show_views
     from twinlens.reporting.audit.audit import audit
+    from twinlens.reporting.evaluation.explanation import explain
     from twinlens.reporting.study.page import report
     from twinlens.splitting.split import split
     from twinlens.study.compare import compare
@@ -30,6 +31,7 @@ _HOME = {
     "compare": "twinlens.study.compare",
     "demo": "twinlens.demonstration",
     "evaluate": "twinlens.evaluation.evaluate",
+    "explain": "twinlens.reporting.evaluation.explanation",
     "import_images": "twinlens.importing.import_images",
     "init": "twinlens.study.planning.new_study",
     "open_dataset": "twinlens.data.dataset",
@@ -47,6 +49,7 @@ __all__ = [
     "compare",
     "demo",
     "evaluate",
+    "explain",
     "import_images",
     "init",
     "open_dataset",

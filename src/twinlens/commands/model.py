@@ -14,6 +14,7 @@ from twinlens.errors import UserError
 from twinlens.files import write_text
 from twinlens.pretraining.methods import METHODS
 from twinlens.requests.evaluate import EvaluateRequest
+from twinlens.requests.explain import ExplainRequest
 from twinlens.requests.predict import PredictRequest
 from twinlens.requests.pretrain import PretrainRequest
 from twinlens.requests.show_views import ShowViewsRequest
@@ -87,6 +88,21 @@ def predict(
     suggest("evaluate", request.model, "DATA", purpose="to score the model on labelled images")
     if table["error"].notna().any():
         raise typer.Exit(1)
+
+
+@from_request
+def explain(request: ExplainRequest) -> None:
+    """Explain predictions, print them with the nearest training image, and where the page is."""
+    found = twinlens.explain.run(request)
+    from twinlens.reporting.evaluation.explanation import PAGE
+
+    for image in found.examples:
+        nearest = image.nearest[0]
+        print(
+            f"{image.id}: {image.predicted} {image.probability:.3f}, nearest {nearest.label} "
+            f"{nearest.id} at {nearest.distance:.3f}"
+        )
+    print(f"Page: {Path(request.out) / PAGE}")
 
 
 def _with_intervals(metrics: "dict[str, Estimate]") -> str:
