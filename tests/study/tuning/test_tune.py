@@ -18,7 +18,7 @@ from twinlens.pretraining.pretrain import pretrain
 from twinlens.records.tuning import TuningResults
 from twinlens.study.planning.config import read_study
 from twinlens.study.tuning import tune as module
-from twinlens.study.tuning.storage import open_trials, valid_trials
+from twinlens.study.tuning.storage import all_trials, open_trials
 from twinlens.study.tuning.tune import tune
 
 HOW = {"trials": 12, "folds": 3, "device": "cpu"}
@@ -185,5 +185,5 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_number_of_trials(study_file
     assert [trial.state in ("finished", "pruned") for trial in _results(folder).trials] == [
         True
     ] * 3
-    numbers = [trial.number for trial in valid_trials(open_trials(folder))]
+    numbers = [trial.number for trial in all_trials(open_trials(folder))]
     assert numbers == [0, 1, 2]
