@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 
 from stored_runs import pretrain_run
+from stored_tuning import tuning_results
 from twinlens.files import read_json
 
 
@@ -26,3 +27,13 @@ def test_the_report_is_opened_in_a_browser_if_asked(command_line, tmp_path, monk
 
 def test_the_shell_can_complete_commands(command_line):
     assert "--install-completion" in command_line("--help")
+
+
+def test_a_search_ends_with_the_best_trial_and_the_command_that_tests_it(command_line, tmp_path):
+    tuning_results().write(tmp_path / "tuning.json")
+    text = command_line("report", tmp_path)
+    assert "Trial 2: 0.550; own settings: 0.450 on the same folds." in text
+    assert "On folds that took no part in the selection: +0.090." in text
+    assert f"Report: {tmp_path / 'report.html'}" in text
+    best = f"twinlens compare {tmp_path / 'best.yaml'} --out results"
+    assert f"Next, to test the best settings once: {best}" in text

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -26,6 +27,7 @@ from twinlens.finetuning.initial_encoder import starting_encoder
 from twinlens.finetuning.job import Job
 from twinlens.finetuning.phases import fit
 from twinlens.finetuning.preview import VIEWS, write_views
+from twinlens.inference.feature_cache import remembering_features
 from twinlens.models.bundle import save_bundle
 from twinlens.records.bundle import BundleInfo, Provenance, TestTimeAugmentation
 from twinlens.records.run import TrainRun
@@ -91,11 +93,13 @@ def train(request: TrainRequest) -> Path:
             folder=folder,
             seed=seed,
         )
-        head, history = fit(network, job)
         tta = test_time(config, seed)
         log = request.test_access or folder / TEST_ACCESS
-        score_part = partial(score, network, head, data, tta=tta, fabric=fabric, size=job.size)
-        scores, val = _evaluate(score_part, chosen, folder, log=log, by=out.name)
+        frozen = config.tuning == "linear_probe"
+        with remembering_features(network, fabric) if frozen else nullcontext():
+            head, history = fit(network, job)
+            score_part = partial(score, network, head, data, tta=tta, fabric=fabric, size=job.size)
+            scores, val = _evaluate(score_part, chosen, folder, log=log, by=out.name)
         if scores:
             fabric.log_dict(_final(scores), len(history))
         info = BundleInfo(

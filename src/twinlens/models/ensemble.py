@@ -66,12 +66,6 @@ def read_members(model: Path) -> dict[Path, BundleInfo]:
     return {model / _MEMBERS / name: info for name, info in members.items()}
 
 
-def read_temperature(model: Path) -> float | None:
-    """Return the temperature that a bundle or an ensemble carries, if any; errors as above."""
-    path = model / ENSEMBLE
-    return EnsembleInfo.read(path).temperature if path.is_file() else read_info(model).temperature
-
-
 def average_bundles(members: Sequence[Path]) -> tuple[Bundle, bool]:
     """Average the weights of bundles into one: a soup (Wortsman et al. 2022, arXiv 2203.05482).
 
@@ -99,6 +93,12 @@ def average_bundles(members: Sequence[Path]) -> tuple[Bundle, bool]:
         soup.update_parameters(network)
     average: Any = soup.module
     return Bundle(average[0], average[1], first.info), same
+
+
+def read_temperature(model: Path) -> float | None:
+    """Return the temperature that a bundle or an ensemble carries, if any; errors as above."""
+    path = model / ENSEMBLE
+    return EnsembleInfo.read(path).temperature if path.is_file() else read_info(model).temperature
 
 
 def _check_alike(members: Mapping[str, BundleInfo], folder: Path) -> None:

@@ -31,7 +31,7 @@ class SearchRecord(Record):
     """What a search is. With another one in a folder, its trials would not go together.
 
     Attributes:
-        study: Digest of the arm's settings, and of those that all arms of the study share.
+        settings: Digest of the arm's resolved settings.
         arm: Name of the arm.
         metric: The metric that decides.
         label_fraction: Share of the labelled training images that the search uses.
@@ -45,7 +45,7 @@ class SearchRecord(Record):
         seed: Seed of the suggestions.
     """
 
-    study: str
+    settings: str
     arm: str
     metric: str
     label_fraction: float

@@ -1,6 +1,7 @@
 """Running a study: arms x seeds x label fractions, paired differences and a verdict."""
 
 import math
+import shutil
 import time
 from functools import partial
 from pathlib import Path
@@ -31,7 +32,7 @@ from twinlens.study.running.audit_summary import keep_audit
 from twinlens.study.running.execute import Execution, execute
 from twinlens.study.running.locks import study_lock
 from twinlens.study.running.model_selection import keep_best
-from twinlens.study.running.paths import ENVIRONMENT, PLAN, RESULTS, STUDY, is_finished
+from twinlens.study.running.paths import ENVIRONMENT, FEATURES, PLAN, RESULTS, STUDY, is_finished
 from twinlens.study.running.progress import Progress
 from twinlens.study.running.soup import make_soup
 
@@ -78,6 +79,8 @@ def compare(request: CompareRequest) -> Path:
     failures = execute(
         execution, workers=request.workers, ray=request.ray, on_progress=progress.report
     )
+    if not execution.unsettled():
+        shutil.rmtree(out / FEATURES, ignore_errors=True)
     with study_lock(out):
         cook = partial(make_soup, out, data=data, split=split, fabric=fabric)
         best = keep_best(out, checked, plan, cook)  # first: to test an ensemble is logged
@@ -132,11 +135,13 @@ def _refuse_another(out: Path, study: Study, resume: bool) -> None:
 def _describe(plan: list[PlannedRun], study: Study, out: Path, size: int) -> str:
     pretrainings = sum(run.kind == "pretrain" for run in plan)
     finished = sum(is_finished(out, run) for run in plan)
-    baselines = ", ".join(f"'{arm}'" for arm in study.baseline_arms)
+    baselines = ", ".join(
+        f"'{arm}' at {study.training(arm).image_size or size} pixels" for arm in study.baseline_arms
+    )
     return (
         f"{len(study.arms)} arms x {len(study.seeds)} seeds x {len(study.label_fractions)} "
         f"label fractions: "
         f"{len(plan) - pretrainings} trainings and {pretrainings} pretrainings, {finished} "
         f"finished; precision {study.precision}."
-        + (f" Frozen baselines, probed at {size} pixels: {baselines}." if baselines else "")
+        + (f" Frozen baselines: {baselines}." if baselines else "")
     )

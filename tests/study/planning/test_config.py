@@ -99,7 +99,7 @@ def test_the_resolved_study_is_a_study_file_with_the_same_meaning(study):
         ("classes: [a]\n" + GOOD, "'classes' is wrong"),
         ("train: {classes: [a, b]}\n" + GOOD, "'train' is wrong.*set 'classes' once"),
         ("min_effect: 0\n" + GOOD, "'min_effect' is wrong"),
-        ("ensemble: all\n" + GOOD, "'ensemble' is wrong.*'none', 'seeds' or 'arms'"),
+        ("ensemble: all\n" + GOOD, "'ensemble' is wrong.*'none', 'seeds', 'arms' or 'soup'"),
         (
             GOOD.replace("plain: {}", "plain: {predictions: x.csv, weights: supervised}"),
             "arms.plain' is wrong.*leave out weights",

@@ -48,7 +48,7 @@ def test_a_resolved_study_fits(check, tmp_path):
         {"train": {"epoch": 3}},
         {"search": {"train.lr": {"low": 1}}},
         {"train": {"precision": "fp32"}},
-        {"pretrain": {"method": "dyno"}},
+        {"pretrain": {"method": "contrastive"}},
         {"arms": {"plain": {"train": {"tuning": "some"}}}},
         {"arms": {"plain": {"pretrain": {"lambda": -1}}}},
         {"arms": {}},

@@ -1,9 +1,11 @@
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from stored_runs import ENVIRONMENT
+from twinlens.errors import UserError
 from twinlens.records.tuning import SearchRecord
 from twinlens.study.running import execute
 from twinlens.study.running.execute import Execution
@@ -16,7 +18,7 @@ from twinlens.study.tuning.trials import run_trials, trial_id
 @pytest.fixture
 def record(search):
     return SearchRecord(
-        study="s", arm="plain", metric="balanced_accuracy", label_fraction=1.0, labelled=30,
+        settings="s", arm="plain", metric="balanced_accuracy", label_fraction=1.0, labelled=30,
         split="s", data_hash="d", split_hash="h", space=search.space, folds=list(search.folds),
         notes=[], seed=0,
     )  # fmt: skip
@@ -65,6 +67,18 @@ def test_of_a_search_that_only_began_the_rest_is_unknown(begun, record):
     first, second = _collect(begun, record).trials
     assert (first.state, first.reason, first.mean) == ("failed", "ValueError: No memory.", None)
     assert (second.state, second.scores) == ("left", [])
+
+
+def test_runs_that_were_removed_are_missed(begun, record):
+    run_trials(begun)
+    best = begun.folder / "runs" / begun.plan(_best_values(begun, record), begun.folds[1])[-1].id
+    shutil.rmtree(best)
+    with pytest.raises(UserError, match="lacks runs of finished trials"):
+        _collect(begun, record)
+
+
+def _best_values(search, record):
+    return _collect(search, record).best_trial.values
 
 
 def test_own_values_are_those_that_the_arm_resolves_to(search):

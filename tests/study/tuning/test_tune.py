@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -13,10 +14,11 @@ from twinlens.data.dataset import Dataset, open_dataset
 from twinlens.data.splits import open_split
 from twinlens.errors import UserError
 from twinlens.evaluation.test_access import TEST_ACCESS
+from twinlens.pretraining.pretrain import pretrain
 from twinlens.records.tuning import TuningResults
 from twinlens.study.planning.config import read_study
 from twinlens.study.tuning import tune as module
-from twinlens.study.tuning.storage import open_trials, valid_trials
+from twinlens.study.tuning.storage import all_trials, open_trials
 from twinlens.study.tuning.tune import tune
 
 HOW = {"trials": 12, "folds": 3, "device": "cpu"}
@@ -52,7 +54,7 @@ def test_the_same_command_does_nothing_twice_and_another_search_is_refused(
     assert _results(folder) == before
     with pytest.raises(UserError, match="holds a search that differs in label fraction, folds"):
         tune(study_file, folder, **HOW, label_fraction=0.7)
-    with pytest.raises(UserError, match="differs in study: choose another --out"):
+    with pytest.raises(UserError, match="differs in settings: choose another --out"):
         tune(study_file, folder, **HOW, settings=["train.batch_size=8"])
     tune(study_file, folder, **HOW | {"trials": 13})
     assert len(_results(folder).trials) == 13
@@ -85,6 +87,13 @@ def test_a_folder_of_other_files_is_left_alone(study_file, tmp_path, done):
     assert done == []
 
 
+def test_the_only_arm_beside_frozen_baselines_is_searched_unless_one_is_named(
+    study_file, tmp_path, done
+):
+    how = HOW | {"trials": 1, "settings": ["baselines=[supervised_resnet18]"]}
+    assert _results(tune(study_file, tmp_path / "out", **how)).search.arm == "plain"
+
+
 def test_seeds_draw_their_own_folds(study_file, tmp_path, done):
     folder = tune(study_file, tmp_path / "out", **HOW | {"trials": 1}, seeds=2)
     folds = _results(folder).search.folds
@@ -95,8 +104,12 @@ def test_seeds_draw_their_own_folds(study_file, tmp_path, done):
     assert len(_results(folder).trials[0].scores) == 6
 
 
-def test_a_dry_run_says_what_would_be_done(study_file, tmp_path, done, capsys):
+def test_a_dry_run_says_what_would_be_done(study_file, tmp_path, done, capsys, monkeypatch):
+    estimated = []
+    table = SimpleNamespace(table=lambda _: "An estimate.")
+    monkeypatch.setattr(module, "estimate", lambda runs, *_: estimated.extend(runs) or table)
     tune(study_file, tmp_path / "out", **HOW, dry_run=True)
+    assert len(estimated) == 1  # of one fold: the others take as long
     assert "12 trials of train.lr, train.epochs for the arm 'plain'" in capsys.readouterr().err
     assert done == []
     assert not (tmp_path / "out").exists()
@@ -140,11 +153,25 @@ def test_no_test_image_is_read_nor_a_validation_image(
 
     folder = tune(study_file, tmp_path / "out", **HOW | {"trials": 1, "folds": 2})
     assert len(_results(folder).trials[0].scores) == 2
+    assert not _results(folder).warm
     assert not list(folder.rglob(TEST_ACCESS))
     read = pd.concat(map(pd.read_parquet, folder.glob("runs/*/predictions.parquet")))
     assert set(read["split"]) == {"val"}
     assert set(read["id"]) <= set(data.table["id"].iloc[split.rows["train"]])
     assert not list(folder.glob("runs/*/model"))
+
+
+def test_weights_that_saw_the_folds_without_labels_are_told(study_file, tmp_path):
+    data = yaml.safe_load(study_file.read_text())["data"]
+    twins = {"epochs": 1, "batch_size": 32, "projector": [8], "lr": 1e-3, "monitor_points": 0}
+    pretrained = pretrain(data, tmp_path / "twins", encoder="resnet18", settings=twins)
+    content = yaml.safe_load(study_file.read_text()) | {
+        "arms": {"warm": {"weights": str(pretrained / "encoder.safetensors")}},
+        "train": {"tuning": "linear_probe", "tta": 1},
+        "search": {"train.probe_c": [0.1, 1.0]},
+    }
+    study_file.write_text(yaml.safe_dump(content))
+    assert _results(tune(study_file, tmp_path / "out", **HOW | {"trials": 1, "folds": 2})).warm
 
 
 @pytest.mark.slow
@@ -165,5 +192,5 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_number_of_trials(study_file
     assert [trial.state in ("finished", "pruned") for trial in _results(folder).trials] == [
         True
     ] * 3
-    numbers = [trial.number for trial in valid_trials(open_trials(folder))]
+    numbers = [trial.number for trial in all_trials(open_trials(folder))]
     assert numbers == [0, 1, 2]

@@ -8,8 +8,8 @@ from matplotlib.ticker import MaxNLocator, NullLocator
 
 from twinlens.evaluation.metrics import METRICS
 from twinlens.records.tuning import Trial, TuningResults
-from twinlens.reporting.figures.layout import PAGE, Frame, Panel
-from twinlens.reporting.figures.style import MUTED, NARROW, PALETTE, Legend, Mark
+from twinlens.reporting.figures.layout import Frame, Panel
+from twinlens.reporting.figures.style import MUTED, NARROW, PALETTE, WIDE, Legend, Mark
 from twinlens.reporting.figures.values import show_value
 from twinlens.reporting.formatting import decimal, metric_words
 from twinlens.reporting.tables.tables import value_words
@@ -48,7 +48,7 @@ def history_panel(results: TuningResults) -> Panel | None:
         axes.set_ylabel(metric_words(results.search.metric))
 
     words = "; ".join(f"trial {trial.number}: {decimal(trial.mean)}" for trial in trials)
-    return Panel("", Frame(min(PAGE, 555), HEIGHT), paint, f"Mean score of each trial. {words}.")
+    return Panel("", Frame(WIDE, HEIGHT), paint, f"Mean score of each trial. {words}.")
 
 
 def setting_panels(results: TuningResults) -> list[Panel]:

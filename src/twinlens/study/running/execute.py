@@ -12,12 +12,13 @@ from twinlens.engine.loop import Stopped, must_stop
 from twinlens.errors import UserError
 from twinlens.evaluation.test_access import TEST_ACCESS
 from twinlens.finetuning.train import train
+from twinlens.inference.feature_cache import feature_folder
 from twinlens.pretraining.pretrain import pretrain
 from twinlens.records.plan import PlannedRun
 from twinlens.study.planning.external_predictions import score
 from twinlens.study.running.failures import failure, forget_failures, note_failure
 from twinlens.study.running.locks import locked
-from twinlens.study.running.paths import is_finished, run_folder, runs_folder
+from twinlens.study.running.paths import FEATURES, is_finished, run_folder, runs_folder
 from twinlens.study.running.ray_workers import on_ray
 from twinlens.study.running.workers import in_processes
 
@@ -169,4 +170,8 @@ def _carry_out(run: PlannedRun, execution: Execution) -> None:
     else:
         pretrained = run_folder(study, _needed(run, execution)) if run.needs else None
         common = replace(run.request, out=out, device=device, loggers=loggers, resume=True)
-        train.run(replace(common, pretrained=pretrained, test_access=log))
+        token = feature_folder.set(study / FEATURES)
+        try:
+            train.run(replace(common, pretrained=pretrained, test_access=log))
+        finally:
+            feature_folder.reset(token)

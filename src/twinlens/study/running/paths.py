@@ -13,6 +13,7 @@ AUDIT = "audit.json"
 RESULTS = "results.json"
 BEST = "best"
 SOUP = "soup"
+FEATURES = "features"
 SCORES = "scores.parquet"
 
 

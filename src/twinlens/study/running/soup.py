@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from lightning_fabric import Fabric
+from torch.optim.swa_utils import update_bn
 
 from twinlens.data.batches import reader
 from twinlens.data.dataset import Dataset
@@ -17,7 +18,6 @@ from twinlens.evaluation.metrics import METRICS
 from twinlens.evaluation.test_access import TEST_ACCESS, log_test_access
 from twinlens.evaluation.test_set import BATCH_SIZE
 from twinlens.files import atomic_folder, read_json, write_json
-from twinlens.finetuning.averaging import estimate_statistics
 from twinlens.finetuning.classifier import Classifier
 from twinlens.finetuning.train import MODEL
 from twinlens.models.bundle import Bundle, save_bundle
@@ -71,21 +71,21 @@ def make_soup(
     encoder, head = bundle.encoder.to(fabric.device), bundle.head.to(fabric.device)
     if not same_statistics:
         with fabric.autocast():
-            estimate_statistics(Classifier(encoder, head), _batches(bundle, data, split, fabric))
+            update_bn(_batches(bundle, data, split, fabric), Classifier(encoder, head))
 
-    def score_part(part: str) -> tuple[PartScores, pd.DataFrame]:
+    def scored(part: str) -> tuple[PartScores, pd.DataFrame]:
         tta, size, rows = bundle.info.test_time, bundle.info.size, split.rows[part]
         return score(encoder, head, data, rows, part, tta=tta, fabric=fabric, size=size)
 
-    val, predictions = score_part("val")
-    temperature = choose(predictions, data.classes).temperature
-    info = bundle.info.model_copy(update={"temperature": temperature})
+    val, predicted = scored("val")
+    temperature = choose(predicted, data.classes).temperature
     scores = Scores(parts={"val": val})
     if good_enough(scores) and len(split.rows["test"]):
         by = f"{SOUP} ({len(members)} runs)"
         log_test_access(folder / TEST_ACCESS, images=len(split.rows["test"]), by=by)
-        scores = Scores(parts={"val": val, "test": score_part("test")[0]})
+        scores = Scores(parts={"val": val, "test": scored("test")[0]})
     with atomic_folder(soup, marker=_MEMBERS, overwrite=True) as work:
+        info = bundle.info.model_copy(update={"temperature": temperature})
         save_bundle(work / MODEL, encoder, head, info)
         scores.write(work / _SCORES)
         write_json(work / _MEMBERS, names)

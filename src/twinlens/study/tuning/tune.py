@@ -15,9 +15,11 @@ from twinlens.engine.device import make_fabric, precision_of
 from twinlens.engine.environment import describe_environment
 from twinlens.errors import UserError, unknown
 from twinlens.files import digest, write_text
+from twinlens.records.plan import PlannedRun
 from twinlens.records.tuning import Fold, SearchRecord
 from twinlens.requests.base import accepts
 from twinlens.requests.tune import TuneRequest
+from twinlens.study.estimate.estimate import estimate
 from twinlens.study.planning.config import Study, read_study
 from twinlens.study.planning.validate import check_arm
 from twinlens.study.running.execute import Execution, execute, share_work
@@ -71,6 +73,11 @@ def tune(request: TuneRequest) -> Path:
     )
     say(_described(record, request.trials))
     if request.dry_run:
+        say(estimate(search.plan({}, search.folds[0]), fabric, 1).table(1))
+        say(
+            f"That is for the own settings on one of {len(search.folds)} folds. A trial takes as "
+            "long on each, or less where it is pruned or needs no pretraining of its own."
+        )
         return out
     _begin(out, record)
     with study_lock(out):
@@ -120,8 +127,9 @@ def _opened(request: TuneRequest) -> tuple[Study, Fabric, Dataset, Split]:
 
 def _chosen_arm(study: Study, arm: str | None) -> str:
     trained = [name for name in study.arms if not study.arms[name].predictions]
-    if arm is None and len(trained) == 1:
-        return trained[0]
+    own = [name for name in trained if name not in study.baseline_arms]
+    if arm is None and len(own) == 1:
+        return own[0]
     if arm is None:
         raise UserError(f"Choose with --arm whose settings are searched: {', '.join(trained)}.")
     if arm not in trained:
@@ -149,7 +157,7 @@ def _plan_search(
     alone = study.model_copy(update={"seeds": [smallest.seed], "label_fractions": [1.0]})
     check_arm(alone, arm, *open_task(study.data, smallest.split, study.classes))
     return SearchRecord(
-        study=_identity(study, arm),
+        settings=_identity(study, arm),
         arm=arm,
         metric=study.primary_metric,
         label_fraction=fraction,
@@ -166,11 +174,13 @@ def _plan_search(
 
 def _identity(study: Study, arm: str) -> str:
     """Return a digest of what determines the scores of an arm, but for seeds and label fraction."""
-    common = study.model_dump(
-        mode="json", include={"encoder", "preset", "precision", "pretrain", "train", "classes"}
-    )
-    own = study.arms[arm].model_dump(mode="json", exclude={"search", "seeds"})
-    return digest([common, own])
+    own, pretraining = study.arms[arm], study.pretraining(arm)
+    start = own.model_dump(mode="json", include={"weights", "images"})
+    resolved = [
+        study.training(arm).model_dump(mode="json"),
+        pretraining and pretraining.determining(),
+    ]
+    return digest([own.encoder or study.encoder, study.preset, start, resolved])
 
 
 def _described(record: SearchRecord, trials: int) -> str:
@@ -204,19 +214,22 @@ def _begin(out: Path, record: SearchRecord) -> None:
         runs_folder(out).mkdir(exist_ok=True)
 
 
+def _own_plan(search: Search) -> list[PlannedRun]:
+    plan = {run.id: run for fold in search.folds for run in search.plan({}, fold)}
+    return list(plan.values())
+
+
 def _score_own(search: Search, request: TuneRequest) -> None:
     """Score the arm's own settings on all folds.
 
     Raises:
         UserError: A run of them failed.
     """
-    plan = {run.id: run for fold in search.folds for run in search.plan({}, fold)}
-    execution = Execution(
-        list(plan.values()), search.folder, search.device, deadline=search.deadline
-    )
+    plan = _own_plan(search)
+    execution = Execution(plan, search.folder, search.device, deadline=search.deadline)
     failures = execute(execution, workers=request.workers, ray=request.ray)
     if failures:
-        run, reason = next(iter(failures.items()))
-        raise UserError(f"The arm's own settings failed ({run}): {reason}")
-    for fold in search.folds:
-        drop_model(search, search.plan({}, fold)[-1])
+        name, reason = next(iter(failures.items()))
+        raise UserError(f"The arm's own settings failed ({name}): {reason}")
+    for run in plan:
+        drop_model(search, run)
