@@ -1,4 +1,4 @@
-"""pretrain, train, evaluate and predict."""
+"""pretrain, train, evaluate, predict and export."""
 
 from functools import partial
 from pathlib import Path
@@ -10,10 +10,12 @@ import twinlens
 from twinlens import console
 from twinlens.commands.from_request import from_request
 from twinlens.commands.next_command import suggest
+from twinlens.console import say
 from twinlens.errors import UserError
 from twinlens.files import write_text
 from twinlens.pretraining.methods import METHODS
 from twinlens.requests.evaluate import EvaluateRequest
+from twinlens.requests.export import ExportRequest
 from twinlens.requests.predict import PredictRequest
 from twinlens.requests.pretrain import PretrainRequest
 from twinlens.requests.show_views import ShowViewsRequest
@@ -87,6 +89,25 @@ def predict(
     suggest("evaluate", request.model, "DATA", purpose="to score the model on labelled images")
     if table["error"].notna().any():
         raise typer.Exit(1)
+
+
+@from_request
+def export(request: ExportRequest) -> None:
+    """Export a model, and print what was checked."""
+    written = twinlens.export.run(request)
+    print(f"Model in {written.path}")
+    print(
+        f"Largest difference of a probability from torch: {written.difference:.1e}, "
+        f"in {written.images} random and synthetic images"
+    )
+    if written.views > 1:
+        say("Test-time augmentation is not exported: the file predicts like 'predict --tta 1'.")
+    if written.int8 is not None:
+        found = written.int8
+        print(
+            f"int8: {found.equal} of {found.images} decisions are those of fp32, and one image is "
+            f"{found.times_as_fast:.2f} times as fast: {'kept' if found.kept else 'not kept'}"
+        )
 
 
 def _with_intervals(metrics: "dict[str, Estimate]") -> str:

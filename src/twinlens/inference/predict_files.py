@@ -13,7 +13,7 @@ from twinlens.errors import UserError
 from twinlens.importing.decode import ImageError, decode, square
 from twinlens.importing.listing import list_files
 from twinlens.inference.temperature import scaled
-from twinlens.inference.test_time import predict_ensemble
+from twinlens.inference.test_time import predict_ensemble, with_views
 from twinlens.models.ensemble import read_members, read_temperature
 from twinlens.requests.base import accepts
 from twinlens.requests.predict import PredictRequest
@@ -35,9 +35,9 @@ def predict(request: PredictRequest) -> pd.DataFrame:
     """
     images = request.images
     paths = _files([images] if isinstance(images, Path | str) else images)
-    members = read_members(Path(request.model))
+    members = with_views(read_members(Path(request.model)), request.tta)
     first, *_ = members.values()
-    fabric = make_fabric(first.precision, request.device)
+    fabric = make_fabric(request.precision, request.device)
     errors: dict[int, str] = {}
 
     def read(rows: Rows) -> Images:

@@ -13,6 +13,7 @@ from numpy import ndarray
 from torch import Tensor, nn
 
 from twinlens.data.batches import Reader
+from twinlens.errors import UserError
 from twinlens.inference.forward import Autocast, eval_mode, in_batches
 from twinlens.models.bundle import load_bundle
 from twinlens.models.encoders import Encoder
@@ -80,6 +81,26 @@ def predict_probabilities(
 
     with eval_mode(encoder, head):
         return in_batches(probabilities, read, rows, batch_size, "Predicting")
+
+
+def with_views(members: Mapping[Path, BundleInfo], views: int | None) -> dict[Path, BundleInfo]:
+    """Return the descriptions of bundles with another number of views; None for their own.
+
+    A single view is the image alone, whatever the first of several is.
+
+    Raises:
+        UserError: There are less than one.
+    """
+    if views is None:
+        return dict(members)
+    if views < 1:
+        raise UserError(f"--tta {views} must be 1 or more: 1 is the image alone.")
+    changed = {}
+    for folder, info in members.items():
+        update = {"views": views, "clean": info.test_time.clean or views == 1}
+        test_time = info.test_time.model_copy(update=update)
+        changed[folder] = info.model_copy(update={"test_time": test_time})
+    return changed
 
 
 def predict_ensemble(

@@ -2,19 +2,21 @@
 
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from twinlens.requests.base import Request
 
 
 @dataclass(frozen=True)
 class PredictRequest(Request):
-    """Predict the classes of image files, with the model's own test-time augmentation.
+    """Predict the classes of image files.
 
     Attributes:
         model: Folder of a model: a run's model/, or a study's best/.
         images: Image files, or folders of them.
+        tta: Views of test-time augmentation; 1 is the image alone; default: the model's own.
         raw: Leave out the model's temperature, which calibrates the probabilities.
+        precision: fp32, bf16 or auto (bf16 where the processor has it).
         device: auto, cpu, cuda or mps.
     """
 
@@ -24,5 +26,7 @@ class PredictRequest(Request):
     model: Path | str
     images: Path | str | tuple[Path | str, ...]
     _: KW_ONLY
+    tta: int | None = None
     raw: bool = False
+    precision: Literal["fp32", "bf16", "auto"] = "fp32"
     device: str = "auto"
