@@ -1,7 +1,7 @@
 """Class probabilities of images, averaged over views: test-time augmentation, and ensembles."""
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -22,6 +22,9 @@ from twinlens.types import Images, Rows
 from twinlens.views.view import clean_view, normalise, view
 
 Probabilities = Float[ndarray, "image class"]
+
+Predictor = Callable[[Images], Float[Tensor, "batch class"]]
+"""From images in [0, 1] to probabilities."""
 
 
 def predict_probabilities(
@@ -58,6 +61,23 @@ def predict_probabilities(
     Raises:
         UserError: There are no images.
     """
+    with eval_mode(encoder, head):
+        predictor = averaged_softmax(encoder, head, tta=tta, size=size, autocast=autocast)
+        return in_batches(predictor, read, rows, batch_size, "Predicting")
+
+
+def averaged_softmax(
+    encoder: Encoder,
+    head: nn.Module,
+    *,
+    tta: TestTimeAugmentation,
+    size: int,
+    autocast: Autocast = nullcontext,
+) -> Predictor:
+    """Return the function of `predict_probabilities` from a batch of images to probabilities.
+
+    The networks should be in eval mode when it is called.
+    """
 
     def probabilities(images: Images) -> Tensor:
         outputs, keys = [], _content_keys(images)
@@ -79,8 +99,7 @@ def predict_probabilities(
             outputs.append(head(features.float()).softmax(dim=1))
         return torch.stack(outputs).mean(dim=0)
 
-    with eval_mode(encoder, head):
-        return in_batches(probabilities, read, rows, batch_size, "Predicting")
+    return probabilities
 
 
 def with_views(members: Mapping[Path, BundleInfo], views: int | None) -> dict[Path, BundleInfo]:
