@@ -15,7 +15,7 @@ import torch
 from jaxtyping import install_import_hook
 from PIL import Image
 
-pytest_plugins = ["photographs"]
+pytest_plugins = ["photographs", "exported"]
 
 CHECKED = ("engine", "evaluation", "inference", "models", "pretraining", "views")
 """Packages whose functions check the types and shapes of what they take and return."""

@@ -11,9 +11,11 @@ if TYPE_CHECKING:
     from twinlens.data.dataset import open_dataset
     from twinlens.demonstration import demo
     from twinlens.evaluation.evaluate import evaluate
+    from twinlens.exporting.export import export
     from twinlens.finetuning.train import train
     from twinlens.importing.import_images import import_images
     from twinlens.inference.predict_files import predict
+    from twinlens.models.load_model import load_model
     from twinlens.pretraining.pretrain import pretrain
     from twinlens.pretraining.preview import show_views
     from twinlens.reporting.audit.audit import audit
@@ -32,8 +34,10 @@ _HOME = {
     "demo": "twinlens.demonstration",
     "evaluate": "twinlens.evaluation.evaluate",
     "explain": "twinlens.reporting.evaluation.explanation",
+    "export": "twinlens.exporting.export",
     "import_images": "twinlens.importing.import_images",
     "init": "twinlens.study.planning.new_study",
+    "load_model": "twinlens.models.load_model",
     "open_dataset": "twinlens.data.dataset",
     "predict": "twinlens.inference.predict_files",
     "pretrain": "twinlens.pretraining.pretrain",
@@ -50,8 +54,10 @@ __all__ = [
     "demo",
     "evaluate",
     "explain",
+    "export",
     "import_images",
     "init",
+    "load_model",
     "open_dataset",
     "predict",
     "pretrain",

@@ -29,6 +29,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "evaluate": model.evaluate,
     "predict": model.predict,
     "explain": model.explain,
+    "export": model.export,
     "init": study.init,
     "compare": study.compare,
     "tune": study.tune,

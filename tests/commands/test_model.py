@@ -54,3 +54,18 @@ def test_the_main_job_step_by_step(command_line, tmp_path):
                        "--out", tmp_path / "explained")  # fmt: skip
     assert f"one.png: {good['predicted']}" in out
     assert (tmp_path / "explained" / "explanation.html").is_file()
+
+
+def test_a_model_predicts_and_is_exported(command_line, small_model, draw, tmp_path):
+    draw(tmp_path / "photos" / "a.png")
+    (tmp_path / "photos" / "b.png").touch()
+    table, program = tmp_path / "table.jsonl", tmp_path / "model.pt2"
+    out = command_line("predict", small_model, tmp_path / "photos", "--out", table, code=1)
+    assert f"2 predictions in {table}, 1 without an image" in out
+    assert pd.read_json(table, lines=True)["error"].tolist() == [None, "empty file"]
+    out = command_line("predict", small_model, tmp_path / "photos", code=1)
+    assert "file,predicted,p_MEL,p_NV,p_BCC,error\n" in out
+    out = command_line("export", small_model, "--out", program, "--format", "torch")
+    assert "Largest difference of a probability from torch: " in out
+    assert "Test-time augmentation is not exported" in out
+    assert program.stat().st_size > 10_000

@@ -1,15 +1,22 @@
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 
 from twinlens.data.dataset import open_dataset
 from twinlens.data.splits import open_split
 from twinlens.errors import UserError
 from twinlens.finetuning.train import train
-from twinlens.inference.predict_files import predict
+from twinlens.inference.predict_files import predict, predict_in_parts
 from twinlens.inference.temperature import scaled
+from twinlens.models.bundle import load_bundle
+from twinlens.models.load_model import load_model
 from twinlens.records.bundle import BundleInfo
+from twinlens.requests.predict import PredictRequest
+from twinlens.views.view import normalise
 
 
 @pytest.fixture(scope="module")
@@ -38,14 +45,6 @@ def test_image_files_get_the_probabilities_that_evaluation_gave_them(run, phanto
     assert found["file"].tolist() == [str(tmp_path / f"{row:04}.png") for row in rows]
 
 
-def test_masks_beside_images_are_left_out_and_said(run, draw, tmp_path, capsys):
-    for name in ("a.png", "a_mask.png", "b_mask.png"):
-        draw(tmp_path / name)
-    found = predict(run / "model", tmp_path, device="cpu")
-    assert found["file"].tolist() == [str(tmp_path / "a.png")]
-    assert "are left out, as their names say: 2, such as a_mask.png." in capsys.readouterr().err
-
-
 def test_dicom_files_are_predicted_like_other_images(run, phantoms, as_dicom, tmp_path):
     pixels = open_dataset(phantoms).images[0]
     Image.fromarray(pixels).save(tmp_path / "a.png")
@@ -64,6 +63,38 @@ def test_dicom_files_are_predicted_like_other_images(run, phantoms, as_dicom, tm
     np.testing.assert_allclose(probabilities[:2], probabilities[1:3], atol=1e-6)
 
 
+def test_it_reads_images_as_it_goes(small_model, draw, tmp_path, monkeypatch):
+    files = [draw(tmp_path / f"{number:03}.png", number) for number in range(200)]
+    files[70].write_text("no image")
+    read, whole = [], predict(small_model, tmp_path, tta=1, device="cpu")
+    monkeypatch.setattr(
+        Path, "read_bytes", lambda path: read.append(path) or path.open("rb").read()
+    )
+    request = PredictRequest(small_model, tmp_path, tta=1, device="cpu", workers=1)
+    parts = predict_in_parts(request)
+    first = next(parts)
+    assert len(first) == 64
+    assert len(read) <= 64 + 4 * 16
+    pd.testing.assert_frame_equal(pd.concat([first, *parts], ignore_index=True), whole)
+    assert whole["file"].tolist() == [str(file) for file in files]
+    assert whole.index[whole["error"].notna()].tolist() == [70]
+
+
+def test_embeddings_are_the_features_of_the_image_itself(
+    small_model, small_ensemble, draw, tmp_path
+):
+    path, (_, transform) = draw(tmp_path / "a.png"), load_model(small_model)
+    found = predict(small_model, path, embeddings=True, device="cpu")
+    bundle = load_bundle(small_model)
+    with torch.no_grad():
+        x = normalise(transform(path)[None], bundle.encoder.mean, bundle.encoder.std)
+        expected = bundle.encoder(x)
+    np.testing.assert_allclose(found.filter(regex=r"^e_\d+$"), expected, atol=1e-6)
+    assert found.columns[-2:].tolist() == ["e_127", "error"]
+    with pytest.raises(UserError, match=r"needs a single network, and .*/members/m0\."):
+        predict(small_ensemble, path, embeddings=True, device="cpu")
+
+
 def test_broken_files_are_rows_with_a_reason(run, tmp_path):
     Image.new("RGB", (30, 20), "red").save(tmp_path / "a.png")
     (tmp_path / "b.png").write_bytes(b"")
@@ -74,10 +105,8 @@ def test_broken_files_are_rows_with_a_reason(run, tmp_path):
 
 
 def test_mistakes_are_sentences(run, tmp_path):
-    with pytest.raises(UserError, match=r"none\.png does not exist"):
-        predict(run / "model", tmp_path / "none.png")
-    with pytest.raises(UserError, match="There are no image files in"):
-        predict(run / "model", tmp_path)
     (tmp_path / "x.png").touch()
     with pytest.raises(UserError, match="not a model bundle"):
         predict(tmp_path, tmp_path / "x.png")
+    with pytest.raises(UserError, match="--tta 0 must be 1 or more"):
+        predict(run / "model", tmp_path / "x.png", tta=0)

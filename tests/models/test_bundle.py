@@ -1,13 +1,17 @@
 import json
+import pickle
+from zipfile import is_zipfile
 
 import pytest
 import torch
 
 from twinlens.errors import UserError
+from twinlens.files import sha256
 from twinlens.models.bundle import load_bundle, save_bundle
 from twinlens.models.encoders import build_encoder
 from twinlens.models.heads import classifier, mlp_classifier
 from twinlens.models.tensor_files import read_tensors, save_tensors
+from twinlens.records.bundle import VERSION
 
 
 @pytest.fixture
@@ -38,7 +42,9 @@ def test_a_bundle_predicts_as_the_model_did(model, folder):
 
 
 def test_a_bundle_keeps_its_description(folder, make_info):
-    assert load_bundle(folder).info == make_info()
+    info = load_bundle(folder).info
+    assert (info.version, info.sha256) == (VERSION, sha256(folder / "model.safetensors"))
+    assert info == make_info(version=info.version, sha256=info.sha256)
     assert {"encoder.conv1.weight", "head.bias"} <= read_tensors(
         folder / "model.safetensors"
     ).keys()
@@ -69,6 +75,23 @@ def test_an_encoder_of_the_hub_is_loaded_without_the_hub(make_info, tmp_path, hu
     assert torch.equal(load_bundle(tmp_path / "model").encoder(images), encoder(images))
 
 
+def test_a_bundle_of_version_1_is_read(folder):
+    content = json.loads((folder / "bundle.json").read_text())
+    for name in ("version", "sha256", "notice", "metrics"):
+        del content[name]
+    (folder / "bundle.json").write_text(json.dumps(content))
+    assert load_bundle(folder).info.version == 1
+
+
+def test_a_bundle_holds_neither_pickle_nor_archive(folder):
+    files = sorted(folder.iterdir())
+    assert [path.name for path in files] == ["README.md", "bundle.json", "model.safetensors"]
+    for path in files:
+        assert not is_zipfile(path)
+        with pytest.raises(pickle.UnpicklingError):
+            pickle.loads(path.read_bytes())
+
+
 def test_saving_again_replaces_a_bundle_but_nothing_else(model, make_info, folder):
     save_bundle(folder, *model, make_info(size=96))
     assert load_bundle(folder).info.size == 96
@@ -90,9 +113,9 @@ def edit(folder, **changes) -> None:
         ("bundle.json", b"{", "not valid JSON"),
         ("bundle.json", b"[]", "is damaged, or written by another version of Twinlens"),
         ("bundle.json", b"{}", r"'encoder' \(field required\)"),
-        ("model.safetensors", None, r"model.safetensors is not a file"),
-        ("model.safetensors", b"", "is empty"),
-        ("model.safetensors", b"text", "damaged"),
+        ("bundle.json", b'{"version": 99, "of": "later"}', "has version 99, .* update Twinlens"),
+        ("model.safetensors", None, "is incomplete: it lacks model.safetensors"),
+        ("model.safetensors", b"", "is damaged, or of another model: its SHA-256"),
     ],
 )
 def test_damaged_files_are_refused_in_a_sentence(folder, name, content, words):
@@ -107,9 +130,10 @@ def test_truncated_and_misfitting_tensors_are_refused(folder):
     path = folder / "model.safetensors"
     tensors = read_tensors(path)
     path.write_bytes(path.read_bytes()[:-10])
-    with pytest.raises(UserError, match="damaged"):
+    with pytest.raises(UserError, match="is damaged, or of another model: its SHA-256"):
         load_bundle(folder)
     save_tensors(path, tensors | {"head.weight": torch.zeros(3, 4)})
+    edit(folder, sha256=sha256(path))
     with pytest.raises(UserError, match="weight is 3x4 instead of 2x4"):
         load_bundle(folder)
 

@@ -10,7 +10,7 @@ from twinlens.models.ensemble import (
     write_ensemble,
 )
 from twinlens.models.heads import classifier
-from twinlens.records.bundle import EnsembleInfo, ModelChoice
+from twinlens.records.bundle import VERSION, EnsembleInfo, ModelChoice
 
 CHOICE = ModelChoice(
     ensemble="seeds",
@@ -46,7 +46,7 @@ def test_an_ensemble_is_its_members(folder):
     assert [path.name for path in members] == ["one", "two"]
     assert members[folder / "members" / "two"].provenance.seed == 1
     info = EnsembleInfo.read(folder / "ensemble.json")
-    assert info == EnsembleInfo(members=["one", "two"], choice=CHOICE)
+    assert info == EnsembleInfo(version=VERSION, members=["one", "two"], choice=CHOICE)
 
 
 def test_a_bundle_is_its_only_member(bundle):

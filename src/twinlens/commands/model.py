@@ -1,4 +1,4 @@
-"""pretrain, train, evaluate and predict."""
+"""pretrain, train, evaluate, predict and export."""
 
 from functools import partial
 from pathlib import Path
@@ -10,11 +10,12 @@ import twinlens
 from twinlens import console
 from twinlens.commands.from_request import from_request
 from twinlens.commands.next_command import suggest
+from twinlens.console import say
 from twinlens.errors import UserError
-from twinlens.files import write_text
 from twinlens.pretraining.methods import METHODS
 from twinlens.requests.evaluate import EvaluateRequest
 from twinlens.requests.explain import ExplainRequest
+from twinlens.requests.export import ExportRequest
 from twinlens.requests.predict import PredictRequest
 from twinlens.requests.pretrain import PretrainRequest
 from twinlens.requests.show_views import ShowViewsRequest
@@ -73,20 +74,31 @@ def evaluate(request: EvaluateRequest) -> None:
 @from_request
 def predict(
     request: PredictRequest,
-    out: Annotated[Path | None, typer.Option(help="CSV file; default: the screen.")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the CSV file.")] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(help=".csv, .jsonl or .parquet file; default: the screen, as CSV."),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file.")] = False,
 ) -> None:
     """Predict, and print or write the table; exit code 1 if files are broken."""
-    table = twinlens.predict.run(request)
+    from twinlens.inference.predict_files import predict_in_parts
+    from twinlens.inference.predictions_file import check_suffix, write_predictions
+
+    parts, broken = predict_in_parts(request), 0
     if out is None:
-        print(table.to_csv(index=False, float_format="%.4f"), end="")
+        for number, part in enumerate(parts):
+            print(part.to_csv(index=False, header=not number, float_format="%.4f"), end="")
+            broken += int(part["error"].notna().sum())
     else:
+        check_suffix(out)
         if out.exists() and not overwrite:
             raise UserError(f"{out} exists already: choose another --out, or pass --overwrite.")
-        write_text(out, table.to_csv(index=False))
-        print(f"{len(table)} predictions in {out}")
+        rows, broken = write_predictions(out, parts)
+        print(
+            f"{rows:,} predictions in {out}" + (f", {broken:,} without an image" if broken else "")
+        )
     suggest("evaluate", request.model, "DATA", purpose="to score the model on labelled images")
-    if table["error"].notna().any():
+    if broken:
         raise typer.Exit(1)
 
 
@@ -103,6 +115,25 @@ def explain(request: ExplainRequest) -> None:
             f"{nearest.id} at {nearest.distance:.3f}"
         )
     print(f"Page: {Path(request.out) / PAGE}")
+
+
+@from_request
+def export(request: ExportRequest) -> None:
+    """Export a model, and print what was checked."""
+    written = twinlens.export.run(request)
+    print(f"Model in {written.path}")
+    print(
+        f"Largest difference of a probability from torch: {written.difference:.1e}, "
+        f"in {written.images} random and synthetic images"
+    )
+    if written.views > 1:
+        say("Test-time augmentation is not exported: the file predicts like 'predict --tta 1'.")
+    if written.int8 is not None:
+        found = written.int8
+        print(
+            f"int8: {found.equal} of {found.images} decisions are those of fp32, and one image is "
+            f"{found.times_as_fast:.2f} times as fast: {'kept' if found.kept else 'not kept'}"
+        )
 
 
 def _with_intervals(metrics: "dict[str, Estimate]") -> str:

@@ -16,7 +16,7 @@ from twinlens.data.splits import Split, open_split, split_names
 from twinlens.errors import UserError
 from twinlens.evaluation.class_map import ClassMap, with_class_map
 from twinlens.inference.predictions_table import predictions_table
-from twinlens.inference.test_time import Probabilities, predict_ensemble
+from twinlens.inference.test_time import Probabilities, predict_ensemble, with_views
 from twinlens.models.ensemble import read_members, read_temperature
 from twinlens.records.bundle import BundleInfo
 from twinlens.records.run import RUN
@@ -62,15 +62,11 @@ def open_model(folder: Path, tta: int | None = None, *, recompute: bool = False)
     Raises:
         UserError: It is none of these, or `tta` is less than 1.
     """
-    if tta is not None and tta < 1:
-        raise UserError(f"--tta {tta} must be 1 or more: 1 is the image alone.")
     inner = folder / _MODEL
     bundle = inner if (folder / RUN).is_file() and inner.is_dir() else folder
-    members = read_members(bundle)
+    members = with_views(read_members(bundle), tta)
     path = bundle.parent / "predictions.parquet"
     ours = bundle.name == _MODEL and (bundle.parent / RUN).is_file() and path.is_file()
-    if tta:
-        members = {path: _with_views(info, tta) for path, info in members.items()}
     stored = pd.read_parquet(path) if ours and not recompute and not tta else None
     return Model(folder, members, stored, read_temperature(bundle))
 
@@ -203,7 +199,3 @@ def _with_known_classes(
 def _at_size(read: Reader, data: Dataset, size: int) -> Reader:
     """Return a reader of images at the size that the model was trained at."""
     return read if data.size == size else lambda rows: clean_view(read(rows), size)
-
-
-def _with_views(info: BundleInfo, views: int) -> BundleInfo:
-    return info.model_copy(update={"test_time": info.test_time.model_copy(update={"views": views})})

@@ -29,7 +29,8 @@ from twinlens.finetuning.phases import fit
 from twinlens.finetuning.preview import VIEWS, write_views
 from twinlens.inference.feature_cache import remembering_features
 from twinlens.models.bundle import save_bundle
-from twinlens.records.bundle import BundleInfo, Provenance, TestTimeAugmentation
+from twinlens.records.bundle import BundleInfo, PartMetrics, Provenance, TestTimeAugmentation
+from twinlens.records.estimate import Estimate
 from twinlens.records.run import TrainRun
 from twinlens.records.scores import PartScores, Scores
 from twinlens.records.weights import InitialWeights, Normalisation, TrainedOn
@@ -113,6 +114,8 @@ def train(request: TrainRequest) -> Path:
             temperature=choose(val, data.classes).temperature,
             precision=precision_of(fabric),
             provenance=_provenance(request, config, initial, data.hash, chosen.hash),
+            notice=data.record.notice,
+            metrics=bundle_metrics(scores),
         )
         save_bundle(folder / MODEL, network, head, info)
         record = TrainRun(
@@ -208,6 +211,14 @@ def _evaluate(
         with atomic_file(folder / "predictions.parquet") as temporary:
             pd.concat(tables.values()).to_parquet(temporary, index=False)
     return scores, tables.get("val")
+
+
+def bundle_metrics(scores: dict[str, PartScores]) -> dict[str, PartMetrics]:
+    """Return the metrics of each part as a bundle has them: without intervals."""
+    return {
+        part: PartMetrics(n=s.n, metrics={name: Estimate(value=v) for name, v in s.metrics.items()})
+        for part, s in scores.items()
+    }
 
 
 def _final(scores: dict[str, PartScores]) -> dict[str, float]:

@@ -109,6 +109,15 @@ def _decode(content: bytes, levels: GreyLevels) -> Image.Image:
         return decode_dicom(content)
     image = Image.open(BytesIO(content))
     check_size(*image.size)
+    return upright_rgb(image, levels)
+
+
+def upright_rgb(image: Image.Image, levels: GreyLevels = SIXTEEN_BITS) -> Image.Image:
+    """Turn an image upright by its EXIF orientation, and into RGB; levels as for `decode`.
+
+    Raises:
+        ImageError: Its pixels are floating-point.
+    """
     return _rgb(ImageOps.exif_transpose(image), levels)
 
 

@@ -122,12 +122,14 @@ def refuse_none(skipped: pd.DataFrame) -> NoReturn:
     )
 
 
-def decoded(source: Source, size: int, workers: int | None = None) -> Iterator[Decoded]:
-    """Decode all images of a source in batches, in order."""
+def decoded(
+    source: Source, size: int, workers: int | None = None, title: str = "Decoding"
+) -> Iterator[Decoded]:
+    """Decode all images of a source in batches, in order, a few of them ahead in threads."""
     with warnings.catch_warnings():
         # `decode` has its own limit, and a reason to give.
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        yield from _map(partial(_decode, source, size), len(source.items), workers, "Decoding")
+        yield from _map(partial(_decode, source, size), len(source.items), workers, title)
 
 
 def fingerprint(source: Source, size: int, workers: int | None = None) -> str:

@@ -1,25 +1,36 @@
 """Predicting with a model bundle, from image files to a table of probabilities."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
+from jaxtyping import Float
+from lightning_fabric import Fabric
+from numpy import ndarray
 
-from twinlens.console import say
 from twinlens.engine.device import make_fabric
 from twinlens.errors import UserError
-from twinlens.importing.decode import ImageError, decode, square
-from twinlens.importing.listing import list_files
+from twinlens.importing.pack import Decoded, decoded
+from twinlens.importing.source import Source
+from twinlens.inference.image_list import find_images
 from twinlens.inference.temperature import scaled
-from twinlens.inference.test_time import predict_ensemble
+from twinlens.inference.test_time import Predictor, Probabilities, averaged_softmax, with_views
+from twinlens.models.bundle import Bundle, load_bundle
 from twinlens.models.ensemble import read_members, read_temperature
+from twinlens.records.bundle import BundleInfo
 from twinlens.requests.base import accepts
 from twinlens.requests.predict import PredictRequest
-from twinlens.types import Images, PackedImage, Rows
+from twinlens.types import PackedImages
+from twinlens.views.view import normalise
 
-BATCH_SIZE = 64
+Found = Float[ndarray, "image feature"]
+
+_BATCHES = 4
+"""Batches of decoding, of 16 images each, that the network predicts together."""
 
 
 @accepts(PredictRequest)
@@ -27,62 +38,97 @@ def predict(request: PredictRequest) -> pd.DataFrame:
     """Predict the classes of image files, with the temperature that the model carries.
 
     Returns:
-        One row per file: file, predicted class, ``p_<class>`` for each class, and the error if the
-        file could not be read (missing otherwise).
+        One row per file: file, predicted class, ``p_<class>`` for each class, the features
+        ``e_<number>`` if they are wanted, and the error if the file could not be read (missing
+        otherwise).
 
     Raises:
         UserError: There is no image, a path does not exist, or the bundle cannot be used.
     """
-    images = request.images
-    paths = _files([images] if isinstance(images, Path | str) else images)
-    members = read_members(Path(request.model))
+    return pd.concat(predict_in_parts(request), ignore_index=True)
+
+
+def predict_in_parts(request: PredictRequest) -> Iterator[pd.DataFrame]:
+    """Predict as `predict` does, but yield the table in parts, of which memory holds only a few."""
+    folder, images = Path(request.model), request.images
+    paths = find_images([images] if isinstance(images, Path | str) else images)
+    members = with_views(read_members(folder), request.tta)
     first, *_ = members.values()
-    fabric = make_fabric(first.precision, request.device)
-    errors: dict[int, str] = {}
-
-    def read(rows: Rows) -> Images:
-        pixels = np.stack([_read(paths[row], first.size, int(row), errors) for row in rows])
-        batch = torch.from_numpy(pixels).permute(0, 3, 1, 2)
-        return batch.to(fabric.device).float().div_(255)
-
-    rows = np.arange(len(paths))
-    probabilities = predict_ensemble(members, read, rows, batch_size=BATCH_SIZE, fabric=fabric)
-    temperature = None if request.raw else read_temperature(Path(request.model))
-    if temperature is not None:
-        probabilities = scaled(probabilities, temperature)
-    classes = first.classes
-    table = pd.DataFrame({"file": [str(path) for path in paths]})
-    table["predicted"] = [classes[i] for i in probabilities.argmax(axis=1)]
-    table = table.join(pd.DataFrame(probabilities, columns=[f"p_{name}" for name in classes]))
-    table["error"] = [errors.get(row) for row in range(len(paths))]
-    broken = table["error"].notna()
-    table.loc[broken, "predicted"] = None
-    table.loc[broken, [f"p_{name}" for name in classes]] = np.nan
-    return table
-
-
-def _files(images: Sequence[Path | str]) -> list[Path]:
-    files: list[Path] = []
-    for path in map(Path, images):
-        if not path.exists():
-            raise UserError(f"{path} does not exist.")
-        if not path.is_dir():
-            files.append(path)
-            continue
-        found = list_files(path)
-        files += found.images
-        if found.masks:
-            number, example = len(found.masks), found.masks[0].name
-            say(f"Masks in {path} are left out, as their names say: {number:,}, such as {example}.")
-    if not files:
-        raise UserError(f"There are no image files in {', '.join(map(str, images))}.")
-    return files
+    if request.embeddings and len(members) > 1:
+        raise UserError(
+            f"--embeddings needs a single network, and {folder} is an ensemble: name one of its "
+            f"members, such as {next(iter(members))}."
+        )
+    model = _Model.load(members, make_fabric(request.precision, request.device))
+    temperature = None if request.raw else read_temperature(folder)
+    source = Source(pd.DataFrame(index=range(len(paths))), paths)
+    batches = decoded(source, first.size, request.workers, "Predicting")
+    start = 0
+    while group := list(islice(batches, _BATCHES)):
+        errors = {row: reason for batch in group for row, reason in batch.reasons.items()}
+        pixels = _pixels(group, start)
+        files = paths[start : start + len(pixels)]
+        p, features = model.outputs(pixels, features=request.embeddings)
+        p = p if temperature is None else scaled(p, temperature)
+        table = pd.DataFrame({"file": [str(file) for file in files]})
+        table["predicted"] = [first.classes[k] for k in p.argmax(axis=1)]
+        table = table.join(pd.DataFrame(p, columns=[f"p_{name}" for name in first.classes]))
+        table = table.join(pd.DataFrame(features).add_prefix("e_"))
+        table["error"] = [errors.get(start + place) for place in range(len(files))]
+        broken = table["error"].notna()
+        table.loc[broken, "predicted"] = None
+        table.loc[broken, table.columns[2:-1]] = np.nan
+        yield table
+        start += len(files)
 
 
-def _read(path: Path, size: int, row: int, errors: dict[int, str]) -> PackedImage:
-    """Read one image; a broken one is noted and replaced by black."""
-    try:
-        return square(decode(path.read_bytes()), size)
-    except (ImageError, OSError) as error:
-        errors[row] = str(error)
-        return np.zeros((size, size, 3), np.uint8)
+@dataclass(frozen=True)
+class _Model:
+    """The networks of a model, on Fabric's device.
+
+    Attributes:
+        predictors: From images to probabilities, one for each member.
+        bundle: The first member.
+        fabric: Gives device and precision.
+    """
+
+    predictors: list[Predictor]
+    bundle: Bundle
+    fabric: Fabric
+
+    @classmethod
+    def load(cls, members: Mapping[Path, BundleInfo], fabric: Fabric) -> "_Model":
+        bundles = [load_bundle(folder) for folder in members]
+        predictors = [
+            averaged_softmax(
+                bundle.encoder.to(fabric.device),
+                bundle.head.to(fabric.device),
+                tta=info.test_time,
+                size=info.size,
+                autocast=fabric.autocast,
+            )
+            for bundle, info in zip(bundles, members.values(), strict=True)
+        ]
+        return cls(predictors, bundles[0], fabric)
+
+    @torch.inference_mode()
+    def outputs(self, pixels: PackedImages, *, features: bool) -> tuple[Probabilities, Found]:
+        """Return the probabilities, averaged over the members, and the features if wanted."""
+        images = torch.from_numpy(pixels).permute(0, 3, 1, 2).to(self.fabric.device)
+        images = images.float().div_(255)
+        p = torch.stack([predictor(images) for predictor in self.predictors]).mean(dim=0)
+        if not features:
+            return p.cpu().numpy(), np.empty((len(pixels), 0), np.float32)
+        encoder = self.bundle.encoder
+        with self.fabric.autocast():
+            found = encoder(normalise(images, encoder.mean, encoder.std))
+        return p.cpu().numpy(), found.float().cpu().numpy()
+
+
+def _pixels(group: list[Decoded], start: int) -> PackedImages:
+    """Return the images of successive batches, the first of row `start`; broken ones are black."""
+    count = sum(len(batch.rows) + len(batch.reasons) for batch in group)
+    pixels = np.zeros((count, *group[0].images.shape[1:]), np.uint8)
+    for batch in group:
+        pixels[np.array(batch.rows, dtype=int) - start] = batch.images
+    return pixels

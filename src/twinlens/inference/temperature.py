@@ -7,11 +7,11 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
 from twinlens.inference.test_time import Probabilities
+from twinlens.models.load_model import LEAST
 from twinlens.types import Rows
 
 _RANGE = (0.05, 20.0)
 _AT_END = 1.001  # of a limit, as a factor
-_LEAST = 1e-12  # probability
 
 
 def scaled(probabilities: Probabilities, temperature: float) -> Float[ndarray, "image class"]:
@@ -48,5 +48,5 @@ def fit_temperature(labels: Rows, probabilities: Probabilities) -> float | None:
 
 
 def _log(probabilities: Probabilities, temperature: float) -> Float[ndarray, "image class"]:
-    logits = np.log(np.maximum(probabilities.astype(np.float64), _LEAST))
+    logits = np.log(np.maximum(probabilities.astype(np.float64), LEAST))
     return np.asarray(log_softmax(logits / temperature, axis=1))

@@ -1,7 +1,7 @@
 """Class probabilities of images, averaged over views: test-time augmentation, and ensembles."""
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from numpy import ndarray
 from torch import Tensor, nn
 
 from twinlens.data.batches import Reader
+from twinlens.errors import UserError
 from twinlens.inference.forward import Autocast, eval_mode, in_batches
 from twinlens.models.bundle import load_bundle
 from twinlens.models.encoders import Encoder
@@ -21,6 +22,9 @@ from twinlens.types import Images, Rows
 from twinlens.views.view import clean_view, normalise, view
 
 Probabilities = Float[ndarray, "image class"]
+
+Predictor = Callable[[Images], Float[Tensor, "batch class"]]
+"""From images in [0, 1] to probabilities."""
 
 
 def predict_probabilities(
@@ -57,6 +61,23 @@ def predict_probabilities(
     Raises:
         UserError: There are no images.
     """
+    with eval_mode(encoder, head):
+        predictor = averaged_softmax(encoder, head, tta=tta, size=size, autocast=autocast)
+        return in_batches(predictor, read, rows, batch_size, "Predicting")
+
+
+def averaged_softmax(
+    encoder: Encoder,
+    head: nn.Module,
+    *,
+    tta: TestTimeAugmentation,
+    size: int,
+    autocast: Autocast = nullcontext,
+) -> Predictor:
+    """Return the function of `predict_probabilities` from a batch of images to probabilities.
+
+    The networks should be in eval mode when it is called.
+    """
 
     def probabilities(images: Images) -> Tensor:
         outputs, keys = [], _content_keys(images)
@@ -78,8 +99,27 @@ def predict_probabilities(
             outputs.append(head(features.float()).softmax(dim=1))
         return torch.stack(outputs).mean(dim=0)
 
-    with eval_mode(encoder, head):
-        return in_batches(probabilities, read, rows, batch_size, "Predicting")
+    return probabilities
+
+
+def with_views(members: Mapping[Path, BundleInfo], views: int | None) -> dict[Path, BundleInfo]:
+    """Return the descriptions of bundles with another number of views; None for their own.
+
+    A single view is the image alone, whatever the first of several is.
+
+    Raises:
+        UserError: There are less than one.
+    """
+    if views is None:
+        return dict(members)
+    if views < 1:
+        raise UserError(f"--tta {views} must be 1 or more: 1 is the image alone.")
+    changed = {}
+    for folder, info in members.items():
+        update = {"views": views, "clean": info.test_time.clean or views == 1}
+        test_time = info.test_time.model_copy(update=update)
+        changed[folder] = info.model_copy(update={"test_time": test_time})
+    return changed
 
 
 def predict_ensemble(

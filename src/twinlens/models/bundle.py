@@ -7,12 +7,13 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from twinlens.errors import UserError, unknown
-from twinlens.files import atomic_folder
+from twinlens.files import atomic_folder, read_json, sha256
+from twinlens.models.card import write_model_card
 from twinlens.models.encoders import Encoder, build_encoder
 from twinlens.models.heads import HEADS
 from twinlens.models.match import misfits
 from twinlens.models.tensor_files import read_tensors, save_tensors
-from twinlens.records.bundle import BundleInfo
+from twinlens.records.bundle import VERSION, BundleInfo
 
 INFO = "bundle.json"
 TENSORS = "model.safetensors"
@@ -36,23 +37,32 @@ class Bundle:
 def save_bundle(folder: Path, encoder: Encoder, head: nn.Module, info: BundleInfo) -> None:
     """Write a model bundle, whole or not at all; an older bundle in the folder is replaced.
 
-    The config of an encoder of the hub becomes part of it, so that loading needs no network.
+    It holds bundle.json, the tensors and a model card; no pickle. The config of an encoder of the
+    hub becomes part of it, so that loading needs no network.
 
     Raises:
         UserError: The folder holds something else.
     """
     with atomic_folder(folder, marker=INFO, overwrite=True) as work:
         save_tensors(work / TENSORS, _state(encoder, head))
-        info.model_copy(update={"config": encoder.config}).write(work / INFO)
+        written = {"config": encoder.config, "version": VERSION, "sha256": sha256(work / TENSORS)}
+        write_info(work, info.model_copy(update=written))
+
+
+def write_info(folder: Path, info: BundleInfo) -> None:
+    """Write what describes a bundle: bundle.json, and the card README.md."""
+    info.write(folder / INFO)
+    write_model_card(folder, info)
 
 
 def load_bundle(folder: Path) -> Bundle:
     """Read a model bundle.
 
     Raises:
-        UserError: It is missing or damaged.
+        UserError: It is missing, incomplete, damaged, or of a newer version.
     """
     info = read_info(folder)
+    _check_tensors(folder / TENSORS, info)
     encoder = build_encoder(info.encoder, seed=0, config=info.config)
     encoder.mean, encoder.std = info.normalisation.mean, info.normalisation.std
     head = HEADS[info.head](encoder.feature_dim, len(info.classes), 0)
@@ -70,10 +80,36 @@ def read_info(folder: Path) -> BundleInfo:
     path = folder / INFO
     if not path.is_file():
         raise UserError(f"{folder} is not a model bundle: it holds no {INFO}.")
+    check_version(path)
     info = BundleInfo.read(path)
     if info.head not in HEADS:
         raise unknown("head", info.head, HEADS)
     return info
+
+
+def check_version(path: Path) -> None:
+    """Refuse a description, bundle.json or ensemble.json, of a version that is not known yet.
+
+    Raises:
+        UserError: It is of a newer version, or not JSON.
+    """
+    content = read_json(path)
+    version = content.get("version", 1) if isinstance(content, dict) else 1
+    if isinstance(version, int) and version > VERSION:
+        raise UserError(
+            f"{path} has version {version}, and this Twinlens knows versions up to {VERSION}: "
+            "update Twinlens."
+        )
+
+
+def _check_tensors(path: Path, info: BundleInfo) -> None:
+    if not path.is_file():
+        raise UserError(f"{path.parent} is incomplete: it lacks {TENSORS}. Copy the whole folder.")
+    if info.sha256 is not None and sha256(path) != info.sha256:
+        raise UserError(
+            f"{path} is damaged, or of another model: its SHA-256 is not the one in {INFO}. "
+            "Copy the whole folder again."
+        )
 
 
 def _state(encoder: Encoder, head: nn.Module) -> dict[str, Tensor]:

@@ -10,8 +10,8 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
 from twinlens.errors import UserError
-from twinlens.models.bundle import Bundle, load_bundle, read_info
-from twinlens.records.bundle import BundleInfo, EnsembleInfo, ModelChoice
+from twinlens.models.bundle import Bundle, check_version, load_bundle, read_info
+from twinlens.records.bundle import VERSION, BundleInfo, EnsembleInfo, ModelChoice
 
 ENSEMBLE = "ensemble.json"
 _MEMBERS = "members"
@@ -38,7 +38,9 @@ def write_ensemble(
     _check_alike({name: read_info(path) for name, path in members.items()}, folder)
     for name, path in members.items():
         shutil.copytree(path, folder / _MEMBERS / name)
-    info = EnsembleInfo(members=list(members), temperature=temperature, choice=choice)
+    info = EnsembleInfo(
+        version=VERSION, members=list(members), temperature=temperature, choice=choice
+    )
     info.write(folder / ENSEMBLE)
 
 
@@ -60,6 +62,7 @@ def read_members(model: Path) -> dict[Path, BundleInfo]:
     path = model / ENSEMBLE
     if not path.is_file():
         return {model: read_info(model)}
+    check_version(path)
     names = EnsembleInfo.read(path).members
     members = {name: read_info(model / _MEMBERS / name) for name in names}
     _check_alike(members, model)

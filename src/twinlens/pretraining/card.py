@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from twinlens.files import write_text
+from twinlens.models.card import CARD, render
 from twinlens.models.published import WEIGHTS
 from twinlens.pretraining.images import IMAGES
 from twinlens.pretraining.methods import METHODS
@@ -13,8 +12,6 @@ from twinlens.pretraining.monitor import MONITOR
 from twinlens.records.monitor import MonitorRecord
 from twinlens.records.run import PretrainRun
 from twinlens.records.weights import EncoderHeader, TrainedOn
-
-CARD = "README.md"
 
 _MEASURES = {
     "linear_probe": "linear probe, balanced accuracy",
@@ -55,13 +52,9 @@ def write_card(folder: Path, record: PretrainRun) -> None:
         folder: The run's folder; its monitor.json has the numbers before and after.
         record: The run.
     """
-    templates = Environment(
-        loader=PackageLoader(__package__, "."),
-        undefined=StrictUndefined,
-        keep_trailing_newline=True,
-        autoescape=False,  # Markdown
-    )
-    text = templates.get_template("card.md").render(
+    text = render(
+        __package__,
+        "card.md",
         record=record,
         method=METHODS[record.settings.method],
         initial=record.initial_weights,

@@ -6,8 +6,12 @@ from pydantic import Field, JsonValue, PositiveFloat, PositiveInt
 
 from twinlens.records.base import Record
 from twinlens.records.dataset import ClassInfo
+from twinlens.records.estimate import Estimate
 from twinlens.records.weights import InitialWeights, Normalisation, TrainedOn
 from twinlens.views.recipe import ViewRecipe
+
+VERSION = 2
+"""Version of what is written; 1 had no version, no hash and no metrics."""
 
 
 class TestTimeAugmentation(Record):
@@ -80,10 +84,24 @@ class ModelChoice(Record):
     soup_val: float | None = None
 
 
+class PartMetrics(Record):
+    """How well a model did on one part of its split, in training.
+
+    Attributes:
+        n: Number of images.
+        metrics: Each metric; an interval only where there is one.
+    """
+
+    n: int
+    metrics: dict[str, Estimate]
+
+
 class BundleInfo(Record):
     """Content of bundle.json.
 
     Attributes:
+        version: Version of the bundle, see `VERSION`.
+        sha256: Hash of the file of the tensors; null until it is written, and in version 1.
         encoder: Name of the encoder, as `build_encoder` takes it.
         config: How its repository of the hub says that it is built; null for others.
         head: A name in `HEADS`.
@@ -97,8 +115,12 @@ class BundleInfo(Record):
         precision: What the model was trained and evaluated in.
         provenance: The training.
         choice: How a study chose this model; null if none did.
+        notice: A sentence of the data set that all must be told; may be empty.
+        metrics: Metrics by part of the split, such as test; probabilities without temperature.
     """
 
+    version: PositiveInt = 1
+    sha256: str | None = None
     encoder: str
     config: dict[str, JsonValue] | None = None
     head: str = "linear"
@@ -111,18 +133,27 @@ class BundleInfo(Record):
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     provenance: Provenance
     choice: ModelChoice | None = None
+    notice: str = ""
+    metrics: dict[str, PartMetrics] = Field(default={})
+
+    @property
+    def transductive(self) -> bool:
+        """Whether any training behind the model saw validation and test images."""
+        return any(trained.transductive for trained in self.provenance.history)
 
 
 class EnsembleInfo(Record):
     """Content of ensemble.json.
 
     Attributes:
+        version: As of its members.
         members: Names of the bundles in the folder ``members``.
         temperature: Temperature that validation images gave the averaged probabilities; null where
             there were none, or they do not determine it. Those of the members do not count.
         choice: How a study chose them; null if none did.
     """
 
+    version: PositiveInt = 1
     members: list[str] = Field(min_length=1)
     temperature: PositiveFloat | None = None
     choice: ModelChoice | None = None

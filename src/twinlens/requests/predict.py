@@ -2,19 +2,24 @@
 
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from twinlens.requests.base import Request
 
 
 @dataclass(frozen=True)
 class PredictRequest(Request):
-    """Predict the classes of image files, with the model's own test-time augmentation.
+    """Predict the classes of image files.
 
     Attributes:
         model: Folder of a model: a run's model/, or a study's best/.
-        images: Image files, or folders of them.
+        images: Image files, folders of them, patterns such as "photos/*.jpg", or tables (CSV, TSV,
+            Excel, JSON Lines) with a column image, file_name or file, relative to the table.
+        tta: Views of test-time augmentation; 1 is the image alone; default: the model's own.
         raw: Leave out the model's temperature, which calibrates the probabilities.
+        embeddings: Add the features of the image, in the columns e_0, e_1, ...
+        workers: Threads that decode ahead of the network; default: one per core.
+        precision: fp32, bf16 or auto (bf16 where the processor has it).
         device: auto, cpu, cuda or mps.
     """
 
@@ -24,5 +29,9 @@ class PredictRequest(Request):
     model: Path | str
     images: Path | str | tuple[Path | str, ...]
     _: KW_ONLY
+    tta: int | None = None
     raw: bool = False
+    embeddings: bool = False
+    workers: int | None = None
+    precision: Literal["fp32", "bf16", "auto"] = "fp32"
     device: str = "auto"

@@ -14,7 +14,7 @@ from twinlens.evaluation.scoring import score_predictions
 from twinlens.evaluation.test_access import TEST_ACCESS, log_test_access
 from twinlens.files import atomic_folder
 from twinlens.finetuning.train import MODEL
-from twinlens.models.bundle import INFO
+from twinlens.models.bundle import INFO, read_info, write_info
 from twinlens.models.ensemble import ENSEMBLE, write_ensemble
 from twinlens.records.bundle import BundleInfo, EnsembleInfo, ModelChoice
 from twinlens.records.plan import PlannedRun, PlannedTraining
@@ -168,4 +168,4 @@ def _keep(folder: Path, members: list[PlannedTraining], choice: ModelChoice) -> 
         soup = choice.ensemble == "soup"
         bundle = folder / SOUP / MODEL if soup else bundles[members[0].id]
         shutil.copytree(bundle, work, dirs_exist_ok=True)
-        BundleInfo.read(work / INFO).model_copy(update={"choice": choice}).write(work / INFO)
+        write_info(work, read_info(work).model_copy(update={"choice": choice}))

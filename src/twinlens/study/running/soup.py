@@ -19,7 +19,7 @@ from twinlens.evaluation.test_access import TEST_ACCESS, log_test_access
 from twinlens.evaluation.test_set import BATCH_SIZE
 from twinlens.files import atomic_folder, read_json, write_json
 from twinlens.finetuning.classifier import Classifier
-from twinlens.finetuning.train import MODEL
+from twinlens.finetuning.train import MODEL, bundle_metrics
 from twinlens.models.bundle import Bundle, save_bundle
 from twinlens.models.ensemble import average_bundles
 from twinlens.records.plan import PlannedTraining
@@ -85,7 +85,8 @@ def make_soup(
         log_test_access(folder / TEST_ACCESS, images=len(split.rows["test"]), by=by)
         scores = Scores(parts={"val": val, "test": scored("test")[0]})
     with atomic_folder(soup, marker=_MEMBERS, overwrite=True) as work:
-        info = bundle.info.model_copy(update={"temperature": temperature})
+        changes = {"temperature": temperature, "metrics": bundle_metrics(scores.parts)}
+        info = bundle.info.model_copy(update=changes)
         save_bundle(work / MODEL, encoder, head, info)
         scores.write(work / _SCORES)
         write_json(work / _MEMBERS, names)
