@@ -8,7 +8,8 @@ from typer.testing import CliRunner
 from twinlens import cli
 
 COMMANDS = (
-    "import", "split", "audit", "show-views", "pretrain", "train", "evaluate", "predict", "compare",
+    "import", "split", "audit", "show-views", "pretrain", "train", "evaluate", "predict", "explain",
+    "compare",
     "tune",
     "report", "demo", "weights",
 )  # fmt: skip

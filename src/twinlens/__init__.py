@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from twinlens.pretraining.pretrain import pretrain
     from twinlens.pretraining.preview import show_views
     from twinlens.reporting.audit.audit import audit
+    from twinlens.reporting.evaluation.explanation import explain
     from twinlens.reporting.study.page import report
     from twinlens.splitting.split import split
     from twinlens.study.compare import compare
@@ -32,6 +33,7 @@ _HOME = {
     "compare": "twinlens.study.compare",
     "demo": "twinlens.demonstration",
     "evaluate": "twinlens.evaluation.evaluate",
+    "explain": "twinlens.reporting.evaluation.explanation",
     "export": "twinlens.exporting.export",
     "import_images": "twinlens.importing.import_images",
     "init": "twinlens.study.planning.new_study",
@@ -51,6 +53,7 @@ __all__ = [
     "compare",
     "demo",
     "evaluate",
+    "explain",
     "export",
     "import_images",
     "init",

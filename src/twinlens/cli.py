@@ -28,6 +28,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "train": model.train,
     "evaluate": model.evaluate,
     "predict": model.predict,
+    "explain": model.explain,
     "export": model.export,
     "init": study.init,
     "compare": study.compare,

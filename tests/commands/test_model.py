@@ -49,6 +49,12 @@ def test_the_main_job_step_by_step(command_line, tmp_path):
     assert pd.isna(bad["predicted"])
     assert bad["error"] == "not an image in a known format"
 
+    pytest.importorskip("captum")
+    out = command_line("explain", run / "model", data, photos / "one.png", "--split", "six",
+                       "--out", tmp_path / "explained")  # fmt: skip
+    assert f"one.png: {good['predicted']}" in out
+    assert (tmp_path / "explained" / "explanation.html").is_file()
+
 
 def test_a_model_predicts_and_is_exported(command_line, small_model, draw, tmp_path):
     draw(tmp_path / "photos" / "a.png")

@@ -12,13 +12,13 @@ from twinlens.engine.loop import (
     CHECKPOINT,
     Phase,
     Stopped,
-    adamw,
     choose_lr,
     make_train_step,
     must_stop,
     train,
 )
 from twinlens.engine.one_cycle import constant, one_cycle
+from twinlens.engine.optimiser import adamw
 from twinlens.errors import UserError
 
 
@@ -206,14 +206,6 @@ def test_training_leaves_the_global_generator_alone(tmp_path):
     phase = Phase("head", constant(2, 1e-2), adamw(net, weight_decay=0.0), _loss())
     train(net, [phase], fabric=make_fabric("fp32", "cpu"), folder=tmp_path, seed=0)
     assert torch.equal(torch.rand(1), expected)
-
-
-def test_adamw_decays_matrices_and_spares_biases_and_norms():
-    optimizer = adamw(_net(), weight_decay=0.1)
-    decayed, spared = optimizer.param_groups
-    assert {p.ndim for p in decayed["params"]} == {2}
-    assert {p.ndim for p in spared["params"]} == {1}
-    assert (decayed["weight_decay"], spared["weight_decay"]) == (0.1, 0.0)
 
 
 def test_a_given_rate_is_taken_without_a_search(tmp_path):

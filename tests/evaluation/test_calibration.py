@@ -39,7 +39,7 @@ def test_errors_follow_their_formulas():
 def test_scaling_by_the_right_temperature_calibrates():
     labels, p, groups = _drawn(sharper=2)
     found = calibration(labels, p, groups, 2.0, "said")
-    assert found.before.ece.low > 0.08
+    assert found.before.ece.low > 0.05
     assert found.after.ece.value < 0.03
     assert found.after.log_loss.value < found.before.log_loss.value
     assert (found.temperature, found.note) == (2.0, "said")
@@ -58,3 +58,13 @@ def test_a_probability_of_zero_is_a_finite_loss():
     labels, p = np.array([0, 1]), np.array([[0.0, 1.0], [0.0, 1.0]])
     found = calibration_scores(labels, p, number_groups(labels, ["a", "b"]))
     assert found.log_loss.value == pytest.approx(-np.log(1e-12) / 2)
+
+
+@pytest.mark.parametrize("sharper", [1.0, 2.5])
+def test_intervals_cover_the_error_of_many_images_although_that_of_few_is_larger(sharper):
+    labels, p, _ = _drawn(10_000, sharper)
+    one_group = number_groups(labels, ["one"] * len(labels))  # which is not resampled
+    many = calibration_scores(labels, p, one_group).ece.value if sharper > 1 else 0.0
+    found = [calibration_scores(*_drawn(200, sharper, seed=seed)).ece for seed in range(1, 21)]
+    assert np.mean([of.value for of in found]) > many
+    assert sum(of.low <= many <= of.high for of in found) >= 16

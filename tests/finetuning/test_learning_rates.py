@@ -1,6 +1,6 @@
 import pytest
 
-from twinlens.engine.loop import adamw
+from twinlens.engine.optimiser import adamw
 from twinlens.finetuning.classifier import Classifier
 from twinlens.finetuning.learning_rates import lr_scales
 from twinlens.models.encoders import build_encoder

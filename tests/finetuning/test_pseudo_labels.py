@@ -74,9 +74,7 @@ def test_killed_in_a_member_or_in_the_last_training_it_ends_the_same(
 
 
 def test_without_unlabelled_images_it_says_so(phantoms, tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        "twinlens.finetuning.train.unlabelled_rows", lambda _: np.array([], int)
-    )
+    monkeypatch.setattr("twinlens.finetuning.train.unlabelled_rows", lambda _: np.array([], int))
     with pytest.raises(UserError, match="Pseudo-labels need unlabelled images"):
         train_small(phantoms, tmp_path / "run", settings=PSEUDO)
     assert module.PSEUDO_LABELS not in {path.name for path in tmp_path.iterdir()}

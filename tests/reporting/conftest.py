@@ -234,7 +234,7 @@ def _results(
         "reference": arms[0],
         "seeds": list(range(seeds)),
         "label_fractions": list(label_fractions),
-        "metrics": [name for name, metric in METRICS.items() if metric.main],
+        "metrics": list(METRICS),
         "arms": list(arms),
         "transductive": [],
         "test_access": [

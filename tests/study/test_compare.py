@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+import torch
 import yaml
 from scipy import stats
 from sklearn.metrics import balanced_accuracy_score
@@ -17,6 +18,8 @@ from twinlens.data.dataset import open_dataset
 from twinlens.data.splits import open_split
 from twinlens.errors import UserError
 from twinlens.files import read_json, write_json
+from twinlens.models.encoders import build_encoder
+from twinlens.models.resnet import ResNet
 from twinlens.records.results import StudyResults
 from twinlens.records.run import TrainRun, read_run
 from twinlens.reporting.study.page import report
@@ -251,3 +254,34 @@ def test_killed_at_random_and_started_again_the_table_is_the_same(study_file, tm
 def test_limits_below_their_minimum_are_refused(limit, tmp_path):
     with pytest.raises(UserError, match=f"--{next(iter(limit)).replace('_', '-')} .* or more"):
         compare("study.yaml", tmp_path / "out", **limit)
+
+
+@pytest.mark.usefixtures("estimated")
+def test_a_frozen_baseline_leads_the_verdict_and_sees_each_image_once(
+    phantoms, tmp_path, monkeypatch, capsys
+):
+    weights = tmp_path / "weights.pth"
+    torch.save(build_encoder("resnet18", seed=1).state_dict(), weights)
+    ours = {"name": "ours", "encoder": "resnet18", "weights": str(weights)}
+    probe = STUDY["train"] | {"tuning": "linear_probe"}
+    content = STUDY | {"data": str(phantoms), "train": probe, "arms": {"plain": {}}}
+    content |= {"baselines": [ours], "label_fractions": [1.0, 0.5]}
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    seen, forward = [], ResNet.forward
+
+    def count(network, images):
+        seen.append(len(images))
+        return forward(network, images)
+
+    monkeypatch.setattr(ResNet, "forward", count)
+    out = compare(tmp_path / "study.yaml", tmp_path / "out", device="cpu")
+    data = open_dataset(phantoms)
+    told = capsys.readouterr().err
+    assert f"Frozen baselines: 'ours, frozen' at {data.size} pixels." in told
+    labelled = sum(len(open_split(data).rows[part]) for part in ("train", "val", "test"))
+    assert sum(seen) <= 3 * labelled + 10, "two random networks and ours, of 8 runs"
+    assert not (out / "features").exists()
+    results = read_results(out)
+    assert [*results.baselines, results.against_baseline.baseline] == ["ours, frozen"] * 2
+    assert results.verdict[0].startswith("The best arm, 'plain', reached")
+    assert compare(out / "study.yaml", out, device="cpu") == out, "what is stored is the same study"

@@ -14,6 +14,7 @@ from twinlens.console import say
 from twinlens.errors import UserError
 from twinlens.pretraining.methods import METHODS
 from twinlens.requests.evaluate import EvaluateRequest
+from twinlens.requests.explain import ExplainRequest
 from twinlens.requests.export import ExportRequest
 from twinlens.requests.predict import PredictRequest
 from twinlens.requests.pretrain import PretrainRequest
@@ -118,6 +119,21 @@ def export(request: ExportRequest) -> None:
             f"int8: {found.equal} of {found.images} decisions are those of fp32, and one image is "
             f"{found.times_as_fast:.2f} times as fast: {'kept' if found.kept else 'not kept'}"
         )
+
+
+@from_request
+def explain(request: ExplainRequest) -> None:
+    """Explain predictions, print them with the nearest training image, and where the page is."""
+    found = twinlens.explain.run(request)
+    from twinlens.reporting.evaluation.explanation import PAGE
+
+    for image in found.examples:
+        nearest = image.nearest[0]
+        print(
+            f"{image.id}: {image.predicted} {image.probability:.3f}, nearest {nearest.label} "
+            f"{nearest.id} at {nearest.distance:.3f}"
+        )
+    print(f"Page: {Path(request.out) / PAGE}")
 
 
 def _with_intervals(metrics: "dict[str, Estimate]") -> str:

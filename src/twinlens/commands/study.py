@@ -1,6 +1,7 @@
 """init, compare, tune, report and demo."""
 
 import json
+import shlex
 import webbrowser
 from pathlib import Path
 from typing import Annotated
@@ -62,7 +63,9 @@ def compare(
 def tune(request: TuneRequest, open_: Open = False) -> None:
     """Search the settings of an arm, and conclude."""
     folder = twinlens.tune.run(request)
-    if not request.dry_run:
+    if request.dry_run:
+        suggest(*shlex.split(request.command_line())[1:])
+    else:
         _conclude_search(folder, open_=open_)
 
 

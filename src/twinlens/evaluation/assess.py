@@ -3,11 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 from lightning_fabric import Fabric
 
-from twinlens.data.batches import reader
 from twinlens.data.dataset import Dataset
 from twinlens.data.quality import measure
 from twinlens.errors import UserError, require
@@ -15,12 +13,8 @@ from twinlens.evaluation.examples import Evaluated, Explained, explain
 from twinlens.evaluation.flagged import poor_photographs, unlike_images
 from twinlens.evaluation.reliability import Knowledge, reliability
 from twinlens.evaluation.subgroups import attributes
-from twinlens.evaluation.test_set import BATCH_SIZE, Model, TestSet
-from twinlens.evaluation.unlike_training import UnlikeTraining, fit_unlike_training
-from twinlens.inference.embed import embed
-from twinlens.inference.embedding_index import EmbeddingIndex
-from twinlens.inference.test_time import Probabilities
-from twinlens.models.bundle import Bundle, load_bundle
+from twinlens.evaluation.test_set import Model, TestSet
+from twinlens.evaluation.trained import TrainedNetwork, trained_network, training_rows
 from twinlens.records.reliability import Flagged, Reliability
 from twinlens.requests.evaluate import EvaluateRequest
 from twinlens.types import Rows
@@ -85,11 +79,10 @@ def assess(
     if request.explain:
         require("captum.attr", extra="explain")
     first = next(iter(sets.values()))
-    train = first.part_of("train") if first.internal else np.zeros(0, np.int64)
-    train = train[first.data.labels[train] >= 0]
+    train = training_rows(first)
     known = Knowledge(model.info.classes, validation, temperature)
     columns = request.subgroups.split(",") if request.subgroups else None
-    trained = _Trained.of(model, first, train, fabric) if request.explain else None
+    trained = trained_network(model, first, fabric) if request.explain else None
     found, evaluated = [], []
     for (name, test_set), table in zip(sets.items(), tables, strict=True):
         about = test_set.data.table.iloc[test_set.rows].reset_index(drop=True)
@@ -102,15 +95,11 @@ def assess(
         )
         flags, notes = _photographs(first.data, train, test_set, known, table)
         if trained:
-            each, unlike = trained.evaluated(name, test_set, known, table)
-            evaluated.append(each)
-            flags += unlike
+            evaluated.append(_evaluated(trained, name, test_set, known, table))
+            flags += _unlike(trained, evaluated[-1])
         update = {"flagged": flags, "notes": [*assessed.notes, *notes]}
         found.append(assessed.model_copy(update=update))
-    explained = None
-    if trained:
-        explained = explain(evaluated, trained.bundle, trained.index, first.data, fabric)
-    return Assessed(found, explained)
+    return Assessed(found, explain(evaluated, trained) if trained else None)
 
 
 def _photographs(
@@ -126,60 +115,26 @@ def _photographs(
     return [poor_photographs(measures, usual, labels, wrong, groups)], []
 
 
-@dataclass(frozen=True)
-class _Trained:
-    """The first of a model's networks, with the images that it was trained on.
-
-    Attributes:
-        bundle: The network, on Fabric's device.
-        index: Its labelled training images.
-        unlike: How unlike these an image is; None without validation images.
-        fabric: Gives device and precision.
-    """
-
-    bundle: Bundle
-    index: EmbeddingIndex
-    unlike: UnlikeTraining | None
-    fabric: Fabric
-
-    @classmethod
-    def of(cls, model: Model, first: TestSet, train: Rows, fabric: Fabric) -> "_Trained":
-        if not len(train):
-            raise UserError(
-                f"{first.data.path} does not hold the images that {model.folder} was trained on, "
-                "which --explain compares with: name that data set first."
-            )
-        bundle = load_bundle(next(iter(model.members)))
-        bundle.encoder.to(fabric.device)
-        bundle.head.to(fabric.device)
-        known = first.data.table.iloc[train]
-        features = _features(bundle, first.data, train, fabric)
-        index = EmbeddingIndex(features, known["id"].tolist(), known["label"].tolist())
-        val = first.part_of("val")
-        unlike = None
-        if len(val):
-            unlike = fit_unlike_training(index, _features(bundle, first.data, val, fabric))
-        return cls(bundle, index, unlike, fabric)
-
-    def evaluated(
-        self, name: str, test_set: TestSet, known: Knowledge, table: pd.DataFrame
-    ) -> tuple[Evaluated, list[Flagged]]:
-        labels, p, groups = known.arrays(table)
-        features = _features(self.bundle, test_set.data, test_set.rows, self.fabric)
-        flags, scores = [], None
-        if self.unlike:
-            scores, wrong = self.unlike.score(features), p.argmax(axis=1) != labels
-            flags = [unlike_images(self.unlike, features, labels, wrong, groups)]
-        rows = test_set.rows
-        return Evaluated(name, test_set.data, rows, labels, p, features, scores), flags
-
-
-def _features(bundle: Bundle, data: Dataset, rows: Rows, fabric: Fabric) -> Probabilities:
-    return embed(
-        bundle.encoder,
-        reader(data.images, rows, fabric.device),
-        rows,
-        size=bundle.info.size,
-        batch_size=BATCH_SIZE,
-        autocast=fabric.autocast,
+def _evaluated(
+    trained: TrainedNetwork, name: str, test_set: TestSet, known: Knowledge, table: pd.DataFrame
+) -> Evaluated:
+    labels, p, groups = known.arrays(table)
+    data, rows = test_set.data, test_set.rows
+    features = trained.features(data.images, rows)
+    return Evaluated(
+        name=name,
+        ids=data.table["id"].iloc[rows].tolist(),
+        groups=groups,
+        images=lambda places: data.images[rows[places]],
+        labels=labels,
+        probabilities=p,
+        features=features,
+        unlike=trained.unlike.score(features) if trained.unlike else None,
     )
+
+
+def _unlike(trained: TrainedNetwork, each: Evaluated) -> list[Flagged]:
+    if not trained.unlike:
+        return []
+    wrong = each.probabilities.argmax(axis=1) != each.labels
+    return [unlike_images(trained.unlike, each.features, each.labels, wrong, each.groups)]

@@ -48,10 +48,18 @@ class Bootstrap:
     resamples: Float[ndarray, "resample number"]
     influence: Float[ndarray, "group number"]
 
-    def estimates(self) -> list[Estimate]:
-        """Return each number with its interval, or with the reason why there is none."""
+    def estimates(self, *, basic: bool = False) -> list[Estimate]:
+        """Return each number with its interval, or with the reason why there is none.
+
+        Args:
+            basic: Take the basic interval, 2 value - quantiles (Davison and Hinkley 1997), for
+                numbers that every resample makes larger, whose BCa interval degenerates.
+        """
         columns = zip(self.values, self.resamples.T, self.influence.T, strict=True)
-        return [_estimate(float(value), drawn, shares) for value, drawn, shares in columns]
+        return [
+            _estimate(float(value), drawn, None if basic else shares)
+            for value, drawn, shares in columns
+        ]
 
     def minus(self, other: "Bootstrap") -> "Bootstrap":
         """Return the differences from the same numbers of another, independent set of images."""
@@ -126,7 +134,7 @@ def _influence(
 
 
 def _estimate(
-    value: float, drawn: Float[ndarray, " resample"], influence: Float[ndarray, " group"]
+    value: float, drawn: Float[ndarray, " resample"], influence: Float[ndarray, " group"] | None
 ) -> Estimate:
     if not np.isfinite(value):
         return Estimate(value=None, note=UNDEFINED)
@@ -137,7 +145,10 @@ def _estimate(
         return Estimate(value=value, note=_OFTEN_UNDEFINED)
     if np.ptp(defined) < 1e-12:
         return Estimate(value=value, note=_CONSTANT)
-    low, high = np.quantile(defined, [*_levels(value, defined, influence)])
+    if influence is None:
+        low, high = 2 * value - np.quantile(defined, [(1 + LEVEL) / 2, (1 - LEVEL) / 2])
+    else:
+        low, high = np.quantile(defined, [*_levels(value, defined, influence)])
     return Estimate(value=value, low=float(low), high=float(high))
 
 

@@ -1,6 +1,6 @@
 """Examples of an evaluation: its errors, and the images that are most unlike the training ones."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from PIL import Image
 
 from twinlens.data.dataset import Dataset
 from twinlens.errors import UserError
+from twinlens.evaluation.trained import TrainedNetwork
 from twinlens.inference.embedding_index import EmbeddingIndex
 from twinlens.inference.explain import grad_cam
 from twinlens.inference.test_time import Probabilities
@@ -43,17 +44,19 @@ class Evaluated:
 
     Attributes:
         name: Name of the data set within the evaluation.
-        data: The data set.
-        rows: Row number of each image.
-        labels: Its class number.
+        ids: Id of each image.
+        groups: Its group.
+        images: From places among these images to their pixels.
+        labels: Class number of each image; -1 where it is not known.
         probabilities: Shape (image, class).
         features: Features of the index's encoder.
         unlike: Score of being unlike the training images; None if it was not computed.
     """
 
     name: str
-    data: Dataset
-    rows: Rows
+    ids: Sequence[str]
+    groups: Sequence[str]
+    images: Callable[[Rows], PackedImages]
     labels: Rows
     probabilities: Probabilities
     features: Float[ndarray, "image feature"]
@@ -69,6 +72,7 @@ class Explained:
     images: PackedImages
     heat: ndarray
     nearest: ndarray
+    threshold: float | None
     note: str
 
 
@@ -106,29 +110,29 @@ def kinds_of(
 
 def explain(
     sets: Sequence[Evaluated],
-    bundle: Bundle,
-    index: EmbeddingIndex,
-    trained_on: Dataset,
-    fabric: Fabric,
+    trained: TrainedNetwork,
+    choose: Callable[[Evaluated], dict[Kind, list[int]]] | None = None,
 ) -> Explained:
     """Choose examples of each data set, and explain their predictions.
 
     Args:
         sets: The evaluated images of each data set.
-        bundle: The model, on Fabric's device.
-        index: Its labelled training images.
-        trained_on: The data set that these lie in.
-        fabric: Gives the device.
+        trained: The network, and the images that it was trained on.
+        choose: From the images of a data set to the places of its examples; None for `kinds_of`.
     """
+    bundle, index = trained.bundle, trained.index
+    threshold = trained.unlike.threshold if trained.unlike else None
     examples: list[Example] = []
     kinds: dict[Kind, list[int]] = {}
     pictures: list[PackedImages] = []
     nearest: list[PackedImages] = []
     predicted: list[Rows] = []
-    show_training = _Pictures(trained_on, _NEAREST_SIDE)
+    show_training = _Pictures(trained.data, _NEAREST_SIDE)
     for each in sets:
-        groups = each.data.table["group"].iloc[each.rows].tolist()
-        chosen = kinds_of(each.labels, each.probabilities, groups, each.unlike)
+        if choose:
+            chosen = choose(each)
+        else:
+            chosen = kinds_of(each.labels, each.probabilities, each.groups, each.unlike)
         places = list(dict.fromkeys(place for some in chosen.values() for place in some))
         for kind, some in chosen.items():
             kinds.setdefault(kind, []).extend(len(examples) + places.index(at) for at in some)
@@ -136,21 +140,29 @@ def explain(
             continue
         found = index.nearest(each.features[places], NEAREST)
         examples += _described(each, places, bundle, index, found.places, found.distances)
-        pictures.append(_sized(each.data.images[each.rows[places]], bundle.info.size))
+        pictures.append(_sized(each.images(np.array(places)), bundle.info.size))
         nearest += [show_training([index.ids[i] for i in row]) for row in found.places]
         predicted.append(each.probabilities[places].argmax(axis=1))
     if not examples:
         nothing = np.zeros((0, 1, 1, 3), np.uint8)
-        return Explained([], kinds, nothing, nothing[..., 0], nothing, "")
+        return Explained([], kinds, nothing, nothing[..., 0], nothing, threshold, "")
     images = np.concatenate(pictures)
-    heat, note = _heat(bundle, images, np.concatenate(predicted), fabric)
+    heat, note = _heat(bundle, images, np.concatenate(predicted), trained.fabric)
     side = min(_SIDE, bundle.info.size)
-    return Explained(examples, kinds, _sized(images, side), heat, np.stack(nearest), note)
+    pictures_of_nearest = np.stack(nearest)
+    return Explained(
+        examples, kinds, _sized(images, side), heat, pictures_of_nearest, threshold, note
+    )
 
 
 def write_examples(folder: Path, explained: Explained) -> None:
     """Write the examples and their pictures into a folder."""
-    record = Examples(examples=explained.examples, kinds=explained.kinds, note=explained.note)
+    record = Examples(
+        examples=explained.examples,
+        kinds=explained.kinds,
+        threshold=explained.threshold,
+        note=explained.note,
+    )
     np.savez_compressed(
         folder / PICTURES,
         images=explained.images,
@@ -168,9 +180,8 @@ def _described(
     nearest: ndarray,
     distances: ndarray,
 ) -> list[Example]:
-    classes, ids = bundle.info.classes, each.data.table["id"].iloc[each.rows[places]]
-    described = []
-    for number, (place, image) in enumerate(zip(places, ids, strict=True)):
+    classes, described = bundle.info.classes, []
+    for number, place in enumerate(places):
         p, label = each.probabilities[place], each.labels[place]
         near = [
             NearestImage(id=index.ids[i], label=index.labels[i], distance=float(distance))
@@ -178,12 +189,12 @@ def _described(
         ]
         described.append(
             Example(
-                id=image,
+                id=each.ids[place],
                 data=each.name,
-                label=classes[label],
+                label=classes[label] if label >= 0 else None,
                 predicted=classes[p.argmax()],
                 probability=float(p.max()),
-                probability_of_label=float(p[label]),
+                probability_of_label=float(p[label]) if label >= 0 else None,
                 unlike=None if each.unlike is None else float(each.unlike[place]),
                 nearest=near,
             )

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from twinlens.data.batches import reader
-from twinlens.engine.loop import CHECKPOINT, Loss, Phase, adamw, choose_lr, train
+from twinlens.engine.loop import CHECKPOINT, Loss, Phase, choose_lr, train
 from twinlens.engine.one_cycle import constant, one_cycle
+from twinlens.engine.optimiser import adamw
 from twinlens.engine.timing import in_proportion
 from twinlens.evaluation.probe import linear_probe
 from twinlens.finetuning.averaging import Averaging, batchnorm

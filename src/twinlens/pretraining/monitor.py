@@ -17,13 +17,6 @@ from twinlens.seeds import generator
 MONITOR = "monitor.json"
 BEST = "best.safetensors"
 
-CRITERIA = {
-    "best_probe": ("linear_probe", "the best linear probe"),
-    "best_lidar": ("lidar", "the highest LiDAR"),
-    "best_rankme": ("feature_rank", "the highest effective rank of the features"),
-}
-"""By the setting `keep`: which measure of an `Evaluation` is to be highest, and its name."""
-
 SAMPLE = 512
 """Number of images whose features and embeddings are measured."""
 
@@ -105,10 +98,10 @@ class Monitor:
         }
         # While the encoder is frozen, a better probe would be luck.
         trained = [e for e in evaluations if e.step > self.before_one_cycle]
-        measure, name = CRITERIA.get(self.job.config.keep, ("", ""))
-        if measure and trained and best(trained, measure) is last:
+        if self.job.config.keep == "best_probe" and trained and best(trained) is last:
             save_tensors(self.path.with_name(BEST), self.network.encoder.state_dict())
-            changes |= {"kept": f"step {step} of {self.total}, {name}", "kept_step": step}
+            kept = f"step {step} of {self.total}, the best linear probe"
+            changes |= {"kept": kept, "kept_step": step}
         stop = self._is_stuck(trained)
         if stop:
             changes["stopped"] = (
@@ -166,9 +159,9 @@ class Monitor:
         return len(trained) - 1 - trained.index(best(trained)) >= patience
 
 
-def best(evaluations: Sequence[Evaluation], measure: str = "linear_probe") -> Evaluation:
-    """Return the evaluation with the highest value of a measure, the first of equals."""
-    return max(evaluations, key=lambda evaluation: getattr(evaluation, measure) or 0.0)
+def best(evaluations: Sequence[Evaluation]) -> Evaluation:
+    """Return the evaluation with the best linear probe, the first of equals."""
+    return max(evaluations, key=lambda evaluation: evaluation.linear_probe or 0.0)
 
 
 def in_words(evaluation: Evaluation) -> str:

@@ -8,8 +8,9 @@ from torch import Tensor, nn
 
 from twinlens.data.batches import Batches, Reader, reader
 from twinlens.engine.distributed import gather, shard, synchronise_batchnorm
-from twinlens.engine.loop import CHECKPOINT, Loss, Phase, adamw, choose_lr, train
+from twinlens.engine.loop import CHECKPOINT, Loss, Phase, choose_lr, train
 from twinlens.engine.one_cycle import constant, one_cycle
+from twinlens.engine.optimiser import adamw
 from twinlens.engine.timing import repeated
 from twinlens.models.lora import merge_lora
 from twinlens.models.trainable import choose_trainable

@@ -58,20 +58,15 @@ def choose(data: Dataset, split: Split, fraction: float, seed: int) -> Probed | 
 
 
 def check_probe(config: Pretraining, probed: Probed | None) -> None:
-    """Refuse settings that let a probe or an evaluation decide where there can be none.
+    """Refuse settings that let the probe decide where there can be none.
 
     Raises:
         UserError: There are no labels for a probe, or no evaluations.
     """
-    if config.monitor_decides and not config.monitor_points:
-        raise UserError(
-            "keep and patience choose among the monitor's evaluations: set monitor_points above 0, "
-            "or leave both settings out."
-        )
-    if config.probe_decides and probed is None:
+    if config.probe_decides and (probed is None or not config.monitor_points):
         raise UserError(
             "keep=best_probe and patience need a probe, so labelled training images of two "
-            "classes: leave both settings out."
+            "classes and monitor_points above 0: leave both settings out."
         )
 
 

@@ -13,7 +13,7 @@ def verdict(monitor: MonitorRecord) -> list[str]:
         return ["The monitor was off during this pretraining, so its success is not known."]
     first, last = monitor.evaluations[0], monitor.kept_evaluation
     sentences = [_probe(first, last, monitor.probe)]
-    if monitor.kept.endswith("the best linear probe"):
+    if monitor.kept != "last":
         sentences.append(
             "These weights were kept for this probe, so its value is partly luck and too good."
         )

@@ -12,7 +12,8 @@ from twinlens.records.base import Record
 EXAMPLES = "examples.json"
 PICTURES = "examples.npz"
 
-Kind = Literal["worst errors", "most confident errors", "most unlike the training images"]
+Kind = Literal["worst errors", "most confident errors", "most unlike the training images",
+               "images"]  # fmt: skip
 
 
 class NearestImage(Record):
@@ -29,20 +30,20 @@ class Example(Record):
     Attributes:
         id: Its id.
         data: Name of its data set within the evaluation.
-        label: Its class.
+        label: Its class; null where it is not known.
         predicted: Its predicted class.
         probability: Probability of the predicted class.
-        probability_of_label: Probability of its own class.
+        probability_of_label: Probability of its own class; null where that is not known.
         unlike: Its score of being unlike the training images; null if it was not computed.
         nearest: The nearest labelled training images, nearest first.
     """
 
     id: str
     data: str
-    label: str
+    label: str | None
     predicted: str
     probability: float
-    probability_of_label: float
+    probability_of_label: float | None
     unlike: float | None
     nearest: list[NearestImage]
 
@@ -53,9 +54,11 @@ class Examples(Record):
     Attributes:
         examples: Each image once.
         kinds: Places of the examples of each kind, the most extreme first.
+        threshold: Score of being unlike the training images above which an image counts as such.
         note: Why something is missing; empty where nothing is.
     """
 
     examples: list[Example]
     kinds: dict[Kind, list[int]]
+    threshold: float | None = None
     note: str = ""

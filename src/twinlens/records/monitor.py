@@ -75,7 +75,7 @@ class MonitorRecord(Record):
         probe: The images of the probes; null if there are not enough labels for any.
         evaluations: In order of their steps; none if the monitor was off.
         alarms: What went wrong, at most one of a kind.
-        kept: Which weights were kept: "last", or those of the best evaluation.
+        kept: Which weights were kept: "last", or those of the best linear probe.
         kept_step: The step of these weights; null for the last.
         stopped: Why training ended early; null if it did not.
     """

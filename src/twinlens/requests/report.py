@@ -9,10 +9,10 @@ from twinlens.requests.base import Request
 
 @dataclass(frozen=True)
 class ReportRequest(Request):
-    """Write the report of a study or of a pretraining again, from the stored files alone.
+    """Write the report of a study, pretraining or evaluation again, from its stored files alone.
 
     Attributes:
-        folder: Folder that `twinlens compare` or `twinlens pretrain` has written.
+        folder: Folder that `twinlens compare`, `pretrain` or `evaluate` has written.
     """
 
     COMMAND: ClassVar = "report"

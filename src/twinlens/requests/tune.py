@@ -14,7 +14,7 @@ class TuneRequest(Request):
     Attributes:
         study: A study file; its key `search` says what to try.
         out: Folder to make.
-        arm: Arm whose settings are searched; needed if several are trained.
+        arm: Arm whose settings are searched; default: the only one that is no frozen baseline.
         trials: Number of trials.
         folds: Parts of the labelled training images, each held out once.
         seeds: Seeds that every trial runs with, the first of the arm's; each draws its own folds.

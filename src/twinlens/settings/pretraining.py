@@ -42,8 +42,7 @@ class Pretraining(Config):
         monitor_points: Number of evaluations during training, at equal distances; 0 for none.
         probe_label_fraction: Share of the labelled training images that its probes may use; a study
             gives its smallest label fraction.
-        keep: Keep the encoder of the "last" step, or of the evaluation with the "best_probe", or
-            without labels with the "best_lidar" or "best_rankme".
+        keep: Keep the encoder of the "last" step, or of the evaluation with the "best_probe".
         patience: Stop after so many evaluations without a better probe; null for never.
         classes: Use images of these classes only, see `data.class_subset`; null for all.
     """
@@ -70,7 +69,7 @@ class Pretraining(Config):
     precision: Precision = "auto"
     monitor_points: NonNegativeInt = 20
     probe_label_fraction: float = Field(1.0, gt=0, le=1)
-    keep: Literal["last", "best_probe", "best_lidar", "best_rankme"] = "last"
+    keep: Literal["last", "best_probe"] = "last"
     patience: PositiveInt | None = None
     classes: list[str] | None = None
 
@@ -79,19 +78,14 @@ class Pretraining(Config):
         """Whether the probe chooses the encoder or the end, so that there must be one."""
         return self.keep == "best_probe" or self.patience is not None
 
-    @property
-    def monitor_decides(self) -> bool:
-        """Whether evaluations choose the encoder or the end, so that there must be some."""
-        return self.keep != "last" or self.patience is not None
-
     def determining(self) -> dict[str, Any]:
         """Return the settings that the weights depend on, as plain values.
 
-        Evaluations change nothing, unless they choose the encoder or the end.
+        Evaluations change nothing, unless the probe chooses the encoder or the end.
         """
         spared = (
             set()
-            if self.monitor_decides
+            if self.probe_decides
             else {"monitor_points", "probe_label_fraction", "keep", "patience"}
         )
         spared |= {name for name in _SPARED if getattr(self, name) == _default(name)}

@@ -135,11 +135,13 @@ def _refuse_another(out: Path, study: Study, resume: bool) -> None:
 def _describe(plan: list[PlannedRun], study: Study, out: Path, size: int) -> str:
     pretrainings = sum(run.kind == "pretrain" for run in plan)
     finished = sum(is_finished(out, run) for run in plan)
-    baselines = ", ".join(f"'{arm}'" for arm in study.baseline_arms)
+    baselines = ", ".join(
+        f"'{arm}' at {study.training(arm).image_size or size} pixels" for arm in study.baseline_arms
+    )
     return (
         f"{len(study.arms)} arms x {len(study.seeds)} seeds x {len(study.label_fractions)} "
         f"label fractions: "
         f"{len(plan) - pretrainings} trainings and {pretrainings} pretrainings, {finished} "
         f"finished; precision {study.precision}."
-        + (f" Frozen baselines, probed at {size} pixels: {baselines}." if baselines else "")
+        + (f" Frozen baselines: {baselines}." if baselines else "")
     )

@@ -74,4 +74,4 @@ def _explained(evaluation: StoredEvaluation) -> Explained:
     kinds = {kind: [places.index(place) for place in some] for kind, some in chosen.items()}
     pixels = np.random.default_rng(0).integers(0, 256, (len(places), 4, 32, 32, 3), np.uint8)
     heat = np.linspace(0, 255, len(places) * 1024).astype(np.uint8).reshape(-1, 32, 32)
-    return Explained(examples, kinds, pixels[:, 0], heat, pixels[:, 1:], "")
+    return Explained(examples, kinds, pixels[:, 0], heat, pixels[:, 1:], 0.4, "")

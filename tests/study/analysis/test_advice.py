@@ -184,6 +184,6 @@ def test_what_follows_from_the_comparison_with_a_frozen_baseline(interval, advic
 
 
 def test_a_study_without_a_frozen_baseline_is_told_how_to_have_one():
-    assert "Add 'baselines: [dino_vit_small]' to the study file" in _on_baseline()
+    assert "Add 'baselines: [dinov2_small]' to the study file" in _on_baseline()
     assert "no published weights were at hand" in _on_baseline(baselines="auto")
     assert _EXAMPLE in WEIGHTS

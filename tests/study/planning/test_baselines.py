@@ -1,8 +1,12 @@
+from functools import partial
+
 import pytest
 
 from twinlens.errors import UserError
+from twinlens.models.encoders import build_encoder
 from twinlens.models.published import WEIGHTS
 from twinlens.models.weights import cached
+from twinlens.study.planning import baselines as module
 from twinlens.study.planning.baselines import Baseline, at_hand, baseline_arm
 from twinlens.study.planning.config import Study, as_yaml, parse
 from twinlens.study.planning.plan import make_plan
@@ -65,8 +69,10 @@ def test_a_name_and_a_mapping_are_the_same_baseline():
 
 def test_auto_takes_what_is_in_the_cache_and_fits_the_images(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("TWINLENS_CACHE", str(tmp_path))
+    some = {name: WEIGHTS[name] for name in ("vicreg", "supervised_resnet18", "dino_vit_small")}
+    monkeypatch.setattr(module, "WEIGHTS", some)
     assert at_hand(64) == []
-    assert "baselines=[dino_vit_small]" in capsys.readouterr().err
+    assert "baselines=[dinov2_small]" in capsys.readouterr().err
     for name in ("supervised_resnet18", "dino_vit_small"):
         cached(name).touch()
     pytest.importorskip("timm")
@@ -76,6 +82,10 @@ def test_auto_takes_what_is_in_the_cache_and_fits_the_images(tmp_path, monkeypat
         if encoder.name.startswith("timm/"):
             raise UserError(f"It cannot take images of {size} pixels.")
 
-    monkeypatch.setattr("twinlens.study.planning.baselines.check_size", refuse)
+    monkeypatch.setattr(module, "check_size", refuse)
     assert at_hand(65) == ["supervised_resnet18"]
+    monkeypatch.setattr(
+        module, "cached", partial(refuse, build_encoder("timm/vit_tiny_patch16_224", 0))
+    )
+    assert at_hand(64) == []
     assert "'dino_vit_small' is left out of the frozen baselines" in capsys.readouterr().err

@@ -10,7 +10,7 @@ from twinlens.study.running.execute import Execution
 from twinlens.study.running.locks import locked
 from twinlens.study.running.paths import run_folder
 from twinlens.study.tuning import trials as module
-from twinlens.study.tuning.storage import open_trials, valid_trials
+from twinlens.study.tuning.storage import all_trials, open_trials
 from twinlens.study.tuning.trials import is_settled, run_trials, trial_id
 
 
@@ -28,7 +28,7 @@ def begun(search, done):
 
 
 def _trials(search):
-    return valid_trials(open_trials(search.folder))
+    return all_trials(open_trials(search.folder))
 
 
 def test_trials_are_scored_on_all_folds_by_their_difference_from_the_own_settings(begun, done):

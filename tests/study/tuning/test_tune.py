@@ -18,7 +18,7 @@ from twinlens.pretraining.pretrain import pretrain
 from twinlens.records.tuning import TuningResults
 from twinlens.study.planning.config import read_study
 from twinlens.study.tuning import tune as module
-from twinlens.study.tuning.storage import open_trials, valid_trials
+from twinlens.study.tuning.storage import all_trials, open_trials
 from twinlens.study.tuning.tune import tune
 
 HOW = {"trials": 12, "folds": 3, "device": "cpu"}
@@ -87,6 +87,13 @@ def test_a_folder_of_other_files_is_left_alone(study_file, tmp_path, done):
     assert done == []
 
 
+def test_the_only_arm_beside_frozen_baselines_is_searched_unless_one_is_named(
+    study_file, tmp_path, done
+):
+    how = HOW | {"trials": 1, "settings": ["baselines=[supervised_resnet18]"]}
+    assert _results(tune(study_file, tmp_path / "out", **how)).search.arm == "plain"
+
+
 def test_seeds_draw_their_own_folds(study_file, tmp_path, done):
     folder = tune(study_file, tmp_path / "out", **HOW | {"trials": 1}, seeds=2)
     folds = _results(folder).search.folds
@@ -102,7 +109,7 @@ def test_a_dry_run_says_what_would_be_done(study_file, tmp_path, done, capsys, m
     table = SimpleNamespace(table=lambda _: "An estimate.")
     monkeypatch.setattr(module, "estimate", lambda runs, *_: estimated.extend(runs) or table)
     tune(study_file, tmp_path / "out", **HOW, dry_run=True)
-    assert len(estimated) == 3
+    assert len(estimated) == 1  # of one fold: the others take as long
     assert "12 trials of train.lr, train.epochs for the arm 'plain'" in capsys.readouterr().err
     assert done == []
     assert not (tmp_path / "out").exists()
@@ -185,5 +192,5 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_number_of_trials(study_file
     assert [trial.state in ("finished", "pruned") for trial in _results(folder).trials] == [
         True
     ] * 3
-    numbers = [trial.number for trial in valid_trials(open_trials(folder))]
+    numbers = [trial.number for trial in all_trials(open_trials(folder))]
     assert numbers == [0, 1, 2]

@@ -11,4 +11,4 @@ def weighted_f1(confusion: Confusion) -> Values:
     return values
 
 
-METRIC = Metric("Weighted F1", "weighted F1", of_confusion=weighted_f1)
+METRIC = Metric("Weighted F1", "weighted F1", of_confusion=weighted_f1, main=False)

@@ -1,6 +1,7 @@
 """Errors and unusual images, with what speaks for each prediction, and the nearest images."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
@@ -35,21 +36,27 @@ def content(evaluation: StoredEvaluation) -> dict[str, Any]:
     """
     path = evaluation.folder / EXAMPLES
     if not path.is_file():
-        return {"kinds": {}, "example_classes": [], "heat_note": "", "several": False}
+        return {"kinds": {}}
     stored = Examples.read(path)
-    shown = _shown(evaluation, stored)
+    shown = shown_examples(evaluation.folder, stored)
     kinds = {kind: [shown[at] for at in places] for kind, places in stored.kinds.items()}
     present = {example.label for example in stored.examples}
     return {
         "kinds": {kind: some for kind, some in kinds.items() if some},
         "example_classes": [name for name in evaluation.record.classes if name in present],
         "heat_note": stored.note,
+        "threshold": stored.threshold,
         "several": len(evaluation.record.data) > 1,
     }
 
 
-def _shown(evaluation: StoredEvaluation, stored: Examples) -> list[Shown]:
-    path = evaluation.folder / PICTURES
+def shown_examples(folder: Path, stored: Examples) -> list[Shown]:
+    """Return the examples of a folder with their pictures.
+
+    Raises:
+        UserError: The pictures are missing or damaged.
+    """
+    path = folder / PICTURES
     try:
         with np.load(path) as file:
             images, heat, nearest = (file[name] for name in ("images", "heat", "nearest"))

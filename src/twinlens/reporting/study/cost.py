@@ -162,7 +162,7 @@ def _run_values(study: StoredStudy, run: StoredRun) -> dict[str, Any]:
         "epochs": run.training and run.training.epochs,
         "lr": finder and finder.suggestion,
         "lr_from": finder and finder.how,
-        **{m: run.test.metrics[m] if run.test else None for m in study.stored_metrics},
+        **{m: run.test.metrics.get(m) if run.test else None for m in study.stored_metrics},
         "seconds": run.record.seconds,
         "images_per_s": run.record.images_per_s,
     }

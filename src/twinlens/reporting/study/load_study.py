@@ -8,6 +8,7 @@ from typing import Any
 
 from twinlens.config import read_yaml
 from twinlens.errors import UserError
+from twinlens.evaluation.metrics import METRICS
 from twinlens.records.audit import StudyAudit
 from twinlens.records.dataset import ClassInfo
 from twinlens.records.plan import Plan
@@ -17,7 +18,6 @@ from twinlens.reporting.load_run import StoredRun, read_run
 from twinlens.study.analysis.verdict import best_arm
 
 _SHOWN_FIRST = ("balanced_accuracy", "macro_f1", "accuracy")
-_IN_FILES_ONLY = ("weighted_f1",)
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class StoredStudy:
     def metrics(self) -> list[str]:
         """The metrics to show, the primary one first."""
         names = dict.fromkeys([self.primary, *_SHOWN_FIRST, *self.stored_metrics])
-        return [name for name in names if name == self.primary or name not in _IN_FILES_ONLY]
+        return [name for name in names if name == self.primary or METRICS[name].main]
 
     @property
     def stored_metrics(self) -> list[str]:

@@ -69,7 +69,7 @@ def headline(study: StoredStudy) -> Headline | None:
 
     With one label fraction, return the differences from the reference.
     """
-    best = study.best_other
+    best = study.best_other or study.best_baseline
     if not best:
         return None
     arms = _main_arms(study)

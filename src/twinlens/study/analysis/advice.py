@@ -13,7 +13,7 @@ from twinlens.study.analysis.sentences import sentence
 from twinlens.study.analysis.verdict import baseline_winner, best_arm, main_differences, side_of
 from twinlens.study.planning.config import Study
 
-_EXAMPLE = "dino_vit_small"  # a name in WEIGHTS
+_EXAMPLE = "dinov2_small"  # a name in WEIGHTS
 _TWO_SIDED = 1.96  # standard errors to either side of a normal mean hold it at 95 %
 
 

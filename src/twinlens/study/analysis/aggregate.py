@@ -57,7 +57,7 @@ def collect(
         reference=study.reference,
         seeds=study.seeds,
         label_fractions=study.label_fractions,
-        metrics=[n for n, m in METRICS.items() if m.main or n == study.primary_metric],
+        metrics=[name for name in METRICS if any(name in table for table in tables.values())],
         arms=list(study.arms),
         transductive=[arm for arm in study.arms if arm in transductive],
         test_access=read_test_access(folder / TEST_ACCESS),

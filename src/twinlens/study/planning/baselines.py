@@ -60,14 +60,21 @@ def at_hand(size: int) -> list[str]:
     Args:
         size: Side of the images in pixels.
     """
-    found = [name for name in WEIGHTS if cached(name).is_file() and _takes(name, size)]
+    found = [name for name in WEIGHTS if _is_here(name) and _takes(name, size)]
     if not found:
         say(
             "No frozen baseline: no published weights that fit are at hand. Name some, such as "
-            "--set 'baselines=[dino_vit_small]', and they are downloaded; 'twinlens weights list' "
+            "--set 'baselines=[dinov2_small]', and they are downloaded; 'twinlens weights list' "
             "shows all."
         )
     return found
+
+
+def _is_here(name: str) -> bool:
+    try:
+        return cached(name).is_file()
+    except UserError:  # the package that knows where is not installed
+        return False
 
 
 def _takes(name: str, size: int) -> bool:

@@ -8,7 +8,7 @@ from twinlens.console import say
 from twinlens.study.running.failures import failure
 from twinlens.study.tuning.comparison import best_of
 from twinlens.study.tuning.search import Search
-from twinlens.study.tuning.storage import valid_trials
+from twinlens.study.tuning.storage import all_trials
 from twinlens.study.tuning.trials import is_settled, trial_id, worded
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Progress:
         self.shown = {trial.number for trial in settled}
 
     def _settled(self) -> list["FrozenTrial"]:
-        return [trial for trial in valid_trials(self.trials) if is_settled(self.search, trial)]
+        return [trial for trial in all_trials(self.trials) if is_settled(self.search, trial)]
 
     def _result(self, trial: "FrozenTrial") -> str:
         if reason := failure(self.search.folder, trial_id(trial.number)):

@@ -13,7 +13,7 @@ from twinlens.study.running.failures import failure
 from twinlens.study.running.paths import is_finished, read_record
 from twinlens.study.tuning.comparison import best_of, fold_difference, selected_scores
 from twinlens.study.tuning.search import Search
-from twinlens.study.tuning.storage import optuna_package, valid_trials
+from twinlens.study.tuning.storage import all_trials, optuna_package
 from twinlens.study.tuning.trials import trial_id
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def collect(
         UserError: Runs were removed.
     """
     own = _trial(search, 0, own_values(search), {}, "finished", None)
-    listed = [_of_optuna(search, trial) for trial in valid_trials(trials)]
+    listed = [_of_optuna(search, trial) for trial in all_trials(trials)]
     finished = [trial for trial in listed if trial.state == "finished"]
     if any(len(trial.scores) < len(search.folds) for trial in finished):
         raise UserError(f"{search.folder} lacks runs of finished trials: choose another --out.")

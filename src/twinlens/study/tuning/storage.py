@@ -60,22 +60,26 @@ def suggest(trials: "Study", space: SearchSpace, seed: int) -> None:
     """Add a trial, with values by the tree-structured Parzen estimator (Bergstra et al. 2011).
 
     They depend on the trials before it, the space and the seed alone, so that one process suggests
-    the same after an interruption as without. A trial that an interruption left without all of its
-    values is given up first. One process at a time may do this.
+    the same after an interruption as without. One process at a time may do this. Values are drawn
+    in memory and added in one entry, so that an interruption leaves no trial without some of them.
     """
     optuna = optuna_package()
-    for trial in valid_trials(trials):
-        if not trial.state.is_finished() and trial.params.keys() != space.keys():
-            trials.tell(trial.number, state=optuna.trial.TrialState.FAIL)
-    number = len(valid_trials(trials))
-    trials.sampler = optuna.samplers.TPESampler(seed=derive(seed, "trial", number) % 2**32)
-    trials.ask(distributions(space))
+    known = all_trials(trials)
+    sampler = optuna.samplers.TPESampler(seed=derive(seed, "trial", len(known)) % 2**32)
+    draft = optuna.create_study(sampler=sampler, direction="maximize")
+    draft.add_trials(known)
+    drawn = draft.ask(distributions(space))
+    running = optuna.trial.TrialState.RUNNING
+    trials.add_trial(
+        optuna.trial.create_trial(
+            state=running, params=drawn.params, distributions=drawn.distributions
+        )
+    )
 
 
-def valid_trials(trials: "Study") -> list["FrozenTrial"]:
-    """Return the trials, but for those that were given up; see `suggest`."""
-    fail = optuna_package().trial.TrialState.FAIL
-    return [trial for trial in trials.get_trials(deepcopy=False) if trial.state != fail]
+def all_trials(trials: "Study") -> list["FrozenTrial"]:
+    """Return the trials in their order, those of other processes included."""
+    return trials.get_trials(deepcopy=False)
 
 
 def _drop_half_a_line(journal: Path) -> None:

@@ -15,7 +15,7 @@ from twinlens.study.running.failures import failure, note_failure
 from twinlens.study.running.locks import locked, study_lock
 from twinlens.study.running.paths import run_folder
 from twinlens.study.tuning.search import Search
-from twinlens.study.tuning.storage import open_trials, optuna_package, suggest, valid_trials
+from twinlens.study.tuning.storage import all_trials, open_trials, optuna_package, suggest
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -55,7 +55,7 @@ def run_trials(
         return time.time() >= search.deadline or should_stop()
 
     while not stopping():
-        known = valid_trials(trials)
+        known = all_trials(trials)
         pending = [trial for trial in known if not is_settled(search, trial)]
         if not pending and len(known) >= search.trials:
             break
@@ -63,7 +63,7 @@ def run_trials(
             on_progress(1)
         elif len(known) < search.trials:
             with study_lock(search.folder):
-                if len(valid_trials(trials)) < search.trials:
+                if len(all_trials(trials)) < search.trials:
                     suggest(trials, search.space, search.seed)
         else:
             time.sleep(POLL_S)
@@ -79,8 +79,8 @@ def _try_trial(
 ) -> bool:
     """Carry out a trial if it is free; return whether it was."""
     with locked(search.folder, trial_id(number)) as is_ours:
-        trial = trials.get_trials(deepcopy=False)[number]
-        if not is_ours or is_settled(search, trial) or trial.params.keys() != search.space.keys():
+        trial = all_trials(trials)[number]
+        if not is_ours or is_settled(search, trial):
             return False
         say(f"Trial {number + 1}: {worded(trial.params)}")
         try:

@@ -73,8 +73,11 @@ def tune(request: TuneRequest) -> Path:
     )
     say(_described(record, request.trials))
     if request.dry_run:
-        say(estimate(_own_plan(search), fabric, request.workers or 1).table(request.workers or 1))
-        say("That is for the own settings: a trial takes about as long, or less if it is pruned.")
+        say(estimate(search.plan({}, search.folds[0]), fabric, 1).table(1))
+        say(
+            f"That is for the own settings on one of {len(search.folds)} folds. A trial takes as "
+            "long on each, or less where it is pruned or needs no pretraining of its own."
+        )
         return out
     _begin(out, record)
     with study_lock(out):
@@ -124,8 +127,9 @@ def _opened(request: TuneRequest) -> tuple[Study, Fabric, Dataset, Split]:
 
 def _chosen_arm(study: Study, arm: str | None) -> str:
     trained = [name for name in study.arms if not study.arms[name].predictions]
-    if arm is None and len(trained) == 1:
-        return trained[0]
+    own = [name for name in trained if name not in study.baseline_arms]
+    if arm is None and len(own) == 1:
+        return own[0]
     if arm is None:
         raise UserError(f"Choose with --arm whose settings are searched: {', '.join(trained)}.")
     if arm not in trained:
