@@ -103,21 +103,6 @@ def predict(
 
 
 @from_request
-def explain(request: ExplainRequest) -> None:
-    """Explain predictions, print them with the nearest training image, and where the page is."""
-    found = twinlens.explain.run(request)
-    from twinlens.reporting.evaluation.explanation import PAGE
-
-    for image in found.examples:
-        nearest = image.nearest[0]
-        print(
-            f"{image.id}: {image.predicted} {image.probability:.3f}, nearest {nearest.label} "
-            f"{nearest.id} at {nearest.distance:.3f}"
-        )
-    print(f"Page: {Path(request.out) / PAGE}")
-
-
-@from_request
 def export(request: ExportRequest) -> None:
     """Export a model, and print what was checked."""
     written = twinlens.export.run(request)
@@ -134,6 +119,21 @@ def export(request: ExportRequest) -> None:
             f"int8: {found.equal} of {found.images} decisions are those of fp32, and one image is "
             f"{found.times_as_fast:.2f} times as fast: {'kept' if found.kept else 'not kept'}"
         )
+
+
+@from_request
+def explain(request: ExplainRequest) -> None:
+    """Explain predictions, print them with the nearest training image, and where the page is."""
+    found = twinlens.explain.run(request)
+    from twinlens.reporting.evaluation.explanation import PAGE
+
+    for image in found.examples:
+        nearest = image.nearest[0]
+        print(
+            f"{image.id}: {image.predicted} {image.probability:.3f}, nearest {nearest.label} "
+            f"{nearest.id} at {nearest.distance:.3f}"
+        )
+    print(f"Page: {Path(request.out) / PAGE}")
 
 
 def _with_intervals(metrics: "dict[str, Estimate]") -> str:
