@@ -1,1 +1,1 @@
-"""Pages to read: of a study, a pretraining, an audit, a search and an evaluation, from stored files."""
+"""Pages to read, from stored files: of a study, a pretraining, a search, an evaluation, an audit."""
