@@ -157,10 +157,18 @@ def difference(a: pd.Series, b: pd.Series, level: float) -> dict[str, float]:
 
 
 def deviation(path: Path, computed: pd.DataFrame) -> float:
-    """Return the largest deviation of a stored table; huge where only one has a figure."""
+    """Return the largest deviation of a stored table; huge where only one has a figure.
+
+    Of the stored metrics those of `METRICS` are compared.
+    """
     stored = pd.read_csv(path, index_col=computed.index.names)
     stored = stored[stored.iloc[:, 0] > 0]  # arms without a finished run have a row too
-    stored = stored.drop(columns=["covers", "seeds_needed_low", "seeds_needed"], errors="ignore")
+    dropped = ["covers", "false_claim", "seeds_needed_low", "seeds_needed"]
+    stored = stored.drop(columns=dropped, errors="ignore")
+    if "metric" in stored.index.names:
+        stored = stored[stored.index.get_level_values("metric").isin([*METRICS])]
+    else:
+        stored = stored[computed.columns.intersection(stored.columns)]
     ours, theirs = (frame.astype(float).fillna(1e9) for frame in computed.align(stored))
     return (ours - theirs).abs().max(axis=None)
 

@@ -271,7 +271,7 @@ def test_the_papers_presets_run(phantoms, tmp_path, preset):
         ({"encoder": "resnet19"}, "Unknown encoder 'resnet19'.*resnet18"),
         ({"preset": "papper"}, "Unknown preset 'papper'. Did you mean 'paper'"),
         ({"images": "every"}, "Unknown choice of images 'every'.*all, train, unlabelled"),
-        ({"weights": "none.pth"}, "'none.pth' are neither 'random' nor a file"),
+        ({"weights": "none.pth"}, "'none.pth' are neither 'random' nor 'pretrained' nor a file"),
         ({"split": "mine"}, "Unknown split 'mine'.*imported"),
         ({"settings": {"method": "barlow"}}, "Unknown method 'barlow'.*barlow_twins"),
         ({"settings": {"views": "strange"}}, "Unknown recipe of views 'strange'.*recommended"),

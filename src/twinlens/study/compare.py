@@ -104,7 +104,7 @@ def _opened(request: CompareRequest) -> tuple[Fabric, Study, Dataset, Split]:
     data, split = open_task(study.data, study.split, study.classes)
     resolved: dict[str, Any] = {"precision": precision_of(fabric), "split": split.name}
     if study.baselines == "auto":
-        resolved["baselines"] = at_hand(data.size) or "auto"
+        resolved["baselines"] = at_hand() or "auto"
     study = Study.model_validate(study.model_dump() | resolved)
     check(study, data, split)
     return fabric, study, data, split

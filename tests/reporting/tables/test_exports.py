@@ -19,7 +19,7 @@ SAVE = ReportFigure.save  # that of the session is replaced
 ARMS = ("random", "random + Barlow Twins")
 DIFFERENCES = (
     "arm,reference,label_fraction,metric,n,difference,low,high,covers,level,"
-    "seeds_low,seeds_high,p,p_holm,effect_size,sd_ratio,sd_ratio_low,sd_ratio_high,seeds_needed_low,seeds_needed"
+    "seeds_low,seeds_high,p,p_holm,false_claim,effect_size,sd_ratio,sd_ratio_low,sd_ratio_high,seeds_needed_low,seeds_needed"
 )
 
 

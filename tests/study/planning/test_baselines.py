@@ -25,7 +25,8 @@ def test_each_baseline_is_an_arm_that_is_probed_frozen():
     assert study.baseline_arms == [*study.arms][2:]
     assert study.reference == "plain"
     dino, ours = (study.arms[arm] for arm in study.baseline_arms)
-    assert (dino.encoder, dino.weights) == (WEIGHTS["dino_vit_small"].encoder, "dino_vit_small")
+    published = WEIGHTS["dino_vit_small"].encoder
+    assert (dino.encoder, dino.weights) == (f"{published}:224", "dino_vit_small")
     assert (ours.encoder, ours.weights, ours.pretrain) == ("resnet18", "ours.pth", None)
     assert study.training("ours, frozen").probe_c == 1
     plan = [run for run in make_plan(study, data_hash="d", split_hash="s") if run.kind == "train"]
@@ -67,25 +68,31 @@ def test_a_name_and_a_mapping_are_the_same_baseline():
     assert baseline_arm("vicreg") == baseline_arm(Baseline(weights="vicreg"))
 
 
-def test_auto_takes_what_is_in_the_cache_and_fits_the_images(tmp_path, monkeypatch, capsys):
+def test_a_published_encoder_gets_images_of_224_pixels_and_another_what_its_name_says():
+    assert baseline_arm("vicreg")[1].encoder == "resnet50:224"
+    own = Baseline(weights="vicreg", encoder="resnet50")
+    assert baseline_arm(own)[1].encoder == "resnet50"
+
+
+def test_auto_takes_what_is_in_the_cache_and_can_be_built(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("TWINLENS_CACHE", str(tmp_path))
     some = {name: WEIGHTS[name] for name in ("vicreg", "supervised_resnet18", "dino_vit_small")}
     monkeypatch.setattr(module, "WEIGHTS", some)
-    assert at_hand(64) == []
+    assert at_hand() == []
     assert "baselines=[dinov2_small]" in capsys.readouterr().err
     for name in ("supervised_resnet18", "dino_vit_small"):
         cached(name).touch()
     pytest.importorskip("timm")
-    assert at_hand(64) == ["supervised_resnet18", "dino_vit_small"]
+    assert at_hand() == ["supervised_resnet18", "dino_vit_small"]
 
     def refuse(encoder, size):
         if encoder.name.startswith("timm/"):
             raise UserError(f"It cannot take images of {size} pixels.")
 
     monkeypatch.setattr(module, "check_size", refuse)
-    assert at_hand(65) == ["supervised_resnet18"]
+    assert at_hand() == ["supervised_resnet18"]
     monkeypatch.setattr(
         module, "cached", partial(refuse, build_encoder("timm/vit_tiny_patch16_224", 0))
     )
-    assert at_hand(64) == []
+    assert at_hand() == []
     assert "'dino_vit_small' is left out of the frozen baselines" in capsys.readouterr().err

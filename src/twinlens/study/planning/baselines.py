@@ -18,12 +18,18 @@ SHARED_SETTINGS = ("probe_c", "probe_balanced", "tta", "tta_clean", "views", "vi
 _PROBE = {"tuning": "linear_probe", "normalise": True}
 
 
+SIDE = 224
+"""Side in pixels that published encoders get images resized to: their features of smaller ones are
+weak, and it is the size at which most of them are published and compared."""
+
+
 class Baseline(Config):
     """An encoder that is never trained: its features are classified by a logistic regression.
 
     Attributes:
         weights: A name that `twinlens weights list` shows, or a file of the encoder's weights.
-        encoder: Such as resnet50 or timm/NAME; null for that of published weights.
+        encoder: Such as resnet50 or timm/NAME; null for that of published weights, given images of
+            `SIDE` pixels.
         name: As tables and figures show it; null for `weights`.
         train: Settings of the probe that differ, such as {probe_c: 1}.
     """
@@ -48,22 +54,18 @@ def baseline_arm(entry: str | Baseline) -> tuple[str, Arm]:
     if published is None and (isinstance(entry, str) or baseline.encoder is None):
         error = unknown("published weights", baseline.weights, WEIGHTS)
         raise ValueError(f"{error} For a file write {{encoder: NAME, weights: FILE}}.")
-    encoder = baseline.encoder or (published.encoder if published else None)
+    encoder = baseline.encoder or (f"{published.encoder}:{SIDE}" if published else None)
     train = _PROBE | baseline.train
     arm = Arm(encoder=encoder, weights=baseline.weights, train=train)
     return f"{baseline.name or baseline.weights}, frozen", arm
 
 
-def at_hand(size: int) -> list[str]:
-    """List the published weights that are in the cache and whose encoder takes the images.
-
-    Args:
-        size: Side of the images in pixels.
-    """
-    found = [name for name in WEIGHTS if _is_here(name) and _takes(name, size)]
+def at_hand() -> list[str]:
+    """List the published weights that are in the cache and whose encoder can be built."""
+    found = [name for name in WEIGHTS if _is_here(name) and _can_be_built(name)]
     if not found:
         say(
-            "No frozen baseline: no published weights that fit are at hand. Name some, such as "
+            "No frozen baseline: no published weights are at hand. Name some, such as "
             "--set 'baselines=[dinov2_small]', and they are downloaded; 'twinlens weights list' "
             "shows all."
         )
@@ -77,9 +79,9 @@ def _is_here(name: str) -> bool:
         return False
 
 
-def _takes(name: str, size: int) -> bool:
+def _can_be_built(name: str) -> bool:
     try:
-        check_size(build_encoder(WEIGHTS[name].encoder, seed=0), size)
+        check_size(build_encoder(f"{WEIGHTS[name].encoder}:{SIDE}", seed=0), SIDE)
     except UserError as error:
         say(f"'{name}' is left out of the frozen baselines: {error}")
         return False
