@@ -62,7 +62,7 @@ def test_a_model_predicts_and_is_exported(command_line, small_model, draw, tmp_p
     table, program = tmp_path / "table.jsonl", tmp_path / "model.pt2"
     out = command_line("predict", small_model, tmp_path / "photos", "--out", table, code=1)
     assert f"2 predictions in {table}, 1 without an image" in out
-    assert pd.read_json(table, lines=True)["error"].tolist() == [None, "empty file"]
+    assert pd.read_json(table, lines=True)["error"].fillna("").tolist() == ["", "empty file"]
     out = command_line("predict", small_model, tmp_path / "photos", code=1)
     assert "file,predicted,p_MEL,p_NV,p_BCC,error\n" in out
     out = command_line("export", small_model, "--out", program, "--format", "torch")

@@ -64,6 +64,7 @@ def test_it_shows_metrics_with_the_intervals_that_there_are(card):
     assert "| balanced accuracy | 0.712 (0.650 to 0.775) |" in text
     assert "| macro auc | 0.800 |\n| log loss | – |" in text
     assert "No metrics are stored" not in text
+    assert "\n\n\n" not in text
 
 
 def _part(n):

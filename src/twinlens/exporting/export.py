@@ -85,7 +85,7 @@ def export(request: ExportRequest) -> Exported:
                 f"than {TOLERANCE:g}: nothing was written. Export it in the other --format."
             )
         if request.int8 is not None:
-            comparison = quantise(temporary, Path(request.int8), model.size)
+            comparison = quantise(temporary, Path(request.int8), model.size, split=request.split)
     views = max(info.test_time.views for info in members.values())
     return Exported(out, difference, sum(map(len, batches)), views, comparison)
 

@@ -21,6 +21,9 @@ from twinlens.views.view import clean_view
 IMAGES = 512
 """At most, one half to calibrate with and the other to compare decisions on."""
 
+_OPERATIONS = ["Conv", "MatMul"]
+"""Operations of ONNX that encoders consist of; a head on features is Gemm."""
+
 _REPEATS = 30
 
 Pixels = Float32[ndarray, "image 3 size size"]
@@ -46,36 +49,37 @@ class Comparison:
         return self.equal == self.images and self.times_as_fast > 1
 
 
-def quantise(path: Path, dataset: Path, size: int) -> Comparison:
+def quantise(path: Path, dataset: Path, size: int, *, split: str | None = None) -> Comparison:
     """Quantise weights and activations, and replace the file if that is faster and decides alike.
 
-    Convolutions and matrix products get 8 bits, weights by channel; the ranges of the activations
-    are those seen on calibration images.
+    Convolutions and matrix products of the encoder get 8 bits, weights by channel; the ranges of
+    the activations are those seen on calibration images. The head, which may subtract large
+    numbers, and what follows it stay in fp32.
 
     Args:
         path: The file.
         dataset: A data set: of its training images, or of all if it has no split, up to `IMAGES`
             are used, evenly spaced.
         size: Side of the model's images in pixels.
+        split: Its split; None for the only one.
 
     Raises:
         UserError: The data set cannot be used, or has a single such image.
     """
     quantization = require("onnxruntime.quantization", extra="onnx")
     shape_inference = require("onnxruntime.quantization.shape_inference", extra="onnx")
-    pixels = _pixels(dataset, size)
+    pixels = _pixels(dataset, size, split)
     calibrate, decide = pixels[::2], pixels[1::2]
-    batches = iter(calibrate[:, None])
+    batches = ({INPUT: image} for image in calibrate[:, None])
     with TemporaryDirectory() as folder:
         prepared, small = Path(folder) / "prepared.onnx", Path(folder) / "int8.onnx"
         shape_inference.quant_pre_process(path, prepared, skip_symbolic_shape=True)
         quantization.quantize_static(
             prepared,
             small,
-            SimpleNamespace(
-                get_next=lambda: {INPUT: x} if (x := next(batches, None)) is not None else None
-            ),
+            SimpleNamespace(get_next=lambda: next(batches, None)),
             per_channel=True,
+            op_types_to_quantize=_OPERATIONS,
         )
         write_metadata(small, read_metadata(path) | {"precision": "int8"})
         comparison = _compare(session(path), session(small), decide)
@@ -84,9 +88,11 @@ def quantise(path: Path, dataset: Path, size: int) -> Comparison:
     return comparison
 
 
-def _pixels(dataset: Path, size: int) -> Pixels:
+def _pixels(dataset: Path, size: int, split: str | None) -> Pixels:
     data = open_dataset(dataset)
-    rows = open_split(data).rows["train"] if split_names(data) else np.arange(len(data.table))
+    rows = np.arange(len(data.table))
+    if split_names(data):
+        rows = open_split(data, split).rows["train"]
     if len(rows) < 2:
         raise UserError(f"{dataset} has {len(rows)} training images: --int8 needs 2 or more.")
     places = np.linspace(0, len(rows) - 1, min(IMAGES, len(rows))).round().astype(int)

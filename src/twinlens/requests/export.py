@@ -17,6 +17,7 @@ class ExportRequest(Request):
         format: onnx, or torch: a program of torch.export (.pt2).
         int8: Data set whose training images calibrate a quantisation to 8 bits (onnx). It is kept
             only if it is faster on this machine and decides as before on images of the data set.
+        split: Split of that data set, if it has several.
         overwrite: Replace `out`.
     """
 
@@ -28,4 +29,5 @@ class ExportRequest(Request):
     _: KW_ONLY
     format: Literal["onnx", "torch"] = "onnx"
     int8: Path | str | None = None
+    split: str | None = None
     overwrite: bool = False
