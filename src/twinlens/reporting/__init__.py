@@ -1,1 +1,1 @@
-"""Pages to read, from stored files: of a study, a pretraining, a search, an evaluation, an audit."""
+"""Pages to read, from stored files: of studies, pretrainings, searches, evaluations and audits."""
