@@ -14,9 +14,9 @@ def _blocks(language):
 
 
 @pytest.mark.slow
-def test_the_ten_lines_of_python_run(tmp_path, monkeypatch, capsys):
-    (example,) = _blocks("python")
-    assert len(ast.parse(example).body) == 10
+def test_the_examples_in_python_run(tmp_path, monkeypatch, capsys):
+    main_job, plain_torch = _blocks("python")
+    assert len(ast.parse(main_job).body) == 10
     (study,) = _blocks("yaml")
     content = yaml.safe_load(study) | {"seeds": 1, "data": "example/data", "split": "ten"}
     quick = {"epochs": 1, "batch_size": 32, "lr": 1e-3}
@@ -25,8 +25,10 @@ def test_the_ten_lines_of_python_run(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     Path("study.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
     Image.new("RGB", (40, 40), "pink").save("photo.jpg")
-    exec(compile(example, "README", "exec"), {})
+    for example in (main_job, plain_torch):
+        exec(compile(example, "README", "exec"), {})
     out = capsys.readouterr().out
     assert "balanced accuracy" in out
     assert "p_MEL" in out
+    assert "['MEL', 'NV'" in out
     assert Path("example/study/report.html").stat().st_size > 10_000
