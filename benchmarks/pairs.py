@@ -19,7 +19,7 @@ from typing import Any
 
 from twinlens.config import read_yaml
 from twinlens.evaluation.metrics import METRICS
-from twinlens.evaluation.statistics import Interval, summary
+from twinlens.evaluation.uncertainty.statistics import Interval, summary
 from twinlens.files import write_json
 from twinlens.records.results import StudyResults
 from twinlens.records.run import Environment

@@ -26,7 +26,7 @@ from twinlens import files
 from twinlens.data.batches import reader
 from twinlens.data.dataset import Dataset, open_dataset
 from twinlens.data.splits import open_split
-from twinlens.evaluation.unlike_training import fit_unlike_training
+from twinlens.evaluation.trust.unlike_training import fit_unlike_training
 from twinlens.inference.embed import embed
 from twinlens.inference.embedding_index import EmbeddingIndex
 from twinlens.models.bundle import load_bundle

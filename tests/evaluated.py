@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from stored_runs import ENVIRONMENT
-from twinlens.evaluation.binary import positive_side
 from twinlens.evaluation.data_set_evaluation import Measured, choose, measure
+from twinlens.evaluation.probabilities.binary import positive_side
 from twinlens.records.bundle import TestTimeAugmentation
 from twinlens.records.dataset import ClassInfo
 from twinlens.records.evaluation import (

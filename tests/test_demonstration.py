@@ -8,7 +8,7 @@ import pytest
 from twinlens import demonstration as module
 from twinlens.data.dataset import open_dataset
 from twinlens.demonstration import SIZES, Size, choose_size, demo, seconds_per_pass
-from twinlens.reporting.study.page import report
+from twinlens.reporting.report import report
 from twinlens.study.compare import compare
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from twinlens.pretraining.preview import show_views
     from twinlens.reporting.audit.audit import audit
     from twinlens.reporting.evaluation.explanation import explain
-    from twinlens.reporting.study.page import report
+    from twinlens.reporting.report import report
     from twinlens.splitting.split import split
     from twinlens.study.compare import compare
     from twinlens.study.planning.new_study import init
@@ -41,7 +41,7 @@ _HOME = {
     "open_dataset": "twinlens.data.dataset",
     "predict": "twinlens.inference.predict_files",
     "pretrain": "twinlens.pretraining.pretrain",
-    "report": "twinlens.reporting.study.page",
+    "report": "twinlens.reporting.report",
     "show_views": "twinlens.pretraining.preview",
     "split": "twinlens.splitting.split",
     "train": "twinlens.finetuning.train",

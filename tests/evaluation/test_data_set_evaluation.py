@@ -4,8 +4,8 @@ import pytest
 
 from evaluated import CLASSES, INFO, predicted
 from twinlens.errors import UserError
-from twinlens.evaluation.binary import positive_side
 from twinlens.evaluation.data_set_evaluation import choose, measure
+from twinlens.evaluation.probabilities.binary import positive_side
 from twinlens.evaluation.scoring import score_predictions
 from twinlens.records.evaluation import Estimate, MetricEstimates
 

@@ -10,7 +10,7 @@ from twinlens.data.dataset import open_dataset
 from twinlens.data.splits import open_split
 from twinlens.errors import UserError
 from twinlens.evaluation.evaluate import evaluate
-from twinlens.evaluation.probe import linear_probe
+from twinlens.evaluation.features.probe import linear_probe
 from twinlens.evaluation.test_access import read_test_access
 from twinlens.finetuning.train import train
 from twinlens.importing.import_images import import_images

@@ -4,7 +4,7 @@ from sklearn.metrics import balanced_accuracy_score
 
 from twinlens.data.dataset import open_dataset
 from twinlens.data.splits import open_split
-from twinlens.evaluation.probe import knn_probe, linear_probe
+from twinlens.evaluation.features.probe import knn_probe, linear_probe
 from twinlens.pretraining.probing import FOLDS, choose, describe, scores
 from twinlens.seeds import derive
 from twinlens.splitting.label_fraction import label_fraction

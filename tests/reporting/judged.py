@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from twinlens.evaluation.statistics import holm, seeds_needed
+from twinlens.evaluation.uncertainty.statistics import holm, seeds_needed
 from twinlens.records.results import StudyResults
 
 EQUIVALENT = "‘{arm}’ with {label_fraction} of the labels scores as the reference with 300."

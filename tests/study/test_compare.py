@@ -22,7 +22,7 @@ from twinlens.models.encoders import build_encoder
 from twinlens.models.resnet import ResNet
 from twinlens.records.results import StudyResults
 from twinlens.records.run import TrainRun, read_run
-from twinlens.reporting.study.page import report
+from twinlens.reporting.report import report
 from twinlens.study import compare as module
 from twinlens.study.compare import compare
 from twinlens.study.running import execute

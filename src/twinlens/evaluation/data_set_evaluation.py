@@ -8,12 +8,12 @@ import pandas as pd
 from jaxtyping import Float
 from numpy import ndarray
 
-from twinlens.evaluation.binary import Answers, Positive, binary_evaluation
-from twinlens.evaluation.calibration import calibration
-from twinlens.evaluation.cluster_bootstrap import Bootstrap
-from twinlens.evaluation.crossed_effects import number_groups
-from twinlens.evaluation.metric_estimates import metric_estimates, resampled_metrics
+from twinlens.evaluation.probabilities.binary import Answers, Positive, binary_evaluation
+from twinlens.evaluation.probabilities.calibration import calibration
 from twinlens.evaluation.scoring import check_predictions
+from twinlens.evaluation.uncertainty.cluster_bootstrap import Bootstrap
+from twinlens.evaluation.uncertainty.crossed_effects import number_groups
+from twinlens.evaluation.uncertainty.metric_estimates import metric_estimates, resampled_metrics
 from twinlens.inference.temperature import fit_temperature, scaled
 from twinlens.records.evaluation import BinaryEvaluation, Calibration, MetricEstimates
 from twinlens.types import Rows

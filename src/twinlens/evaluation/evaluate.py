@@ -15,13 +15,11 @@ from twinlens.data.table import SPLITS
 from twinlens.engine.device import make_fabric
 from twinlens.engine.environment import describe_environment
 from twinlens.errors import UserError, unknown
-from twinlens.evaluation.assess import assess
-from twinlens.evaluation.binary import positive_side
 from twinlens.evaluation.class_map import ClassMap, read_class_map
 from twinlens.evaluation.data_set_evaluation import Measured, choose, measure
-from twinlens.evaluation.examples import Explained, write_examples
 from twinlens.evaluation.isic_csv import write_isic_csv
 from twinlens.evaluation.metrics import METRICS
+from twinlens.evaluation.probabilities.binary import positive_side
 from twinlens.evaluation.scoring import score_predictions
 from twinlens.evaluation.test_set import (
     BATCH_SIZE,
@@ -31,6 +29,8 @@ from twinlens.evaluation.test_set import (
     open_test_set,
     predictions,
 )
+from twinlens.evaluation.trust.assess import assess
+from twinlens.evaluation.trust.examples import Explained, write_examples
 from twinlens.files import atomic_file, atomic_folder
 from twinlens.inference.predictions_table import predictions_table
 from twinlens.inference.test_time import predict_probabilities

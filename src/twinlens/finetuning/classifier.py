@@ -19,7 +19,7 @@ class Classifier(nn.Module):
         """Return logits of shape (batch, class), which the head computes in fp32.
 
         A head that starts as a logistic regression subtracts large numbers, see
-        `evaluation.probe.linear_probe`.
+        `evaluation.features.probe.linear_probe`.
         """
         features = self.encoder(images)
         with torch.autocast(images.device.type, enabled=False):

@@ -15,7 +15,7 @@ from twinlens.engine.loop import CHECKPOINT, Loss, Phase, choose_lr, train
 from twinlens.engine.one_cycle import constant, one_cycle
 from twinlens.engine.optimiser import adamw
 from twinlens.engine.timing import in_proportion
-from twinlens.evaluation.probe import linear_probe
+from twinlens.evaluation.features.probe import linear_probe
 from twinlens.finetuning.averaging import Averaging, batchnorm
 from twinlens.finetuning.classifier import Classifier
 from twinlens.finetuning.fixmatch import AdaptiveThreshold, fixmatch

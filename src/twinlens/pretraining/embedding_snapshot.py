@@ -14,8 +14,8 @@ from sklearn.preprocessing import StandardScaler
 from twinlens.data.batches import reader
 from twinlens.data.dataset import Dataset
 from twinlens.data.splits import Split
-from twinlens.evaluation.collapse_metrics import effective_rank
-from twinlens.evaluation.probe import unit_rows
+from twinlens.evaluation.features.collapse_metrics import effective_rank
+from twinlens.evaluation.features.probe import unit_rows
 from twinlens.files import atomic_file
 from twinlens.records.neighbours import LabelledImage, NearestNeighbours, QueryImage
 from twinlens.seeds import derive, generator

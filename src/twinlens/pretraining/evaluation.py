@@ -9,7 +9,7 @@ from torch import Tensor
 from twinlens.data.batches import reader
 from twinlens.engine.timing import scaled
 from twinlens.errors import UserError
-from twinlens.evaluation.collapse_metrics import (
+from twinlens.evaluation.features.collapse_metrics import (
     alpha_req,
     effective_rank,
     lidar,

@@ -11,7 +11,7 @@ from sklearn.metrics import recall_score
 from twinlens.data.dataset import Dataset
 from twinlens.data.splits import Split
 from twinlens.errors import UserError
-from twinlens.evaluation.probe import knn_probe, linear_probe
+from twinlens.evaluation.features.probe import knn_probe, linear_probe
 from twinlens.records.monitor import ProbeData
 from twinlens.seeds import derive, generator
 from twinlens.settings.pretraining import Pretraining

@@ -1,5 +1,1 @@
-"""Pages to read: of a study, of a pretraining and of an audit, from stored files alone."""
-
-from twinlens.reporting.study.page import report
-
-__all__ = ["report"]
+"""Pages to read, from stored files: of studies, pretrainings, searches, evaluations and audits."""

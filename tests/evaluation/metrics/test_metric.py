@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from twinlens.evaluation import metrics
-from twinlens.evaluation.crossed_effects import group_shares, number_groups
 from twinlens.evaluation.metrics import METRICS
 from twinlens.evaluation.metrics.metric import Metric
 from twinlens.evaluation.scoring import score_predictions
+from twinlens.evaluation.uncertainty.crossed_effects import group_shares, number_groups
 from twinlens.registry import Registry
 
 ERROR_RATE = """

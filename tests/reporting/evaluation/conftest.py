@@ -6,9 +6,9 @@ import pytest
 
 from evaluated import CLASSES, store_evaluation
 from twinlens.evaluation.data_set_evaluation import arrays
-from twinlens.evaluation.examples import Explained, kinds_of, write_examples
-from twinlens.evaluation.flagged import flagged
-from twinlens.evaluation.reliability import Knowledge, reliability
+from twinlens.evaluation.trust.examples import Explained, kinds_of, write_examples
+from twinlens.evaluation.trust.flagged import flagged
+from twinlens.evaluation.trust.reliability import Knowledge, reliability
 from twinlens.records.evaluation import EVALUATION
 from twinlens.records.examples import Example, NearestImage
 from twinlens.reporting.evaluation.load_evaluation import StoredEvaluation, read_evaluation

@@ -8,7 +8,7 @@ from twinlens.errors import UserError
 from twinlens.records.examples import PICTURES
 from twinlens.reporting.evaluation.examples import content, overlay
 from twinlens.reporting.evaluation.load_evaluation import read_evaluation
-from twinlens.reporting.study.page import report
+from twinlens.reporting.report import report
 
 
 def test_examples_are_shown_by_kind_with_filter_and_zoom(assessed):

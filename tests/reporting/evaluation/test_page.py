@@ -4,7 +4,7 @@ import shutil
 from html_page import Page
 
 from twinlens.reporting.evaluation.page import SECTIONS, evaluation_report
-from twinlens.reporting.study.page import report
+from twinlens.reporting.report import report
 
 
 def test_the_page_is_one_file_that_loads_nothing(evaluation, tmp_path):

@@ -12,9 +12,9 @@ from stored_runs import configure
 from twinlens.cli import app
 from twinlens.errors import UserError
 from twinlens.files import read_json, sha256
-from twinlens.reporting import report
 from twinlens.reporting.pretraining import pretraining_section
 from twinlens.reporting.pretraining.page import pretraining_report
+from twinlens.reporting.report import report
 
 Build = Callable[..., Path]
 

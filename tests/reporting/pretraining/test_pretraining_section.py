@@ -6,8 +6,8 @@ from html_page import Page
 from planned import share_pretraining
 from watched import ALARM, watch
 
-from twinlens.reporting import report
 from twinlens.reporting.pretraining import pretraining_section
+from twinlens.reporting.report import report
 from twinlens.reporting.study.arm_runs import by_arm
 from twinlens.reporting.study.load_study import read_study
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from audited import study_audit
 from html_page import Page
 
-from twinlens.reporting import report
+from twinlens.reporting.report import report
 
 Build = Callable[..., Path]
 

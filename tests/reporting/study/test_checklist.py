@@ -9,7 +9,7 @@ from judged import change_results, change_rows, judge
 
 from stored_runs import configure
 from twinlens.files import read_json, write_json
-from twinlens.reporting import report
+from twinlens.reporting.report import report
 from twinlens.reporting.study.checklist import AUTHORS, ITEMS, checklist
 from twinlens.reporting.study.load_study import read_study
 

@@ -9,7 +9,7 @@ from judged import change_results, change_rows
 
 from twinlens.errors import UserError
 from twinlens.files import read_json, write_json
-from twinlens.reporting import report
+from twinlens.reporting.report import report
 from twinlens.reporting.study.load_study import read_study
 
 Build = Callable[..., Path]

@@ -8,7 +8,7 @@ from judged import judge
 
 import stored_runs
 from twinlens.files import read_json, write_json
-from twinlens.reporting import report
+from twinlens.reporting.report import report
 from twinlens.reporting.study import methods
 from twinlens.reporting.study.augmentation import augmentation_table
 from twinlens.reporting.study.load_study import StoredStudy, read_study

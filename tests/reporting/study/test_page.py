@@ -7,7 +7,7 @@ import pytest
 from html_page import Page
 from judged import change_results
 
-from twinlens.reporting import report
+from twinlens.reporting.report import report
 
 Build = Callable[..., Path]
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from html_page import Page, drawing
 
-from twinlens.reporting import report
+from twinlens.reporting.report import report
 from twinlens.reporting.study.confusion import confusion_panel, confusions
 from twinlens.reporting.study.load_study import StoredStudy, read_study
 from twinlens.reporting.study.per_class import classifications, f1_table

@@ -5,8 +5,8 @@ import pytest
 from html_page import Page
 from judged import change_rows, judge
 
-from twinlens.reporting import report
 from twinlens.reporting.formatting import decimal, interval, p_value, probability
+from twinlens.reporting.report import report
 from twinlens.reporting.study.load_study import StoredStudy, read_study
 from twinlens.reporting.study.result_tables import arms_table, differences_table, size_table
 

@@ -10,7 +10,7 @@ from stored_runs import predictions_run
 from twinlens.evaluation.metrics import METRICS
 from twinlens.files import read_json
 from twinlens.reporting import formatting as wording
-from twinlens.reporting import report
+from twinlens.reporting.report import report
 from twinlens.reporting.study.load_study import read_study
 from twinlens.reporting.study.results import content, equivalent_labels
 

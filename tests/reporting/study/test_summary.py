@@ -5,7 +5,7 @@ import pytest
 from html_page import Page
 from judged import change_results, read_results
 
-from twinlens.reporting import report
+from twinlens.reporting.report import report
 from twinlens.reporting.study.load_study import read_study
 from twinlens.reporting.study.summary import answer, headline, key_numbers
 from twinlens.study.analysis.verdict import verdict

@@ -6,7 +6,7 @@ from PIL import Image
 from planned import share_pretraining
 
 from stored_runs import configure
-from twinlens.reporting import report
+from twinlens.reporting.report import report
 
 Build = Callable[..., Path]
 

@@ -7,7 +7,7 @@ from html_page import Page
 
 from stored_runs import configure
 from twinlens.files import read_json
-from twinlens.reporting import report
+from twinlens.reporting.report import report
 
 Build = Callable[..., Path]
 

@@ -7,8 +7,8 @@ from html_page import Page
 from judged import judge, read_results
 
 from twinlens.errors import UserError
-from twinlens.reporting import report
 from twinlens.reporting.figures.figure_files import ReportFigure
+from twinlens.reporting.report import report
 from twinlens.reporting.tables.exports import as_csv
 from twinlens.reporting.tables.tables import Cell, Table
 

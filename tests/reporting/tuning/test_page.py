@@ -5,7 +5,7 @@ from html_page import Page
 
 from twinlens.errors import UserError
 from twinlens.records.tuning import FoldDifference
-from twinlens.reporting import report
+from twinlens.reporting.report import report
 from twinlens.reporting.tuning.page import (
     candidates_words,
     folds_table,

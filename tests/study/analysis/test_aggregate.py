@@ -5,7 +5,7 @@ from synthetic import finish_study
 
 from twinlens.errors import UserError
 from twinlens.evaluation.metrics import METRICS
-from twinlens.evaluation.sequential import level_at
+from twinlens.evaluation.uncertainty.sequential import level_at
 from twinlens.files import read_json, write_json
 from twinlens.records.results import StudyResults
 from twinlens.study.analysis.aggregate import collect

@@ -6,7 +6,7 @@ from synthetic import finish_study
 
 from twinlens.errors import UserError
 from twinlens.evaluation.metrics import METRICS
-from twinlens.evaluation.sequential import corrected, level_at
+from twinlens.evaluation.uncertainty.sequential import corrected, level_at
 from twinlens.study.analysis import scores
 from twinlens.study.analysis.comparisons import Comparisons, read_comparisons
 from twinlens.study.planning.config import Study

@@ -1,8 +1,11 @@
 """Macro ROC AUC: the mean area under the curve of each class against the rest."""
 
 from twinlens.evaluation.metrics.metric import Metric
-from twinlens.evaluation.one_vs_rest import mean_over_classes, weighted_mean_over_classes
-from twinlens.evaluation.ranking import area, roc_auc
+from twinlens.evaluation.probabilities.one_vs_rest import (
+    mean_over_classes,
+    weighted_mean_over_classes,
+)
+from twinlens.evaluation.probabilities.ranking import area, roc_auc
 
 METRIC = Metric(
     "Macro AUC",

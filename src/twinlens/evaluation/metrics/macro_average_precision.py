@@ -1,8 +1,11 @@
 """Macro average precision: the mean average precision of each class against the rest."""
 
 from twinlens.evaluation.metrics.metric import Metric
-from twinlens.evaluation.one_vs_rest import mean_over_classes, weighted_mean_over_classes
-from twinlens.evaluation.ranking import average_precision, precision_average
+from twinlens.evaluation.probabilities.one_vs_rest import (
+    mean_over_classes,
+    weighted_mean_over_classes,
+)
+from twinlens.evaluation.probabilities.ranking import average_precision, precision_average
 
 METRIC = Metric(
     "Macro average precision",

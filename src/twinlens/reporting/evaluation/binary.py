@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from numpy import ndarray
 from sklearn.metrics import roc_curve
 
-from twinlens.evaluation.binary import Positive
 from twinlens.evaluation.data_set_evaluation import answers
+from twinlens.evaluation.probabilities.binary import Positive
 from twinlens.records.evaluation import BinaryEvaluation, DataSetEvaluation, Estimate
 from twinlens.reporting.evaluation.decision_curve import decision_curve
 from twinlens.reporting.evaluation.load_evaluation import StoredEvaluation

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from twinlens.evaluation.examples import write_examples
-from twinlens.evaluation.explain_files import explain_files
+from twinlens.evaluation.trust.examples import write_examples
+from twinlens.evaluation.trust.explain_files import explain_files
 from twinlens.files import atomic_folder, write_text
 from twinlens.records.examples import EXAMPLES, Examples
 from twinlens.reporting.evaluation.examples import shown_examples

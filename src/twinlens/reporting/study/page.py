@@ -6,10 +6,7 @@ from types import ModuleType
 from markupsafe import Markup
 
 from twinlens.files import write_text
-from twinlens.records.evaluation import EVALUATION
-from twinlens.reporting.evaluation.page import evaluation_report
 from twinlens.reporting.figures.style import arm_mark
-from twinlens.reporting.pretraining.page import pretraining_report
 from twinlens.reporting.rendering import Numbered, render
 from twinlens.reporting.study import (
     audit,
@@ -25,11 +22,7 @@ from twinlens.reporting.study import (
 )
 from twinlens.reporting.study.load_study import StoredStudy, read_study
 from twinlens.reporting.tables.exports import export
-from twinlens.reporting.tuning.page import tuning_report
-from twinlens.requests.base import accepts
-from twinlens.requests.report import ReportRequest
 from twinlens.study.running.locks import study_lock
-from twinlens.study.tuning.tune import RESULTS as TUNING
 
 SECTIONS: dict[str, tuple[str, ModuleType]] = {
     "results": ("Results", results),
@@ -48,26 +41,15 @@ The module's `content` returns what the template of its name shows.
 """
 
 
-@accepts(ReportRequest)
-def report(request: ReportRequest) -> Path:
-    """Write the page of a study, a pretraining, a search or an evaluation from stored files alone.
-
-    Beside a study's page lie its tables as CSV and LaTeX in ``tables/``, and its figures as SVG
-    and PDF in ``figures/``.
+def study_report(folder: Path) -> Path:
+    """Write the page of a study, its tables in ``tables/`` and its figures in ``figures/``.
 
     Returns:
-        Path of ``report.html`` in that folder.
+        Path of the page.
 
     Raises:
-        UserError: The folder holds none of these, or a ``tables`` or ``figures`` that is not ours.
+        UserError: The folder holds no study, or a ``tables`` or ``figures`` that is not ours.
     """
-    folder = Path(request.folder)
-    if (folder / "run.json").is_file():
-        return pretraining_report(folder)
-    if (folder / TUNING).is_file():
-        return tuning_report(folder)
-    if (folder / EVALUATION).is_file():
-        return evaluation_report(folder)
     study = read_study(folder)
     page, numbered = build_page(study)
     out = study.folder / "report.html"

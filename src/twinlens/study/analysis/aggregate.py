@@ -7,8 +7,8 @@ import pandas as pd
 
 from twinlens.errors import UserError
 from twinlens.evaluation.metrics import METRICS
-from twinlens.evaluation.statistics import summary
 from twinlens.evaluation.test_access import TEST_ACCESS, log_look, read_test_access
+from twinlens.evaluation.uncertainty.statistics import summary
 from twinlens.records.plan import PlannedRun
 from twinlens.records.results import ArmSummary, BestModel, FailedRun, StudyResults
 from twinlens.records.run import PretrainRun, RunRecord, TrainRun

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from twinlens.errors import UserError
-from twinlens.evaluation.crossed_effects import (
+from twinlens.evaluation.uncertainty.crossed_effects import (
     Groups,
     GroupShares,
     Variance,
@@ -15,9 +15,9 @@ from twinlens.evaluation.crossed_effects import (
     group_shares,
     number_groups,
 )
-from twinlens.evaluation.false_claims import false_claim_probability
-from twinlens.evaluation.sequential import corrected, level_at
-from twinlens.evaluation.statistics import (
+from twinlens.evaluation.uncertainty.false_claims import false_claim_probability
+from twinlens.evaluation.uncertainty.sequential import corrected, level_at
+from twinlens.evaluation.uncertainty.statistics import (
     LEVEL,
     Interval,
     PairedDifference,

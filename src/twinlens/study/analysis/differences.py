@@ -7,8 +7,8 @@ from statistics import fmean
 import pandas as pd
 
 from twinlens.evaluation.metrics import METRICS
-from twinlens.evaluation.sequential import level_at
-from twinlens.evaluation.statistics import effect_size, holm, sd_ratio, seeds_needed
+from twinlens.evaluation.uncertainty.sequential import level_at
+from twinlens.evaluation.uncertainty.statistics import effect_size, holm, sd_ratio, seeds_needed
 from twinlens.records.results import AgainstBaseline, Difference, StudyResults
 from twinlens.study.analysis.comparisons import Comparison, Comparisons
 from twinlens.study.analysis.verdict import holm_family, main_differences

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
-from twinlens.evaluation.label_efficiency import Bracket, Gap, equivalent_labels
 from twinlens.evaluation.metrics import METRICS
-from twinlens.evaluation.statistics import NO_INTERVAL, Interval
+from twinlens.evaluation.uncertainty.label_efficiency import Bracket, Gap, equivalent_labels
+from twinlens.evaluation.uncertainty.statistics import NO_INTERVAL, Interval
 from twinlens.records.plan import PlannedRun
 from twinlens.records.results import EquivalentLabels, LabelEfficiency
 from twinlens.records.run import RunRecord, TrainRun

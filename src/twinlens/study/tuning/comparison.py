@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from twinlens.evaluation.statistics import LEVEL
+from twinlens.evaluation.uncertainty.statistics import LEVEL
 from twinlens.records.tuning import FoldDifference
 
 Scores = Sequence[float]

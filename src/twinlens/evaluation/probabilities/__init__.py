@@ -1,0 +1,1 @@
+"""What predicted probabilities are worth: rankings, thresholds, calibration, other prevalences."""

@@ -1,0 +1,1 @@
+"""When to trust a model, and why it answers as it does."""

@@ -1,0 +1,1 @@
+"""How sure a number is: over seeds, over groups of test images, and over both."""
