@@ -17,7 +17,7 @@ from PIL import Image
 
 pytest_plugins = ["photographs", "exported"]
 
-CHECKED = ("engine", "evaluation", "inference", "models", "pretraining", "views")
+CHECKED = ("engine", "evaluation", "exporting", "inference", "models", "pretraining", "views")
 """Packages whose functions check the types and shapes of what they take and return."""
 
 install_import_hook(

@@ -9,9 +9,7 @@ from twinlens import cli
 
 COMMANDS = (
     "import", "split", "audit", "show-views", "pretrain", "train", "evaluate", "predict", "explain",
-    "compare",
-    "tune",
-    "report", "demo", "weights",
+    "export", "compare", "tune", "report", "demo", "weights",
 )  # fmt: skip
 
 
@@ -45,6 +43,7 @@ def test_every_command_explains_itself(name):
         (["train", "x", "--out", "y", "--set", "epoch=1"], "Did you mean 'epochs'"),
         (["import", "x", "--out", "y", "--split-map", "pool"], "KEY=VALUE"),
         (["predict", "nowhere", "x.png"], "x.png does not exist"),
+        (["export", "nowhere", "--out", "m.pt2", "--format", "torch"], "not a model bundle"),
         (["compare", "none.yaml", "--out", "x"], "none.yaml is not a file"),
         (["report", "nowhere"], "nowhere"),
     ],

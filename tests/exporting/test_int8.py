@@ -2,11 +2,12 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
 
 from twinlens.errors import UserError
 from twinlens.exporting import int8
 from twinlens.exporting.int8 import Comparison, quantise
-from twinlens.exporting.onnx_file import read_metadata
+from twinlens.exporting.onnx_file import onnx_runner, read_metadata
 
 
 @pytest.mark.parametrize(
@@ -28,6 +29,10 @@ def test_the_file_is_replaced_only_if_it_is_kept(onnx_file, phantoms, tmp_path, 
         assert path.read_bytes() == onnx_file.read_bytes()
         return
     assert path.stat().st_size < 0.5 * onnx_file.stat().st_size
+    images = torch.from_numpy(int8._pixels(phantoms, 32, None)[:8])
+    found, expected = (onnx_runner(file)(images) for file in (path, onnx_file))
+    torch.testing.assert_close(found, expected, atol=0.1, rtol=0)
+    assert not torch.equal(found, expected)
     assert read_metadata(path) == read_metadata(onnx_file) | {"precision": "int8"}
 
 

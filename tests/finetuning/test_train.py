@@ -15,7 +15,7 @@ from twinlens.evaluation.test_access import read_test_access
 from twinlens.finetuning.train import train
 from twinlens.importing.import_images import import_images
 from twinlens.inference.embed import embed
-from twinlens.models.bundle import load_bundle
+from twinlens.models.bundle import load_bundle, read_info
 from twinlens.models.encoders import build_encoder
 from twinlens.models.heads import mlp_classifier
 from twinlens.pretraining.pretrain import pretrain
@@ -36,6 +36,12 @@ def test_a_run_keeps_what_it_was(trained, phantoms):
     record, split = read_run(trained), open_split(open_dataset(phantoms))
     assert record.settings.tuning == "head_then_full"
     assert record.images == len(split.rows["train"])
+    info, scores = read_info(trained / "model"), Scores.read(trained / "metrics.json")
+    assert info.notice.startswith("Synthetic images")
+    for part in ("val", "test"):
+        told = info.metrics[part].metrics
+        assert {name: told[name].value for name in told} == scores.parts[part].metrics
+        assert info.metrics[part].n == scores.parts[part].n
     (opening,) = read_test_access(trained / "test_access.jsonl")
     assert opening.images == len(split.rows["test"])
     history = pd.read_parquet(trained / "history.parquet")

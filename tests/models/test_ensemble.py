@@ -46,6 +46,11 @@ def test_an_ensemble_is_its_members(folder):
     assert [path.name for path in members] == ["one", "two"]
     assert members[folder / "members" / "two"].provenance.seed == 1
     info = EnsembleInfo.read(folder / "ensemble.json")
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    assert "# An ensemble of 2 networks, a classifier of 2 classes" in card
+    assert "| network 2 | `tiny`, [two](members/two/README.md) |\n| prob" in card
+    assert "| seed |" not in card
+    assert "\n\n\n" not in card
     assert info == EnsembleInfo(version=VERSION, members=["one", "two"], choice=CHOICE)
 
 

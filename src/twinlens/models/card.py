@@ -1,5 +1,6 @@
 """Model cards in Markdown, with a header that Hugging Face reads; `card.md` is that of a bundle."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +30,26 @@ def render(package: str, template: str, **values: Any) -> str:
     return templates.get_template(template).render(**values)
 
 
-def write_model_card(folder: Path, info: BundleInfo) -> None:
-    """Write the card of a bundle, README.md.
+def write_model_card(
+    folder: Path, info: BundleInfo, members: Mapping[str, BundleInfo] | None = None
+) -> None:
+    """Write the card of a bundle or of an ensemble, README.md.
 
     It names no path of this machine, because it is passed on with the model.
+
+    Args:
+        folder: Where to.
+        info: The bundle; of an ensemble, what holds for all of it.
+        members: The bundles of an ensemble, by name.
     """
-    initial = info.provenance.weights
+    initial, all_infos = info.provenance.weights, [info, *(members or {}).values()]
     text = render(
-        __package__, "card.md", info=info, initial=initial, weights=WEIGHTS.get(initial.name)
+        __package__,
+        "card.md",
+        info=info,
+        members=members or {},
+        initial=initial,
+        weights=WEIGHTS.get(initial.name),
+        transductive=any(each.transductive for each in all_infos),
     )
     write_text(folder / CARD, text)

@@ -11,6 +11,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from twinlens.errors import UserError
 from twinlens.models.bundle import Bundle, check_version, load_bundle, read_info
+from twinlens.models.card import write_model_card
 from twinlens.records.bundle import VERSION, BundleInfo, EnsembleInfo, ModelChoice
 
 ENSEMBLE = "ensemble.json"
@@ -35,13 +36,16 @@ def write_ensemble(
     Raises:
         UserError: A member is no bundle, or they do not belong together.
     """
-    _check_alike({name: read_info(path) for name, path in members.items()}, folder)
+    infos = {name: read_info(path) for name, path in members.items()}
+    _check_alike(infos, folder)
     for name, path in members.items():
         shutil.copytree(path, folder / _MEMBERS / name)
     info = EnsembleInfo(
         version=VERSION, members=list(members), temperature=temperature, choice=choice
     )
     info.write(folder / ENSEMBLE)
+    common: dict[str, Any] = {"temperature": temperature, "choice": choice, "metrics": {}}
+    write_model_card(folder, next(iter(infos.values())).model_copy(update=common), infos)
 
 
 def read_members(model: Path) -> dict[Path, BundleInfo]:

@@ -185,3 +185,5 @@ def test_an_ensemble_of_one_is_that_run(finished):
     best = keep_best(folder, study_of(ensemble="seeds"), alone)
     assert (best.ensemble, best.run) == ("none", _run(plan, "twins", 0).id)
     assert load_bundle(folder / "best").info.choice.val == 0.9
+    card = (folder / "best" / "README.md").read_text(encoding="utf-8")
+    assert "| chosen by a study | balanced accuracy 0.900 on validation images |" in card

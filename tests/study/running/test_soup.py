@@ -60,6 +60,8 @@ def test_a_soup_has_mean_weights_and_statistics_of_the_training_images(soup, pha
     torch.testing.assert_close(norm.running_var, features.var(dim=1), atol=1e-4, rtol=1e-4)
     for part in ("val", "test"):
         again = evaluate(folder / "soup" / "model", phantoms, split=part, device="cpu")
+        told = kept.info.metrics[part].metrics
+        assert {name: told[name].value for name in told} == scores.parts[part].metrics
         assert again.metrics == pytest.approx(scores.parts[part].metrics)
     assert soup_scores(folder) == scores
 
