@@ -49,7 +49,8 @@ def test_a_metric_of_another_package_is_computed_and_has_shares_of_groups(tmp_pa
     (tmp_path / "error_rate.py").write_text(ERROR_RATE)
     monkeypatch.syspath_prepend(tmp_path)
     registry = Registry("metric", metrics.METRICS._built_in, group="twinlens.metrics")
-    for module in ("evaluation.scoring", "evaluation.crossed_effects", "study.analysis.aggregate"):
+    users = ("scoring", "uncertainty.crossed_effects")
+    for module in (*(f"evaluation.{user}" for user in users), "study.analysis.aggregate"):
         monkeypatch.setattr(f"twinlens.{module}.METRICS", registry)
     labels, probabilities = np.array([0, 1, 1]), np.eye(2)[[0, 1, 0]]
     scores = score_predictions(labels, probabilities, ["a", "b"])
