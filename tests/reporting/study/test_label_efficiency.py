@@ -7,7 +7,7 @@ import pytest
 from html_page import drawing
 from judged import change_results
 
-from twinlens.records.results import EquivalentLabels, LabelEfficiency
+from twinlens.records.label_efficiency import EquivalentLabels, LabelEfficiency
 from twinlens.reporting.figures.style import WIDE
 from twinlens.reporting.study.label_efficiency import label_legend, label_panels
 from twinlens.reporting.study.load_study import StoredStudy, read_study

@@ -3,7 +3,8 @@ import pytest
 from scipy import stats
 
 from twinlens.models.published import WEIGHTS
-from twinlens.records.results import AgainstBaseline, LabelEfficiency, StudyResults
+from twinlens.records.label_efficiency import LabelEfficiency
+from twinlens.records.results import AgainstBaseline, StudyResults
 from twinlens.study.analysis.advice import _EXAMPLE, advise
 from twinlens.study.analysis.comparisons import Comparisons
 from twinlens.study.analysis.differences import compare_arms

@@ -7,7 +7,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator
 
-from twinlens.records.results import ArmSummary, EquivalentLabels
+from twinlens.records.label_efficiency import EquivalentLabels
+from twinlens.records.results import ArmSummary
 from twinlens.reporting.figures.layout import Frame, Panel
 from twinlens.reporting.figures.style import (
     INK,

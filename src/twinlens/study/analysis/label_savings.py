@@ -6,8 +6,8 @@ from statistics import fmean
 from twinlens.evaluation.metrics import METRICS
 from twinlens.evaluation.uncertainty.label_efficiency import Bracket, Gap, equivalent_labels
 from twinlens.evaluation.uncertainty.statistics import NO_INTERVAL, Interval
+from twinlens.records.label_efficiency import EquivalentLabels, LabelEfficiency
 from twinlens.records.plan import PlannedRun
-from twinlens.records.results import EquivalentLabels, LabelEfficiency
 from twinlens.records.run import RunRecord, TrainRun
 from twinlens.study.analysis.comparisons import Comparisons
 from twinlens.study.analysis.sentences import sentence
