@@ -32,7 +32,12 @@ def require(package: str, *, extra: str) -> ModuleType:
     """
     try:
         return import_module(package)
-    except (ImportError, RuntimeError) as error:  # RuntimeError: a library below it is broken
+    except ImportError as error:
         raise UserError(
             f"This needs the package '{package}' ({error}): pip install 'twinlens[{extra}]'."
+        ) from error
+    except RuntimeError as error:
+        raise UserError(
+            f"The package '{package}' is installed, but a library below it is broken ({error}): "
+            "install builds of torch and torchvision that belong together."
         ) from error

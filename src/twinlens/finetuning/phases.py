@@ -3,14 +3,11 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from math import ceil
 
-import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from twinlens.data.batches import reader
 from twinlens.engine.loop import CHECKPOINT, Loss, Phase, choose_lr, train
 from twinlens.engine.one_cycle import constant, one_cycle
 from twinlens.engine.optimiser import adamw
@@ -23,14 +20,12 @@ from twinlens.finetuning.job import Job
 from twinlens.finetuning.labelled_batches import LabelledBatch, labelled_batches
 from twinlens.finetuning.learning_rates import lr_scales
 from twinlens.finetuning.pseudo_labels import with_pseudo_labels
-from twinlens.inference.embed import embed_rows
+from twinlens.inference.embed import clean_batches, embed_rows
 from twinlens.models.encoders import Encoder
 from twinlens.models.heads import HEADS
 from twinlens.models.lora import merge_lora
 from twinlens.models.trainable import choose_trainable
 from twinlens.seeds import derive
-from twinlens.types import Images
-from twinlens.views.view import clean_view, normalise
 
 _BELOW = 5.0
 """How far the logit of a class without images is below the mean of the others'."""
@@ -131,7 +126,10 @@ def _head_then_full(model: Classifier, job: Job) -> pd.DataFrame:
         )
 
     history = train(training, phases(), fabric=fabric, folder=job.folder, seed=seed)
-    training.finish(_batches(encoder, job))
+    batches = clean_batches(
+        encoder, job.data, job.rows, fabric, size=job.size, batch_size=config.batch_size
+    )
+    training.finish(batches)
     merge_lora(encoder)
     return history
 
@@ -144,13 +142,6 @@ def _frozen(encoder: Encoder) -> Iterator[None]:
     yield
     for parameter in trained:
         parameter.requires_grad_(True)
-
-
-def _batches(encoder: Encoder, job: Job) -> Iterator[Images]:
-    """Yield the normalised training images once, in batches."""
-    read = reader(job.data.images, job.rows, job.fabric.device)
-    for batch in np.array_split(job.rows, ceil(len(job.rows) / job.config.batch_size)):
-        yield normalise(clean_view(read(batch), job.size), encoder.mean, encoder.std)
 
 
 def _supervised(labelled: Callable[[int], LabelledBatch]) -> Loss:

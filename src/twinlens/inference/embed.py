@@ -1,6 +1,8 @@
 """Features of images: what an encoder makes of their clean views."""
 
+from collections.abc import Iterator
 from contextlib import nullcontext
+from math import ceil
 
 import numpy as np
 from jaxtyping import Float
@@ -83,3 +85,12 @@ def embed_rows(
         batch_size=batch_size,
         autocast=fabric.autocast,
     )
+
+
+def clean_batches(
+    encoder: Encoder, data: Dataset, rows: Rows, fabric: Fabric, *, size: int, batch_size: int
+) -> Iterator[Images]:
+    """Yield each image's clean view once, normalised for the encoder; arguments as above."""
+    read = reader(data.images, rows, fabric.device)
+    for batch in np.array_split(rows, ceil(len(rows) / batch_size)):
+        yield normalise(clean_view(read(batch), size), encoder.mean, encoder.std)

@@ -1,15 +1,10 @@
 """A soup of a study: one model whose weights are the mean of several runs' weights."""
 
-from collections.abc import Iterator
-from math import ceil
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from lightning_fabric import Fabric
-from torch.optim.swa_utils import update_bn
 
-from twinlens.data.batches import reader
 from twinlens.data.dataset import Dataset
 from twinlens.data.splits import Split
 from twinlens.evaluation.data_set_evaluation import choose
@@ -18,15 +13,15 @@ from twinlens.evaluation.metrics import METRICS
 from twinlens.evaluation.test_access import TEST_ACCESS, log_test_access
 from twinlens.evaluation.test_set import BATCH_SIZE
 from twinlens.files import atomic_folder, read_json, write_json
+from twinlens.finetuning.averaging import estimate_statistics
 from twinlens.finetuning.classifier import Classifier
 from twinlens.finetuning.train import MODEL, bundle_metrics
-from twinlens.models.bundle import Bundle, save_bundle
+from twinlens.inference.embed import clean_batches
+from twinlens.models.bundle import save_bundle
 from twinlens.models.ensemble import average_bundles
 from twinlens.records.plan import PlannedTraining
 from twinlens.records.scores import PartScores, Scores
 from twinlens.study.running.paths import SOUP, run_folder
-from twinlens.types import Images
-from twinlens.views.view import clean_view, normalise
 
 _MEMBERS, _SCORES = "members.json", "metrics.json"
 
@@ -70,8 +65,10 @@ def make_soup(
     bundle, same_statistics = average_bundles([run_folder(folder, r) / MODEL for r in members])
     encoder, head = bundle.encoder.to(fabric.device), bundle.head.to(fabric.device)
     if not same_statistics:
+        size, rows = bundle.info.size, split.rows["train"]
+        batches = clean_batches(encoder, data, rows, fabric, size=size, batch_size=BATCH_SIZE)
         with fabric.autocast():
-            update_bn(_batches(bundle, data, split, fabric), Classifier(encoder, head))
+            estimate_statistics(Classifier(encoder, head), batches)
 
     def scored(part: str) -> tuple[PartScores, pd.DataFrame]:
         tta, size, rows = bundle.info.test_time, bundle.info.size, split.rows[part]
@@ -96,11 +93,3 @@ def make_soup(
 def soup_scores(folder: Path) -> Scores:
     """Read the scores of a study's soup."""
     return Scores.read(folder / SOUP / _SCORES)
-
-
-def _batches(bundle: Bundle, data: Dataset, split: Split, fabric: Fabric) -> Iterator[Images]:
-    """Yield the normalised training images once, in batches."""
-    encoder, rows = bundle.encoder, split.rows["train"]
-    read = reader(data.images, rows, fabric.device)
-    for batch in np.array_split(rows, ceil(len(rows) / BATCH_SIZE)):
-        yield normalise(clean_view(read(batch), bundle.info.size), encoder.mean, encoder.std)
