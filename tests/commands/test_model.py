@@ -35,6 +35,7 @@ def test_the_main_job_step_by_step(command_line, tmp_path):
     assert f"Report: {judged / 'report.html'}" in out
     assert (judged / "figures" / "binary_curves.svg").is_file()
     assert (judged / "tables" / "operating_points.csv").is_file()
+    assert command_line("report", judged).strip() == f"Report: {judged / 'report.html'}"
 
     photos = tmp_path / "photos"
     photos.mkdir()

@@ -112,6 +112,8 @@ def _conclude(folder: Path, *, open_: bool) -> None:
         from twinlens.records.run import PretrainRun
 
         verdict, failed = PretrainRun.read(folder / "run.json").verdict, False
+    elif (folder / "evaluation.json").exists():  # its numbers speak for themselves
+        verdict, failed = [], False
     else:
         from twinlens.records.results import StudyResults
 
