@@ -166,9 +166,9 @@ def test_unknown_name_lists_the_valid_ones():
         build_encoder("resnet81", seed=0)
 
 
-def test_timm_that_does_not_import_names_the_extra_and_the_reason(monkeypatch, tmp_path):
+def test_timm_above_a_broken_library_names_that_library(monkeypatch, tmp_path):
     (tmp_path / "timm.py").write_text("raise RuntimeError('operator torchvision::nms is missing')")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "timm", raising=False)
-    with pytest.raises(UserError, match=r"torchvision::nms is missing.*twinlens\[timm\]"):
+    with pytest.raises(UserError, match=r"'timm' is installed, but .*torchvision::nms is missing"):
         build_encoder("timm/resnet18", seed=0)
