@@ -42,7 +42,7 @@ peers: .venv-peers/installed
 
 .venv/tested: .venv/installed
 	$(BIN)/python $(PIP) --constraint constraints.txt \
-		--editable .[timm,lora,tune,explain,dicom,excel,ray,serve,onnx,tensorboard,mlflow,wandb] --group dev
+		--editable .[timm,lora,tune,explain,dicom,excel,ray,serve,remote,onnx,tensorboard,mlflow,wandb] --group dev
 	touch $@
 
 .venv-peers/installed: pyproject.toml constraints-peers.txt
