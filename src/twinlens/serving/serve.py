@@ -9,6 +9,7 @@ from typing import Any
 
 import h11
 import uvicorn
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from twinlens.console import say
@@ -74,8 +75,14 @@ def serve(request: ServeRequest) -> None:
     )
     hosts = LOOPBACK | {request.host.lower(), *map(str.lower, request.allowed_hosts)}
     listening = _listen(request.host, request.port)
+    say(f"Serving on {_address(listening)}; stop with Ctrl+C.")
+    server(create_app(service, hosts=hosts, token=token)).run(sockets=[listening])
+
+
+def server(app: ASGIApp) -> uvicorn.Server:
+    """Return the server of an application: nothing of a request is logged."""
     config = uvicorn.Config(
-        create_app(service, hosts=hosts, token=token),
+        app,
         http=ImpatientProtocol,
         ws="none",
         access_log=False,
@@ -86,8 +93,7 @@ def serve(request: ServeRequest) -> None:
         h11_max_incomplete_event_size=16_384,
         timeout_graceful_shutdown=10,
     )
-    say(f"Serving on {_address(listening)}; stop with Ctrl+C.")
-    uvicorn.Server(config).run(sockets=[listening])
+    return uvicorn.Server(config)
 
 
 def checked_limits(request: ServeRequest) -> Limits:
