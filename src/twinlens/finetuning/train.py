@@ -22,12 +22,14 @@ from twinlens.engine.timing import visible_split
 from twinlens.evaluation.data_set_evaluation import choose
 from twinlens.evaluation.evaluate import score
 from twinlens.evaluation.test_access import TEST_ACCESS, log_test_access
+from twinlens.evaluation.trust.prediction_sets import fit_prediction_sets
 from twinlens.files import atomic_file
 from twinlens.finetuning.initial_encoder import starting_encoder
 from twinlens.finetuning.job import Job
 from twinlens.finetuning.phases import fit
 from twinlens.finetuning.preview import VIEWS, write_views
 from twinlens.inference.feature_cache import remembering_features
+from twinlens.inference.unlike_training import index_training
 from twinlens.models.bundle import save_bundle
 from twinlens.records.bundle import BundleInfo, PartMetrics, Provenance, TestTimeAugmentation
 from twinlens.records.estimate import Estimate
@@ -101,6 +103,10 @@ def train(request: TrainRequest) -> Path:
             head, history = fit(network, job)
             score_part = partial(score, network, head, data, tta=tta, fabric=fabric, size=job.size)
             scores, val = _evaluate(score_part, chosen, folder, log=log, by=out.name)
+            index, unlike = index_training(
+                network, data, rows, chosen.rows["val"], fabric, size=job.size
+            )
+        chooser = choose(val, data.classes)
         if scores:
             fabric.log_dict(_final(scores), len(history))
         info = BundleInfo(
@@ -111,13 +117,15 @@ def train(request: TrainRequest) -> Path:
             class_info=data.class_info,
             size=job.size,
             test_time=tta,
-            temperature=choose(val, data.classes).temperature,
+            temperature=chooser.temperature,
             precision=precision_of(fabric),
             provenance=_provenance(request, config, initial, data.hash, chosen.hash),
             notice=data.record.notice,
             metrics=bundle_metrics(scores),
+            prediction_sets=fit_prediction_sets(chooser, data.classes),
+            unlike_threshold=unlike.threshold if unlike else None,
         )
-        save_bundle(folder / MODEL, network, head, info)
+        save_bundle(folder / MODEL, network, head, info, index)
         record = TrainRun(
             request=request,
             settings=config,
