@@ -89,10 +89,10 @@ def run_server() -> Callable[..., AbstractContextManager[str]]:
 
 
 @contextmanager
-def _running(backend=None, **options) -> Iterator[str]:
+def _running(backend=None, token=None, **options) -> Iterator[str]:
     """Run a real server in a thread, and yield its address."""
     listening = socket.create_server(("127.0.0.1", 0))
-    app = create_app(Service(backend or Stub(), Limits(**options)))
+    app = create_app(Service(backend or Stub(), Limits(**options)), token=token)
     running = server(app)
     thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()

@@ -27,7 +27,7 @@ def test_http_python_and_the_command_line_give_the_same(
     model, transform = twinlens.load_model(small_model)
     with torch.inference_mode():
         expected = model(torch.stack([transform(path) for path in photos])).numpy()
-    served = client(open_backend(small_model if kind == "bundle" else onnx_file, "cpu"))
+    served = client(open_backend(small_model if kind == "bundle" else onnx_file, "cpu", tta=1))
     files = [("images", path.read_bytes()) for path in photos]
     answers = served.post("/predict", files=files).json()["answers"]
     for row, answer in zip(expected, answers, strict=True):
@@ -72,3 +72,5 @@ def test_what_is_no_model_is_refused(tmp_path, draw):
         open_backend(draw(tmp_path / "a.png"), "cpu")
     with pytest.raises(UserError, match="not a model bundle"):
         open_backend(tmp_path, "cpu")
+    with pytest.raises(UserError, match="has no test-time augmentation"):
+        open_backend(tmp_path / "m.onnx", "cpu", tta=3)

@@ -27,6 +27,8 @@ class ServeRequest(Request):
         queue: Images that may wait to be predicted; more are turned away.
         rate: Requests for predictions that a client may make in a minute.
         upload_seconds: Seconds within which a request must have arrived.
+        tta: Views of test-time augmentation; 1 is the image alone; default: the model's own. ONNX
+            files have none.
         device: auto, cpu, cuda or mps; ONNX files run on the CPU.
     """
 
@@ -48,4 +50,5 @@ class ServeRequest(Request):
     queue: int = 128
     rate: int = 120
     upload_seconds: float = 30
+    tta: int | None = None
     device: str = "auto"

@@ -59,17 +59,20 @@ class Backend(Protocol):
         """Return what speaks for a class, by place, from 0 to 1; only if ``about.grad_cam``."""
 
 
-def open_backend(model: Path, device: str) -> Backend:
+def open_backend(model: Path, device: str, tta: int | None = None) -> Backend:
     """Load a model once.
 
     Args:
         model: Folder of a bundle or an ensemble, or a .onnx file.
         device: Where a bundle runs.
+        tta: Views of a bundle's test-time augmentation; None for its own number.
 
     Raises:
-        UserError: It is neither, or is damaged.
+        UserError: It is neither, or is damaged; or views are wanted of a file.
     """
     if model.suffix == ".onnx":
+        if tta not in (None, 1):
+            raise UserError(f"--tta {tta}: a .onnx file has no test-time augmentation.")
         from twinlens.serving.onnx_backend import OnnxBackend
 
         return OnnxBackend(model)
@@ -77,4 +80,4 @@ def open_backend(model: Path, device: str) -> Backend:
         raise UserError(f"{model} is neither the folder of a model nor a .onnx file.")
     from twinlens.serving.torch_backend import TorchBackend  # which takes a second to import
 
-    return TorchBackend(model, device)
+    return TorchBackend(model, device, tta)

@@ -68,7 +68,7 @@ def serve(request: ServeRequest) -> None:
     """
     limits, token = checked_limits(request), read_token(request)
     service = Service(
-        open_backend(Path(request.model), request.device),
+        open_backend(Path(request.model), request.device, request.tta),
         limits,
         cases=_cases(request),
         keeper=None if request.keep is None else Keeper(Path(request.keep)),

@@ -1,23 +1,21 @@
 """A bundle or an ensemble, run by torch."""
 
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from numpy import ndarray
-from torch import Tensor
 
 import twinlens
 from twinlens.engine.device import make_fabric
 from twinlens.errors import UserError
 from twinlens.inference.explain import grad_cam
-from twinlens.models.ensemble import read_members
-from twinlens.models.load_model import Classifier, load_model
+from twinlens.inference.predictor import Predictor
+from twinlens.models.embedding_index import Nearest
 from twinlens.records.dataset import ClassInfo
 from twinlens.serving.answers import About, ClassName
-from twinlens.serving.backend import LIMITS, Prediction
+from twinlens.serving.backend import LIMITS, Neighbour, Prediction
 from twinlens.types import PackedImage, PackedImages
 
 
@@ -27,41 +25,62 @@ class TorchBackend:
     Args:
         folder: A bundle or an ensemble.
         device: auto, cpu, cuda or mps.
+        tta: Views of test-time augmentation; None for the model's own number.
 
     Raises:
         UserError: It is neither, or is damaged, or there is no such device.
     """
 
-    def __init__(self, folder: Path, device: str) -> None:
-        info, *_ = read_members(folder).values()
-        model, _transform = load_model(folder)
-        self._device = make_fabric("fp32", device).device
-        self._model = model.to(self._device)
+    def __init__(self, folder: Path, device: str, tta: int | None = None) -> None:
+        fabric = make_fabric("fp32", device)
+        self._predictor = Predictor(folder, fabric, tta=tta)
+        self._device = fabric.device
+        info, sets = self._predictor.info, self._predictor.prediction_sets
         self.about = About(
             classes=[_named(name, info.class_info.get(name)) for name in info.classes],
             size=info.size,
-            temperature=model.temperature,
+            temperature=self._predictor.temperature,
             training_data=info.provenance.trained_on.data_hash,
             version=twinlens.__version__,
+            coverage=None if sets is None else sets.coverage,
+            unlike_training=self._predictor.index is not None and info.unlike_threshold is not None,
+            nearest=self._predictor.index is not None,
             grad_cam=self._can_explain(info.size),
             limits=f"{LIMITS} {info.notice}".strip(),
         )
 
     def answer(self, pixels: PackedImages) -> list[Prediction]:
         """Predict squares of the model's size."""
-        with torch.inference_mode():
-            return [Prediction(row) for row in self._model(self._images(pixels)).cpu().numpy()]
+        found = self._predictor.answer(pixels)
+        names = np.array(self._predictor.info.classes)
+        return [
+            Prediction(
+                probabilities=found.probabilities[i],
+                prediction_set=None if found.sets is None else tuple(names[found.sets[i]].tolist()),
+                unlike_training=None if found.unlike is None else bool(found.unlike[i]),
+                distance=None if found.distance is None else float(found.distance[i]),
+                nearest=() if found.nearest is None else self._neighbours(found.nearest, i),
+            )
+            for i in range(len(pixels))
+        ]
 
     def heat(self, pixels: PackedImage, label: int) -> Float[ndarray, "height width"]:
         """Return Grad-CAM of a class, from 0 to 1, averaged over an ensemble."""
-        images, labels = self._images(pixels[None]), torch.tensor([label], device=self._device)
-        members = [cast(Classifier, member) for member in self._model.members]
+        images = torch.tensor(pixels[None], device=self._device).permute(0, 3, 1, 2).float() / 255
+        labels = torch.tensor([label], device=self._device)
+        members = self._predictor.members
         heats = [grad_cam(each.encoder, each.head, images, labels) for each in members]
         mean: Float[ndarray, "height width"] = torch.stack(heats).mean(dim=0)[0].cpu().numpy()
         return mean
 
-    def _images(self, pixels: PackedImages) -> Tensor:
-        return torch.tensor(pixels, device=self._device).permute(0, 3, 1, 2).float().div(255)
+    def _neighbours(self, found: Nearest, image: int) -> tuple[Neighbour, ...]:
+        index = self._predictor.index
+        assert index is not None
+        places, distances = found.places[image].tolist(), found.distances[image].tolist()
+        return tuple(
+            Neighbour(index.ids[place], index.labels[place], distance)
+            for place, distance in zip(places, distances, strict=True)
+        )
 
     def _can_explain(self, size: int) -> bool:
         """Try Grad-CAM, which needs captum and a network with feature maps."""
