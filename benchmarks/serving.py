@@ -43,7 +43,7 @@ from twinlens.serving.backend import open_backend
 from twinlens.views.recipes import RECIPES
 
 OUT = Path(__file__).parent / "results" / "serving.json"
-SIZE, ROUNDS, SECONDS, CLIENTS, BATCH = 224, 3, 6.0, (1, 8, 64), 16
+SIZE, ROUNDS, SECONDS, CLIENTS, BATCH = 224, 3, 4.0, (1, 8, 64), 16
 RATE, OVERLOAD = 600, 10_000
 ADDRESS = "127.0.0.1"
 
@@ -145,14 +145,16 @@ def _loads(kind: str, model: Path) -> list[dict[str, Any]]:
     found: dict[str, list[Any]] = {"forward 1": [], f"forward {BATCH}": []}
     with _served(model, rate=10**7) as (port, pid):
         _clients(port, max(CLIENTS), seconds=2)  # so that memory for the largest batch is there
-        before = _rss(pid)
-        for _ in range(ROUNDS):
+        before = 0.0
+        for number in range(ROUNDS):
             for count in CLIENTS:
                 for batch in (1, BATCH):
                     found[f"forward {batch}"].append(_forward(backend, pixels[:batch]))
                 found.setdefault(f"{count} clients", []).append(
                     _clients(port, count, seconds=SECONDS)
                 )
+            if number == 0:  # by now each size of batch has had its memory
+                before = _rss(pid)
         growth = _rss(pid) - before
     rows: list[dict[str, Any]] = []
     for batch in (1, BATCH):

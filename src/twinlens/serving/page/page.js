@@ -115,9 +115,10 @@ function tell(answer) {
 
 function tellGroups(groups) {
   at("groups").replaceChildren();
-  const ordered = groups.toSorted((a, b) => b.name.localeCompare(a.name)); // malignant before benign
-  for (const group of ordered) {
-    const part = element("div", "", at("groups"), group.name.replace(/\W+/g, "-"));
+  groups.sort((a, b) => b.name.localeCompare(a.name)); // malignant before benign, always
+  for (const group of groups) {
+    const part = element("div", "", at("groups"));
+    part.dataset.group = group.name;
     part.style.flexGrow = Math.max(group.probability, 0.02);
     element("i", "", part);
     element("span", `${group.name} `, part);
