@@ -94,7 +94,7 @@ class Service:
     def _check_offered(self, wanted: Wanted) -> None:
         if wanted.grad_cam and not self.about.grad_cam:
             raise RefusedError(
-                422, "This model shows no Grad-CAM: it needs a convolutional bundle, and captum."
+                422, "This model shows no Grad-CAM: it needs a bundle, and the extra 'explain'."
             )
         if wanted.nearest and not self.about.nearest:
             raise RefusedError(
