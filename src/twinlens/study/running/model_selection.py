@@ -12,6 +12,7 @@ from twinlens.evaluation.data_set_evaluation import arrays, choose
 from twinlens.evaluation.metrics import METRICS
 from twinlens.evaluation.scoring import score_predictions
 from twinlens.evaluation.test_access import TEST_ACCESS, log_test_access
+from twinlens.evaluation.trust.prediction_sets import fit_prediction_sets
 from twinlens.files import atomic_folder
 from twinlens.inference.predictions_table import averaged
 from twinlens.models.bundle import INFO, read_info, write_info
@@ -160,8 +161,16 @@ def _keep(folder: Path, members: list[PlannedTraining], choice: ModelChoice) -> 
     marker = INFO if (best / INFO).is_file() else ENSEMBLE
     with atomic_folder(best, marker=marker, overwrite=True) as work:
         if choice.ensemble in ("seeds", "arms"):
-            temperature = choose(*_averaged(folder, members, "val")).temperature
-            write_ensemble(work, bundles, choice, temperature=temperature)
+            table, classes = _averaged(folder, members, "val")
+            chooser = choose(table, classes)
+            sets = fit_prediction_sets(chooser, classes)
+            write_ensemble(
+                work,
+                bundles,
+                choice,
+                temperature=chooser.temperature,
+                prediction_sets=sets,
+            )
             return
         soup = choice.ensemble == "soup"
         bundle = folder / SOUP / MODEL if soup else bundles[members[0].id]
