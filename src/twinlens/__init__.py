@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from twinlens.reporting.audit.audit import audit
     from twinlens.reporting.evaluation.explanation import explain
     from twinlens.reporting.report import report
+    from twinlens.serving.serve import serve
     from twinlens.splitting.split import split
     from twinlens.study.compare import compare
     from twinlens.study.planning.new_study import init
@@ -42,6 +43,7 @@ _HOME = {
     "predict": "twinlens.inference.predict_files",
     "pretrain": "twinlens.pretraining.pretrain",
     "report": "twinlens.reporting.report",
+    "serve": "twinlens.serving.serve",
     "show_views": "twinlens.pretraining.preview",
     "split": "twinlens.splitting.split",
     "train": "twinlens.finetuning.train",
@@ -62,6 +64,7 @@ __all__ = [
     "predict",
     "pretrain",
     "report",
+    "serve",
     "show_views",
     "split",
     "train",
