@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from twinlens.finetuning.train import train
     from twinlens.importing.import_images import import_images
     from twinlens.inference.predict_files import predict
+    from twinlens.labelling.label import label
     from twinlens.models.load_model import load_model
     from twinlens.pretraining.pretrain import pretrain
     from twinlens.pretraining.preview import show_views
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from twinlens.study.compare import compare
     from twinlens.study.planning.new_study import init
     from twinlens.study.tuning.tune import tune
+    from twinlens.suggesting.suggest import suggest
 
 __version__ = "0.1.0"
 
@@ -38,6 +40,7 @@ _HOME = {
     "export": "twinlens.exporting.export",
     "import_images": "twinlens.importing.import_images",
     "init": "twinlens.study.planning.new_study",
+    "label": "twinlens.labelling.label",
     "load_model": "twinlens.models.load_model",
     "open_dataset": "twinlens.data.dataset",
     "predict": "twinlens.inference.predict_files",
@@ -46,6 +49,7 @@ _HOME = {
     "serve": "twinlens.serving.serve",
     "show_views": "twinlens.pretraining.preview",
     "split": "twinlens.splitting.split",
+    "suggest": "twinlens.suggesting.suggest",
     "train": "twinlens.finetuning.train",
     "tune": "twinlens.study.tuning.tune",
 }
@@ -59,6 +63,7 @@ __all__ = [
     "export",
     "import_images",
     "init",
+    "label",
     "load_model",
     "open_dataset",
     "predict",
@@ -67,6 +72,7 @@ __all__ = [
     "serve",
     "show_views",
     "split",
+    "suggest",
     "train",
     "tune",
 ]

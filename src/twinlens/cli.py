@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import twinlens
-from twinlens.commands import data, model, study, weights
+from twinlens.commands import data, labels, model, study, weights
 from twinlens.errors import UserError
 
 app = typer.Typer(
@@ -31,6 +31,8 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "explain": model.explain,
     "export": model.export,
     "serve": model.serve,
+    "suggest": labels.suggest,
+    "label": labels.label,
     "init": study.init,
     "compare": study.compare,
     "tune": study.tune,
