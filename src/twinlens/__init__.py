@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from twinlens.evaluation.evaluate import evaluate
     from twinlens.exporting.export import export
     from twinlens.finetuning.train import train
+    from twinlens.health.doctor import doctor
     from twinlens.importing.import_images import import_images
     from twinlens.inference.predict_files import predict
     from twinlens.labelling.label import label
@@ -35,6 +36,7 @@ _HOME = {
     "audit": "twinlens.reporting.audit.audit",
     "compare": "twinlens.study.compare",
     "demo": "twinlens.demonstration",
+    "doctor": "twinlens.health.doctor",
     "evaluate": "twinlens.evaluation.evaluate",
     "explain": "twinlens.reporting.evaluation.explanation",
     "export": "twinlens.exporting.export",
@@ -58,6 +60,7 @@ __all__ = [
     "audit",
     "compare",
     "demo",
+    "doctor",
     "evaluate",
     "explain",
     "export",

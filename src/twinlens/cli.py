@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import twinlens
-from twinlens.commands import data, labels, model, study, weights
+from twinlens.commands import data, doctor, labels, model, study, weights
 from twinlens.errors import UserError
 
 app = typer.Typer(
@@ -38,6 +38,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "tune": study.tune,
     "report": study.report,
     "demo": study.demo,
+    "doctor": doctor.doctor,
 }
 for name, command in COMMANDS.items():
     app.command(name)(command)
