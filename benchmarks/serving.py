@@ -175,7 +175,7 @@ def _loads(kind: str, model: Path) -> list[dict[str, Any]]:
     for row in rows:
         print("  ".join(f"{v:.1f}" if isinstance(v, float) else str(v) for v in row.values()))
     print(f"{kind}: the server grew by {growth:.1f} MB")
-    return rows + [{"model": kind, "what": "growth of memory", "mb": growth}]
+    return [*rows, {"model": kind, "what": "growth of memory", "mb": growth}]
 
 
 def _forward(backend: Any, pixels: Any, seconds: float = 1.0) -> float:

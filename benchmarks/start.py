@@ -34,7 +34,8 @@ def process(*arguments):
     """Return a task that runs Python with some arguments."""
 
     def task():
-        subprocess.run([sys.executable, *map(str, arguments)], check=True, stdout=subprocess.DEVNULL)
+        command = [sys.executable, *map(str, arguments)]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         return 1
 
     return task
