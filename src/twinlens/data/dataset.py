@@ -19,6 +19,7 @@ from twinlens import files
 from twinlens.data.table import table_digest
 from twinlens.errors import UserError
 from twinlens.records.dataset import ClassInfo, DatasetDescription, DatasetRecord
+from twinlens.spreadsheets import without_formulas
 from twinlens.types import PackedImages, Rows
 
 MARKER = "dataset.json"
@@ -142,7 +143,7 @@ def write_dataset(
         description: What is known about the images.
     """
     table.to_parquet(folder / TABLE, index=False)
-    skipped.to_csv(folder / SKIPPED, index=False)
+    without_formulas(skipped).to_csv(folder / SKIPPED, index=False)
     content = [pixels, table_digest(table), description.classes, description.size]
     fields = {name: getattr(description, name) for name in DatasetDescription.model_fields}
     record = DatasetRecord(

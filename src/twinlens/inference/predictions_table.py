@@ -1,8 +1,10 @@
-"""The table of predictions that runs and evaluations store."""
+"""Tables of predictions."""
 
 from collections.abc import Sequence
 
 import pandas as pd
+from jaxtyping import Bool
+from numpy import ndarray
 
 from twinlens.data.dataset import Dataset
 from twinlens.inference.test_time import Probabilities
@@ -16,7 +18,7 @@ def predictions_table(
     probabilities: Probabilities,
     classes: Sequence[str],
 ) -> pd.DataFrame:
-    """Arrange predictions for ``predictions.parquet``.
+    """Arrange predictions for ``predictions.parquet``, which runs and evaluations store.
 
     Args:
         dataset: The data set of the images.
@@ -31,3 +33,9 @@ def predictions_table(
     known = dataset.table[["id", "label", "group"]].iloc[rows].reset_index(drop=True)
     columns = [f"p_{name}" for name in classes]
     return known.assign(split=split).join(pd.DataFrame(probabilities, columns=columns))
+
+
+def unless(broken: Bool[ndarray, " image"], values: Sequence[object]) -> pd.Series:
+    """Return a column of values, None for broken images."""
+    kept = [None if bad else value for value, bad in zip(values, broken, strict=True)]
+    return pd.Series(kept, dtype=object)
