@@ -57,6 +57,8 @@ def image_urls(url: str) -> list[str] | None:
         if set("*" if web else "*?[") & set(path):
             found = [*files.glob(path)]
         elif url.endswith("/") or (not web and files.isdir(path)):
+            if web:
+                files.ls(path)  # raises what `find` is silent about
             found = [each for each in files.find(path) if _is_image(each)]
         else:
             return None
