@@ -109,21 +109,22 @@ def _curve(data: Data, arm: str, seed: int) -> list[float]:
     images, labelled = representatives(x, numbers, np.zeros(len(rows), bool))
     rows, x, scores = rows[images], x[images], []
     cold, warm = (METHODS[name] for name in ARMS[arm])
+    head = None
     for number in range(ROUNDS):
-        known = rows[labelled]
-        model = len(np.unique(data.labels[known])) > 1
-        pool = Pool(x, labelled, _probabilities(data, known, rows) if model else None)
-        picks = (warm if model else cold).choose(pool, COUNT, derive(seed, arm, number) % 2**32)
+        pool = Pool(x, labelled, None if head is None else _probabilities(data, head, rows))
+        method = cold if head is None else warm
+        picks = method.choose(pool, COUNT, derive(seed, arm, number) % 2**32)
         labelled = labelled.copy()
         labelled[[pick.row for pick in picks]] = True
-        p = _probabilities(data, rows[labelled], data.scored)
-        scores.append(balanced_accuracy_score(data.labels[data.scored], p.argmax(axis=1)))
+        known = rows[labelled]
+        of = data.labels[known]
+        head = linear_probe(data.x[known], of, classes=data.classes, c=C, balanced=True)
+        predicted = _probabilities(data, head, data.scored).argmax(axis=1)
+        scores.append(balanced_accuracy_score(data.labels[data.scored], predicted))
     return scores
 
 
-def _probabilities(data: Data, train: Rows, rows: Rows) -> np.ndarray:
-    labels = data.labels[train]
-    head = linear_probe(data.x[train], labels, classes=data.classes, c=C, balanced=True)
+def _probabilities(data: Data, head: torch.nn.Module, rows: Rows) -> np.ndarray:
     with torch.no_grad():
         return head(torch.from_numpy(data.x[rows])).softmax(dim=1).numpy()
 
