@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from twinlens.evaluation.evaluate import evaluate
     from twinlens.exporting.export import export
     from twinlens.finetuning.train import train
+    from twinlens.health.doctor import doctor
     from twinlens.importing.import_images import import_images
     from twinlens.inference.predict_files import predict
     from twinlens.labelling.label import label
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from twinlens.reporting.audit.audit import audit
     from twinlens.reporting.evaluation.explanation import explain
     from twinlens.reporting.report import report
+    from twinlens.serving.serve import serve
     from twinlens.splitting.split import split
     from twinlens.study.compare import compare
     from twinlens.study.planning.new_study import init
@@ -34,6 +36,7 @@ _HOME = {
     "audit": "twinlens.reporting.audit.audit",
     "compare": "twinlens.study.compare",
     "demo": "twinlens.demonstration",
+    "doctor": "twinlens.health.doctor",
     "evaluate": "twinlens.evaluation.evaluate",
     "explain": "twinlens.reporting.evaluation.explanation",
     "export": "twinlens.exporting.export",
@@ -45,6 +48,7 @@ _HOME = {
     "predict": "twinlens.inference.predict_files",
     "pretrain": "twinlens.pretraining.pretrain",
     "report": "twinlens.reporting.report",
+    "serve": "twinlens.serving.serve",
     "show_views": "twinlens.pretraining.preview",
     "split": "twinlens.splitting.split",
     "suggest": "twinlens.suggesting.suggest",
@@ -56,6 +60,7 @@ __all__ = [
     "audit",
     "compare",
     "demo",
+    "doctor",
     "evaluate",
     "explain",
     "export",
@@ -67,6 +72,7 @@ __all__ = [
     "predict",
     "pretrain",
     "report",
+    "serve",
     "show_views",
     "split",
     "suggest",

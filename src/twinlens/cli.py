@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import twinlens
-from twinlens.commands import data, labels, model, study, weights
+from twinlens.commands import data, doctor, labels, model, study, weights
 from twinlens.errors import UserError
 
 app = typer.Typer(
@@ -30,6 +30,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "predict": model.predict,
     "explain": model.explain,
     "export": model.export,
+    "serve": model.serve,
     "suggest": labels.suggest,
     "label": labels.label,
     "init": study.init,
@@ -37,6 +38,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "tune": study.tune,
     "report": study.report,
     "demo": study.demo,
+    "doctor": doctor.doctor,
 }
 for name, command in COMMANDS.items():
     app.command(name)(command)

@@ -1,6 +1,7 @@
 """Files of named tensors: safetensors, and pickles of torch without ever running their code."""
 
 import argparse
+import json
 import pickle
 import re
 import warnings
@@ -89,10 +90,28 @@ def read_header(path: Path) -> EncoderHeader | None:
 def save_tensors(
     path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None
 ) -> None:
-    """Write tensors and header as a safetensors file, whole or not at all."""
+    """Write tensors and header as a safetensors file, whole or not at all.
+
+    Equal tensors and headers give equal files.
+    """
     plain = {key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}
     with atomic_file(path, size=sum(tensor.nbytes for tensor in plain.values())) as temporary:
         save_file(plain, temporary, metadata={"format": "pt", **(metadata or {})})
+        _sort_metadata(temporary)
+
+
+def _sort_metadata(path: Path) -> None:
+    """Sort the metadata of a safetensors file, whose order safetensors leaves to chance.
+
+    The file begins with the length of its header in 8 bytes; spaces may follow the header.
+    """
+    with path.open("r+b") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length))
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+        text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+        file.seek(8)
+        file.write(text.ljust(length))
 
 
 def _names() -> str:
