@@ -1,6 +1,7 @@
 """Files of named tensors: safetensors, and pickles of torch without ever running their code."""
 
 import argparse
+import errno
 import json
 import pickle
 import re
@@ -96,7 +97,12 @@ def save_tensors(
     """
     plain = {key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}
     with atomic_file(path, size=sum(tensor.nbytes for tensor in plain.values())) as temporary:
-        save_file(plain, temporary, metadata={"format": "pt", **(metadata or {})})
+        try:
+            save_file(plain, temporary, metadata={"format": "pt", **(metadata or {})})
+        except SafetensorError as error:
+            number = re.search(r"os error (\d+)", str(error))
+            code = int(number[1]) if number else errno.EIO
+            raise OSError(code, str(error), str(path)) from error
         _sort_metadata(temporary)
 
 
