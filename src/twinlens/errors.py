@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from importlib import import_module
@@ -9,7 +10,13 @@ from types import ModuleType
 
 
 class UserError(Exception):
-    """A mistake in the input. The command line prints its sentence and exits with code 2."""
+    """A mistake in the input. The command line prints its sentence and exits with code 2.
+
+    Line breaks, which the reasons of other libraries bring along, become spaces.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(re.sub(r"\s*\n\s*", " ", text).strip())
 
 
 def unknown(kind: str, name: object, valid: Iterable[str]) -> UserError:
@@ -32,7 +39,7 @@ _REMEDIES = {
     errno.ENAMETOOLONG: "is too long a name for its disk: choose a shorter one",
     errno.ENOENT: "is missing: it, or the folder that it lies in, was moved or deleted meanwhile",
     errno.ENOSPC: "does not fit: its disk is full. Make room there, or choose another disk",
-    errno.EFBIG: "would be larger than a file may be there: raise the limit, or choose another disk",
+    errno.EFBIG: "would be larger than files may be there: raise the limit, or choose another disk",
     errno.EIO: "lies on a disk that reports a fault: check it, or choose another disk",
     errno.ENOLCK: "lies on a disk without file locks: choose a folder on a local disk",
     errno.EMFILE: "cannot be opened, as too many files are open: raise the limit (ulimit -n)",

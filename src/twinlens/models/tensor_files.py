@@ -151,8 +151,12 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
 
 
 def _is_of_torch(path: Path) -> bool:
-    with ZipFile(path) as archive:
-        return any(name.endswith("data.pkl") for name in archive.namelist())
+    """Return whether torch.save may have written a ZIP archive; a damaged one, it may."""
+    try:
+        with ZipFile(path) as archive:
+            return any(name.endswith("data.pkl") for name in archive.namelist())
+    except Exception:  # a damaged archive can make zipfile raise anything
+        return True
 
 
 def _named_tensors(content: Any) -> dict[str, Tensor]:
