@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from twinlens.evaluation.evaluate import evaluate
     from twinlens.exporting.export import export
     from twinlens.finetuning.train import train
+    from twinlens.health.doctor import doctor
     from twinlens.importing.import_images import import_images
     from twinlens.inference.predict_files import predict
+    from twinlens.labelling.label import label
     from twinlens.models.load_model import load_model
     from twinlens.pretraining.pretrain import pretrain
     from twinlens.pretraining.preview import show_views
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from twinlens.study.compare import compare
     from twinlens.study.planning.new_study import init
     from twinlens.study.tuning.tune import tune
+    from twinlens.suggesting.suggest import suggest
 
 __version__ = "0.1.0"
 
@@ -33,11 +36,13 @@ _HOME = {
     "audit": "twinlens.reporting.audit.audit",
     "compare": "twinlens.study.compare",
     "demo": "twinlens.demonstration",
+    "doctor": "twinlens.health.doctor",
     "evaluate": "twinlens.evaluation.evaluate",
     "explain": "twinlens.reporting.evaluation.explanation",
     "export": "twinlens.exporting.export",
     "import_images": "twinlens.importing.import_images",
     "init": "twinlens.study.planning.new_study",
+    "label": "twinlens.labelling.label",
     "load_model": "twinlens.models.load_model",
     "open_dataset": "twinlens.data.dataset",
     "predict": "twinlens.inference.predict_files",
@@ -46,6 +51,7 @@ _HOME = {
     "serve": "twinlens.serving.serve",
     "show_views": "twinlens.pretraining.preview",
     "split": "twinlens.splitting.split",
+    "suggest": "twinlens.suggesting.suggest",
     "train": "twinlens.finetuning.train",
     "tune": "twinlens.study.tuning.tune",
 }
@@ -54,11 +60,13 @@ __all__ = [
     "audit",
     "compare",
     "demo",
+    "doctor",
     "evaluate",
     "explain",
     "export",
     "import_images",
     "init",
+    "label",
     "load_model",
     "open_dataset",
     "predict",
@@ -67,6 +75,7 @@ __all__ = [
     "serve",
     "show_views",
     "split",
+    "suggest",
     "train",
     "tune",
 ]

@@ -38,6 +38,7 @@ def test_a_run_keeps_what_it_was(trained, phantoms):
     assert record.images == len(split.rows["train"])
     info, scores = read_info(trained / "model"), Scores.read(trained / "metrics.json")
     assert info.notice.startswith("Synthetic images")
+    assert info.provenance.licence == "CC0 1.0"
     for part in ("val", "test"):
         told = info.metrics[part].metrics
         assert {name: told[name].value for name in told} == scores.parts[part].metrics

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from twinlens.data.class_subset import open_task, refuse_one_class
+from twinlens.data.dataset import Dataset
 from twinlens.data.provenance import transductive
 from twinlens.data.splits import Split, unlabelled_rows
 from twinlens.engine.device import make_fabric, precision_of
@@ -33,7 +34,7 @@ from twinlens.inference.unlike_training import index_training
 from twinlens.models.bundle import save_bundle
 from twinlens.records.bundle import BundleInfo, PartMetrics, Provenance, TestTimeAugmentation
 from twinlens.records.estimate import Estimate
-from twinlens.records.run import TrainRun
+from twinlens.records.run import MODEL, TrainRun
 from twinlens.records.scores import PartScores, Scores
 from twinlens.records.weights import InitialWeights, Normalisation, TrainedOn
 from twinlens.requests.base import accepts
@@ -43,8 +44,6 @@ from twinlens.settings.finetuning import FineTuning, configure_training
 from twinlens.splitting.label_fraction import label_fraction
 from twinlens.types import Rows
 from twinlens.views.recipes import named_recipe
-
-MODEL = "model"
 
 
 @accepts(TrainRequest)
@@ -119,7 +118,7 @@ def train(request: TrainRequest) -> Path:
             test_time=tta,
             temperature=chooser.temperature,
             precision=precision_of(fabric),
-            provenance=_provenance(request, config, initial, data.hash, chosen.hash),
+            provenance=_provenance(request, config, initial, data, chosen),
             notice=data.record.notice,
             metrics=bundle_metrics(scores),
             prediction_sets=fit_prediction_sets(chooser, data.classes),
@@ -171,16 +170,17 @@ def _provenance(
     request: TrainRequest,
     config: FineTuning,
     initial: InitialWeights,
-    data_hash: str,
-    split_hash: str,
+    data: Dataset,
+    split: Split,
 ) -> Provenance:
     return Provenance(
-        trained_on=TrainedOn(data_hash=data_hash, split_hash=split_hash),
+        trained_on=TrainedOn(data_hash=data.hash, split_hash=split.hash),
         label_fraction=request.label_fraction,
         seed=request.seed,
         weights=initial,
         settings=config.model_dump(mode="json"),
         classes=config.classes,
+        licence=data.record.licence or None,
     )
 
 

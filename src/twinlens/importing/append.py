@@ -34,6 +34,7 @@ from twinlens.importing.merge import (
     given_groups,
     merge_class_info,
     merge_classes,
+    merge_licences,
     merge_notices,
     with_source_name,
 )
@@ -42,6 +43,7 @@ from twinlens.importing.source import Source
 from twinlens.importing.suspicious import suspicions
 from twinlens.records.dataset import ClassInfo, DatasetDescription, SourceRecord
 from twinlens.requests.import_images import ImportRequest
+from twinlens.spreadsheets import escaped, without_formulas
 from twinlens.types import Rows
 
 
@@ -180,15 +182,22 @@ def _append_rows(data: Dataset, added: pd.DataFrame, labels: pd.Series) -> pd.Da
 def _merge_skipped(data: Dataset, new: Source, skipped: pd.DataFrame) -> pd.DataFrame:
     """List what was skipped before, unless it was tried again, and what is skipped now."""
     before = pd.read_csv(data.path / SKIPPED, dtype=str, keep_default_na=False)
-    return pd.concat([before[~before["file"].isin(new.table["id"])], skipped]).drop_duplicates()
+    again = before["file"].isin(new.table["id"].map(escaped))
+    return pd.concat([before[~again], without_formulas(skipped)]).drop_duplicates()
 
 
 def _description(
     data: Dataset, new: Source, sources: Sequence[SourceRecord], given: Mapping[str, ClassInfo]
 ) -> DatasetDescription:
     class_info = updated(data.class_info, given, data.classes)
-    notice = data.record.notice
-    old = Source(data.table, (), classes=data.classes, class_info=class_info, notice=notice)
+    old = Source(
+        data.table,
+        (),
+        classes=data.classes,
+        class_info=class_info,
+        notice=data.record.notice,
+        licence=data.record.licence,
+    )
     outdated = suspicions(data.table, data.class_info)
     notes = [note for note in (*data.record.notes, *new.notes) if note not in outdated]
     return DatasetDescription(
@@ -197,6 +206,7 @@ def _description(
         class_info=merge_class_info([old, new]),
         table_only=data.table_only,
         notice=merge_notices([old, new]),
+        licence=merge_licences([old, new]),
         sources=[*data.record.sources, *sources],
         previous_hashes=[*data.record.previous_hashes, data.hash],
         notes=list(dict.fromkeys(notes)),

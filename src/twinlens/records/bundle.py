@@ -43,6 +43,7 @@ class Provenance(Record):
         weights: The weights that it started from.
         settings: The resolved settings of the training.
         classes: The classes that the data set was reduced to; null for all.
+        licence: Licence of the images; null where the data set does not state it.
     """
 
     trained_on: TrainedOn
@@ -51,6 +52,7 @@ class Provenance(Record):
     weights: InitialWeights
     settings: dict[str, Any]
     classes: list[str] | None = None
+    licence: str | None = None
 
     @property
     def history(self) -> tuple[TrainedOn, ...]:
