@@ -9,7 +9,7 @@ from twinlens import cli
 
 COMMANDS = (
     "import", "split", "audit", "show-views", "pretrain", "train", "evaluate", "predict", "explain",
-    "export", "compare", "tune", "report", "demo", "weights",
+    "export", "push", "compare", "tune", "report", "demo", "weights",
 )  # fmt: skip
 
 

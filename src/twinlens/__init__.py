@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from twinlens.importing.import_images import import_images
     from twinlens.inference.predict_files import predict
     from twinlens.models.load_model import load_model
+    from twinlens.models.push import push
     from twinlens.pretraining.pretrain import pretrain
     from twinlens.pretraining.preview import show_views
     from twinlens.reporting.audit.audit import audit
@@ -41,6 +42,7 @@ _HOME = {
     "open_dataset": "twinlens.data.dataset",
     "predict": "twinlens.inference.predict_files",
     "pretrain": "twinlens.pretraining.pretrain",
+    "push": "twinlens.models.push",
     "report": "twinlens.reporting.report",
     "show_views": "twinlens.pretraining.preview",
     "split": "twinlens.splitting.split",
@@ -61,6 +63,7 @@ __all__ = [
     "open_dataset",
     "predict",
     "pretrain",
+    "push",
     "report",
     "show_views",
     "split",
