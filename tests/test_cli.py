@@ -9,7 +9,8 @@ from twinlens import cli
 
 COMMANDS = (
     "import", "split", "audit", "show-views", "pretrain", "train", "evaluate", "predict", "explain",
-    "export", "push", "compare", "tune", "report", "demo", "weights",
+    "export", "push", "serve", "suggest", "label", "compare", "tune", "report", "demo", "doctor",
+    "weights",
 )  # fmt: skip
 
 
@@ -46,6 +47,7 @@ def test_every_command_explains_itself(name):
         (["export", "nowhere", "--out", "m.pt2", "--format", "torch"], "not a model bundle"),
         (["compare", "none.yaml", "--out", "x"], "none.yaml is not a file"),
         (["report", "nowhere"], "nowhere"),
+        (["doctor", "nowhere"], "nowhere holds no data set, run, study"),
     ],
 )
 def test_a_users_mistake_is_one_sentence_and_exit_code_2(

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 import twinlens
-from twinlens.commands import data, model, study, weights
-from twinlens.errors import UserError
+from twinlens.commands import data, doctor, labels, model, study, weights
+from twinlens.errors import UserError, in_words
 
 app = typer.Typer(
     name="twinlens",
@@ -31,11 +31,15 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "explain": model.explain,
     "export": model.export,
     "push": model.push,
+    "serve": model.serve,
+    "suggest": labels.suggest,
+    "label": labels.label,
     "init": study.init,
     "compare": study.compare,
     "tune": study.tune,
     "report": study.report,
     "demo": study.demo,
+    "doctor": doctor.doctor,
 }
 for name, command in COMMANDS.items():
     app.command(name)(command)
@@ -59,7 +63,7 @@ def main() -> None:
         print(f"twinlens: {error}", file=sys.stderr)
         sys.exit(2)
     except OSError as error:
-        print(f"twinlens: {error}", file=sys.stderr)
+        print(f"twinlens: {in_words(error)}", file=sys.stderr)
         sys.exit(2)
 
 

@@ -69,7 +69,7 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UserError(f"{path} does not exist.") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # of encoding, syntax, size or depth
         raise UserError(f"{path} is not valid JSON: {error}.") from error
 
 
@@ -125,7 +125,7 @@ def atomic_folder(
             if not _worth_resuming(work, keep):
                 _empty(work)
             raise
-        old = _old(out)
+        old = replaced(out)
         shutil.rmtree(old, ignore_errors=True)
         if out.exists():
             out.rename(old)
@@ -186,10 +186,33 @@ def work_folder(out: Path) -> Path:
     return out.with_name(out.name + ".partial")
 
 
+def is_locked(lock: Path) -> bool:
+    """Return whether a process holds a lock; that of a process that has ended is free."""
+    from filelock import FileLock, Timeout
+
+    if not lock.exists():
+        return False
+    try:
+        with FileLock(lock, blocking=False):
+            return False
+    except Timeout:
+        return True
+
+
+def at_work(out: Path) -> bool:
+    """Return whether a process is making a folder by `atomic_folder`."""
+    return is_locked(work_folder(out) / _LOCK)
+
+
+def replaced(out: Path) -> Path:
+    """Return where `atomic_folder` keeps the old folder while the new one takes its place."""
+    return out.with_name(out.name + ".old")
+
+
 def recover(out: Path) -> None:
     """Put a folder back in its place if `atomic_folder` was killed between its two renames."""
-    if _old(out).exists() and not out.exists():
-        _old(out).rename(out)
+    if replaced(out).exists() and not out.exists():
+        replaced(out).rename(out)
 
 
 @contextmanager
@@ -221,10 +244,6 @@ def _disk_full(path: Path, left: int, size: int | None = None) -> UserError:
         f"The disk of {path.parent} is full: {path.name} needs {needs}. Make room there, or choose "
         "a folder on another disk."
     )
-
-
-def _old(out: Path) -> Path:
-    return out.with_name(out.name + ".old")
 
 
 def _worth_resuming(work: Path, keep: str) -> bool:

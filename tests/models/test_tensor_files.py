@@ -10,6 +10,7 @@ from zipfile import ZipFile
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 
 from twinlens.errors import UserError
@@ -144,3 +145,16 @@ def test_files_without_named_tensors_are_refused(tmp_path, content):
     torch.save(content, tmp_path / "w.pth")
     with pytest.raises(UserError, match="no dictionary of named tensors"):
         read_tensors(tmp_path / "w.pth")
+
+
+def test_equal_tensors_and_headers_give_equal_files(tmp_path):
+    tensors = {"b": torch.arange(6.0).reshape(2, 3), "a": torch.ones(1, dtype=torch.int64)}
+    metadata = {name: f'"{name}" ü\n' for name in "zyxwvu"}  # safetensors shuffles them
+    files = [tmp_path / f"{number}.safetensors" for number in range(8)]
+    for path in files:
+        save_tensors(path, tensors, metadata)
+    assert len({path.read_bytes() for path in files}) == 1
+    with safe_open(files[0], "pt") as file:
+        assert file.metadata() == metadata | {"format": "pt"}
+    read = read_tensors(files[0])
+    assert all(torch.equal(read[name], tensor) for name, tensor in tensors.items())

@@ -1,4 +1,4 @@
-"""pretrain, train, evaluate, predict, export and push."""
+"""pretrain, train, evaluate, predict, explain, export, push and serve."""
 
 from functools import partial
 from pathlib import Path
@@ -11,7 +11,7 @@ from twinlens import console
 from twinlens.commands.from_request import from_request
 from twinlens.commands.next_command import suggest
 from twinlens.console import say
-from twinlens.errors import UserError
+from twinlens.errors import UserError, require
 from twinlens.pretraining.methods import METHODS
 from twinlens.requests.evaluate import EvaluateRequest
 from twinlens.requests.explain import ExplainRequest
@@ -19,6 +19,7 @@ from twinlens.requests.export import ExportRequest
 from twinlens.requests.predict import PredictRequest
 from twinlens.requests.pretrain import PretrainRequest
 from twinlens.requests.push import PushRequest
+from twinlens.requests.serve import ServeRequest
 from twinlens.requests.show_views import ShowViewsRequest
 from twinlens.requests.train import TrainRequest
 
@@ -138,6 +139,13 @@ def export(request: ExportRequest) -> None:
 def push(request: PushRequest) -> None:
     """Upload a model, and print where it is."""
     print(f"Model at {twinlens.push.run(request)}")
+
+
+@from_request
+def serve(request: ServeRequest) -> None:
+    """Serve a model until interrupted."""
+    require("fastapi", extra="serve")
+    twinlens.serve.run(request)
 
 
 @from_request

@@ -1,5 +1,6 @@
 """Writing a model as one file that runs without Twinlens, checked against torch."""
 
+import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,8 +73,9 @@ def export(request: ExportRequest) -> Exported:
     comparison = None
     with atomic_file(out) as temporary:
         if request.format == "torch":
-            with temporary.open("wb") as file:
-                torch.export.save(program, file)
+            content = io.BytesIO()  # its writer would end this process where the disk is full
+            torch.export.save(program, content)
+            temporary.write_bytes(content.getbuffer())
             run = _torch_runner(temporary)
         else:
             sets = read_prediction_sets(Path(request.model))

@@ -38,10 +38,12 @@ def metadata(
         temperature: The temperature in the graph; None for none.
         sets: Thresholds of its prediction sets; None for none, which is null in JSON.
     """
+    groups = {name: info.class_info[name].group for name in info.class_info}
     described = {name: info.class_info[name].title for name in info.class_info}
     return {
         "classes": json.dumps(info.classes),
         "class_titles": json.dumps([described.get(name) or name for name in info.classes]),
+        "class_groups": json.dumps([groups.get(name, "") for name in info.classes]),
         "size": str(info.size),
         "preprocessing": _PREPROCESSING,
         "temperature": "none" if temperature is None else repr(temperature),

@@ -34,7 +34,7 @@ from twinlens.inference.unlike_training import index_training
 from twinlens.models.bundle import save_bundle
 from twinlens.records.bundle import BundleInfo, PartMetrics, Provenance, TestTimeAugmentation
 from twinlens.records.estimate import Estimate
-from twinlens.records.run import TrainRun
+from twinlens.records.run import MODEL, TrainRun
 from twinlens.records.scores import PartScores, Scores
 from twinlens.records.weights import InitialWeights, Normalisation, TrainedOn
 from twinlens.requests.base import accepts
@@ -44,8 +44,6 @@ from twinlens.settings.finetuning import FineTuning, configure_training
 from twinlens.splitting.label_fraction import label_fraction
 from twinlens.types import Rows
 from twinlens.views.recipes import named_recipe
-
-MODEL = "model"
 
 
 @accepts(TrainRequest)

@@ -47,10 +47,14 @@ def _unpack(path: Path, folder: Path) -> None:
                     f"{free / 1e9:.1f} GB free: name another folder in the variable TMPDIR."
                 )
             archive.extractall(folder)
-    except (zipfile.BadZipFile, EOFError) as error:
-        raise UserError(f"{path} is damaged, or no ZIP archive ({error}).") from error
+    except UserError:
+        raise
     except (RuntimeError, NotImplementedError) as error:  # a password, or an unknown compression
         raise UserError(f"{path} cannot be unpacked ({error}): unpack it first.") from error
+    except Exception as error:  # a damaged archive can make zipfile raise anything
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise UserError(f"{path} is damaged, or no ZIP archive ({error}).") from error
 
 
 def _free(folder: Path) -> int:

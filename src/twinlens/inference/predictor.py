@@ -58,6 +58,7 @@ class Predictor:
         info: Description of the first, whose classes and size are those of all.
         temperature: Temperature of the averaged probabilities; None for none.
         index: The labelled training images of the first network; None where it carries none.
+        prediction_sets: Thresholds of its prediction sets; None where it carries none.
 
     Args:
         model: Folder of a bundle or of an ensemble.
@@ -77,7 +78,7 @@ class Predictor:
         self.info = self.members[0].info
         self.temperature = read_temperature(model)
         self.index: EmbeddingIndex | None = load_index(next(iter(described)), self.info)
-        self._thresholds = read_prediction_sets(model)
+        self.prediction_sets = read_prediction_sets(model)
         self._by_class = by_class
         self._fabric = fabric
 
@@ -91,9 +92,9 @@ class Predictor:
         p, features = self._outputs(pixels)
         probabilities = scaled(p, self.temperature or 1.0)
         sets = distance = unlike = nearest = None
-        if self._thresholds is not None:
+        if self.prediction_sets is not None:
             classes = self.info.classes
-            sets = sets_of(self._thresholds, classes, probabilities, by_class=self._by_class)
+            sets = sets_of(self.prediction_sets, classes, probabilities, by_class=self._by_class)
         if self.index is not None:
             nearest = self.index.nearest(features, max(neighbours, K))
             distance = kth_distance(nearest)

@@ -84,10 +84,21 @@ def read_members(model: Path) -> dict[Path, BundleInfo]:
     if not path.is_file():
         return {model: read_info(model)}
     check_version(path)
-    names = EnsembleInfo.read(path).members
-    members = {name: read_info(model / _MEMBERS / name) for name in names}
-    _check_alike(members, model)
-    return {model / _MEMBERS / name: info for name, info in members.items()}
+    return read_alike([model / _MEMBERS / name for name in EnsembleInfo.read(path).members], model)
+
+
+def read_alike(bundles: Sequence[Path], ensemble: Path) -> dict[Path, BundleInfo]:
+    """Read the descriptions of bundles that are to be averaged; errors as above.
+
+    Args:
+        bundles: Their folders.
+        ensemble: The folder that makes an ensemble of them, for messages.
+    """
+    members = {path: read_info(path) for path in bundles}
+    _check_alike(
+        {str(path.relative_to(ensemble)): info for path, info in members.items()}, ensemble
+    )
+    return members
 
 
 def average_bundles(members: Sequence[Path]) -> tuple[Bundle, bool]:

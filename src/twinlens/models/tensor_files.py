@@ -1,6 +1,8 @@
 """Files of named tensors: safetensors, and pickles of torch without ever running their code."""
 
 import argparse
+import errno
+import json
 import pickle
 import re
 import warnings
@@ -89,10 +91,33 @@ def read_header(path: Path) -> EncoderHeader | None:
 def save_tensors(
     path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None
 ) -> None:
-    """Write tensors and header as a safetensors file, whole or not at all."""
+    """Write tensors and header as a safetensors file, whole or not at all.
+
+    Equal tensors and headers give equal files.
+    """
     plain = {key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}
     with atomic_file(path, size=sum(tensor.nbytes for tensor in plain.values())) as temporary:
-        save_file(plain, temporary, metadata={"format": "pt", **(metadata or {})})
+        try:
+            save_file(plain, temporary, metadata={"format": "pt", **(metadata or {})})
+        except SafetensorError as error:
+            number = re.search(r"os error (\d+)", str(error))
+            code = int(number[1]) if number else errno.EIO
+            raise OSError(code, str(error), str(path)) from error
+        _sort_metadata(temporary)
+
+
+def _sort_metadata(path: Path) -> None:
+    """Sort the metadata of a safetensors file, whose order safetensors leaves to chance.
+
+    The file begins with the length of its header in 8 bytes; spaces may follow the header.
+    """
+    with path.open("r+b") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length))
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+        text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+        file.seek(8)
+        file.write(text.ljust(length))
 
 
 def _names() -> str:
@@ -126,8 +151,12 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
 
 
 def _is_of_torch(path: Path) -> bool:
-    with ZipFile(path) as archive:
-        return any(name.endswith("data.pkl") for name in archive.namelist())
+    """Return whether torch.save may have written a ZIP archive; a damaged one, it may."""
+    try:
+        with ZipFile(path) as archive:
+            return any(name.endswith("data.pkl") for name in archive.namelist())
+    except Exception:  # a damaged archive can make zipfile raise anything
+        return True
 
 
 def _named_tensors(content: Any) -> dict[str, Tensor]:

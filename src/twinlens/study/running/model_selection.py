@@ -14,12 +14,13 @@ from twinlens.evaluation.scoring import score_predictions
 from twinlens.evaluation.test_access import TEST_ACCESS, log_test_access
 from twinlens.evaluation.trust.prediction_sets import fit_prediction_sets
 from twinlens.files import atomic_folder
-from twinlens.finetuning.train import MODEL
+from twinlens.inference.predictions_table import averaged
 from twinlens.models.bundle import INFO, read_info, write_info
 from twinlens.models.ensemble import ENSEMBLE, write_ensemble
 from twinlens.records.bundle import BundleInfo, EnsembleInfo, ModelChoice
 from twinlens.records.plan import PlannedRun, PlannedTraining
 from twinlens.records.results import BestModel
+from twinlens.records.run import MODEL
 from twinlens.records.scores import PartScores, Scores
 from twinlens.study.planning.config import Study
 from twinlens.study.running.paths import BEST, SOUP, is_finished, read_metrics, run_folder
@@ -142,11 +143,8 @@ def _averaged(
 ) -> tuple[pd.DataFrame, list[str]]:
     """Return the predictions of an ensemble by its members' stored ones, and the classes."""
     tables = [pd.read_parquet(run_folder(folder, run) / "predictions.parquet") for run in members]
-    tables = [table[table["split"] == part].set_index("id") for table in tables]
-    columns = tables[0].filter(regex="^p_").columns
-    mean = np.mean([table.loc[tables[0].index, columns].to_numpy() for table in tables], axis=0)
-    known = tables[0].assign(**dict(zip(columns, mean.T, strict=True)))
-    return known, columns.str.removeprefix("p_").tolist()
+    known = averaged([table[table["split"] == part] for table in tables])
+    return known, known.filter(regex="^p_").columns.str.removeprefix("p_").tolist()
 
 
 def _kept(best: Path) -> ModelChoice | None:

@@ -17,12 +17,13 @@ from twinlens.evaluation.trust.prediction_sets import fit_prediction_sets
 from twinlens.files import atomic_folder, read_json, write_json
 from twinlens.finetuning.averaging import estimate_statistics
 from twinlens.finetuning.classifier import Classifier
-from twinlens.finetuning.train import MODEL, bundle_metrics
+from twinlens.finetuning.train import bundle_metrics
 from twinlens.inference.embed import clean_batches
 from twinlens.inference.unlike_training import index_training
 from twinlens.models.bundle import save_bundle
 from twinlens.models.ensemble import average_bundles
 from twinlens.records.plan import PlannedTraining
+from twinlens.records.run import MODEL
 from twinlens.records.scores import PartScores, Scores
 from twinlens.seeds import derive
 from twinlens.splitting.label_fraction import label_fraction

@@ -1,0 +1,1 @@
+"""twinlens doctor: checks of the machine, of the installation and of folders."""
