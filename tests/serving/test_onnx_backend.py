@@ -7,12 +7,14 @@ import sys
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 from packaging.requirements import Requirement
 
 from twinlens.errors import UserError
 from twinlens.exporting.onnx_file import read_metadata, write_metadata
 from twinlens.serving.onnx_backend import OnnxBackend
+from twinlens.serving.torch_backend import TorchBackend
 
 ROOT = Path(__file__).parents[2]
 
@@ -74,6 +76,26 @@ def test_the_packages_of_the_dockerfile_suffice_to_serve_a_file(onnx_file, image
     finally:
         process.terminate()
         process.communicate()
+
+
+def test_prediction_sets_are_those_of_the_bundle(onnx_file, small_model):
+    backend, bundle = OnnxBackend(onnx_file), TorchBackend(small_model, "cpu", tta=1)
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 32, 32, 3), np.uint8)
+    sets = [found.prediction_set for found in backend.answer(pixels)]
+    assert sets == [found.prediction_set for found in bundle.answer(pixels)]
+    assert len({*sets}) > 1
+    assert backend.about.coverage == bundle.about.coverage
+
+
+@pytest.mark.parametrize("threshold", [None, 0.0])
+def test_without_a_threshold_every_class_is_in_the_set(onnx_file, tmp_path, threshold):
+    path = Path(shutil.copy(onnx_file, tmp_path))
+    thresholds = json.dumps({"coverage": 0.8, "threshold": threshold})
+    write_metadata(path, read_metadata(path) | {"prediction_sets": thresholds})
+    backend = OnnxBackend(path)
+    (found,) = backend.answer(np.zeros((1, 32, 32, 3), np.uint8))
+    assert found.prediction_set == (("MEL", "NV", "BCC") if threshold is None else ())
+    assert backend.about.coverage == 0.8
 
 
 @pytest.mark.parametrize("key", ["classes", "class_titles", "size", "temperature"])

@@ -32,7 +32,9 @@ class OnnxBackend:
             self._session = runtime.InferenceSession(
                 path.read_bytes(), providers=["CPUExecutionProvider"]
             )
-            self.about = _about(self._session.get_modelmeta().custom_metadata_map)
+            metadata = self._session.get_modelmeta().custom_metadata_map
+            self._sets = json.loads(metadata.get("prediction_sets", "null"))
+            self.about = _about(metadata, None if self._sets is None else self._sets["coverage"])
         except (KeyError, ValueError) as error:
             raise UserError(
                 f"{path} lacks what 'twinlens export' writes into it ({error}): export it again."
@@ -45,14 +47,23 @@ class OnnxBackend:
         """Predict squares of the model's size."""
         images = pixels.transpose(0, 3, 1, 2).astype(np.float32) / 255
         (probabilities,) = self._session.run(None, {"images": images})
-        return [Prediction(row) for row in probabilities]
+        return [Prediction(row, self._set(row)) for row in probabilities]
+
+    def _set(self, probabilities: Float[ndarray, " class"]) -> tuple[str, ...] | None:
+        """Return {c : 1 - p_c <= threshold}; all classes where there is no threshold."""
+        if self._sets is None:
+            return None
+        threshold = 1.0 if self._sets["threshold"] is None else self._sets["threshold"]
+        inside = 1 - probabilities.astype(np.float64) <= threshold
+        names = [each.name for each in self.about.classes]
+        return tuple(name for name, is_in in zip(names, inside, strict=True) if is_in)
 
     def heat(self, pixels: PackedImage, label: int) -> Float[ndarray, "height width"]:
         """Refuse: Grad-CAM needs gradients."""
         raise NotImplementedError
 
 
-def _about(metadata: dict[str, str]) -> About:
+def _about(metadata: dict[str, str], coverage: float | None) -> About:
     names, titles = json.loads(metadata["classes"]), json.loads(metadata["class_titles"])
     groups = json.loads(metadata.get("class_groups", "[]")) or [""] * len(names)
     temperature = metadata["temperature"]
@@ -65,5 +76,6 @@ def _about(metadata: dict[str, str]) -> About:
         temperature=None if temperature == "none" else float(temperature),
         training_data=metadata.get("training_data_sha256", ""),
         version=twinlens.__version__,
+        coverage=coverage,
         limits=LIMITS,
     )
