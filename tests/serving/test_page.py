@@ -38,6 +38,7 @@ def visit(browser, run_server):
         page.on(
             "console", lambda said: "Content Security" in said.text and faults.append(said.text)
         )
+        page.on("filechooser", lambda _: None)  # from now on, so that none comes too early
         page.goto(address)
         return page
 
