@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from packaging.requirements import Requirement
 
+from exported import SETS
 from twinlens.errors import UserError
 from twinlens.exporting.onnx_file import read_metadata, write_metadata
+from twinlens.inference.prediction_sets import names_of, sets_of
 from twinlens.serving.onnx_backend import OnnxBackend
-from twinlens.serving.torch_backend import TorchBackend
 
 ROOT = Path(__file__).parents[2]
 
@@ -78,13 +79,16 @@ def test_the_packages_of_the_dockerfile_suffice_to_serve_a_file(onnx_file, image
         process.communicate()
 
 
-def test_prediction_sets_are_those_of_the_bundle(onnx_file, small_model):
-    backend, bundle = OnnxBackend(onnx_file), TorchBackend(small_model, "cpu", tta=1)
+def test_prediction_sets_are_those_of_the_thresholds(onnx_file, tmp_path):
+    path = Path(shutil.copy(onnx_file, tmp_path))
     pixels = np.random.default_rng(0).integers(0, 256, (20, 32, 32, 3), np.uint8)
-    sets = [found.prediction_set for found in backend.answer(pixels)]
-    assert sets == [found.prediction_set for found in bundle.answer(pixels)]
-    assert len({*sets}) > 1
-    assert backend.about.coverage == bundle.about.coverage
+    p = np.stack([found.probabilities for found in OnnxBackend(path).answer(pixels)])
+    thresholds = SETS.model_copy(update={"threshold": float(np.median(1 - p[:, 2]))})
+    write_metadata(path, read_metadata(path) | {"prediction_sets": thresholds.model_dump_json()})
+    sets = [found.prediction_set for found in OnnxBackend(path).answer(pixels)]
+    classes = ["MEL", "NV", "BCC"]
+    assert [*map(list, sets)] == names_of(sets_of(thresholds, classes, p), classes)
+    assert {*sets} == {(), ("BCC",)}
 
 
 @pytest.mark.parametrize("threshold", [None, 0.0])
