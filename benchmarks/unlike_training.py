@@ -26,10 +26,10 @@ from twinlens import files
 from twinlens.data.batches import reader
 from twinlens.data.dataset import Dataset, open_dataset
 from twinlens.data.splits import open_split
-from twinlens.evaluation.trust.unlike_training import fit_unlike_training
 from twinlens.inference.embed import embed
-from twinlens.inference.embedding_index import EmbeddingIndex
+from twinlens.inference.unlike_training import fit_unlike_training
 from twinlens.models.bundle import load_bundle
+from twinlens.models.embedding_index import EmbeddingIndex
 from twinlens.types import Images, Rows
 from twinlens.views.view import clean_view
 

@@ -163,7 +163,7 @@ def dataset_of() -> Callable[..., Dataset]:
 def phantoms(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data set of 160 synthetic images of 32 pixels, with the split that comes with it."""
     out = tmp_path_factory.mktemp("phantoms") / "data"
-    import_images("phantom:160", out, size=32, workers=1)
+    import_images("phantom:160", out, size=32, workers=1, licence="CC0 1.0")
     return out
 
 

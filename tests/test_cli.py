@@ -9,8 +9,7 @@ from twinlens import cli
 
 COMMANDS = (
     "import", "split", "audit", "show-views", "pretrain", "train", "evaluate", "predict", "explain",
-    "export", "compare", "tune", "report", "demo", "doctor",
-    "weights",
+    "export", "serve", "suggest", "label", "compare", "tune", "report", "demo", "doctor", "weights",
 )  # fmt: skip
 
 

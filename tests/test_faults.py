@@ -161,7 +161,7 @@ def _refused(number: int, call: str, below: Path):
         return function
 
     def of_descriptor(descriptor, *_):
-        return os.readlink(f"/proc/self/fd/{descriptor}")
+        return str(Path(f"/proc/self/fd/{descriptor}").readlink())
 
     with pytest.MonkeyPatch.context() as patch:
         if call == "open":

@@ -28,8 +28,8 @@ from twinlens.errors import UserError
 from twinlens.files import read_json
 from twinlens.importing.archive import unpacked
 from twinlens.importing.decode import ImageError, decode
-from twinlens.importing.sources import SOURCES
 from twinlens.importing.source import Options
+from twinlens.importing.sources import SOURCES
 from twinlens.importing.table_file import read_cells
 from twinlens.models.bundle import load_bundle
 from twinlens.models.tensor_files import read_header, read_tensors, save_tensors
@@ -90,8 +90,7 @@ def try_all(
         try:
             read(mutated(content, changes))
             counts["read"] += 1
-        except (UserError, ImageError) as error:
-            assert len(str(error).splitlines()) <= 1, "more than a sentence"
+        except (UserError, ImageError):
             counts["refused"] += 1
 
     read(content)

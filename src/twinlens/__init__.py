@@ -16,16 +16,19 @@ if TYPE_CHECKING:
     from twinlens.health.doctor import doctor
     from twinlens.importing.import_images import import_images
     from twinlens.inference.predict_files import predict
+    from twinlens.labelling.label import label
     from twinlens.models.load_model import load_model
     from twinlens.pretraining.pretrain import pretrain
     from twinlens.pretraining.preview import show_views
     from twinlens.reporting.audit.audit import audit
     from twinlens.reporting.evaluation.explanation import explain
     from twinlens.reporting.report import report
+    from twinlens.serving.serve import serve
     from twinlens.splitting.split import split
     from twinlens.study.compare import compare
     from twinlens.study.planning.new_study import init
     from twinlens.study.tuning.tune import tune
+    from twinlens.suggesting.suggest import suggest
 
 __version__ = "0.1.0"
 
@@ -39,13 +42,16 @@ _HOME = {
     "export": "twinlens.exporting.export",
     "import_images": "twinlens.importing.import_images",
     "init": "twinlens.study.planning.new_study",
+    "label": "twinlens.labelling.label",
     "load_model": "twinlens.models.load_model",
     "open_dataset": "twinlens.data.dataset",
     "predict": "twinlens.inference.predict_files",
     "pretrain": "twinlens.pretraining.pretrain",
     "report": "twinlens.reporting.report",
+    "serve": "twinlens.serving.serve",
     "show_views": "twinlens.pretraining.preview",
     "split": "twinlens.splitting.split",
+    "suggest": "twinlens.suggesting.suggest",
     "train": "twinlens.finetuning.train",
     "tune": "twinlens.study.tuning.tune",
 }
@@ -60,13 +66,16 @@ __all__ = [
     "export",
     "import_images",
     "init",
+    "label",
     "load_model",
     "open_dataset",
     "predict",
     "pretrain",
     "report",
+    "serve",
     "show_views",
     "split",
+    "suggest",
     "train",
     "tune",
 ]

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import twinlens
-from twinlens.commands import data, doctor, model, study, weights
+from twinlens.commands import data, doctor, labels, model, study, weights
 from twinlens.errors import UserError, in_words
 
 app = typer.Typer(
@@ -30,6 +30,9 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "predict": model.predict,
     "explain": model.explain,
     "export": model.export,
+    "serve": model.serve,
+    "suggest": labels.suggest,
+    "label": labels.label,
     "init": study.init,
     "compare": study.compare,
     "tune": study.tune,

@@ -15,7 +15,7 @@ from twinlens.evaluation.test_access import read_test_access
 from twinlens.finetuning.train import train
 from twinlens.importing.import_images import import_images
 from twinlens.inference.embed import embed
-from twinlens.models.bundle import load_bundle, read_info
+from twinlens.models.bundle import load_bundle, load_index, read_info
 from twinlens.models.encoders import build_encoder
 from twinlens.models.heads import mlp_classifier
 from twinlens.pretraining.pretrain import pretrain
@@ -38,10 +38,16 @@ def test_a_run_keeps_what_it_was(trained, phantoms):
     assert record.images == len(split.rows["train"])
     info, scores = read_info(trained / "model"), Scores.read(trained / "metrics.json")
     assert info.notice.startswith("Synthetic images")
+    assert info.provenance.licence == "CC0 1.0"
     for part in ("val", "test"):
         told = info.metrics[part].metrics
         assert {name: told[name].value for name in told} == scores.parts[part].metrics
         assert info.metrics[part].n == scores.parts[part].n
+    index, table = load_index(trained / "model", info), open_dataset(phantoms).table
+    assert info.prediction_sets.images == table["group"].iloc[split.rows["val"]].nunique()
+    assert info.unlike_threshold > 0
+    known = table.iloc[split.rows["train"]]
+    assert (index.ids, index.labels) == (known["id"].tolist(), known["label"].tolist())
     (opening,) = read_test_access(trained / "test_access.jsonl")
     assert opening.images == len(split.rows["test"])
     history = pd.read_parquet(trained / "history.parquet")

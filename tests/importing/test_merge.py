@@ -104,6 +104,19 @@ def test_the_first_word_on_a_class_counts():
     assert gather.notice == "Drawn. Not for use."
 
 
+@pytest.mark.parametrize(
+    ("licences", "merged"),
+    [
+        (["", ""], ""),
+        (["CC0", "CC0"], "CC0"),
+        (["CC0", "", "CC BY 4.0"], "CC0; unknown; CC BY 4.0"),
+    ],
+)
+def test_licences_are_named_once_and_unknown_ones_too(licences, merged):
+    sources = {str(n): source_of("ab"[n % 2], licence=name) for n, name in enumerate(licences)}
+    assert join(sources).licence == merged
+
+
 def test_each_image_is_read_and_decoded_by_its_own_source(tmp_path, draw):
     path = draw(tmp_path / "a.png", 1)
     drawn = source_of("b", read=lambda item: item.encode(), decode=lambda content: content.decode())

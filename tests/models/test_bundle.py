@@ -2,12 +2,14 @@ import json
 import pickle
 from zipfile import is_zipfile
 
+import numpy as np
 import pytest
 import torch
 
 from twinlens.errors import UserError
 from twinlens.files import sha256
-from twinlens.models.bundle import load_bundle, save_bundle
+from twinlens.models.bundle import load_bundle, load_index, save_bundle
+from twinlens.models.embedding_index import EmbeddingIndex
 from twinlens.models.encoders import build_encoder
 from twinlens.models.heads import classifier, mlp_classifier
 from twinlens.models.tensor_files import read_tensors, save_tensors
@@ -75,12 +77,40 @@ def test_an_encoder_of_the_hub_is_loaded_without_the_hub(make_info, tmp_path, hu
     assert torch.equal(load_bundle(tmp_path / "model").encoder(images), encoder(images))
 
 
-def test_a_bundle_of_version_1_is_read(folder):
+@pytest.mark.parametrize("version", [1, 2])
+def test_older_bundles_are_read(folder, version):
     content = json.loads((folder / "bundle.json").read_text())
-    for name in ("version", "sha256", "notice", "metrics"):
-        del content[name]
+    lacking = {
+        1: ("version", "sha256", "notice", "metrics"),
+        2: ("prediction_sets", "index_sha256", "unlike_threshold"),
+    }
+    for later in range(version, VERSION):
+        for name in lacking[later]:
+            del content[name]
+    if version > 1:
+        content["version"] = version
     (folder / "bundle.json").write_text(json.dumps(content))
-    assert load_bundle(folder).info.version == 1
+    info = load_bundle(folder).info
+    assert (info.version, info.prediction_sets) == (version, None)
+    assert load_index(folder, info) is None
+
+
+def test_a_bundle_carries_its_training_images_as_features_alone(model, make_info, tmp_path):
+    path, index = tmp_path / "model", EmbeddingIndex(np.eye(3), [*"abc"], ["MEL", "NV", "NV"])
+    save_bundle(path, *model, make_info(), index)
+    info = load_bundle(path).info
+    assert info.index_sha256 == sha256(path / "index.safetensors")
+    assert load_index(path, info).ids == ["a", "b", "c"]
+    assert [*read_tensors(path / "index.safetensors")] == ["features"]
+    content = (path / "index.safetensors").read_bytes()
+    (path / "index.safetensors").write_bytes(content[:-1] + b"?")
+    with pytest.raises(UserError, match=r"index\.safetensors is damaged, or of another model"):
+        load_bundle(path)
+    (path / "index.safetensors").unlink()
+    with pytest.raises(UserError, match=r"is incomplete: it lacks index\.safetensors"):
+        load_bundle(path)
+    save_bundle(path, *model, info)
+    assert load_bundle(path).info.index_sha256 is None
 
 
 def test_a_bundle_holds_neither_pickle_nor_archive(folder):

@@ -3,7 +3,7 @@ import yaml
 from jinja2 import UndefinedError
 
 from twinlens.models.card import render, write_model_card
-from twinlens.records.bundle import PartMetrics, Provenance
+from twinlens.records.bundle import PartMetrics, PredictionSets, Provenance
 from twinlens.records.estimate import Estimate
 from twinlens.records.weights import InitialWeights, TrainedOn
 
@@ -51,6 +51,9 @@ def test_it_says_what_the_model_is_and_is_not(card):
         "has seen its test images",
     ):  # fmt: skip
         assert words in text
+    assert "The licence of the training images is not recorded." in text
+    assert "| prediction sets | none |" in text
+    assert "index.safetensors" not in text
     assert "someone" not in text
     assert "Transductive" not in text
     assert "No metrics are stored" in text
@@ -64,6 +67,16 @@ def test_it_shows_metrics_with_the_intervals_that_there_are(card):
     assert "| balanced accuracy | 0.712 (0.650 to 0.775) |" in text
     assert "| macro auc | 0.800 |\n| log loss | – |" in text
     assert "No metrics are stored" not in text
+    assert "\n\n\n" not in text
+
+
+def test_it_shows_sets_index_and_licence(card):
+    provenance = _provenance().model_copy(update={"licence": "CC BY-NC 4.0"})
+    sets = PredictionSets(coverage=0.9, images=1500, threshold=0.8, by_class={})
+    _, text = card(prediction_sets=sets, index_sha256="0f", provenance=provenance)
+    assert "| 90 % coverage, from 1,500 validation images, one of each group |\n| test-time" in text
+    assert "| sha256 of index.safetensors | `0f`;" in text
+    assert "The training images are under CC BY-NC 4.0." in text
     assert "\n\n\n" not in text
 
 

@@ -6,11 +6,12 @@ from twinlens.models.encoders import build_encoder
 from twinlens.models.ensemble import (
     average_bundles,
     read_members,
+    read_prediction_sets,
     read_temperature,
     write_ensemble,
 )
 from twinlens.models.heads import classifier
-from twinlens.records.bundle import VERSION, EnsembleInfo, ModelChoice
+from twinlens.records.bundle import VERSION, EnsembleInfo, ModelChoice, PredictionSets
 
 CHOICE = ModelChoice(
     ensemble="seeds",
@@ -60,9 +61,14 @@ def test_a_bundle_is_its_only_member(bundle):
     assert read_temperature(path) is None
 
 
-def test_an_ensemble_has_a_temperature_of_its_own(bundle, tmp_path):
-    write_ensemble(tmp_path / "e", {"one": bundle("a"), "two": bundle("b")}, temperature=1.3)
-    assert read_temperature(tmp_path / "e") == 1.3
+def test_an_ensemble_has_a_temperature_and_sets_of_its_own(bundle, tmp_path):
+    of_member, own = (
+        PredictionSets(coverage=0.9, images=9, threshold=t, by_class={}) for t in (0.1, 0.2)
+    )
+    members = {name: bundle(name, temperature=2, prediction_sets=of_member) for name in "ab"}
+    write_ensemble(tmp_path / "e", members, temperature=1.3, prediction_sets=own)
+    assert (read_temperature(tmp_path / "e"), read_prediction_sets(tmp_path / "e")) == (1.3, own)
+    assert read_prediction_sets(members["a"]) == of_member
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,13 @@ import pandas as pd
 from stored_runs import DATA, predictions_run, pretrain_run, train_run
 from twinlens.evaluation.scoring import score_predictions
 from twinlens.files import write_text
-from twinlens.records.plan import Plan, PlannedRun, PlannedTraining
+from twinlens.records.plan import PLAN, Plan, PlannedRun, PlannedTraining
 from twinlens.records.scores import Scores
 from twinlens.requests.train import TrainRequest
 from twinlens.seeds import generator
 from twinlens.study.planning.config import Study, as_yaml
 from twinlens.study.planning.plan import make_plan
-from twinlens.study.running.paths import PLAN, STUDY, run_folder
+from twinlens.study.running.paths import STUDY, run_folder
 
 CLASSES = ["BCC", "MEL", "NV"]
 GROUPS = 20  # of each class in each part

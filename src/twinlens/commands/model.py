@@ -1,4 +1,4 @@
-"""pretrain, train, evaluate, predict and export."""
+"""pretrain, train, evaluate, predict, explain, export and serve."""
 
 from functools import partial
 from pathlib import Path
@@ -11,13 +11,14 @@ from twinlens import console
 from twinlens.commands.from_request import from_request
 from twinlens.commands.next_command import suggest
 from twinlens.console import say
-from twinlens.errors import UserError
+from twinlens.errors import UserError, require
 from twinlens.pretraining.methods import METHODS
 from twinlens.requests.evaluate import EvaluateRequest
 from twinlens.requests.explain import ExplainRequest
 from twinlens.requests.export import ExportRequest
 from twinlens.requests.predict import PredictRequest
 from twinlens.requests.pretrain import PretrainRequest
+from twinlens.requests.serve import ServeRequest
 from twinlens.requests.show_views import ShowViewsRequest
 from twinlens.requests.train import TrainRequest
 
@@ -119,6 +120,13 @@ def export(request: ExportRequest) -> None:
             f"int8: {found.equal} of {found.images} decisions are those of fp32, and one image is "
             f"{found.times_as_fast:.2f} times as fast: {'kept' if found.kept else 'not kept'}"
         )
+
+
+@from_request
+def serve(request: ServeRequest) -> None:
+    """Serve a model until interrupted."""
+    require("fastapi", extra="serve")
+    twinlens.serve.run(request)
 
 
 @from_request

@@ -114,7 +114,7 @@ def open_dataset(path: Path | str) -> Dataset:
         table = pd.read_parquet(path / TABLE)
         if not record.table_only:
             images = np.load(path / PACK, mmap_mode="r")
-    except (OSError, ValueError) as error:
+    except Exception as error:  # a damaged file can make NumPy and Arrow raise anything
         raise UserError(
             f"The data set {path} is damaged ({error}): import it again with --overwrite."
         ) from error

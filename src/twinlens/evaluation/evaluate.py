@@ -15,6 +15,7 @@ from twinlens.data.table import SPLITS
 from twinlens.engine.device import make_fabric
 from twinlens.engine.environment import describe_environment
 from twinlens.errors import UserError, unknown
+from twinlens.evaluation.arm import open_arm
 from twinlens.evaluation.class_map import ClassMap, read_class_map
 from twinlens.evaluation.data_set_evaluation import Measured, choose, measure
 from twinlens.evaluation.isic_csv import write_isic_csv
@@ -103,7 +104,7 @@ def evaluate(request: EvaluateRequest) -> EvaluationRecord:
         raise unknown("part of a split", part, SPLITS)
     if request.isic_csv and len(request.dataset_paths) > 1:
         raise UserError("--isic-csv writes the predictions of one data set: name one.")
-    model = open_model(Path(request.model), request.tta, recompute=request.recompute)
+    model = _open_model(request)
     classes = model.info.classes
     positive = positive_side(request.positive, classes, model.info.class_info)
     sets = _open_all(model, request, split or None, part)
@@ -143,6 +144,15 @@ def evaluate(request: EvaluateRequest) -> EvaluationRecord:
             tables.append(val.assign(dataset=names[0]))
         _write(record, pd.concat(tables, ignore_index=True), assessed.explained)
     return record
+
+
+def _open_model(request: EvaluateRequest) -> Model:
+    folder, arm, fraction = Path(request.model), request.arm, request.label_fraction
+    if arm is not None:
+        return open_arm(folder, arm, fraction, request.tta, recompute=request.recompute)
+    if fraction is not None:
+        raise UserError("--label-fraction chooses among the runs of an arm: give --arm too.")
+    return open_model(folder, request.tta, recompute=request.recompute)
 
 
 def _open_all(

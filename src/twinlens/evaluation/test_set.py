@@ -19,12 +19,11 @@ from twinlens.inference.predictions_table import predictions_table
 from twinlens.inference.test_time import Probabilities, predict_ensemble, with_views
 from twinlens.models.ensemble import read_members, read_temperature
 from twinlens.records.bundle import BundleInfo
-from twinlens.records.run import RUN
+from twinlens.records.run import MODEL, RUN
 from twinlens.types import Rows
 from twinlens.views.view import clean_view
 
 BATCH_SIZE = 256
-_MODEL = "model"  # in the folder of a run
 ALL = "all"
 """The part of a data set without a split: its labelled images."""
 
@@ -62,11 +61,11 @@ def open_model(folder: Path, tta: int | None = None, *, recompute: bool = False)
     Raises:
         UserError: It is none of these, or `tta` is less than 1.
     """
-    inner = folder / _MODEL
+    inner = folder / MODEL
     bundle = inner if (folder / RUN).is_file() and inner.is_dir() else folder
     members = with_views(read_members(bundle), tta)
     path = bundle.parent / "predictions.parquet"
-    ours = bundle.name == _MODEL and (bundle.parent / RUN).is_file() and path.is_file()
+    ours = bundle.name == MODEL and (bundle.parent / RUN).is_file() and path.is_file()
     stored = pd.read_parquet(path) if ours and not recompute and not tta else None
     return Model(folder, members, stored, read_temperature(bundle))
 

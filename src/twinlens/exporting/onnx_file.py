@@ -35,10 +35,12 @@ def metadata(info: BundleInfo, temperature: float | None) -> dict[str, str]:
         info: Description of the model, or of an ensemble's first member.
         temperature: The temperature in the graph; None for none.
     """
+    groups = {name: info.class_info[name].group for name in info.class_info}
     described = {name: info.class_info[name].title for name in info.class_info}
     return {
         "classes": json.dumps(info.classes),
         "class_titles": json.dumps([described.get(name) or name for name in info.classes]),
+        "class_groups": json.dumps([groups.get(name, "") for name in info.classes]),
         "size": str(info.size),
         "preprocessing": _PREPROCESSING,
         "temperature": "none" if temperature is None else repr(temperature),

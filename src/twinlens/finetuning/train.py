@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from twinlens.data.class_subset import open_task, refuse_one_class
+from twinlens.data.dataset import Dataset
 from twinlens.data.provenance import transductive
 from twinlens.data.splits import Split, unlabelled_rows
 from twinlens.engine.device import make_fabric, precision_of
@@ -22,16 +23,18 @@ from twinlens.engine.timing import visible_split
 from twinlens.evaluation.data_set_evaluation import choose
 from twinlens.evaluation.evaluate import score
 from twinlens.evaluation.test_access import TEST_ACCESS, log_test_access
+from twinlens.evaluation.trust.prediction_sets import fit_prediction_sets
 from twinlens.files import atomic_file
 from twinlens.finetuning.initial_encoder import starting_encoder
 from twinlens.finetuning.job import Job
 from twinlens.finetuning.phases import fit
 from twinlens.finetuning.preview import VIEWS, write_views
 from twinlens.inference.feature_cache import remembering_features
+from twinlens.inference.unlike_training import index_training
 from twinlens.models.bundle import save_bundle
 from twinlens.records.bundle import BundleInfo, PartMetrics, Provenance, TestTimeAugmentation
 from twinlens.records.estimate import Estimate
-from twinlens.records.run import TrainRun
+from twinlens.records.run import MODEL, TrainRun
 from twinlens.records.scores import PartScores, Scores
 from twinlens.records.weights import InitialWeights, Normalisation, TrainedOn
 from twinlens.requests.base import accepts
@@ -41,8 +44,6 @@ from twinlens.settings.finetuning import FineTuning, configure_training
 from twinlens.splitting.label_fraction import label_fraction
 from twinlens.types import Rows
 from twinlens.views.recipes import named_recipe
-
-MODEL = "model"
 
 
 @accepts(TrainRequest)
@@ -101,6 +102,10 @@ def train(request: TrainRequest) -> Path:
             head, history = fit(network, job)
             score_part = partial(score, network, head, data, tta=tta, fabric=fabric, size=job.size)
             scores, val = _evaluate(score_part, chosen, folder, log=log, by=out.name)
+            index, unlike = index_training(
+                network, data, rows, chosen.rows["val"], fabric, size=job.size
+            )
+        chooser = choose(val, data.classes)
         if scores:
             fabric.log_dict(_final(scores), len(history))
         info = BundleInfo(
@@ -111,13 +116,15 @@ def train(request: TrainRequest) -> Path:
             class_info=data.class_info,
             size=job.size,
             test_time=tta,
-            temperature=choose(val, data.classes).temperature,
+            temperature=chooser.temperature,
             precision=precision_of(fabric),
-            provenance=_provenance(request, config, initial, data.hash, chosen.hash),
+            provenance=_provenance(request, config, initial, data, chosen),
             notice=data.record.notice,
             metrics=bundle_metrics(scores),
+            prediction_sets=fit_prediction_sets(chooser, data.classes),
+            unlike_threshold=unlike.threshold if unlike else None,
         )
-        save_bundle(folder / MODEL, network, head, info)
+        save_bundle(folder / MODEL, network, head, info, index)
         record = TrainRun(
             request=request,
             settings=config,
@@ -163,16 +170,17 @@ def _provenance(
     request: TrainRequest,
     config: FineTuning,
     initial: InitialWeights,
-    data_hash: str,
-    split_hash: str,
+    data: Dataset,
+    split: Split,
 ) -> Provenance:
     return Provenance(
-        trained_on=TrainedOn(data_hash=data_hash, split_hash=split_hash),
+        trained_on=TrainedOn(data_hash=data.hash, split_hash=split.hash),
         label_fraction=request.label_fraction,
         seed=request.seed,
         weights=initial,
         settings=config.model_dump(mode="json"),
         classes=config.classes,
+        licence=data.record.licence or None,
     )
 
 

@@ -34,6 +34,7 @@ from twinlens.importing.merge import (
     given_groups,
     merge_class_info,
     merge_classes,
+    merge_licences,
     merge_notices,
     with_source_name,
 )
@@ -187,8 +188,14 @@ def _description(
     data: Dataset, new: Source, sources: Sequence[SourceRecord], given: Mapping[str, ClassInfo]
 ) -> DatasetDescription:
     class_info = updated(data.class_info, given, data.classes)
-    notice = data.record.notice
-    old = Source(data.table, (), classes=data.classes, class_info=class_info, notice=notice)
+    old = Source(
+        data.table,
+        (),
+        classes=data.classes,
+        class_info=class_info,
+        notice=data.record.notice,
+        licence=data.record.licence,
+    )
     outdated = suspicions(data.table, data.class_info)
     notes = [note for note in (*data.record.notes, *new.notes) if note not in outdated]
     return DatasetDescription(
@@ -197,6 +204,7 @@ def _description(
         class_info=merge_class_info([old, new]),
         table_only=data.table_only,
         notice=merge_notices([old, new]),
+        licence=merge_licences([old, new]),
         sources=[*data.record.sources, *sources],
         previous_hashes=[*data.record.previous_hashes, data.hash],
         notes=list(dict.fromkeys(notes)),

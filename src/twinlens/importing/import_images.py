@@ -142,6 +142,8 @@ def _read(
     sources = [kind.read(place, options) for place, kind in zip(places, kinds, strict=True)]
     if options.table_only:
         sources = [replace(source, items=()) for source in sources]
+    if request.licence:
+        sources = [replace(source, licence=request.licence) for source in sources]
     sources = [
         with_grey_levels(with_unused(source, place), request.workers)
         for source, place in zip(sources, places, strict=True)
@@ -183,6 +185,7 @@ def _build(
             class_info=dict(source.class_info),
             table_only=options.table_only,
             notice=source.notice,
+            licence=source.licence,
             sources=records,
             fingerprint=packed.fingerprint,
             notes=[*source.notes, *suspicions(table, source.class_info)],

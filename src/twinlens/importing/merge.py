@@ -49,6 +49,7 @@ def join(sources: Mapping[str, Source]) -> Source:
         class_info=merge_class_info(parts),
         skipped=[entry for source in parts for entry in source.skipped],
         notice=merge_notices(parts),
+        licence=merge_licences(parts),
         notes=[
             note.model_copy(update={"text": f"{name}: {note.text}"})
             for name, source in sources.items()
@@ -128,6 +129,12 @@ def merge_class_info(sources: Sequence[Source]) -> dict[str, ClassInfo]:
 def merge_notices(sources: Sequence[Source]) -> str:
     """Return the notices of all sources, each once."""
     return " ".join(dict.fromkeys(source.notice for source in sources if source.notice))
+
+
+def merge_licences(sources: Sequence[Source]) -> str:
+    """Return the licences of all sources, each once, unknown ones named; empty if all are."""
+    found = dict.fromkeys(source.licence or "unknown" for source in sources)
+    return "" if [*found] == ["unknown"] else "; ".join(found)
 
 
 def with_source_name(name: str, table: pd.DataFrame) -> pd.DataFrame:

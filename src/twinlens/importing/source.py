@@ -57,6 +57,7 @@ class Source:
         notice: A sentence that every report on these images must show, if there is one.
         used: Files that were read beside the images, such as tables.
         notes: What was found and not used, and what looks wrong.
+        licence: Licence of the images; empty where it is not known.
     """
 
     table: pd.DataFrame
@@ -69,6 +70,7 @@ class Source:
     notice: str = ""
     used: Sequence[Path] = ()
     notes: Sequence[ImportNote] = ()
+    licence: str = ""
 
 
 @dataclass(frozen=True)

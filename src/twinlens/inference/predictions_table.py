@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from twinlens.data.dataset import Dataset
@@ -31,3 +32,18 @@ def predictions_table(
     known = dataset.table[["id", "label", "group"]].iloc[rows].reset_index(drop=True)
     columns = [f"p_{name}" for name in classes]
     return known.assign(split=split).join(pd.DataFrame(probabilities, columns=columns))
+
+
+def averaged(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Average the probabilities of the same images by several models, as an ensemble does.
+
+    Args:
+        tables: See `predictions_table`.
+
+    Returns:
+        The first table, with the mean of all.
+    """
+    columns = tables[0].filter(regex="^p_").columns
+    indexed = [table.set_index("id") for table in tables]
+    mean = np.mean([table.loc[tables[0]["id"], columns].to_numpy() for table in indexed], axis=0)
+    return tables[0].assign(**dict(zip(columns, mean.T, strict=True)))

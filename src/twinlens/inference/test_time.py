@@ -1,7 +1,7 @@
 """Class probabilities of images, averaged over views: test-time augmentation, and ensembles."""
 
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -18,13 +18,12 @@ from twinlens.inference.forward import Autocast, eval_mode, in_batches
 from twinlens.models.bundle import load_bundle
 from twinlens.models.encoders import Encoder
 from twinlens.records.bundle import BundleInfo, TestTimeAugmentation
-from twinlens.types import Images, Rows
+from twinlens.types import Features, Images, Rows
 from twinlens.views.view import clean_view, normalise, view
 
 Probabilities = Float[ndarray, "image class"]
 
-Predictor = Callable[[Images], Float[Tensor, "batch class"]]
-"""From images in [0, 1] to probabilities."""
+ClassProbabilities = Float[Tensor, "batch class"]
 
 
 def predict_probabilities(
@@ -62,44 +61,40 @@ def predict_probabilities(
         UserError: There are no images.
     """
     with eval_mode(encoder, head):
-        predictor = averaged_softmax(encoder, head, tta=tta, size=size, autocast=autocast)
-        return in_batches(predictor, read, rows, batch_size, "Predicting")
+
+        def probabilities(images: Images) -> ClassProbabilities:
+            views = features_of_views(encoder, images, tta=tta, size=size, autocast=autocast)
+            return mean_softmax(head, views)
+
+        return in_batches(probabilities, read, rows, batch_size, "Predicting")
 
 
-def averaged_softmax(
+def features_of_views(
     encoder: Encoder,
-    head: nn.Module,
+    images: Images,
     *,
     tta: TestTimeAugmentation,
     size: int,
     autocast: Autocast = nullcontext,
-) -> Predictor:
-    """Return the function of `predict_probabilities` from a batch of images to probabilities.
+) -> Iterator[Features]:
+    """Yield the features of each view of images; arguments as for `predict_probabilities`."""
+    keys = _content_keys(images)
+    for number in range(1, tta.views + 1):
+        if tta.clean and number == 1:
+            x = clean_view(images, size)
+        else:
+            x = view(
+                images, keys, recipe=tta.recipe, seed=tta.seed, step=0, number=number, size=size
+            )
+        with autocast():
+            features: Features = encoder(normalise(x, encoder.mean, encoder.std))
+        yield features
 
-    The networks should be in eval mode when it is called.
-    """
 
-    def probabilities(images: Images) -> Tensor:
-        outputs, keys = [], _content_keys(images)
-        for number in range(1, tta.views + 1):
-            if tta.clean and number == 1:
-                x = clean_view(images, size)
-            else:
-                x = view(
-                    images,
-                    keys,
-                    recipe=tta.recipe,
-                    seed=tta.seed,
-                    step=0,
-                    number=number,
-                    size=size,
-                )
-            with autocast():
-                features = encoder(normalise(x, encoder.mean, encoder.std))
-            outputs.append(head(features.float()).softmax(dim=1))
-        return torch.stack(outputs).mean(dim=0)
-
-    return probabilities
+def mean_softmax(head: nn.Module, views: Iterable[Features]) -> ClassProbabilities:
+    """Return the mean of the probabilities that a head gives to views, in fp32."""
+    mean: Tensor = torch.stack([head(view.float()).softmax(dim=1) for view in views]).mean(dim=0)
+    return mean
 
 
 def with_views(members: Mapping[Path, BundleInfo], views: int | None) -> dict[Path, BundleInfo]:

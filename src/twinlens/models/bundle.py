@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from twinlens.errors import UserError, unknown
 from twinlens.files import atomic_folder, read_json, sha256
 from twinlens.models.card import write_model_card
+from twinlens.models.embedding_index import EmbeddingIndex
 from twinlens.models.encoders import Encoder, build_encoder
 from twinlens.models.heads import HEADS
 from twinlens.models.match import misfits
@@ -17,6 +18,7 @@ from twinlens.records.bundle import VERSION, BundleInfo
 
 INFO = "bundle.json"
 TENSORS = "model.safetensors"
+INDEX = "index.safetensors"
 
 
 @dataclass(frozen=True)
@@ -34,11 +36,17 @@ class Bundle:
     info: BundleInfo
 
 
-def save_bundle(folder: Path, encoder: Encoder, head: nn.Module, info: BundleInfo) -> None:
+def save_bundle(
+    folder: Path,
+    encoder: Encoder,
+    head: nn.Module,
+    info: BundleInfo,
+    index: EmbeddingIndex | None = None,
+) -> None:
     """Write a model bundle, whole or not at all; an older bundle in the folder is replaced.
 
-    It holds bundle.json, the tensors and a model card; no pickle. The config of an encoder of the
-    hub becomes part of it, so that loading needs no network.
+    It holds bundle.json, the tensors, a model card, and the index if there is one; no pickle. The
+    config of an encoder of the hub becomes part of it, so that loading needs no network.
 
     Raises:
         UserError: The folder holds something else.
@@ -46,6 +54,9 @@ def save_bundle(folder: Path, encoder: Encoder, head: nn.Module, info: BundleInf
     with atomic_folder(folder, marker=INFO, overwrite=True) as work:
         save_tensors(work / TENSORS, _state(encoder, head))
         written = {"config": encoder.config, "version": VERSION, "sha256": sha256(work / TENSORS)}
+        if index is not None:
+            index.save(work / INDEX)
+        written["index_sha256"] = sha256(work / INDEX) if index is not None else None
         write_info(work, info.model_copy(update=written))
 
 
@@ -62,7 +73,7 @@ def load_bundle(folder: Path) -> Bundle:
         UserError: It is missing, incomplete, damaged, or of a newer version.
     """
     info = read_info(folder)
-    _check_tensors(folder / TENSORS, info)
+    check_files(folder, info)
     encoder = build_encoder(info.encoder, seed=0, config=info.config)
     encoder.mean, encoder.std = info.normalisation.mean, info.normalisation.std
     head = HEADS[info.head](encoder.feature_dim, len(info.classes), 0)
@@ -73,6 +84,11 @@ def load_bundle(folder: Path) -> Bundle:
     encoder.load_state_dict(_below("encoder.", tensors))
     head.load_state_dict(_below("head.", tensors))
     return Bundle(encoder.eval(), head.eval(), info)
+
+
+def load_index(folder: Path, info: BundleInfo) -> EmbeddingIndex | None:
+    """Read the index of a bundle that `check_files` accepts; None where it has none."""
+    return None if info.index_sha256 is None else EmbeddingIndex.load(folder / INDEX)
 
 
 def read_info(folder: Path) -> BundleInfo:
@@ -102,14 +118,24 @@ def check_version(path: Path) -> None:
         )
 
 
-def _check_tensors(path: Path, info: BundleInfo) -> None:
-    if not path.is_file():
-        raise UserError(f"{path.parent} is incomplete: it lacks {TENSORS}. Copy the whole folder.")
-    if info.sha256 is not None and sha256(path) != info.sha256:
-        raise UserError(
-            f"{path} is damaged, or of another model: its SHA-256 is not the one in {INFO}. "
-            "Copy the whole folder again."
-        )
+def check_files(folder: Path, info: BundleInfo) -> None:
+    """Refuse a bundle whose files are not those that its description was written with.
+
+    Raises:
+        UserError: A file is missing, or its hash is another.
+    """
+    expected = {TENSORS: info.sha256}
+    if info.index_sha256 is not None:
+        expected[INDEX] = info.index_sha256
+    for name, digest in expected.items():
+        path = folder / name
+        if not path.is_file():
+            raise UserError(f"{folder} is incomplete: it lacks {name}. Copy the whole folder.")
+        if digest is not None and sha256(path) != digest:
+            raise UserError(
+                f"{path} is damaged, or of another model: its SHA-256 is not the one in {INFO}. "
+                "Copy the whole folder again."
+            )
 
 
 def _state(encoder: Encoder, head: nn.Module) -> dict[str, Tensor]:

@@ -12,7 +12,13 @@ from torch.optim.swa_utils import AveragedModel
 from twinlens.errors import UserError
 from twinlens.models.bundle import Bundle, check_version, load_bundle, read_info
 from twinlens.models.card import write_model_card
-from twinlens.records.bundle import VERSION, BundleInfo, EnsembleInfo, ModelChoice
+from twinlens.records.bundle import (
+    VERSION,
+    BundleInfo,
+    EnsembleInfo,
+    ModelChoice,
+    PredictionSets,
+)
 
 ENSEMBLE = "ensemble.json"
 _MEMBERS = "members"
@@ -24,6 +30,7 @@ def write_ensemble(
     choice: ModelChoice | None = None,
     *,
     temperature: float | None = None,
+    prediction_sets: PredictionSets | None = None,
 ) -> None:
     """Copy bundles into an empty folder, as an ensemble (Majtner et al. 2018).
 
@@ -32,6 +39,7 @@ def write_ensemble(
         members: The bundle of each member, by its name.
         choice: How a study chose them.
         temperature: That of the averaged probabilities.
+        prediction_sets: Thresholds for them.
 
     Raises:
         UserError: A member is no bundle, or they do not belong together.
@@ -41,10 +49,19 @@ def write_ensemble(
     for name, path in members.items():
         shutil.copytree(path, folder / _MEMBERS / name)
     info = EnsembleInfo(
-        version=VERSION, members=list(members), temperature=temperature, choice=choice
+        version=VERSION,
+        members=list(members),
+        temperature=temperature,
+        choice=choice,
+        prediction_sets=prediction_sets,
     )
     info.write(folder / ENSEMBLE)
-    common: dict[str, Any] = {"temperature": temperature, "choice": choice, "metrics": {}}
+    common: dict[str, Any] = {
+        "temperature": temperature,
+        "prediction_sets": prediction_sets,
+        "choice": choice,
+        "metrics": {},
+    }
     write_model_card(folder, next(iter(infos.values())).model_copy(update=common), infos)
 
 
@@ -67,10 +84,21 @@ def read_members(model: Path) -> dict[Path, BundleInfo]:
     if not path.is_file():
         return {model: read_info(model)}
     check_version(path)
-    names = EnsembleInfo.read(path).members
-    members = {name: read_info(model / _MEMBERS / name) for name in names}
-    _check_alike(members, model)
-    return {model / _MEMBERS / name: info for name, info in members.items()}
+    return read_alike([model / _MEMBERS / name for name in EnsembleInfo.read(path).members], model)
+
+
+def read_alike(bundles: Sequence[Path], ensemble: Path) -> dict[Path, BundleInfo]:
+    """Read the descriptions of bundles that are to be averaged; errors as above.
+
+    Args:
+        bundles: Their folders.
+        ensemble: The folder that makes an ensemble of them, for messages.
+    """
+    members = {path: read_info(path) for path in bundles}
+    _check_alike(
+        {str(path.relative_to(ensemble)): info for path, info in members.items()}, ensemble
+    )
+    return members
 
 
 def average_bundles(members: Sequence[Path]) -> tuple[Bundle, bool]:
@@ -104,8 +132,17 @@ def average_bundles(members: Sequence[Path]) -> tuple[Bundle, bool]:
 
 def read_temperature(model: Path) -> float | None:
     """Return the temperature that a bundle or an ensemble carries, if any; errors as above."""
+    return _whole(model).temperature
+
+
+def read_prediction_sets(model: Path) -> PredictionSets | None:
+    """Return the thresholds of prediction sets that a bundle or an ensemble carries, if any."""
+    return _whole(model).prediction_sets
+
+
+def _whole(model: Path) -> BundleInfo | EnsembleInfo:
     path = model / ENSEMBLE
-    return EnsembleInfo.read(path).temperature if path.is_file() else read_info(model).temperature
+    return EnsembleInfo.read(path) if path.is_file() else read_info(model)
 
 
 def _check_alike(members: Mapping[str, BundleInfo], folder: Path) -> None:

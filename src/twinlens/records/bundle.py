@@ -10,8 +10,9 @@ from twinlens.records.estimate import Estimate
 from twinlens.records.weights import InitialWeights, Normalisation, TrainedOn
 from twinlens.views.recipe import ViewRecipe
 
-VERSION = 2
-"""Version of what is written; 1 had no version, no hash and no metrics."""
+VERSION = 3
+"""Version of what is written. 1 had no version, no hash and no metrics; 2 neither prediction sets
+nor an index."""
 
 
 class TestTimeAugmentation(Record):
@@ -42,6 +43,7 @@ class Provenance(Record):
         weights: The weights that it started from.
         settings: The resolved settings of the training.
         classes: The classes that the data set was reduced to; null for all.
+        licence: Licence of the images; null where the data set does not state it.
     """
 
     trained_on: TrainedOn
@@ -50,6 +52,7 @@ class Provenance(Record):
     weights: InitialWeights
     settings: dict[str, Any]
     classes: list[str] | None = None
+    licence: str | None = None
 
     @property
     def history(self) -> tuple[TrainedOn, ...]:
@@ -96,6 +99,26 @@ class PartMetrics(Record):
     metrics: dict[str, Estimate]
 
 
+class PredictionSets(Record):
+    """Thresholds of conformal prediction sets: {c : 1 - p_c <= threshold}, p with temperature.
+
+    Split conformal prediction (Vovk et al. 2005) with the score of Sadinle et al. (2019,
+    arXiv 1609.00451), calibrated on one validation image of each group. A threshold is null where
+    there are too few of them for the coverage: then the class is in every set.
+
+    Attributes:
+        coverage: The probability with which a set holds the true class, for images like these.
+        images: Number of images that calibrated it.
+        threshold: Of the coverage over all images.
+        by_class: Of the coverage within each class, by class.
+    """
+
+    coverage: float = Field(gt=0, lt=1)
+    images: int
+    threshold: float | None
+    by_class: dict[str, float | None]
+
+
 class BundleInfo(Record):
     """Content of bundle.json.
 
@@ -117,6 +140,10 @@ class BundleInfo(Record):
         choice: How a study chose this model; null if none did.
         notice: A sentence of the data set that all must be told; may be empty.
         metrics: Metrics by part of the split, such as test; probabilities without temperature.
+        prediction_sets: Thresholds that validation images gave; null where there were none.
+        index_sha256: Hash of the file of the training images' features; null where there is none.
+        unlike_threshold: Distance of the features to those of the training images above which an
+            image is unlike these; null where there is no index, or no validation image.
     """
 
     version: PositiveInt = 1
@@ -135,6 +162,9 @@ class BundleInfo(Record):
     choice: ModelChoice | None = None
     notice: str = ""
     metrics: dict[str, PartMetrics] = Field(default={})
+    prediction_sets: PredictionSets | None = None
+    index_sha256: str | None = None
+    unlike_threshold: float | None = None
 
     @property
     def transductive(self) -> bool:
@@ -151,9 +181,12 @@ class EnsembleInfo(Record):
         temperature: Temperature that validation images gave the averaged probabilities; null where
             there were none, or they do not determine it. Those of the members do not count.
         choice: How a study chose them; null if none did.
+        prediction_sets: Thresholds for the averaged probabilities; those of the members do not
+            count. Null where there were no validation images.
     """
 
     version: PositiveInt = 1
     members: list[str] = Field(min_length=1)
     temperature: PositiveFloat | None = None
     choice: ModelChoice | None = None
+    prediction_sets: PredictionSets | None = None

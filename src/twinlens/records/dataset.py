@@ -76,6 +76,7 @@ class DatasetDescription(Record):
         class_info: Title, colour and group by class, where known.
         table_only: Whether the table was imported without images.
         notice: A sentence that every report on these images must show, if there is one.
+        licence: Licence of the images; empty where it is not known.
         sources: Where the images came from, in order.
         fingerprint: Digest of the content of the sources; empty once images were added.
         previous_hashes: Hashes that the data set had before images or labels were added.
@@ -87,6 +88,7 @@ class DatasetDescription(Record):
     class_info: dict[str, ClassInfo] = Field(default={})
     table_only: bool = False
     notice: str = ""
+    licence: str = ""
     sources: list[SourceRecord] = Field(default=[])
     fingerprint: str = ""
     previous_hashes: list[str] = Field(default=[])

@@ -9,6 +9,10 @@ from twinlens.requests.predictions import PredictionsRequest
 from twinlens.requests.pretrain import PretrainRequest
 from twinlens.requests.train import TrainRequest
 
+PLAN = "plan.json"
+RUNS = "runs"
+"""The folder of a study's runs; each is in a folder of its id once it is finished."""
+
 
 class _Run(Record):
     """What every planned run has.

@@ -17,6 +17,8 @@ from twinlens.settings.pretraining import Pretraining
 from twinlens.views.recipe import ViewRecipe
 
 RUN = "run.json"
+MODEL = "model"
+"""Folder of the bundle in that of a training."""
 
 
 class Checkout(Record):

@@ -12,8 +12,10 @@ class EvaluateRequest(Request):
     """Evaluate a model on one or several labelled data sets, also on outside ones.
 
     Attributes:
-        model: Folder of a model: a run, its model/, or a study's best/.
+        model: Folder of a model: a run, its model/, or a study's best/; or of a study, with `arm`.
         datasets: Folders made by `twinlens import`; each further one is compared with the first.
+        arm: Arm of the study to evaluate: its seeds as an ensemble.
+        label_fraction: That of the arm's runs; default: the largest.
         split: Part of the split, such as test; NAME:test if there are several splits. Of a data set
             without a split, all labelled images are evaluated.
         class_map: YAML or CSV file with the model's class for each class of the data sets, or
@@ -39,6 +41,8 @@ class EvaluateRequest(Request):
     model: Path | str
     datasets: Path | str | tuple[Path | str, ...]
     _: KW_ONLY
+    arm: str | None = None
+    label_fraction: float | None = None
     split: str = "test"
     class_map: Path | str | None = None
     positive: str | None = None

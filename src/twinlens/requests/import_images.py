@@ -27,6 +27,8 @@ class ImportRequest(Request):
         root: Folder of the images that a table names, if it is not the table's own.
         classes: YAML file with all classes in order, NAME: {title:, colour: "#rrggbb", group:}; in
             Python also its content.
+        licence: Licence of the images, such as "CC BY 4.0", which models trained on them then
+            state; default: that of a published data set, where its kind is known.
         size: Side of the square images in pixels; default: 256, or that of the data set.
         workers: Threads that decode; default: one per core.
         table_only: Import the table without images: enough to split and count.
@@ -48,6 +50,7 @@ class ImportRequest(Request):
     split_map: Mapping[str, str] = field(default_factory=dict)
     root: Path | str | None = None
     classes: Path | str | Mapping[str, Mapping[str, str]] | None = None
+    licence: str = ""
     size: int | None = None
     workers: int | None = None
     table_only: bool = False

@@ -19,7 +19,7 @@ from twinlens.engine.environment import describe_environment
 from twinlens.engine.loggers import check_loggers
 from twinlens.errors import UserError
 from twinlens.files import write_text
-from twinlens.records.plan import Plan, PlannedRun
+from twinlens.records.plan import PLAN, Plan, PlannedRun
 from twinlens.requests.base import accepts
 from twinlens.requests.compare import CompareRequest
 from twinlens.study.analysis.aggregate import collect
@@ -32,7 +32,7 @@ from twinlens.study.running.audit_summary import keep_audit
 from twinlens.study.running.execute import Execution, execute
 from twinlens.study.running.locks import study_lock
 from twinlens.study.running.model_selection import keep_best
-from twinlens.study.running.paths import ENVIRONMENT, FEATURES, PLAN, RESULTS, STUDY, is_finished
+from twinlens.study.running.paths import ENVIRONMENT, FEATURES, RESULTS, STUDY, is_finished
 from twinlens.study.running.progress import Progress
 from twinlens.study.running.soup import make_soup
 

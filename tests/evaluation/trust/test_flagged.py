@@ -3,8 +3,8 @@ import pandas as pd
 import pytest
 
 from twinlens.evaluation.trust.flagged import flagged, poor_photographs, unlike_images
-from twinlens.evaluation.trust.unlike_training import fit_unlike_training
-from twinlens.inference.embedding_index import EmbeddingIndex
+from twinlens.inference.unlike_training import fit_unlike_training
+from twinlens.models.embedding_index import EmbeddingIndex
 
 LABELS, GROUPS = np.zeros(40, int), [f"g{i // 2}" for i in range(40)]
 WRONG = np.arange(40) % 4 == 0

@@ -27,6 +27,7 @@ def ham(tmp_path, draw):
 
 def test_labels_lesions_and_attributes(ham):
     source = ham10000.read(str(ham), Options())
+    assert source.licence == "CC BY-NC 4.0"
     assert list(source.table.columns) == [
         "id", "label", "group", "split", "age", "sex", "site", "dx_type",
     ]  # fmt: skip

@@ -14,6 +14,7 @@ def test_classes_and_columns_of_the_challenge(isic2019_layout):
     source = isic2019.SOURCE.read(str(isic2019_layout), Options())
     assert source.classes == list(ISIC_CLASSES)
     assert source.class_info["SCC"].group == "malignant"
+    assert source.licence == "CC BY-NC 4.0"
     assert list(source.table.columns[4:]) == ["part", "age", "sex", "site"]
 
 

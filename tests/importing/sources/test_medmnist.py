@@ -83,12 +83,16 @@ def test_parts_can_be_mapped(save):
     assert table["split"].tolist() == ["train", "test"]
 
 
-def test_known_sets_have_titles(save):
+def test_known_sets_have_titles_and_a_licence(save):
     path = save("PneumoniaMNIST_64.npz", test=(pixels(2, 64, 64), [[1], [0]]))
     source = medmnist.read(path, Options())
     assert source.class_info == {"0": ClassInfo(title="normal"), "1": ClassInfo(title="pneumonia")}
+    assert source.licence == "CC BY 4.0"
     other = save("pneumoniamnist.npz", test=(pixels(2, 28, 28), [[1], [2]]))
-    assert medmnist.read(other, Options()).class_info == {}
+    unknown = medmnist.read(other, Options())
+    assert (unknown.class_info, unknown.licence) == ({}, "")
+    derma = save("dermamnist.npz", test=(pixels(1, 28, 28), [[1]]))
+    assert medmnist.read(derma, Options()).licence == "CC BY-NC 4.0"
 
 
 def test_the_table_alone_unpacks_nothing(save, monkeypatch):

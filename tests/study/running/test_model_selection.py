@@ -7,12 +7,15 @@ from untrained import ARMS, VAL, study_of
 
 from twinlens.data.dataset import open_dataset
 from twinlens.data.splits import open_split
+from twinlens.evaluation.data_set_evaluation import Chooser
 from twinlens.evaluation.evaluate import evaluate
 from twinlens.evaluation.metrics import METRICS
 from twinlens.evaluation.test_access import read_test_access
+from twinlens.evaluation.trust.prediction_sets import fit_prediction_sets
 from twinlens.files import write_json
 from twinlens.inference.predict_files import predict
 from twinlens.models.bundle import load_bundle, save_bundle
+from twinlens.models.ensemble import read_prediction_sets, read_temperature
 from twinlens.records.scores import Scores
 from twinlens.study.planning.plan import make_plan
 from twinlens.study.running import model_selection
@@ -117,7 +120,11 @@ def test_an_ensemble_is_the_mean_of_its_members(finished, phantoms, tmp_path, en
     assert (best.run, best.arm, best.seed) == (None, arm, None)
     found = evaluate(folder / "best", phantoms, out=tmp_path / "out", device="cpu")
     assert found.metrics == pytest.approx(best.test)
-    val = evaluate(folder / "best", phantoms, split="val", device="cpu")
+    val = evaluate(folder / "best", phantoms, split="val", out=tmp_path / "val", device="cpu")
+    table = pd.read_parquet(tmp_path / "val" / "predictions.parquet")
+    chooser = Chooser(table, read_temperature(folder / "best"), "")
+    sets, classes = read_prediction_sets(folder / "best"), open_dataset(phantoms).classes
+    assert sets.threshold == pytest.approx(fit_prediction_sets(chooser, classes).threshold)
     assert best.val == pytest.approx(val.metrics["balanced_accuracy"])
     expected = _mean_of_stored(folder, members, "test")
     table = pd.read_parquet(tmp_path / "out" / "predictions.parquet")

@@ -9,7 +9,7 @@ from twinlens.data.splits import open_split
 from twinlens.engine.device import make_fabric
 from twinlens.evaluation.evaluate import evaluate
 from twinlens.evaluation.test_access import TEST_ACCESS, read_test_access
-from twinlens.models.bundle import load_bundle, save_bundle
+from twinlens.models.bundle import load_bundle, load_index, save_bundle
 from twinlens.study.running import soup as module
 from twinlens.study.running.paths import run_folder
 from twinlens.study.running.soup import make_soup, soup_scores
@@ -58,6 +58,10 @@ def test_a_soup_has_mean_weights_and_statistics_of_the_training_images(soup, pha
         features = convolution(images).transpose(0, 1).flatten(1)
     torch.testing.assert_close(norm.running_mean, features.mean(dim=1), atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(norm.running_var, features.var(dim=1), atol=1e-4, rtol=1e-4)
+    assert load_index(folder / "soup" / "model", kept.info).ids == data.table["id"][rows].tolist()
+    assert kept.info.unlike_threshold > 0
+    val_groups = data.table["group"].iloc[open_split(data).rows["val"]]
+    assert kept.info.prediction_sets.images == val_groups.nunique()
     for part in ("val", "test"):
         again = evaluate(folder / "soup" / "model", phantoms, split=part, device="cpu")
         told = kept.info.metrics[part].metrics

@@ -15,10 +15,10 @@ from PIL import Image
 from twinlens.data.dataset import Dataset
 from twinlens.errors import UserError
 from twinlens.evaluation.trust.trained import TrainedNetwork
-from twinlens.inference.embedding_index import EmbeddingIndex
 from twinlens.inference.explain import grad_cam
 from twinlens.inference.test_time import Probabilities
 from twinlens.models.bundle import Bundle
+from twinlens.models.embedding_index import EmbeddingIndex
 from twinlens.records.examples import (
     EXAMPLES,
     PICTURES,

@@ -9,9 +9,9 @@ from numpy import ndarray
 
 from twinlens.data.quality import outliers
 from twinlens.evaluation.probabilities.ranking import Weights
-from twinlens.evaluation.trust.unlike_training import UnlikeTraining
 from twinlens.evaluation.uncertainty.cluster_bootstrap import bootstrap
 from twinlens.evaluation.uncertainty.crossed_effects import number_groups
+from twinlens.inference.unlike_training import UnlikeTraining
 from twinlens.records.reliability import Check, Flagged
 from twinlens.types import Rows
 

@@ -11,10 +11,10 @@ from twinlens.data.batches import reader
 from twinlens.data.dataset import Dataset
 from twinlens.errors import UserError
 from twinlens.evaluation.test_set import BATCH_SIZE, Model, TestSet
-from twinlens.evaluation.trust.unlike_training import UnlikeTraining, fit_unlike_training
 from twinlens.inference.embed import embed
-from twinlens.inference.embedding_index import EmbeddingIndex
+from twinlens.inference.unlike_training import UnlikeTraining, index_training
 from twinlens.models.bundle import Bundle, load_bundle
+from twinlens.models.embedding_index import EmbeddingIndex
 from twinlens.types import PackedImages, Rows
 
 
@@ -38,7 +38,14 @@ class TrainedNetwork:
 
     def features(self, images: PackedImages, rows: Rows) -> Float[ndarray, "row feature"]:
         """Return the features of some images of a pack."""
-        return _features(self.bundle, images, rows, self.fabric)
+        return embed(
+            self.bundle.encoder,
+            reader(images, rows, self.fabric.device),
+            rows,
+            size=self.bundle.info.size,
+            batch_size=BATCH_SIZE,
+            autocast=self.fabric.autocast,
+        )
 
 
 def training_rows(first: TestSet) -> Rows:
@@ -70,23 +77,6 @@ def trained_network(model: Model, first: TestSet, fabric: Fabric) -> TrainedNetw
     bundle = load_bundle(next(iter(model.members)))
     bundle.encoder.to(fabric.device)
     bundle.head.to(fabric.device)
-    known = data.table.iloc[train]
-    features = _features(bundle, data.images, train, fabric)
-    index = EmbeddingIndex(features, known["id"].tolist(), known["label"].tolist())
-    unlike = None
-    if len(val):
-        unlike = fit_unlike_training(index, _features(bundle, data.images, val, fabric))
+    size = bundle.info.size
+    index, unlike = index_training(bundle.encoder, data, train, val, fabric, size=size)
     return TrainedNetwork(bundle, data, index, unlike, fabric)
-
-
-def _features(
-    bundle: Bundle, images: PackedImages, rows: Rows, fabric: Fabric
-) -> Float[ndarray, "row feature"]:
-    return embed(
-        bundle.encoder,
-        reader(images, rows, fabric.device),
-        rows,
-        size=bundle.info.size,
-        batch_size=BATCH_SIZE,
-        autocast=fabric.autocast,
-    )

@@ -17,6 +17,7 @@ from twinlens.importing.table_file import read_cells, typed
 from twinlens.records.dataset import ClassInfo
 
 UNKNOWN = "UNK"
+LICENCE = "CC BY-NC 4.0"  # of the classification tasks of 2018 and 2019
 _NO_CLASS = ("image", "score_weight", "validation_weight")
 
 
@@ -119,6 +120,7 @@ def read_challenge(source: str, options: Options, challenge: Challenge) -> Sourc
         class_info=challenge.classes,
         skipped=list(chain.from_iterable(part.skipped for part in parts)),
         used=[*truths.values(), *facts],
+        licence=LICENCE,
     )
 
 

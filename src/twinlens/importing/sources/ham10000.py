@@ -17,6 +17,7 @@ from twinlens.importing.named_images import with_images
 from twinlens.importing.source import Options, Source, SourceKind
 from twinlens.importing.table_file import typed
 
+LICENCE = "CC BY-NC 4.0"
 NAMES = ("HAM10000_metadata.csv", "HAM10000_metadata.tab", "HAM10000_metadata")
 
 
@@ -37,7 +38,8 @@ def read(source: str, options: Options) -> Source:
     # Some copies have each folder twice, in capitals and in small letters.
     files = {str(file).lower(): file for file in image_files(Path(source))}
     images = with_images(path, _table(path), list(files.values()), options)
-    return replace(images, classes=list(HAM10000_CLASSES), class_info=HAM10000_CLASSES)
+    described = {"classes": list(HAM10000_CLASSES), "class_info": HAM10000_CLASSES}
+    return replace(images, licence=LICENCE, **described)
 
 
 def _table(path: Path) -> pd.DataFrame:

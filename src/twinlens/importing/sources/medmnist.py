@@ -32,6 +32,7 @@ from twinlens.importing.source import Options, Source, SourceKind
 from twinlens.records.dataset import ClassInfo
 
 PARTS = ("train", "val", "test")
+LICENCE, LICENCE_OF_DERMAMNIST = "CC BY 4.0", "CC BY-NC 4.0"
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +73,8 @@ def read(source: str, options: Options) -> Source:
         wanted = ", ".join(f"{name}_images" for name in PARTS)
         raise UserError(f"{path} holds no images in {wanted}; its arrays are {', '.join(names)}.")
     table, classes = _table(parts, options)
-    titles = MEDMNIST_CLASSES.get(re.sub(r"_\d+$", "", path.stem.lower()), ())
+    name = re.sub(r"_\d+$", "", path.stem.lower())
+    titles = MEDMNIST_CLASSES.get(name, ())
     fit = all(int(name) < len(titles) for name in classes)
     class_info = {name: ClassInfo(title=titles[int(name)]) for name in classes} if fit else {}
     starts = list(accumulate((len(part.labels) for part in parts), initial=0))
@@ -81,7 +83,16 @@ def read(source: str, options: Options) -> Source:
         number = bisect_right(starts, row) - 1
         return _tag(parts[number].images) + pixels[number][row - starts[number]]
 
-    return Source(table, range(len(table)), content, _decode, classes, class_info)
+    licence = LICENCE_OF_DERMAMNIST if name == "dermamnist" else LICENCE
+    return Source(
+        table,
+        range(len(table)),
+        content,
+        _decode,
+        classes,
+        class_info,
+        licence=licence if class_info else "",
+    )
 
 
 def _part(archive: ZipFile, name: str, labelled: bool) -> _Part:

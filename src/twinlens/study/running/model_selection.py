@@ -12,13 +12,15 @@ from twinlens.evaluation.data_set_evaluation import arrays, choose
 from twinlens.evaluation.metrics import METRICS
 from twinlens.evaluation.scoring import score_predictions
 from twinlens.evaluation.test_access import TEST_ACCESS, log_test_access
+from twinlens.evaluation.trust.prediction_sets import fit_prediction_sets
 from twinlens.files import atomic_folder
-from twinlens.finetuning.train import MODEL
+from twinlens.inference.predictions_table import averaged
 from twinlens.models.bundle import INFO, read_info, write_info
 from twinlens.models.ensemble import ENSEMBLE, write_ensemble
 from twinlens.records.bundle import BundleInfo, EnsembleInfo, ModelChoice
 from twinlens.records.plan import PlannedRun, PlannedTraining
 from twinlens.records.results import BestModel
+from twinlens.records.run import MODEL
 from twinlens.records.scores import PartScores, Scores
 from twinlens.study.planning.config import Study
 from twinlens.study.running.paths import BEST, SOUP, is_finished, read_metrics, run_folder
@@ -141,11 +143,8 @@ def _averaged(
 ) -> tuple[pd.DataFrame, list[str]]:
     """Return the predictions of an ensemble by its members' stored ones, and the classes."""
     tables = [pd.read_parquet(run_folder(folder, run) / "predictions.parquet") for run in members]
-    tables = [table[table["split"] == part].set_index("id") for table in tables]
-    columns = tables[0].filter(regex="^p_").columns
-    mean = np.mean([table.loc[tables[0].index, columns].to_numpy() for table in tables], axis=0)
-    known = tables[0].assign(**dict(zip(columns, mean.T, strict=True)))
-    return known, columns.str.removeprefix("p_").tolist()
+    known = averaged([table[table["split"] == part] for table in tables])
+    return known, known.filter(regex="^p_").columns.str.removeprefix("p_").tolist()
 
 
 def _kept(best: Path) -> ModelChoice | None:
@@ -162,8 +161,16 @@ def _keep(folder: Path, members: list[PlannedTraining], choice: ModelChoice) -> 
     marker = INFO if (best / INFO).is_file() else ENSEMBLE
     with atomic_folder(best, marker=marker, overwrite=True) as work:
         if choice.ensemble in ("seeds", "arms"):
-            temperature = choose(*_averaged(folder, members, "val")).temperature
-            write_ensemble(work, bundles, choice, temperature=temperature)
+            table, classes = _averaged(folder, members, "val")
+            chooser = choose(table, classes)
+            sets = fit_prediction_sets(chooser, classes)
+            write_ensemble(
+                work,
+                bundles,
+                choice,
+                temperature=chooser.temperature,
+                prediction_sets=sets,
+            )
             return
         soup = choice.ensemble == "soup"
         bundle = folder / SOUP / MODEL if soup else bundles[members[0].id]

@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-from twinlens.records.plan import Plan, PlannedRun
+from twinlens.records.plan import PLAN, RUNS, Plan, PlannedRun
 from twinlens.records.run import RUN, RunRecord, read_run
 from twinlens.records.scores import Scores
 
 STUDY = "study.yaml"
-PLAN = "plan.json"
 ENVIRONMENT = "environment.json"
 AUDIT = "audit.json"
 RESULTS = "results.json"
@@ -19,7 +18,7 @@ SCORES = "scores.parquet"
 
 def runs_folder(study: Path) -> Path:
     """Return the folder of all runs."""
-    return study / "runs"
+    return study / RUNS
 
 
 def run_folder(study: Path, run: PlannedRun) -> Path:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from lightning_fabric import Fabric
 
@@ -12,16 +13,22 @@ from twinlens.evaluation.evaluate import score
 from twinlens.evaluation.metrics import METRICS
 from twinlens.evaluation.test_access import TEST_ACCESS, log_test_access
 from twinlens.evaluation.test_set import BATCH_SIZE
+from twinlens.evaluation.trust.prediction_sets import fit_prediction_sets
 from twinlens.files import atomic_folder, read_json, write_json
 from twinlens.finetuning.averaging import estimate_statistics
 from twinlens.finetuning.classifier import Classifier
-from twinlens.finetuning.train import MODEL, bundle_metrics
+from twinlens.finetuning.train import bundle_metrics
 from twinlens.inference.embed import clean_batches
+from twinlens.inference.unlike_training import index_training
 from twinlens.models.bundle import save_bundle
 from twinlens.models.ensemble import average_bundles
 from twinlens.records.plan import PlannedTraining
+from twinlens.records.run import MODEL
 from twinlens.records.scores import PartScores, Scores
+from twinlens.seeds import derive
+from twinlens.splitting.label_fraction import label_fraction
 from twinlens.study.running.paths import SOUP, run_folder
+from twinlens.types import Rows
 
 _MEMBERS, _SCORES = "members.json", "metrics.json"
 
@@ -75,19 +82,38 @@ def make_soup(
         return score(encoder, head, data, rows, part, tta=tta, fabric=fabric, size=size)
 
     val, predicted = scored("val")
-    temperature = choose(predicted, data.classes).temperature
+    chooser = choose(predicted, data.classes)
+    index, unlike = index_training(
+        encoder,
+        data,
+        _trained_on(members, data, split),
+        split.rows["val"],
+        fabric,
+        size=bundle.info.size,
+    )
     scores = Scores(parts={"val": val})
     if good_enough(scores) and len(split.rows["test"]):
         by = f"{SOUP} ({len(members)} runs)"
         log_test_access(folder / TEST_ACCESS, images=len(split.rows["test"]), by=by)
         scores = Scores(parts={"val": val, "test": scored("test")[0]})
     with atomic_folder(soup, marker=_MEMBERS, overwrite=True) as work:
-        changes = {"temperature": temperature, "metrics": bundle_metrics(scores.parts)}
+        changes = {
+            "temperature": chooser.temperature,
+            "metrics": bundle_metrics(scores.parts),
+            "prediction_sets": fit_prediction_sets(chooser, data.classes),
+            "unlike_threshold": unlike.threshold if unlike else None,
+        }
         info = bundle.info.model_copy(update=changes)
-        save_bundle(work / MODEL, encoder, head, info)
+        save_bundle(work / MODEL, encoder, head, info, index)
         scores.write(work / _SCORES)
         write_json(work / _MEMBERS, names)
     return scores
+
+
+def _trained_on(members: list[PlannedTraining], data: Dataset, split: Split) -> Rows:
+    """Return the rows of the labelled images that any of the runs was trained on."""
+    seeds = [(run.label_fraction, derive(run.seed, "label_fraction")) for run in members]
+    return np.unique(np.concatenate([label_fraction(data, split, *each) for each in seeds]))
 
 
 def soup_scores(folder: Path) -> Scores:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from twinlens.console import say
 from twinlens.errors import UserError
-from twinlens.finetuning.train import MODEL
 from twinlens.records.plan import PlannedRun
+from twinlens.records.run import MODEL
 from twinlens.settings.search import Values
 from twinlens.study.running.execute import Execution, run_all
 from twinlens.study.running.failures import failure, note_failure

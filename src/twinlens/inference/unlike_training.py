@@ -10,11 +10,15 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
+from lightning_fabric import Fabric
 from numpy import ndarray
 
+from twinlens.data.dataset import Dataset
 from twinlens.errors import UserError
-from twinlens.inference.embedding_index import EmbeddingIndex
+from twinlens.inference.embed import embed_rows
+from twinlens.models.embedding_index import EmbeddingIndex, Nearest
+from twinlens.models.encoders import Encoder
 
 K = 10
 """The nearest training image that counts; the last one where there are fewer."""
@@ -74,6 +78,44 @@ def fit_unlike_training(
     return UnlikeTraining(index, percentile, float(scores[place - 1]))
 
 
+def index_training(
+    encoder: Encoder,
+    data: Dataset,
+    train: Int[ndarray, " train"],
+    val: Int[ndarray, " val"],
+    fabric: Fabric,
+    *,
+    size: int,
+) -> tuple[EmbeddingIndex, UnlikeTraining | None]:
+    """Compute the features of the images that an encoder has learned from.
+
+    Args:
+        encoder: On Fabric's device.
+        data: The data set that it was trained on.
+        train: Rows of its labelled training images.
+        val: Rows of its validation images, which choose the threshold.
+        fabric: Gives device and precision.
+        size: Side of the images in pixels.
+
+    Returns:
+        The index, and the score of being unlike it; None without validation images.
+
+    Raises:
+        UserError: There are no training images, or features are not finite.
+    """
+    known = data.table.iloc[train]
+    features = embed_rows(encoder, data, train, fabric, size=size)
+    index = EmbeddingIndex(features, known["id"].tolist(), known["label"].tolist())
+    if not len(val):
+        return index, None
+    return index, fit_unlike_training(index, embed_rows(encoder, data, val, fabric, size=size))
+
+
+def kth_distance(nearest: Nearest) -> Float[ndarray, " image"]:
+    """Return the score of images by their `K` nearest training images, or more of them."""
+    distances: Float[ndarray, " image"] = nearest.distances[:, :K][:, -1]
+    return distances
+
+
 def _score(index: EmbeddingIndex, features: Features) -> Float[ndarray, " image"]:
-    scores: Float[ndarray, " image"] = index.nearest(features, K).distances[:, -1]
-    return scores
+    return kth_distance(index.nearest(features, K))

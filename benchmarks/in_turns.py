@@ -1,0 +1,55 @@
+"""Measures things in turns (A B A B), so that what slows the machine slows all of them alike."""
+
+import gc
+import time
+from collections.abc import Callable, Mapping
+from statistics import median
+from typing import Any
+
+Task = Callable[[], int]
+"""Does some work, and returns how many items (views, images, commands) it did."""
+
+
+def rates(
+    tasks: Mapping[str, Task], rounds: int, clock: Callable[[], float] = time.perf_counter
+) -> dict[str, list[float]]:
+    """Return items per second of each task, one a round; a first round warms up.
+
+    With `time.process_time` as the clock and one thread, other work on the machine hardly counts.
+    """
+    found: dict[str, list[float]] = {name: [] for name in tasks}
+    for number in range(rounds + 1):
+        for name, task in tasks.items():
+            gc.collect()
+            began = clock()
+            items = task()
+            rate = items / (clock() - began)
+            print(f"  {'warm-up' if not number else f'round {number}'}, {name}: {rate:.4g}/s")
+            found[name] += [rate] if number else []
+    return found
+
+
+def compared(found: Mapping[str, list[float]], ours: str) -> list[dict[str, Any]]:
+    """Return a row for each task: its median rate, and how many times faster `ours` is.
+
+    The ratio is the median over the rounds of ratios within a round; least and most say how
+    steady it was.
+    """
+    rows = []
+    for name, values in found.items():
+        ratios = [mine / theirs for mine, theirs in zip(found[ours], values, strict=True)]
+        rows.append(
+            {
+                "name": name,
+                "per_second": round(median(values), 2),
+                "ours_is_faster_by": round(median(ratios), 2),
+                "least": round(min(ratios), 2),
+                "most": round(max(ratios), 2),
+            }
+        )
+        print(
+            "{name}: {per_second}/s; ours × {ours_is_faster_by} [{least}, {most}]".format(
+                **rows[-1]
+            )
+        )
+    return rows

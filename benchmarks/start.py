@@ -1,0 +1,84 @@
+"""How long a command takes to start, and how long a finished study takes to be found finished.
+
+From the root of the repository:
+
+    python benchmarks/start.py [ROUNDS]
+
+Each is a process of its own, in turns; the bare interpreter and `import torch` stand beside them.
+Processor time of the process counts. Writes results/start.json.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import yaml
+from in_turns import compared, rates
+from machine import machine
+
+import twinlens
+from twinlens.files import write_json
+
+STUDY = {
+    "encoder": "resnet18_quarter",
+    "precision": "fp32",
+    "seeds": 2,
+    "train": {"epochs": 1, "min_steps": 0, "batch_size": 16, "lr": 1e-3, "tta": 1},
+    "arms": {"random": {}, "probed": {"train": {"tuning": "linear_probe"}}},
+}
+
+
+def process(*arguments):
+    """Return a task that runs Python with some arguments."""
+
+    def task():
+        command = [sys.executable, *map(str, arguments)]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        return 1
+
+    return task
+
+
+def children() -> float:
+    """Return the processor time of all processes that were started and have ended."""
+    times = os.times()
+    return times.children_user + times.children_system
+
+
+def main() -> None:
+    rounds = int((sys.argv[1:2] or [5])[0])
+    with TemporaryDirectory() as folder:
+        out = Path(folder)
+        data = twinlens.import_images("phantom:240", out / "data", size=32, workers=1).path
+        (out / "study.yaml").write_text(yaml.safe_dump(STUDY | {"data": str(data)}))
+        cli = ("-m", "twinlens.cli")
+        compare = process(*cli, "compare", out / "study.yaml", "--out", out / "runs")
+        compare()
+        tasks = {
+            "python": process("-c", ""),
+            "import twinlens": process("-c", "import twinlens"),
+            "twinlens --help": process(*cli, "--help"),
+            "twinlens train --help": process(*cli, "train", "--help"),
+            "import torch": process("-c", "import torch"),
+            "compare on a finished study": compare,
+        }
+        found = rates(tasks, rounds, children)
+    rows = [
+        {"name": row["name"], "seconds": round(1 / row["per_second"], 2)}
+        for row in compared(found, "python")
+    ]
+    write_json(
+        Path(__file__).parent / "results" / "start.json",
+        {
+            "command": f"python benchmarks/start.py {rounds}",
+            "machine": machine("torch"),
+            "unit": "seconds of processor time",
+            "rows": rows,
+        },
+    )
+
+
+if __name__ == "__main__":
+    main()

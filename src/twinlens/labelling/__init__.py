@@ -1,0 +1,1 @@
+"""Labelling by keyboard: the page, its server, and the file that keeps the answers."""
