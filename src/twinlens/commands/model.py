@@ -79,25 +79,37 @@ def predict(
         Path | None,
         typer.Option(help=".csv, .jsonl or .parquet file; default: the screen, as CSV."),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file.")] = False,
+    by_group: Annotated[
+        Path | None,
+        typer.Option(help="File for the mean predictions of each --group; formats as of --out."),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the files.")] = False,
 ) -> None:
     """Predict, and print or write the table; exit code 1 if files are broken."""
+    from twinlens.inference.by_group import GroupMeans
     from twinlens.inference.predict_files import predict_in_parts
-    from twinlens.inference.predictions_file import check_suffix, write_predictions
+    from twinlens.inference.predictions_file import as_csv, check_new, write_predictions
 
+    if by_group is not None and request.group is None:
+        raise UserError("--by-group goes with --group: name the column with the groups.")
+    for path in filter(None, (out, by_group)):
+        check_new(path, overwrite=overwrite)
     parts, broken = predict_in_parts(request), 0
+    groups = GroupMeans(request) if by_group is not None else None
+    if groups is not None:
+        parts = groups.watch(parts)
     if out is None:
         for number, part in enumerate(parts):
-            print(part.to_csv(index=False, header=not number, float_format="%.4f"), end="")
+            print(as_csv(part, header=not number, float_format="%.4f"), end="")
             broken += int(part["error"].notna().sum())
     else:
-        check_suffix(out)
-        if out.exists() and not overwrite:
-            raise UserError(f"{out} exists already: choose another --out, or pass --overwrite.")
         rows, broken = write_predictions(out, parts)
         print(
             f"{rows:,} predictions in {out}" + (f", {broken:,} without an image" if broken else "")
         )
+    if groups is not None and by_group is not None:
+        rows, _ = write_predictions(by_group, [groups.table()])
+        say(f"{rows:,} groups in {by_group}")
     suggest("evaluate", request.model, "DATA", purpose="to score the model on labelled images")
     if broken:
         raise typer.Exit(1)

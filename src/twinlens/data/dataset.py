@@ -20,6 +20,7 @@ from twinlens import files
 from twinlens.data.table import table_digest
 from twinlens.errors import UserError
 from twinlens.records.dataset import ClassInfo, DatasetDescription, DatasetRecord
+from twinlens.spreadsheets import without_formulas
 from twinlens.types import PackedImages, Rows
 
 MARKER = "dataset.json"
@@ -144,7 +145,7 @@ def write_dataset(
         description: What is known about the images.
     """
     table.to_parquet(folder / TABLE, index=False)
-    skipped.to_csv(folder / SKIPPED, index=False)
+    without_formulas(skipped).to_csv(folder / SKIPPED, index=False)
     fields = {name: getattr(description, name) for name in DatasetDescription.model_fields}
     record = DatasetRecord(
         hash=_content_hash(pixels, table, description),
