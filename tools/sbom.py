@@ -74,8 +74,8 @@ def needs(package: Distribution, extras: set[str]) -> list[Requirement]:
 def bill(packages: dict[str, Distribution]) -> dict[str, Any]:
     """Return the bill of materials; the package that needs the others is its subject."""
     components = {name: component(name, package) for name, package in packages.items()}
-    ours = components.pop("twinlens")
-    refs = {name: entry["bom-ref"] for name, entry in (components | {"twinlens": ours}).items()}
+    refs = {name: entry["bom-ref"] for name, entry in components.items()}
+    subject = components.pop("twinlens")
     dependencies = []
     for name, package in packages.items():
         extras = (
@@ -88,7 +88,7 @@ def bill(packages: dict[str, Distribution]) -> dict[str, Any]:
         "bomFormat": "CycloneDX",
         "specVersion": "1.5",
         "version": 1,
-        "metadata": {"component": ours | {"type": "application"}},
+        "metadata": {"component": subject | {"type": "application"}},
         "components": [*components.values()],
         "dependencies": dependencies,
     }

@@ -119,6 +119,11 @@ def open_dataset(path: Path | str) -> Dataset:
         raise UserError(
             f"The data set {path} is damaged ({error}): import it again with --overwrite."
         ) from error
+    if not {"id", "label", "group"} <= set(table) or not table["id"].is_unique:
+        raise UserError(
+            f"The data set {path} is damaged ({TABLE} lacks a column, or names an image twice): "
+            "import it again with --overwrite."
+        )
     shape = (len(table), record.size, record.size, 3)
     if images is not None and (images.shape != shape or images.dtype != np.uint8):
         raise UserError(
