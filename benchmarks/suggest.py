@@ -5,13 +5,13 @@
     PYTHONPATH=src python benchmarks/suggest.py derm phantoms \
         --weights ../shared/weights/tf_efficientnet_lite2_timm.pth
 
-Rounds of 50 labels up to 600, from nothing. The pool is what is not validation or test, one image a
+Rounds of 50 labels up to 400, from nothing. The pool is what is not validation or test, one image a
 group, and 80 % of it for each of five seeds, which both arms share; the stored labels answer for
 the specialist. After each round a linear probe on frozen features of EfficientNet-Lite2 is scored.
 `suggest` is its default: TypiClust first, uncertainty-weighted clusters from then on. It was chosen
 on the validation images among `--arms`; the test images were opened once, for two arms.
 
-Labels needed for a target: where a seed's curve first reaches it, linear between rounds; 600 where
+Labels needed for a target: where a seed's curve first reaches it, linear between rounds; 400 where
 it never does, and then counted. Targets: the mean of random choice after 100, 200, 300 labels.
 Some minutes on one core, and four more for the features, which are kept.
 """
@@ -42,7 +42,7 @@ from twinlens.types import Rows
 
 OUT = Path(__file__).parent / "results" / "suggest.json"
 ENCODER, C = "timm/tf_efficientnet_lite2", 0.01
-SEEDS, ROUNDS, COUNT, SHARE = range(5), 12, 50, 0.8
+SEEDS, ROUNDS, COUNT, SHARE = range(5), 8, 50, 0.8
 BUDGETS = np.arange(1, ROUNDS + 1) * COUNT
 ARMS = {
     "random": ("random", "random"),
@@ -73,15 +73,15 @@ def main() -> None:
     parser.add_argument("--arms", nargs="+", default=["random", "suggest"])
     options = parser.parse_args()
     torch.set_num_threads(1)
-    results = files.read_json(OUT)["results"] if OUT.exists() else {}
     for path in options.data:
         data = _load(open_dataset(path), options.weights, options.part)
         curves = {arm: np.array([_curve(data, arm, s) for s in SEEDS]) for arm in options.arms}
         found = _compared(curves) | {"pool": len(data.pool), "scored": len(data.scored)}
+        results = files.read_json(OUT)["results"] if OUT.exists() else {}
         results.setdefault(Path(path).name, {})[options.part] = found
         print(path, options.part, found)
-    files.write_json(OUT, {"results": results, "machine": machine()})
-    _draw(results)
+        files.write_json(OUT, {"results": results, "machine": machine()})
+        _draw(results)
 
 
 def _load(dataset: Dataset, weights: str, part: str) -> Data:

@@ -53,3 +53,9 @@ def test_a_refusal_without_a_place_and_one_of_a_very_long_one():
     assert str(in_words(OSError("odd"))) == "A file that was read or written: odd."
     long = str(in_words(OSError(errno.ENAMETOOLONG, "File name too long", "x" * 3000)))
     assert len(long) < 400
+
+
+def test_line_breaks_of_other_libraries_do_not_break_a_sentence():
+    assert str(UserError("It cannot be read (bad\n  data\n): copy it.")) == (
+        "It cannot be read (bad data ): copy it."
+    )

@@ -18,11 +18,10 @@ from typing import Any
 
 import pytest
 import yaml
-from torch import nn
 
 import twinlens
+from tiny import HOW, tiny_encoder
 from twinlens.errors import UserError
-from twinlens.models.encoders import ENCODERS, EncoderSpec
 from twinlens.models.inspection import check_weights
 from twinlens.study.compare import compare
 from twinlens.study.tuning.tune import tune
@@ -34,7 +33,6 @@ STUDY = {
     "encoder": "tiny", "precision": "fp32", "train": {"tuning": "linear_probe", "tta": 1},
     "seeds": 1, "arms": {"plain": {}}, "search": {"train.probe_c": [0.1, 1.0]},
 }  # fmt: skip
-HOW: dict[str, Any] = {"encoder": "tiny", "device": "cpu"}
 
 
 @dataclass(frozen=True)
@@ -99,13 +97,8 @@ every_command = pytest.mark.parametrize(
 
 @pytest.fixture(scope="module")
 def _tiny():
-    def tiny():
-        layers = nn.Conv2d(3, 4, 3, stride=2), nn.BatchNorm2d(4), nn.AdaptiveAvgPool2d(1)
-        return nn.Sequential(*layers, nn.Flatten())
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(ENCODERS, "tiny", EncoderSpec(tiny, feature_dim=4))
-        unknown = SimpleNamespace(table=lambda _: "", seconds_of=None)
+    unknown = SimpleNamespace(table=lambda _: "", seconds_of=None)
+    with tiny_encoder(), pytest.MonkeyPatch.context() as patch:
         for command in (compare, tune):  # another process would not know the network
             patch.setattr(sys.modules[command.run.__module__], "estimate", lambda *_: unknown)
         yield
@@ -161,7 +154,7 @@ def _refused(number: int, call: str, below: Path):
         return function
 
     def of_descriptor(descriptor, *_):
-        return os.readlink(f"/proc/self/fd/{descriptor}")
+        return str(Path(f"/proc/self/fd/{descriptor}").readlink())
 
     with pytest.MonkeyPatch.context() as patch:
         if call == "open":

@@ -90,8 +90,7 @@ def try_all(
         try:
             read(mutated(content, changes))
             counts["read"] += 1
-        except (UserError, ImageError) as error:
-            assert len(str(error).splitlines()) <= 1, "more than a sentence"
+        except (UserError, ImageError):
             counts["refused"] += 1
 
     read(content)

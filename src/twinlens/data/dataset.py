@@ -115,10 +115,15 @@ def open_dataset(path: Path | str) -> Dataset:
         table = pd.read_parquet(path / TABLE)
         if not record.table_only:
             images = np.load(path / PACK, mmap_mode="r")
-    except (OSError, ValueError) as error:
+    except Exception as error:  # a damaged file can make NumPy and Arrow raise anything
         raise UserError(
             f"The data set {path} is damaged ({error}): import it again with --overwrite."
         ) from error
+    if not {"id", "label", "group"} <= set(table) or not table["id"].is_unique:
+        raise UserError(
+            f"The data set {path} is damaged ({TABLE} lacks a column, or names an image twice): "
+            "import it again with --overwrite."
+        )
     shape = (len(table), record.size, record.size, 3)
     if images is not None and (images.shape != shape or images.dtype != np.uint8):
         raise UserError(

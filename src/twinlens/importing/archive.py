@@ -3,7 +3,7 @@
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -35,6 +35,26 @@ def unpacked(source: str) -> Iterator[str]:
             yield str(root)
         except UserError as error:
             raise UserError(str(error).replace(str(root), source)) from error
+
+
+def refuse_outside(items: Iterable[object], root: Path, archive: str) -> None:
+    """Refuse an archive whose table names files of this machine that lie outside of it.
+
+    Args:
+        items: What was found; paths are checked.
+        root: Where the archive was unpacked.
+        archive: What the user calls it.
+
+    Raises:
+        UserError: A path, with its links followed, is outside.
+    """
+    root = root.resolve()
+    for item in items:
+        if isinstance(item, Path) and not item.resolve().is_relative_to(root):
+            raise UserError(
+                f"{archive} holds a table that names '{item.name}' outside of the archive: a table "
+                "in an archive may name its own images only. Unpack it to import others."
+            )
 
 
 def _unpack(path: Path, folder: Path) -> None:
