@@ -39,8 +39,8 @@ def test_a_training_image_is_its_own_nearest_case(trained, phantoms, client, enc
     assert answer["nearest"][0]["distance"] == pytest.approx(0, abs=1e-3)
 
 
-def test_a_model_without_index_and_validation_images_says_so(small_model):
-    backend = open_backend(small_model, "cpu")
+def test_a_model_without_index_and_validation_images_says_so(small_ensemble):
+    backend = open_backend(small_ensemble, "cpu")
     (found,) = backend.answer(np.zeros((1, 32, 32, 3), np.uint8))
     assert (backend.about.coverage, backend.about.nearest) == (None, False)
     assert (found.prediction_set, found.unlike_training, found.distance) == (None, None, None)
