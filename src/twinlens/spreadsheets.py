@@ -6,19 +6,25 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
-_FORMULA = re.compile(r"[=+\-@\t\r]")
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+_NEGATIVE = re.compile(r"-(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 
 
 def escaped(cell: Any) -> Any:
     """Return a cell with an apostrophe before text that a spreadsheet would take for a formula.
 
-    That is what begins with =, +, -, @, a tab or a carriage return and is no number (OWASP, "CSV
-    Injection"). Other values are returned as they are.
+    That is what begins with =, +, -, @, a tab or a carriage return (OWASP, "CSV Injection"), or
+    with apostrophes before one of them, so that `unescaped` gives the cell back. Negative numbers
+    and values that are no text are returned as they are.
     """
-    if isinstance(cell, str) and _FORMULA.match(cell) and not _NUMBER.fullmatch(cell):
+    if isinstance(cell, str) and _FORMULA.match(cell) and not _NEGATIVE.fullmatch(cell):
         return f"'{cell}"
     return cell
+
+
+def unescaped(cell: str) -> str:
+    """Return a cell without the apostrophe of `escaped`."""
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell[1:]) else cell
 
 
 def without_formulas(table: "pd.DataFrame") -> "pd.DataFrame":

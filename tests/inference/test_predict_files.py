@@ -92,7 +92,7 @@ def test_embeddings_are_the_features_of_the_image_itself(
         x = normalise(transform(path)[None], bundle.encoder.mean, bundle.encoder.std)
         expected = bundle.encoder(x)
     np.testing.assert_allclose(found.filter(regex=r"^e_\d+$"), expected, atol=1e-6)
-    assert found.columns[-2:].tolist() == ["e_127", "error"]
+    assert found.columns[-3:].tolist() == ["e_127", "set", "error"]
     with pytest.raises(UserError, match=r"needs a single network, and .*/members/m0\."):
         predict(small_ensemble, path, embeddings=True, device="cpu")
 

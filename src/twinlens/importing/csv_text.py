@@ -12,9 +12,7 @@ from pathlib import Path
 
 from twinlens.console import say
 from twinlens.errors import UserError
-
-FORMULA = re.compile(r"'*[=+\-@\t\r]")
-"""How a cell begins that a spreadsheet may run as a formula."""
+from twinlens.spreadsheets import unescaped
 
 Row = tuple[int, list[str | None]]
 """The number of a line in the file and its cells, blank ones as None."""
@@ -36,18 +34,13 @@ def read_rows(path: Path) -> list[Row]:
         return [
             (
                 before + reader.line_num,
-                [without_apostrophe(cell.strip()) or None for cell in row],
+                [unescaped(cell.strip()) or None for cell in row],
             )
             for row in reader
             if any(row)
         ]
     except csv.Error as error:
         raise UserError(f"{path}, line {before + reader.line_num}: {error}.") from error
-
-
-def without_apostrophe(cell: str) -> str:
-    """Return a cell without the apostrophe that keeps a spreadsheet from reading a formula."""
-    return cell[1:] if cell.startswith("'") and FORMULA.match(cell[1:]) else cell
 
 
 def read_text(path: Path) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -13,6 +12,7 @@ from numpy import ndarray
 from twinlens.inference.prediction_sets import names_of, sets_of
 from twinlens.inference.predictions_table import unless
 from twinlens.models.ensemble import read_members, read_prediction_sets
+from twinlens.models.pull import local_model
 from twinlens.requests.predict import PredictRequest
 
 T = TypeVar("T", float, bool)
@@ -39,7 +39,7 @@ class GroupMeans:
     """
 
     def __init__(self, request: PredictRequest) -> None:
-        model = Path(request.model)
+        model = local_model(request.model)
         first, *_ = read_members(model).values()
         self._classes = first.classes
         self._thresholds = None if request.raw else read_prediction_sets(model)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,6 +15,7 @@ from twinlens.inference.prediction_sets import names_of
 from twinlens.inference.predictions_table import unless
 from twinlens.inference.predictor import Answers, Predictor
 from twinlens.models.ensemble import read_members
+from twinlens.models.pull import local_model
 from twinlens.requests.base import accepts
 from twinlens.requests.predict import PredictRequest
 from twinlens.types import PackedImages
@@ -40,7 +40,7 @@ def predict(request: PredictRequest) -> pd.DataFrame:
 
 def predict_in_parts(request: PredictRequest) -> Iterator[pd.DataFrame]:
     """Predict as `predict` does, but yield the table in parts, of which memory holds only a few."""
-    folder, size = Path(request.model), request.batch_size
+    folder, size = local_model(request.model), request.batch_size
     if size < 1:
         raise UserError(f"--batch-size {size} must be 1 or more.")
     listed = find_images(request.images, request.group)

@@ -12,6 +12,7 @@ from twinlens.errors import UserError
 from twinlens.importing.decode import ImageError, check_size, decode, square, upright_rgb
 from twinlens.models.bundle import Bundle, load_bundle
 from twinlens.models.ensemble import read_members, read_temperature
+from twinlens.models.pull import local_model
 from twinlens.records.bundle import BundleInfo
 from twinlens.types import Images
 from twinlens.views.view import normalise
@@ -107,13 +108,15 @@ def load_model(model: Path | str) -> tuple[Model, Transform]:
     """Load a trained model as a plain module on the CPU, in eval mode and fp32, and its transform.
 
     Args:
-        model: Folder of a bundle or of an ensemble: a run's model/, or a study's best/.
+        model: Folder of a bundle or of an ensemble: a run's model/, or a study's best/; or
+            ``hf-hub:OWNER/NAME``.
 
     Raises:
         UserError: It is neither, or is damaged, incomplete or of a newer version.
     """
-    members = read_members(Path(model))
+    folder = local_model(model)
+    members = read_members(folder)
     first, *_ = members.values()
-    bundles = [load_bundle(folder) for folder in members]
-    loaded = Model(bundles, first, read_temperature(Path(model)))
+    bundles = [load_bundle(member) for member in members]
+    loaded = Model(bundles, first, read_temperature(folder))
     return loaded.eval(), Transform(first.size)

@@ -9,13 +9,11 @@ from tempfile import TemporaryDirectory
 import twinlens
 from twinlens.console import say
 from twinlens.errors import UserError, require
-from twinlens.models.bundle import INDEX, INFO, TENSORS, check_files, write_info
-from twinlens.models.card import CARD
-from twinlens.models.ensemble import ENSEMBLE, read_members
+from twinlens.models.bundle import INDEX, check_files, write_info
+from twinlens.models.ensemble import read_members
+from twinlens.models.pull import PATTERNS
 from twinlens.requests.base import accepts
 from twinlens.requests.push import PushRequest
-
-_FILES = (INFO, ENSEMBLE, TENSORS, INDEX, CARD)
 
 
 @accepts(PushRequest)
@@ -57,7 +55,7 @@ def push(request: PushRequest) -> str:
             api.upload_folder(
                 repo_id=repository,
                 folder_path=folder,
-                allow_patterns=[*_FILES, *(f"members/*/{name}" for name in _FILES)],
+                allow_patterns=PATTERNS,
                 commit_message=f"Upload by twinlens {twinlens.__version__}",
             )
     except UserError:

@@ -13,7 +13,7 @@ class PredictRequest(Request):
     """Predict the classes of images.
 
     Attributes:
-        model: Folder of a model: a run's model/, or a study's best/.
+        model: Folder of a model: a run's model/, or a study's best/; or hf-hub:OWNER/NAME.
         images: Image files, folders of them, patterns such as "photos/*.jpg", tables (CSV, TSV,
             Excel, JSON Lines) with a column image, file_name or file, relative to the table, or
             data sets made by `twinlens import`. Also at https://, s3://, gs:// and the like.

@@ -7,7 +7,7 @@ import pandas as pd
 
 from twinlens import files
 from twinlens.errors import UserError
-from twinlens.importing.csv_text import FORMULA, without_apostrophe
+from twinlens.spreadsheets import unescaped, without_formulas
 
 COLUMNS = ("rank", "id", "file", "group")
 
@@ -17,15 +17,8 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
 
     `twinlens import` and `read_suggestions` take that apostrophe away again.
     """
-
-    def safe(cell: object) -> object:
-        return f"'{cell}" if isinstance(cell, str) and FORMULA.match(cell) else cell
-
-    table = table.rename(columns=safe)
-    for name in table.columns[[not pd.api.types.is_numeric_dtype(t) for t in table.dtypes]]:
-        table[name] = table[name].map(safe)
     with files.atomic_file(path) as temporary:
-        table.to_csv(temporary, index=False, float_format="%.4f")
+        without_formulas(table).to_csv(temporary, index=False, float_format="%.4f")
 
 
 def read_suggestions(path: Path) -> pd.DataFrame:
@@ -45,4 +38,4 @@ def read_suggestions(path: Path) -> pd.DataFrame:
             f"{path} needs a column 'id' that names each image once, as in a file of "
             "'twinlens suggest'."
         )
-    return table.map(without_apostrophe)
+    return table.map(unescaped)
