@@ -8,7 +8,7 @@ import typer
 
 import twinlens
 from twinlens.commands import data, doctor, labels, model, study, weights
-from twinlens.errors import UserError
+from twinlens.errors import UserError, in_words
 
 app = typer.Typer(
     name="twinlens",
@@ -30,6 +30,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "predict": model.predict,
     "explain": model.explain,
     "export": model.export,
+    "push": model.push,
     "serve": model.serve,
     "suggest": labels.suggest,
     "label": labels.label,
@@ -62,7 +63,7 @@ def main() -> None:
         print(f"twinlens: {error}", file=sys.stderr)
         sys.exit(2)
     except OSError as error:
-        print(f"twinlens: {error}", file=sys.stderr)
+        print(f"twinlens: {in_words(error)}", file=sys.stderr)
         sys.exit(2)
 
 

@@ -1,5 +1,6 @@
 """Loading, overriding and checking of configuration files."""
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -20,8 +21,21 @@ class Config(BaseModel):
 C = TypeVar("C", bound=BaseModel)
 
 
+_MOST_VALUES = 1_000_000
+
+
 class _Loader(yaml.SafeLoader):
-    """Refuses a key that comes twice; YAML's own loader keeps the last and says nothing."""
+    """Refuses a key that comes twice, where YAML's own loader keeps the last and says nothing.
+
+    It also refuses aliases that stand for themselves, or a few lines of which stand for so many
+    values that checking them would never end.
+    """
+
+    def get_single_node(self) -> yaml.Node | None:
+        node: yaml.Node | None = super().get_single_node()
+        if node is not None and _count(node, {}) > _MOST_VALUES:
+            raise yaml.YAMLError(f"its aliases (*) stand for more than {_MOST_VALUES:,} values")
+        return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
@@ -31,6 +45,16 @@ class _Loader(yaml.SafeLoader):
                 raise yaml.YAMLError(f"the key '{key.value}' comes twice, again in line {line}")
             seen.add(key.value)
         return super().construct_mapping(node, deep)
+
+
+def _count(node: yaml.Node, known: dict[int, float]) -> float:
+    """Return how many values a node stands for; `known` holds those of other nodes."""
+    if id(node) not in known:
+        known[id(node)] = math.inf  # within itself
+        parts = node.value if isinstance(node, yaml.CollectionNode) else ()
+        inner = [part for entry in parts for part in (entry if type(entry) is tuple else [entry])]
+        known[id(node)] = 1 + sum(_count(part, known) for part in inner)
+    return known[id(node)]
 
 
 # YAML 1.1, which the loader implements, reads 1e-4 as text; 1.2 and everybody else as a number.
@@ -51,7 +75,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
         content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except (FileNotFoundError, IsADirectoryError) as error:
         raise UserError(f"{path} is not a file.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except OSError:
+        raise
+    except Exception as error:  # values such as the date 2026-99-99 make the loader raise anything
         raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from error
     if not isinstance(content, dict):
         raise UserError(f"{path} must hold keys and values, such as 'seeds: 3'.")
@@ -81,7 +107,7 @@ def override(content: dict[str, Any], settings: Iterable[str]) -> dict[str, Any]
             node = node[name]
         try:
             node[last] = yaml.load(value, _Loader)
-        except yaml.YAMLError as error:
+        except Exception as error:  # as in `read_yaml`
             raise UserError(f"--set {setting}: '{value}' is not valid YAML.") from error
     return result
 

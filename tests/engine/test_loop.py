@@ -8,6 +8,7 @@ from torch import nn
 from twinlens.engine import loop
 from twinlens.engine.checkpoint import load_checkpoint
 from twinlens.engine.device import make_fabric
+from twinlens.engine.failed_step import FailedStep
 from twinlens.engine.loop import (
     CHECKPOINT,
     Phase,
@@ -150,6 +151,7 @@ def test_what_is_not_finite_stops_with_a_sentence_and_leaves_the_last_good_check
         _run(tmp_path / "poisoned", poison=poison, every_s=every_s)
     state = load_checkpoint(tmp_path / "poisoned" / CHECKPOINT)
     assert all(tensor.isfinite().all() for tensor in state["module"].values())
+    assert FailedStep.read(tmp_path / "poisoned.nan" / "step.json").step == 4
     mended, history = _run(tmp_path / "poisoned")
     assert history["loss"].equals(expected["loss"])
     for name, tensor in whole.state_dict().items():

@@ -1,7 +1,14 @@
+import numpy as np
 import pytest
 
+from twinlens.data.dataset import open_dataset
 from twinlens.errors import UserError
-from twinlens.inference.image_list import find_images
+from twinlens.inference import image_list
+from twinlens.inference.image_list import decode_named
+
+
+def find_images(images):
+    return [image.place for image in image_list.find_images(images)]
 
 
 def test_files_folders_and_patterns_are_found_in_order(draw, tmp_path, monkeypatch):
@@ -41,3 +48,28 @@ def test_mistakes_are_sentences(tmp_path):
     (tmp_path / "list.csv").write_text("id,age\na,1\n")
     with pytest.raises(UserError, match=r"no column image, file_name or file .* are id, age"):
         find_images([tmp_path / "list.csv"])
+
+
+def test_a_data_set_has_its_images_their_ids_and_groups(phantoms):
+    data, found = open_dataset(phantoms), image_list.find_images(phantoms, "group")
+    assert list(map(str, found)) == data.table["id"].tolist()
+    assert [image.group for image in found] == data.table["group"].tolist()
+    np.testing.assert_array_equal(decode_named(found[7].read()), data.images[7])
+
+
+def test_tables_and_data_sets_have_groups_and_other_things_none(phantoms, tmp_path):
+    (tmp_path / "list.csv").write_text("file,lesion\na.png,1\nb.png,\n")
+    found = image_list.find_images(tmp_path / "list.csv", "lesion")
+    assert [image.group for image in found] == ["1", None]
+    with pytest.raises(UserError, match=r"list.csv has no column patient .* are file, lesion"):
+        image_list.find_images(tmp_path / "list.csv", "patient")
+    with pytest.raises(UserError, match="has no column lesion"):
+        image_list.find_images(phantoms, "lesion")
+    with pytest.raises(UserError, match="is neither a table nor a data set"):
+        image_list.find_images(tmp_path, "lesion")
+
+
+def test_a_data_set_without_images_is_named(dataset_of, tmp_path):
+    dataset_of(tmp_path / "data", ["a", "b"])
+    with pytest.raises(UserError, match="holds the table alone"):
+        image_list.find_images(tmp_path / "data")

@@ -8,9 +8,12 @@ from PIL import Image
 
 from twinlens.data.dataset import open_dataset
 from twinlens.data.splits import open_split
+from twinlens.engine.device import make_fabric
 from twinlens.errors import UserError
 from twinlens.finetuning.train import train
 from twinlens.inference.predict_files import predict, predict_in_parts
+from twinlens.inference.prediction_sets import names_of
+from twinlens.inference.predictor import Predictor
 from twinlens.inference.temperature import scaled
 from twinlens.models.bundle import load_bundle
 from twinlens.models.load_model import load_model
@@ -67,9 +70,8 @@ def test_it_reads_images_as_it_goes(small_model, draw, tmp_path, monkeypatch):
     files = [draw(tmp_path / f"{number:03}.png", number) for number in range(200)]
     files[70].write_text("no image")
     read, whole = [], predict(small_model, tmp_path, tta=1, device="cpu")
-    monkeypatch.setattr(
-        Path, "read_bytes", lambda path: read.append(path) or path.open("rb").read()
-    )
+    read_bytes = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda path: read.append(path) or read_bytes(path))
     request = PredictRequest(small_model, tmp_path, tta=1, device="cpu", workers=1)
     parts = predict_in_parts(request)
     first = next(parts)
@@ -108,5 +110,34 @@ def test_mistakes_are_sentences(run, tmp_path):
     (tmp_path / "x.png").touch()
     with pytest.raises(UserError, match="not a model bundle"):
         predict(tmp_path, tmp_path / "x.png")
-    with pytest.raises(UserError, match="--tta 0 must be 1 or more"):
-        predict(run / "model", tmp_path / "x.png", tta=0)
+    for option, name in (("tta", "--tta"), ("batch_size", "--batch-size")):
+        with pytest.raises(UserError, match=f"{name} 0 must be 1 or more"):
+            predict(run / "model", tmp_path / "x.png", **{option: 0})
+
+
+def test_a_trained_model_adds_sets_and_distances(trained, phantoms, tmp_path):
+    data, model = open_dataset(phantoms), trained / "model"
+    table = predict(model, phantoms, group="group", batch_size=33, device="cpu")
+    answers = Predictor(model, make_fabric("fp32", "cpu")).answer(np.array(data.images))
+    assert table["file"].tolist() == data.table["id"].tolist()
+    assert table["group"].tolist() == data.table["group"].tolist()
+    np.testing.assert_allclose(table.filter(like="p_"), answers.probabilities, atol=1e-5)
+    np.testing.assert_allclose(table["distance"], answers.distance, atol=1e-5)
+    assert table["unlike_training"].tolist() == answers.unlike.tolist()
+    assert table["set"].tolist() == names_of(answers.sets, data.classes)
+    assert [*table.columns[-4:]] == ["set", "unlike_training", "distance", "error"]
+    (tmp_path / "broken.png").touch()
+    row = predict(model, tmp_path / "broken.png", device="cpu").loc[0]
+    assert row.drop(["file", "error"]).isna().all()
+    by_class = predict(model, phantoms, sets_by_class=True, device="cpu")
+    assert by_class["set"].tolist() != table["set"].tolist()
+
+
+@pytest.mark.parametrize("batch_size", [1, 5, 16, 1000])
+def test_the_batch_size_changes_nothing_but_the_parts(small_model, phantoms, batch_size):
+    request = PredictRequest(small_model, phantoms, tta=1, device="cpu", batch_size=batch_size)
+    parts = [*predict_in_parts(request)]
+    assert max(map(len, parts)) <= batch_size
+    whole = predict(small_model, phantoms, tta=1, device="cpu")
+    together = pd.concat(parts, ignore_index=True)
+    pd.testing.assert_frame_equal(together, whole, atol=1e-6)

@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from twinlens.data.dataset import open_dataset
 from twinlens.data.splits import open_split
 from twinlens.engine import loop
+from twinlens.engine.failed_step import FailedStep
 from twinlens.errors import UserError
 from twinlens.evaluation.evaluate import evaluate
 from twinlens.files import read_json, sha256
@@ -122,6 +123,23 @@ def test_killed_in_either_phase_and_resumed_the_weights_are_the_same(
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
     seen, again = (read_json(run / "monitor.json") for run in (finished, tmp_path / "run"))
     assert seen == again
+
+
+def test_a_step_that_is_not_finite_is_kept_with_its_images(phantoms, tmp_path, monkeypatch):
+    method = METHODS["barlow_twins"]
+
+    def loss(*arguments):
+        value, terms = method.loss(*arguments)
+        return value * torch.nan, terms
+
+    monkeypatch.setitem(METHODS._loaded, "barlow_twins", replace(method, loss=loss))
+    with pytest.raises(UserError, match=r"run\.nan holds the batch"):
+        _pretrain(phantoms, tmp_path / "run", settings={"monitor_points": 0})
+    record = FailedStep.read(tmp_path / "run.nan" / "step.json")
+    assert record.step == 0
+    assert len(record.images) == 32
+    assert {*record.images} <= {*open_dataset(phantoms).table["id"]}
+    assert [path.name for path in tmp_path.iterdir()] == ["run.nan"]
 
 
 def test_an_attempt_is_resumed_with_another_way_to_look_unless_that_decides(

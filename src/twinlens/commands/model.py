@@ -1,4 +1,4 @@
-"""pretrain, train, evaluate, predict, explain, export and serve."""
+"""pretrain, train, evaluate, predict, explain, export, push and serve."""
 
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from twinlens.requests.explain import ExplainRequest
 from twinlens.requests.export import ExportRequest
 from twinlens.requests.predict import PredictRequest
 from twinlens.requests.pretrain import PretrainRequest
+from twinlens.requests.push import PushRequest
 from twinlens.requests.serve import ServeRequest
 from twinlens.requests.show_views import ShowViewsRequest
 from twinlens.requests.train import TrainRequest
@@ -79,25 +80,37 @@ def predict(
         Path | None,
         typer.Option(help=".csv, .jsonl or .parquet file; default: the screen, as CSV."),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file.")] = False,
+    by_group: Annotated[
+        Path | None,
+        typer.Option(help="File for the mean predictions of each --group; formats as of --out."),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the files.")] = False,
 ) -> None:
     """Predict, and print or write the table; exit code 1 if files are broken."""
+    from twinlens.inference.by_group import GroupMeans
     from twinlens.inference.predict_files import predict_in_parts
-    from twinlens.inference.predictions_file import check_suffix, write_predictions
+    from twinlens.inference.predictions_file import as_csv, check_new, write_predictions
 
+    if by_group is not None and request.group is None:
+        raise UserError("--by-group goes with --group: name the column with the groups.")
+    for path in filter(None, (out, by_group)):
+        check_new(path, overwrite=overwrite)
     parts, broken = predict_in_parts(request), 0
+    groups = GroupMeans(request) if by_group is not None else None
+    if groups is not None:
+        parts = groups.watch(parts)
     if out is None:
         for number, part in enumerate(parts):
-            print(part.to_csv(index=False, header=not number, float_format="%.4f"), end="")
+            print(as_csv(part, header=not number, float_format="%.4f"), end="")
             broken += int(part["error"].notna().sum())
     else:
-        check_suffix(out)
-        if out.exists() and not overwrite:
-            raise UserError(f"{out} exists already: choose another --out, or pass --overwrite.")
         rows, broken = write_predictions(out, parts)
         print(
             f"{rows:,} predictions in {out}" + (f", {broken:,} without an image" if broken else "")
         )
+    if groups is not None and by_group is not None:
+        rows, _ = write_predictions(by_group, [groups.table()])
+        say(f"{rows:,} groups in {by_group}")
     suggest("evaluate", request.model, "DATA", purpose="to score the model on labelled images")
     if broken:
         raise typer.Exit(1)
@@ -120,6 +133,12 @@ def export(request: ExportRequest) -> None:
             f"int8: {found.equal} of {found.images} decisions are those of fp32, and one image is "
             f"{found.times_as_fast:.2f} times as fast: {'kept' if found.kept else 'not kept'}"
         )
+
+
+@from_request
+def push(request: PushRequest) -> None:
+    """Upload a model, and print where it is."""
+    print(f"Model at {twinlens.push.run(request)}")
 
 
 @from_request

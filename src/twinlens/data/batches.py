@@ -117,6 +117,11 @@ class Batches:
         return self._order[position * self._batch_size : (position + 1) * self._batch_size]
 
 
+def ids_of(batches: Batches, table: pd.DataFrame) -> Callable[[int], list[str]]:
+    """Return a function of the step that returns the ids of its batch's images."""
+    return lambda step: table["id"].iloc[batches.rows(step)].tolist()
+
+
 def reader(images: PackedImages, rows: Rows, device: torch.device | str = "cpu") -> Reader:
     """Return a function that reads images of a pack onto a device.
 

@@ -20,6 +20,7 @@ from twinlens import files
 from twinlens.data.table import table_digest
 from twinlens.errors import UserError
 from twinlens.records.dataset import ClassInfo, DatasetDescription, DatasetRecord
+from twinlens.spreadsheets import without_formulas
 from twinlens.types import PackedImages, Rows
 
 MARKER = "dataset.json"
@@ -114,10 +115,15 @@ def open_dataset(path: Path | str) -> Dataset:
         table = pd.read_parquet(path / TABLE)
         if not record.table_only:
             images = np.load(path / PACK, mmap_mode="r")
-    except (OSError, ValueError) as error:
+    except Exception as error:  # a damaged file can make NumPy and Arrow raise anything
         raise UserError(
             f"The data set {path} is damaged ({error}): import it again with --overwrite."
         ) from error
+    if not {"id", "label", "group"} <= set(table) or not table["id"].is_unique:
+        raise UserError(
+            f"The data set {path} is damaged ({TABLE} lacks a column, or names an image twice): "
+            "import it again with --overwrite."
+        )
     shape = (len(table), record.size, record.size, 3)
     if images is not None and (images.shape != shape or images.dtype != np.uint8):
         raise UserError(
@@ -144,7 +150,7 @@ def write_dataset(
         description: What is known about the images.
     """
     table.to_parquet(folder / TABLE, index=False)
-    skipped.to_csv(folder / SKIPPED, index=False)
+    without_formulas(skipped).to_csv(folder / SKIPPED, index=False)
     fields = {name: getattr(description, name) for name in DatasetDescription.model_fields}
     record = DatasetRecord(
         hash=_content_hash(pixels, table, description),

@@ -116,7 +116,7 @@ def listing(dataset: Dataset, name: str) -> pd.DataFrame:
     path = _paths(dataset.path, name)[0]
     try:
         return pd.read_parquet(path)
-    except (OSError, ValueError) as error:
+    except Exception as error:  # a damaged file can make Arrow raise anything
         raise UserError(f"The split file {path} cannot be read ({error}).") from error
 
 

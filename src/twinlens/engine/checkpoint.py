@@ -1,5 +1,6 @@
 """Checkpoints: whole or not there, and read without running any code in them."""
 
+import errno
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,11 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """Write tensors, numbers and strings to `path`, whole or not at all."""
     tensors = [leaf for leaf in tree_leaves(state) if isinstance(leaf, torch.Tensor)]
     with atomic_file(path, size=sum(tensor.nbytes for tensor in tensors)) as temporary:
-        torch.save(state, temporary)
+        try:
+            torch.save(state, temporary)
+        except RuntimeError as error:  # torch does not say why it could not write
+            reason = str(error).partition("\n")[0]
+            raise OSError(errno.EIO, reason, str(path)) from error
 
 
 def load_checkpoint(path: Path) -> dict[str, Any] | None:

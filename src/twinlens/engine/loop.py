@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from torch.optim import Optimizer
 
 from twinlens.console import progress, say
 from twinlens.engine.checkpoint import load_checkpoint, save_checkpoint
+from twinlens.engine.failed_step import FailedStep, keep_failed_step, refusal
 from twinlens.engine.lr_finder import STEPS, find_lr, fixed
 from twinlens.engine.one_cycle import Schedule
 from twinlens.engine.timing import Rehearsal, current_rehearsal, first_steps, repeated
@@ -69,6 +70,7 @@ class Phase:
         loss: See `Loss`. It depends only on module and step, so that a resumed phase continues
             as if it had never stopped.
         frozen: Parts of the module that stay in eval mode, so that BatchNorm keeps its statistics.
+        images: Ids of the images of a step's batch, to be kept of a step that fails.
         after_step: Called with the number of a step once the optimiser has taken it.
         should_stop: Called after each step with the number of steps done: whether to end the phase.
     """
@@ -78,6 +80,7 @@ class Phase:
     optimizer: Optimizer
     loss: Loss
     frozen: tuple[nn.Module, ...] = ()
+    images: Callable[[int], Sequence[str]] = lambda _: ()
     after_step: Callable[[int], None] = lambda _: None
     should_stop: Callable[[int], bool] = lambda _: False
 
@@ -148,7 +151,11 @@ def _train_phase(
             began = time.monotonic()
             lr, momentum = float(phase.schedule.lr[step]), float(phase.schedule.momentum[step])
             taken = take_step(step, lr, momentum)
-            _check_finite(taken, f"step {step} of phase '{phase.name}' (learning rate {lr:.2g})")
+            if not taken.finite:
+                failed = _failed(phase, step, taken, fabric, seed)
+                if fabric.is_global_zero:
+                    keep_failed_step(path.parent, module, failed)
+                raise refusal(path.parent, failed)
             row = {"phase": phase.name, "step": step, "lr": lr, "momentum": momentum}
             losses = {"loss": taken.loss, **taken.terms}
             seconds = time.monotonic() - began
@@ -185,13 +192,19 @@ def _rehearse_phase(
         _save(fabric, path, state)
 
 
-def _check_finite(taken: Step, when: str) -> None:
-    if not taken.finite:
-        what = "gradient" if math.isfinite(taken.loss) else "loss"
-        raise UserError(
-            f"The {what} became {getattr(taken, what)} at {when}: try a lower learning rate or "
-            "precision fp32 (--overwrite). If it had another cause, --resume once that is mended."
-        )
+def _failed(phase: Phase, step: int, taken: Step, fabric: Fabric, seed: int) -> FailedStep:
+    return FailedStep(
+        phase=phase.name,
+        step=step,
+        seed=seed,
+        lr=float(phase.schedule.lr[step]),
+        momentum=float(phase.schedule.momentum[step]),
+        loss=str(taken.loss),
+        gradient=str(taken.gradient),
+        images=tuple(phase.images(step)),
+        device=fabric.device.type,
+        precision=str(fabric.strategy.precision.precision),
+    )
 
 
 def _save(fabric: Fabric, path: Path, state: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from twinlens.errors import UserError
 from twinlens.files import write_text
+from twinlens.spreadsheets import without_formulas
 
 _SUFFIXES = (".jpg", ".jpeg", ".png")
 
@@ -31,7 +32,7 @@ def write_isic_csv(path: Path, table: pd.DataFrame, classes: Sequence[str]) -> N
         )
     content = table[[f"p_{name}" for name in classes]].set_axis([*classes], axis=1)
     content.insert(0, "image", names)
-    write_text(path, content.to_csv(index=False, lineterminator="\n"))
+    write_text(path, without_formulas(content).to_csv(index=False, lineterminator="\n"))
 
 
 def _name(identity: str) -> str:

@@ -1,5 +1,6 @@
 """Writing a model as one file that runs without Twinlens, checked against torch."""
 
+import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from twinlens.errors import UserError
 from twinlens.exporting.int8 import Comparison, quantise
 from twinlens.exporting.onnx_file import metadata, onnx_runner, require_onnx, write_onnx
 from twinlens.files import atomic_file
-from twinlens.models.ensemble import read_members
+from twinlens.models.ensemble import read_members, read_prediction_sets
 from twinlens.models.load_model import Model, load_model
 from twinlens.phantom.generate import phantom_image
 from twinlens.requests.base import accepts
@@ -72,11 +73,13 @@ def export(request: ExportRequest) -> Exported:
     comparison = None
     with atomic_file(out) as temporary:
         if request.format == "torch":
-            with temporary.open("wb") as file:
-                torch.export.save(program, file)
+            content = io.BytesIO()  # its writer would end this process where the disk is full
+            torch.export.save(program, content)
+            temporary.write_bytes(content.getbuffer())
             run = _torch_runner(temporary)
         else:
-            write_onnx(program, temporary, metadata(first, model.temperature))
+            sets = read_prediction_sets(Path(request.model))
+            write_onnx(program, temporary, metadata(first, model.temperature, sets))
             run = onnx_runner(temporary)
         difference = largest_difference(model, run, batches)
         if not difference <= TOLERANCE:  # also if it is not a number

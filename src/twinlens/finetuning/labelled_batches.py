@@ -19,6 +19,12 @@ LabelledBatch = tuple[Images, Callable[[Logits], Tensor]]
 """Normalised views of a batch, and the function from their logits to the loss."""
 
 
+def batches_of(job: Job, seed: int) -> Batches:
+    """Return the batches of a training's labelled images, balanced if its settings say so."""
+    balance = job.labels[job.rows] if job.config.class_balance == "sampler" else None
+    return Batches(job.rows, batch_size=job.config.batch_size, seed=seed, labels=balance)
+
+
 def labelled_batches(
     job: Job, encoder: Encoder, seed: int, *, start: int | None = None
 ) -> Callable[[int], LabelledBatch]:
@@ -34,8 +40,7 @@ def labelled_batches(
     """
     config, labels, device = job.config, job.labels, job.fabric.device
     read = reader(job.data.images, job.rows, device)
-    balance = labels[job.rows] if config.class_balance == "sampler" else None
-    batches = Batches(job.rows, batch_size=config.batch_size, seed=seed, labels=balance)
+    batches = batches_of(job, seed)
     recipe = named_recipe(config.views, config.view_changes)
     objective = make_objective(labels[job.rows], len(job.data.classes), config, device)
     sizes = progressive_sizes(start, job.size, config.epochs * job.steps_per_epoch)

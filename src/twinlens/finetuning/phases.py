@@ -8,6 +8,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from twinlens.data.batches import ids_of
 from twinlens.engine.loop import CHECKPOINT, Loss, Phase, choose_lr, train
 from twinlens.engine.one_cycle import constant, one_cycle
 from twinlens.engine.optimiser import adamw
@@ -17,7 +18,7 @@ from twinlens.finetuning.averaging import Averaging, batchnorm
 from twinlens.finetuning.classifier import Classifier
 from twinlens.finetuning.fixmatch import AdaptiveThreshold, fixmatch
 from twinlens.finetuning.job import Job
-from twinlens.finetuning.labelled_batches import LabelledBatch, labelled_batches
+from twinlens.finetuning.labelled_batches import LabelledBatch, batches_of, labelled_batches
 from twinlens.finetuning.learning_rates import lr_scales
 from twinlens.finetuning.pseudo_labels import with_pseudo_labels
 from twinlens.inference.embed import clean_batches, embed_rows
@@ -89,6 +90,7 @@ def _head_then_full(model: Classifier, job: Job) -> pd.DataFrame:
                     constant(config.head_epochs * epoch, config.head_lr),
                     adamw(head, weight_decay=config.weight_decay),
                     _supervised(labelled(derive(seed, "head phase"))),
+                    images=ids_of(batches_of(job, derive(seed, "head phase")), job.data.table),
                     frozen=(encoder,) if config.frozen_batchnorm else (),
                 )
         training.begin()
@@ -121,6 +123,7 @@ def _head_then_full(model: Classifier, job: Job) -> pd.DataFrame:
             fixmatch(job, encoder, batches, thresholds, named)
             if config.semi == "fixmatch"
             else _supervised(batches),
+            images=ids_of(batches_of(job, named), job.data.table),
             frozen=statistics,
             after_step=lambda _: training.after_step(),
         )

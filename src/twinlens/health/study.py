@@ -9,11 +9,10 @@ from twinlens.errors import UserError
 from twinlens.files import at_work
 from twinlens.health.files import check_files, trial
 from twinlens.health.finding import Finding, broken, note, ok
-from twinlens.records.plan import Failure
+from twinlens.records.plan import PLAN, Failure
 from twinlens.records.run import RUN, read_run
 from twinlens.study.planning.config import Study
 from twinlens.study.running.paths import (
-    PLAN,
     STUDY,
     failure_files,
     is_finished,

@@ -43,6 +43,7 @@ from twinlens.importing.source import Source
 from twinlens.importing.suspicious import suspicions
 from twinlens.records.dataset import ClassInfo, DatasetDescription, SourceRecord
 from twinlens.requests.import_images import ImportRequest
+from twinlens.spreadsheets import escaped, without_formulas
 from twinlens.types import Rows
 
 
@@ -181,7 +182,8 @@ def _append_rows(data: Dataset, added: pd.DataFrame, labels: pd.Series) -> pd.Da
 def _merge_skipped(data: Dataset, new: Source, skipped: pd.DataFrame) -> pd.DataFrame:
     """List what was skipped before, unless it was tried again, and what is skipped now."""
     before = pd.read_csv(data.path / SKIPPED, dtype=str, keep_default_na=False)
-    return pd.concat([before[~before["file"].isin(new.table["id"])], skipped]).drop_duplicates()
+    again = before["file"].isin(new.table["id"].map(escaped))
+    return pd.concat([before[~again], without_formulas(skipped)]).drop_duplicates()
 
 
 def _description(

@@ -3,7 +3,7 @@
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -37,6 +37,26 @@ def unpacked(source: str) -> Iterator[str]:
             raise UserError(str(error).replace(str(root), source)) from error
 
 
+def refuse_outside(items: Iterable[object], root: Path, archive: str) -> None:
+    """Refuse an archive whose table names files of this machine that lie outside of it.
+
+    Args:
+        items: What was found; paths are checked.
+        root: Where the archive was unpacked.
+        archive: What the user calls it.
+
+    Raises:
+        UserError: A path, with its links followed, is outside.
+    """
+    root = root.resolve()
+    for item in items:
+        if isinstance(item, Path) and not item.resolve().is_relative_to(root):
+            raise UserError(
+                f"{archive} holds a table that names '{item.name}' outside of the archive: a table "
+                "in an archive may name its own images only. Unpack it to import others."
+            )
+
+
 def _unpack(path: Path, folder: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
@@ -47,10 +67,14 @@ def _unpack(path: Path, folder: Path) -> None:
                     f"{free / 1e9:.1f} GB free: name another folder in the variable TMPDIR."
                 )
             archive.extractall(folder)
-    except (zipfile.BadZipFile, EOFError) as error:
-        raise UserError(f"{path} is damaged, or no ZIP archive ({error}).") from error
+    except UserError:
+        raise
     except (RuntimeError, NotImplementedError) as error:  # a password, or an unknown compression
         raise UserError(f"{path} cannot be unpacked ({error}): unpack it first.") from error
+    except Exception as error:  # a damaged archive can make zipfile raise anything
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise UserError(f"{path} is damaged, or no ZIP archive ({error}).") from error
 
 
 def _free(folder: Path) -> int:

@@ -14,6 +14,7 @@ from twinlens.data.splits import write_split
 from twinlens.data.table import arrange
 from twinlens.errors import UserError, unknown
 from twinlens.importing.append import append
+from twinlens.importing.archive import refuse_outside
 from twinlens.importing.archive import unpacked as unpacked_archive
 from twinlens.importing.class_info import with_classes
 from twinlens.importing.decode import MIN_SIDE
@@ -140,6 +141,9 @@ def _read(
     if options.root and not options.root.is_dir():
         raise UserError(f"{options.root} (--root) is not a folder.")
     sources = [kind.read(place, options) for place, kind in zip(places, kinds, strict=True)]
+    for source, place, path in zip(sources, places, paths, strict=True):
+        if place != path:  # an archive, which has no business with files outside of it
+            refuse_outside(source.items, Path(place), path)
     if options.table_only:
         sources = [replace(source, items=()) for source in sources]
     if request.licence:

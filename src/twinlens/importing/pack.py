@@ -28,7 +28,9 @@ from twinlens.importing.decode import ImageError, square
 from twinlens.importing.source import Source
 from twinlens.types import PackedImages
 
-_BATCH = 16  # images that a thread decodes at a time
+BATCH = 16
+"""Images that a thread decodes at a time."""
+
 _UNREADABLE = bytes(32)  # stands for the digest of a content that cannot be read
 
 T = TypeVar("T")
@@ -156,8 +158,8 @@ def _map(work: Callable[[range], T], count: int, workers: int | None, title: str
     workers = workers or os.cpu_count() or 1
     pending: deque[Future[T]] = deque()
     with ThreadPoolExecutor(workers) as pool, progress(title, count) as show:
-        for start in range(0, count, _BATCH):
-            pending.append(pool.submit(work, range(start, min(start + _BATCH, count))))
+        for start in range(0, count, BATCH):
+            pending.append(pool.submit(work, range(start, min(start + BATCH, count))))
             if len(pending) > 2 * workers:
                 yield pending.popleft().result()
             show(start, "images")

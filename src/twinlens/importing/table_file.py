@@ -106,7 +106,7 @@ def _read_json_lines(path: Path) -> list[Row]:
             continue
         try:
             row = json.loads(text)
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:
             raise UserError(f"{path}, line {line}: not JSON ({error}).") from error
         if not isinstance(row, dict):
             raise UserError(f"{path}, line {line}: not a JSON object with named values.")

@@ -1,6 +1,6 @@
 """Predicting with a model bundle, from image files to a table of probabilities."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -9,26 +9,27 @@ import pandas as pd
 
 from twinlens.engine.device import make_fabric
 from twinlens.errors import UserError
-from twinlens.importing.pack import Decoded, decoded
+from twinlens.importing.pack import BATCH, Decoded, decoded
 from twinlens.importing.source import Source
-from twinlens.inference.image_list import find_images
+from twinlens.inference.image_list import Named, decode_named, find_images
+from twinlens.inference.prediction_sets import names_of
+from twinlens.inference.predictions_table import unless
 from twinlens.inference.predictor import Answers, Predictor
 from twinlens.models.ensemble import read_members
 from twinlens.requests.base import accepts
 from twinlens.requests.predict import PredictRequest
 from twinlens.types import PackedImages
 
-_BATCHES = 4
-"""Batches of decoding, of 16 images each, that the network predicts together."""
-
 
 @accepts(PredictRequest)
 def predict(request: PredictRequest) -> pd.DataFrame:
-    """Predict the classes of image files, with the temperature that the model carries.
+    """Predict the classes of images, with the temperature that the model carries.
 
     Returns:
-        One row per file: file, predicted class, ``p_<class>`` for each class, the features
-        ``e_<number>`` if they are wanted, and the error if the file could not be read (missing
+        One row per image: file, group if a column is named, predicted class, ``p_<class>`` for
+        each class, the features ``e_<number>`` if they are wanted, the prediction set (a list of
+        classes), whether the image is unlike the training images and its distance to them, as far
+        as the model carries what these need, and the error if the file could not be read (missing
         otherwise).
 
     Raises:
@@ -39,8 +40,10 @@ def predict(request: PredictRequest) -> pd.DataFrame:
 
 def predict_in_parts(request: PredictRequest) -> Iterator[pd.DataFrame]:
     """Predict as `predict` does, but yield the table in parts, of which memory holds only a few."""
-    folder, images = Path(request.model), request.images
-    paths = find_images([images] if isinstance(images, Path | str) else images)
+    folder, size = Path(request.model), request.batch_size
+    if size < 1:
+        raise UserError(f"--batch-size {size} must be 1 or more.")
+    listed = find_images(request.images, request.group)
     members = read_members(folder)
     if request.embeddings and len(members) > 1:
         raise UserError(
@@ -48,42 +51,56 @@ def predict_in_parts(request: PredictRequest) -> Iterator[pd.DataFrame]:
             f"members, such as {next(iter(members))}."
         )
     fabric = make_fabric(request.precision, request.device)
-    model = Predictor(folder, fabric, tta=request.tta)
-    source = Source(pd.DataFrame(index=range(len(paths))), paths)
+    model = Predictor(folder, fabric, tta=request.tta, by_class=request.sets_by_class)
+    source = Source(pd.DataFrame(index=range(len(listed))), listed, Named.read, decode_named)
     batches = decoded(source, model.info.size, request.workers, "Predicting")
     start = 0
-    while group := list(islice(batches, _BATCHES)):
+    while group := list(islice(batches, max(1, size // BATCH))):
         errors = {row: reason for batch in group for row, reason in batch.reasons.items()}
         pixels = _pixels(group, start)
-        files = paths[start : start + len(pixels)]
-        yield _table(
-            [str(file) for file in files],
-            model.answer(pixels),
-            [errors.get(start + place) for place in range(len(files))],
-            model.info.classes,
-            request,
-        )
-        start += len(files)
+        for first in range(0, len(pixels), size):
+            rows = range(start + first, start + min(first + size, len(pixels)))
+            yield _table(
+                listed[rows.start : rows.stop],
+                model.answer(pixels[first : first + size]),
+                [errors.get(row) for row in rows],
+                model.info.classes,
+                request,
+            )
+        start += len(pixels)
 
 
 def _table(
-    files: list[str],
+    listed: Sequence[Named],
     found: Answers,
     errors: list[str | None],
     classes: list[str],
     request: PredictRequest,
 ) -> pd.DataFrame:
     """Arrange a part of the table; of files with an error, nothing but that is said."""
+    broken = np.array([error is not None for error in errors])
+
+    def numbers(values: np.ndarray, columns: Sequence[str]) -> pd.DataFrame:
+        frame = pd.DataFrame(values, columns=[*columns])
+        frame.loc[broken] = np.nan
+        return frame
+
     p = found.raw if request.raw else found.probabilities
-    table = pd.DataFrame({"file": files})
-    table["predicted"] = [classes[k] for k in p.argmax(axis=1)]
-    table = table.join(pd.DataFrame(p, columns=[f"p_{name}" for name in classes]))
+    table = pd.DataFrame({"file": [str(image) for image in listed]})
+    if request.group is not None:
+        table["group"] = pd.Series([image.group for image in listed], dtype=object)
+    table["predicted"] = unless(broken, [classes[k] for k in p.argmax(axis=1)])
+    table = table.join(numbers(p, [f"p_{name}" for name in classes]))
     if request.embeddings:
-        table = table.join(pd.DataFrame(found.features).add_prefix("e_"))
-    table["error"] = errors
-    broken = table["error"].notna()
-    table.loc[broken, "predicted"] = None
-    table.loc[broken, table.columns[2:-1]] = np.nan
+        names = [f"e_{number}" for number in range(found.features.shape[1])]
+        table = table.join(numbers(found.features, names))
+    if found.sets is not None:
+        table["set"] = unless(broken, names_of(found.sets, classes))
+    if found.unlike is not None:
+        table["unlike_training"] = unless(broken, found.unlike.tolist())
+    if found.distance is not None:
+        table = table.join(numbers(found.distance, ["distance"]))
+    table["error"] = pd.Series(errors, dtype=object)
     return table
 
 

@@ -31,3 +31,8 @@ def sets_of(
     always = [np.inf if limit is None else limit for limit in limits]
     sets: Sets = 1 - probabilities.astype(np.float64) <= np.array(always)
     return sets
+
+
+def names_of(sets: Sets, classes: Sequence[str]) -> list[list[str]]:
+    """Return the names of the classes in each set."""
+    return [[classes[k] for k in np.flatnonzero(row).tolist()] for row in sets]

@@ -10,20 +10,32 @@ from pyarrow.parquet import ParquetWriter
 
 from twinlens.errors import UserError
 from twinlens.files import atomic_file
+from twinlens.spreadsheets import without_formulas
 
 Write = Callable[[pd.DataFrame], object]
 
-_TEXT = ("file", "predicted", "error")
+_TYPES = {
+    "set": pa.list_(pa.string()),
+    "unlike_training": pa.bool_(),
+    "images": pa.int64(),
+    **dict.fromkeys(("file", "group", "predicted", "error"), pa.string()),
+}
 
 
-def check_suffix(path: Path) -> None:
-    """Refuse a file whose name does not say a format.
+def check_new(path: Path, *, overwrite: bool) -> None:
+    """Refuse a file that may not be replaced, or whose name does not say a format.
 
     Raises:
-        UserError: It ends in none of the suffixes.
+        UserError: It ends in none of the suffixes, or exists already.
     """
+    _check_suffix(path)
+    if path.exists() and not overwrite:
+        raise UserError(f"{path} exists already: choose another file, or pass --overwrite.")
+
+
+def _check_suffix(path: Path) -> None:
     if path.suffix not in _WRITERS:
-        raise UserError(f"--out {path} must end in {', '.join(_WRITERS)}: it says the format.")
+        raise UserError(f"{path} must end in {', '.join(_WRITERS)}: it says the format.")
 
 
 def write_predictions(path: Path, parts: Iterable[pd.DataFrame]) -> tuple[int, int]:
@@ -36,7 +48,7 @@ def write_predictions(path: Path, parts: Iterable[pd.DataFrame]) -> tuple[int, i
     Returns:
         The number of rows, and that of the rows with an error.
     """
-    check_suffix(path)
+    _check_suffix(path)
     rows = broken = 0
     with atomic_file(path) as temporary, _WRITERS[path.suffix](temporary) as write:
         for part in parts:
@@ -46,10 +58,19 @@ def write_predictions(path: Path, parts: Iterable[pd.DataFrame]) -> tuple[int, i
     return rows, broken
 
 
+def as_csv(part: pd.DataFrame, *, header: bool, float_format: str | None = None) -> str:
+    """Return a part of a table as CSV, safe for spreadsheets; the classes of a set joined by ;."""
+    if "set" in part:
+        part = part.assign(set=part["set"].map(";".join, na_action="ignore"))
+    return without_formulas(part).to_csv(
+        index=False, header=header, float_format=float_format, lineterminator="\n"
+    )
+
+
 @contextmanager
 def _csv(path: Path) -> Iterator[Write]:
     with path.open("w", encoding="utf-8", newline="") as file:
-        yield lambda part: part.to_csv(file, index=False, header=file.tell() == 0)
+        yield lambda part: file.write(as_csv(part, header=file.tell() == 0))
 
 
 @contextmanager
@@ -65,8 +86,7 @@ def _parquet(path: Path) -> Iterator[Write]:
     writers: list[ParquetWriter] = []
 
     def write(part: pd.DataFrame) -> None:
-        types = {name: pa.string() if name in _TEXT else pa.float64() for name in part}
-        schema = pa.schema(list(types.items()))
+        schema = pa.schema([(name, _TYPES.get(name, pa.float64())) for name in part])
         if not writers:
             writers.append(ParquetWriter(path, schema))
         writers[0].write_table(pa.Table.from_pandas(part, schema, preserve_index=False))

@@ -1,9 +1,11 @@
-"""The table of predictions that runs and evaluations store."""
+"""Tables of predictions."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Bool
+from numpy import ndarray
 
 from twinlens.data.dataset import Dataset
 from twinlens.inference.test_time import Probabilities
@@ -17,7 +19,7 @@ def predictions_table(
     probabilities: Probabilities,
     classes: Sequence[str],
 ) -> pd.DataFrame:
-    """Arrange predictions for ``predictions.parquet``.
+    """Arrange predictions for ``predictions.parquet``, which runs and evaluations store.
 
     Args:
         dataset: The data set of the images.
@@ -47,3 +49,9 @@ def averaged(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     indexed = [table.set_index("id") for table in tables]
     mean = np.mean([table.loc[tables[0]["id"], columns].to_numpy() for table in indexed], axis=0)
     return tables[0].assign(**dict(zip(columns, mean.T, strict=True)))
+
+
+def unless(broken: Bool[ndarray, " image"], values: Sequence[object]) -> pd.Series:
+    """Return a column of values, None for broken images."""
+    kept = [None if bad else value for value, bad in zip(values, broken, strict=True)]
+    return pd.Series(kept, dtype=object)

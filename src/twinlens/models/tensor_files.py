@@ -1,6 +1,7 @@
 """Files of named tensors: safetensors, and pickles of torch without ever running their code."""
 
 import argparse
+import errno
 import json
 import pickle
 import re
@@ -96,7 +97,12 @@ def save_tensors(
     """
     plain = {key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}
     with atomic_file(path, size=sum(tensor.nbytes for tensor in plain.values())) as temporary:
-        save_file(plain, temporary, metadata={"format": "pt", **(metadata or {})})
+        try:
+            save_file(plain, temporary, metadata={"format": "pt", **(metadata or {})})
+        except SafetensorError as error:
+            number = re.search(r"os error (\d+)", str(error))
+            code = int(number[1]) if number else errno.EIO
+            raise OSError(code, str(error), str(path)) from error
         _sort_metadata(temporary)
 
 
@@ -145,8 +151,12 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
 
 
 def _is_of_torch(path: Path) -> bool:
-    with ZipFile(path) as archive:
-        return any(name.endswith("data.pkl") for name in archive.namelist())
+    """Return whether torch.save may have written a ZIP archive; a damaged one, it may."""
+    try:
+        with ZipFile(path) as archive:
+            return any(name.endswith("data.pkl") for name in archive.namelist())
+    except Exception:  # a damaged archive can make zipfile raise anything
+        return True
 
 
 def _named_tensors(content: Any) -> dict[str, Tensor]:

@@ -1,12 +1,12 @@
 """The phases of a pretraining: projector alone, learning-rate finder, one-cycle training."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 import pandas as pd
 from torch import Tensor, nn
 
-from twinlens.data.batches import Batches, Reader, reader
+from twinlens.data.batches import Batches, Reader, ids_of, reader
 from twinlens.engine.distributed import gather, shard, synchronise_batchnorm
 from twinlens.engine.loop import CHECKPOINT, Loss, Phase, choose_lr, train
 from twinlens.engine.one_cycle import constant, one_cycle
@@ -44,6 +44,10 @@ def run_phases(job: Job) -> pd.DataFrame:
     read = reader(job.data.images, job.rows, fabric.device)
     loss = partial(_loss, job, network, read)
 
+    def ids(named: int) -> Callable[[int], list[str]]:
+        batches = Batches(job.rows, batch_size=config.batch_size, seed=named)
+        return ids_of(batches, job.data.table)
+
     def phases() -> Iterator[Phase]:
         if steps["projector"]:
             _require_gradients(trained, False)
@@ -52,6 +56,7 @@ def run_phases(job: Job) -> pd.DataFrame:
                 constant(steps["projector"], config.projector_lr),
                 adamw(network, weight_decay=config.weight_decay),
                 loss(derive(seed, "projector phase")),
+                images=ids(derive(seed, "projector phase")),
                 frozen=network.encoders if config.frozen_batchnorm else (),
                 after_step=lambda _: network.after_step(0.0),
                 should_stop=monitor.after(0),
@@ -80,6 +85,7 @@ def run_phases(job: Job) -> pd.DataFrame:
                 one_cycle(steps["one_cycle"], result.suggestion),
                 optimizer,
                 loss(derive(seed, "one-cycle phase")),
+                images=ids(derive(seed, "one-cycle phase")),
                 after_step=lambda step: network.after_step(step / steps["one_cycle"]),
                 should_stop=monitor.after(steps["projector"]),
             )

@@ -14,7 +14,7 @@ from dataclasses import MISSING, Field, dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar, Generic, ParamSpec, TypeVar
 
-from twinlens.errors import UserError
+from twinlens.errors import UserError, in_words
 
 P = ParamSpec("P")
 R = TypeVar("R", bound="Request")
@@ -102,7 +102,7 @@ class Command(Generic[P, R, T]):
 
     def __init__(self, request: Callable[P, R], run: Callable[[R], T]) -> None:
         self.request = request
-        self.run = run
+        self.run = _in_words(run)
         functools.update_wrapper(self, run)
         self.__signature__ = inspect.signature(request)
         self.__doc__ = f"{inspect.cleandoc(run.__doc__ or '')}\n\n{_arguments(request)}".strip()
@@ -115,6 +115,19 @@ class Command(Generic[P, R, T]):
 def accepts(request: Callable[P, R]) -> Callable[[Callable[[R], T]], Command[P, R, T]]:
     """Turn a function of a request into a `Command`, called with the fields of the request."""
     return lambda run: Command(request, run)
+
+
+def _in_words(run: Callable[[R], T]) -> Callable[[R], T]:
+    """Turn what the operating system refuses into a sentence."""
+
+    @functools.wraps(run)
+    def told(request: R) -> T:
+        try:
+            return run(request)
+        except OSError as error:
+            raise in_words(error) from error
+
+    return told
 
 
 def _arguments(request: Callable[..., Request]) -> str:

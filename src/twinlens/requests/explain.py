@@ -1,5 +1,6 @@
 """What `twinlens explain` is asked for."""
 
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -14,7 +15,7 @@ class ExplainRequest(Request):
     Attributes:
         model: Folder of a model: a run's model/, or a study's best/.
         dataset: The data set that it was trained on.
-        images: Image files, or folders of them.
+        images: Image files, or folders of them, and what else `twinlens predict` takes.
         out: Folder to make, for the page and examples.json.
         split: Name of the split that it was trained on; default: the only one.
         device: auto, cpu, cuda or mps.
@@ -26,7 +27,7 @@ class ExplainRequest(Request):
 
     model: Path | str
     dataset: Path | str
-    images: Path | str | tuple[Path | str, ...]
+    images: Path | str | Sequence[Path | str]
     out: Path | str
     _: KW_ONLY
     split: str | None = None

@@ -10,7 +10,8 @@ from twinlens.errors import UserError, require
 from twinlens.evaluation.test_set import open_model, open_test_set
 from twinlens.evaluation.trust.examples import Evaluated, Explained, explain
 from twinlens.evaluation.trust.trained import trained_network
-from twinlens.importing.decode import decode, square
+from twinlens.importing.decode import square
+from twinlens.inference.image_list import decode_named, find_images
 from twinlens.inference.predict_files import predict
 from twinlens.requests.explain import ExplainRequest
 from twinlens.requests.predict import PredictRequest
@@ -26,14 +27,16 @@ def explain_files(request: ExplainRequest) -> Explained:
     require("captum.attr", extra="explain")
     model = open_model(Path(request.model))
     first = open_test_set(model, Path(request.dataset), request.split, "train", {})
+    listed = find_images(request.images)
     table = predict.run(PredictRequest(request.model, request.images, device=request.device))
     for file, error in table.loc[table["error"].notna(), ["file", "error"]].to_numpy():
         say(f"{file} cannot be read: {error}")
-    table = table[table["error"].isna()]
-    if table.empty:
+    readable = [image for image, bad in zip(listed, table["error"].notna(), strict=True) if not bad]
+    if not readable:
         raise UserError("None of the image files can be read, so there is nothing to explain.")
+    table = table[table["error"].isna()]
     files, size = table["file"].tolist(), model.info.size
-    pixels = np.stack([square(decode(Path(file).read_bytes()), size) for file in files])
+    pixels = np.stack([square(decode_named(image.read()), size) for image in readable])
     trained = trained_network(model, first, make_fabric(model.info.precision, request.device))
     features = trained.features(pixels, np.arange(len(files)))
     images = Evaluated(

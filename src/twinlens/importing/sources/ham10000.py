@@ -38,8 +38,12 @@ def read(source: str, options: Options) -> Source:
     # Some copies have each folder twice, in capitals and in small letters.
     files = {str(file).lower(): file for file in image_files(Path(source))}
     images = with_images(path, _table(path), list(files.values()), options)
-    described = {"classes": list(HAM10000_CLASSES), "class_info": HAM10000_CLASSES}
-    return replace(images, licence=LICENCE, **described)
+    return replace(
+        images,
+        classes=list(HAM10000_CLASSES),
+        class_info=HAM10000_CLASSES,
+        licence=LICENCE,
+    )
 
 
 def _table(path: Path) -> pd.DataFrame:

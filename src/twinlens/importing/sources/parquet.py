@@ -75,7 +75,8 @@ def read(source: str, options: Options) -> Source:
     }
     used = (key, image, label, group, split)
     rest = cells.select([name for name in cells.column_names if name not in used])
-    for name, values in rest.to_pandas(ignore_metadata=True).items():
+    plain = rest.replace_schema_metadata(None)  # pandas' part of it may be damaged
+    for name, values in plain.to_pandas().items():
         parts[f"source_{name}" if name in ("id", *ROLES) else name] = values
     table = pd.DataFrame(parts)
     content = partial(_content, options.root or paths[0].parent, ShardedColumn(paths, image))

@@ -11,6 +11,7 @@ from twinlens.files import atomic_folder, write_text
 from twinlens.reporting.rendering import Numbered
 from twinlens.reporting.tables.latex import tabular
 from twinlens.reporting.tables.tables import Table
+from twinlens.spreadsheets import without_formulas
 
 TABLES, FIGURES = "tables", "figures"
 NOTE = "README.txt"
@@ -46,7 +47,7 @@ def as_csv(table: Table) -> str:
     if frame.empty:
         texts = [[cell.text for cell in row] for row in table.rows]
         frame = pd.DataFrame(texts, columns=[head.text for head in table.head])
-    return frame.to_csv(index=False, lineterminator="\n")
+    return without_formulas(frame).to_csv(index=False, lineterminator="\n")
 
 
 def _write(folder: Path, entry: Numbered) -> None:
