@@ -39,6 +39,16 @@ def test_each_answer_is_on_disk_before_the_next(path, data):
     answers.close()
 
 
+def test_answers_are_stored_together_or_not_at_all(path, data):
+    answers = Answers(path, data)
+    with pytest.raises(sqlite3.Error):
+        answers.give({"a": "nevus", "b": object()})
+    assert answers.given() == {}
+    answers.give({"a": "nevus"})  # and the file goes on to work
+    assert labels(answers) == {"a": "nevus"}
+    answers.close()
+
+
 def test_a_data_set_that_has_grown_is_the_same_one(path, data, tmp_path, dataset_of):
     Answers(path, data).close()
     grown = dataset_of(tmp_path / "grown", ["x"], previous_hashes=[data.hash])

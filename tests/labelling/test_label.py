@@ -76,6 +76,13 @@ def test_an_impossible_port_is_refused(data, suggestions, tmp_path, port):
         label(suggestions, data.path, out=tmp_path / "l.sqlite", port=port)
 
 
+def test_a_table_without_images_is_refused(tmp_path, dataset_of):
+    data = dataset_of(tmp_path / "data", ["nevus", None], ids=["a", "b"])
+    (tmp_path / "s.csv").write_text("id\nb\n")
+    with pytest.raises(UserError, match="holds the table alone"):
+        label(tmp_path / "s.csv", data.path, out=tmp_path / "l.sqlite")
+
+
 class Browser:
     """What a browser does with the address, without its page."""
 

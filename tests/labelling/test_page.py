@@ -9,6 +9,8 @@ from twinlens.labelling.answers import Answers
 sync_api = pytest.importorskip("playwright.sync_api")
 pytest.importorskip("uvicorn")
 
+sync_api.expect.set_options(timeout=60_000)  # slow machines
+
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(shutil.which("chromium") is None, reason="Chromium is not installed"),

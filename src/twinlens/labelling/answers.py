@@ -100,12 +100,12 @@ class Answers:
     def give(self, labels: Mapping[str, str | None]) -> None:
         """Store answers by image, all of them or none; an earlier answer is replaced."""
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        self._file.execute("BEGIN IMMEDIATE")
-        self._file.executemany(
-            "INSERT OR REPLACE INTO answer (image, label, at) VALUES (?, ?, ?)",
-            [(image, label, now) for image, label in labels.items()],
-        )
-        self._file.execute("COMMIT")
+        with self._file:  # commits, or takes all of it back
+            self._file.execute("BEGIN IMMEDIATE")
+            self._file.executemany(
+                "INSERT OR REPLACE INTO answer (image, label, at) VALUES (?, ?, ?)",
+                [(image, label, now) for image, label in labels.items()],
+            )
 
     def undo(self, images: Collection[str]) -> str | None:
         """Take back the latest answer to one of some images; return which, None for none."""
