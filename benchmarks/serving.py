@@ -6,9 +6,9 @@ From the root of the repository:
 
 Serves a ResNet-18 with random weights at 224 px, as ONNX and as a bundle, to 1, 8 and 64 clients on
 this machine, who send a JPEG of 448 px; each measurement in turns with the forward pass of the same
-model, without HTTP and without decoding. Then sends ten times the allowed rate, and looks at how
-the memory of the server grows. Writes results/serving.json. Clients and server share the
-processor. Six minutes.
+model, without HTTP and without decoding. Then sends ten times the allowed rate to a small network,
+and looks at how the memory of the server grows. Writes results/serving.json. Clients and server
+share the processor. Six minutes.
 """
 
 import http.client
@@ -43,7 +43,7 @@ from twinlens.serving.backend import open_backend
 from twinlens.views.recipes import RECIPES
 
 OUT = Path(__file__).parent / "results" / "serving.json"
-SIZE, ROUNDS, SECONDS, CLIENTS, BATCH = 224, 3, 6.0, (1, 8, 64), 16
+SIZE, ROUNDS, SECONDS, CLIENTS, BATCH = 224, 3, 4.0, (1, 8, 64), 16
 RATE, OVERLOAD = 600, 10_000
 ADDRESS = "127.0.0.1"
 
@@ -53,7 +53,8 @@ def main() -> None:
         bundle = _model(Path(folder) / "model")
         onnx = twinlens.export(bundle, Path(folder) / "model.onnx").path
         rows = _loads("onnx", onnx) + _loads("torch", bundle)
-        overload = _overload(onnx)
+        small = _model(Path(folder) / "small", "resnet18_quarter", 64)
+        overload = _overload(twinlens.export(small, Path(folder) / "small.onnx").path)
     about = {"command": "python benchmarks/serving.py", "machine": _machine()}
     write_json(OUT, about | {"loads": rows, "overload": overload})
 
@@ -63,13 +64,13 @@ def _machine() -> dict[str, Any]:
     return machine(*names) | {"load_average_before": os.getloadavg()[2]}
 
 
-def _model(folder: Path) -> Path:
-    encoder = build_encoder("resnet18", seed=0)
+def _model(folder: Path, name: str = "resnet18", size: int = SIZE) -> Path:
+    encoder = build_encoder(name, seed=0)
     info = BundleInfo(
-        encoder="resnet18",
+        encoder=name,
         normalisation={"mean": (0.5, 0.5, 0.5), "std": (0.25, 0.25, 0.25)},
         classes=[f"class {number}" for number in range(8)],
-        size=SIZE,
+        size=size,
         test_time=TestTimeAugmentation(views=1, clean=True, recipe=RECIPES["paper"], seed=0),
         provenance=Provenance(
             trained_on=TrainedOn(data_hash="none", split_hash="none"),
@@ -143,15 +144,17 @@ def _loads(kind: str, model: Path) -> list[dict[str, Any]]:
     pixels = np.stack([phantom_image(0, lesion, 0, size=SIZE) for lesion in range(BATCH)])
     found: dict[str, list[Any]] = {"forward 1": [], f"forward {BATCH}": []}
     with _served(model, rate=10**7) as (port, pid):
-        _clients(port, 4, seconds=2)
-        before = _rss(pid)
-        for _ in range(ROUNDS):
+        _clients(port, max(CLIENTS), seconds=2)  # so that memory for the largest batch is there
+        before = 0.0
+        for number in range(ROUNDS):
             for count in CLIENTS:
                 for batch in (1, BATCH):
                     found[f"forward {batch}"].append(_forward(backend, pixels[:batch]))
                 found.setdefault(f"{count} clients", []).append(
                     _clients(port, count, seconds=SECONDS)
                 )
+            if number == 0:  # by now each size of batch has had its memory
+                before = _rss(pid)
         growth = _rss(pid) - before
     rows: list[dict[str, Any]] = []
     for batch in (1, BATCH):

@@ -11,9 +11,18 @@ from twinlens.models.bundle import save_bundle
 from twinlens.models.encoders import build_encoder
 from twinlens.models.ensemble import write_ensemble
 from twinlens.models.heads import classifier
-from twinlens.records.bundle import BundleInfo, Provenance, TestTimeAugmentation
+from twinlens.records.bundle import (
+    BundleInfo,
+    PredictionSets,
+    Provenance,
+    TestTimeAugmentation,
+)
 from twinlens.records.weights import InitialWeights, Normalisation, TrainedOn
 from twinlens.views.recipes import RECIPES
+
+SETS = PredictionSets(
+    coverage=0.9, images=20, threshold=0.7, by_class={"MEL": 0.9, "NV": 0.5, "BCC": None}
+)
 
 
 @pytest.fixture(scope="session")
@@ -35,6 +44,7 @@ def make_small_model() -> Callable[..., Path]:
             "size": 32,
             "test_time": test_time,
             "temperature": 1.7,
+            "prediction_sets": SETS,
             "provenance": Provenance(
                 trained_on=TrainedOn(data_hash="d", split_hash="s"),
                 label_fraction=1.0,

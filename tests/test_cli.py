@@ -9,7 +9,8 @@ from twinlens import cli
 
 COMMANDS = (
     "import", "split", "audit", "show-views", "pretrain", "train", "evaluate", "predict", "explain",
-    "export", "serve", "suggest", "label", "compare", "tune", "report", "demo", "doctor", "weights",
+    "export", "push", "serve", "suggest", "label", "compare", "tune", "report", "demo", "doctor",
+    "weights",
 )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from twinlens.inference.predict_files import predict
     from twinlens.labelling.label import label
     from twinlens.models.load_model import load_model
+    from twinlens.models.push import push
     from twinlens.pretraining.pretrain import pretrain
     from twinlens.pretraining.preview import show_views
     from twinlens.reporting.audit.audit import audit
@@ -47,6 +48,7 @@ _HOME = {
     "open_dataset": "twinlens.data.dataset",
     "predict": "twinlens.inference.predict_files",
     "pretrain": "twinlens.pretraining.pretrain",
+    "push": "twinlens.models.push",
     "report": "twinlens.reporting.report",
     "serve": "twinlens.serving.serve",
     "show_views": "twinlens.pretraining.preview",
@@ -71,6 +73,7 @@ __all__ = [
     "open_dataset",
     "predict",
     "pretrain",
+    "push",
     "report",
     "serve",
     "show_views",

@@ -30,6 +30,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "predict": model.predict,
     "explain": model.explain,
     "export": model.export,
+    "push": model.push,
     "serve": model.serve,
     "suggest": labels.suggest,
     "label": labels.label,

@@ -65,7 +65,7 @@ def test_a_model_predicts_and_is_exported(command_line, small_model, draw, tmp_p
     assert f"2 predictions in {table}, 1 without an image" in out
     assert pd.read_json(table, lines=True)["error"].fillna("").tolist() == ["", "empty file"]
     out = command_line("predict", small_model, tmp_path / "photos", code=1)
-    assert "file,predicted,p_MEL,p_NV,p_BCC,error\n" in out
+    assert "file,predicted,p_MEL,p_NV,p_BCC,set,error\n" in out
     listed, groups = tmp_path / "list.csv", tmp_path / "groups.csv"
     listed.write_text("file,lesion\nphotos/a.png,one\nphotos/a.png,one\n")
     grouped = ["--group", "lesion", "--by-group", groups]

@@ -1,12 +1,15 @@
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from twinlens.errors import UserError
 from twinlens.exporting import export as module
 from twinlens.exporting.export import export
-from twinlens.exporting.onnx_file import onnx_runner
+from twinlens.exporting.onnx_file import onnx_runner, read_metadata
+from twinlens.inference.prediction_sets import names_of, sets_of
 from twinlens.models.load_model import load_model
+from twinlens.records.bundle import PredictionSets
 
 IMAGES = torch.rand(7, 3, 32, 32, generator=torch.Generator().manual_seed(5))
 
@@ -22,6 +25,23 @@ def test_onnx_gives_the_probabilities_of_torch_for_any_number_of_images(
 ):
     found = onnx_runner(onnx_file)(IMAGES[:count])
     torch.testing.assert_close(found, _expected(small_model)[:count], atol=1e-5, rtol=0)
+
+
+def test_python_command_line_and_onnx_agree(small_model, onnx_file, command_line, draw, tmp_path):
+    files = [draw(tmp_path / f"{number}.png", number, (90, 70)) for number in range(4)]
+    plain, transform = load_model(small_model)
+    images = torch.stack([*map(transform, files)])
+    with torch.inference_mode():
+        expected = plain(images).numpy()
+    table = tmp_path / "table.parquet"
+    command_line("predict", small_model, *files, "--tta", 1, "--device", "cpu", "--out", table)
+    found = pd.read_parquet(table)
+    thresholds = PredictionSets.parse_text(read_metadata(onnx_file)["prediction_sets"], "")
+    by_onnx = onnx_runner(onnx_file)(images).numpy()
+    for p in (by_onnx, found.filter(like="p_").to_numpy()):
+        np.testing.assert_allclose(p, expected, atol=1e-5)
+    sets = names_of(sets_of(thresholds, plain.classes, by_onnx), plain.classes)
+    assert [[*names] for names in found["set"]] == sets
 
 
 def test_an_ensemble_is_one_graph(small_ensemble, tmp_path):

@@ -29,6 +29,11 @@ def test_reading_as_windows_1252_is_reported(tmp_path, capsys):
     assert "labels.csv is not UTF-8: read as Windows-1252" in capsys.readouterr().err
 
 
+def test_an_apostrophe_before_a_formula_is_dropped_and_no_other(tmp_path):
+    rows = read_rows(write(tmp_path, b"image,label\n'=1.png,'+\n''@a,'quoted'\n"))
+    assert [row for _, row in rows[1:]] == [["=1.png", "+"], ["'@a", "'quoted'"]]
+
+
 def test_rows_keep_the_numbers_of_their_lines(tmp_path):
     rows = read_rows(write(tmp_path, b'image,label\na,"NV,\nlarge"\n\nb, \n'))
     assert rows[1:] == [(3, ["a", "NV,\nlarge"]), (5, ["b", None])]

@@ -50,8 +50,8 @@ def test_a_group_is_the_mean_of_its_readable_images(trained, listed):
     assert found["error"].isna().tolist() == [True, True, False, True]
 
 
-def test_a_model_without_index_and_sets_has_no_such_columns(small_model, listed):
-    request = PredictRequest(small_model, listed, group="lesion", tta=1, device="cpu")
+def test_a_model_without_index_and_sets_has_no_such_columns(small_ensemble, listed):
+    request = PredictRequest(small_ensemble, listed, group="lesion", tta=1, device="cpu")
     groups = GroupMeans(request)
     [*groups.watch(predict_in_parts(request))]
     columns = ["group", "images", "predicted", "p_MEL", "p_NV", "p_BCC", "error"]

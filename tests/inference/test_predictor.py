@@ -68,10 +68,10 @@ def test_probabilities_are_those_of_evaluation_and_of_plain_torch(model, data, f
     np.testing.assert_allclose(single, plain, atol=1e-5)
 
 
-def test_an_older_model_answers_without_sets_and_neighbours(small_model, data, fabric):
-    predictor = Predictor(small_model, fabric)
+def test_an_older_model_answers_without_sets_and_neighbours(small_ensemble, data, fabric):
+    predictor = Predictor(small_ensemble, fabric)
     found = predictor.answer(data.images[:2])
     assert predictor.index is found.sets is found.unlike is found.distance is found.nearest is None
     assert found.features.shape == (2, 128)
     with pytest.raises(UserError, match="--tta 0 must be 1 or more"):
-        Predictor(small_model, fabric, tta=0)
+        Predictor(small_ensemble, fabric, tta=0)

@@ -50,7 +50,7 @@ def test_a_model_says_what_it_is(request, kind):
     assert (about.size, about.training_data) == (32, "d")
     assert about.temperature == (0.8 if kind == "small_ensemble" else 1.7)
     assert about.grad_cam == (kind != "onnx_file")
-    assert about.limits.startswith("Research software, not a medical device.")
+    assert about.limits.startswith("Not a medical device, ")
 
 
 def test_grad_cam_is_that_of_the_class(client, small_model, photos):

@@ -18,8 +18,8 @@ def test_heat_is_opaque_and_bright_where_it_is_strong():
     heat[:, 4:] = 1
     pixels = _pixels(heat_picture(heat), "png")
     assert pixels.shape == (448, 448, 4)
-    assert pixels[200, 20].tolist() == [87, 16, 110, 0]
-    assert pixels[200, -20].tolist() == [252, 255, 164, round(0.7 * 255)]
+    assert pixels[200, 20].tolist() == [68, 1, 84, 0]
+    assert pixels[200, -20].tolist() == [253, 231, 37, round(0.65 * 255)]
     assert (np.diff(pixels[200, 180:270, 3]) >= 0).all()
 
 

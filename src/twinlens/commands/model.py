@@ -1,4 +1,4 @@
-"""pretrain, train, evaluate, predict, explain, export and serve."""
+"""pretrain, train, evaluate, predict, explain, export, push and serve."""
 
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from twinlens.requests.explain import ExplainRequest
 from twinlens.requests.export import ExportRequest
 from twinlens.requests.predict import PredictRequest
 from twinlens.requests.pretrain import PretrainRequest
+from twinlens.requests.push import PushRequest
 from twinlens.requests.serve import ServeRequest
 from twinlens.requests.show_views import ShowViewsRequest
 from twinlens.requests.train import TrainRequest
@@ -132,6 +133,12 @@ def export(request: ExportRequest) -> None:
             f"int8: {found.equal} of {found.images} decisions are those of fp32, and one image is "
             f"{found.times_as_fast:.2f} times as fast: {'kept' if found.kept else 'not kept'}"
         )
+
+
+@from_request
+def push(request: PushRequest) -> None:
+    """Upload a model, and print where it is."""
+    print(f"Model at {twinlens.push.run(request)}")
 
 
 @from_request

@@ -108,6 +108,7 @@ def _conclude(folder: Path, *, open_: bool) -> None:
     page = twinlens.report(folder)
     if open_:
         webbrowser.open(page.resolve().as_uri())
+    arm = None
     if (folder / "run.json").exists():
         from twinlens.records.run import PretrainRun
 
@@ -119,7 +120,11 @@ def _conclude(folder: Path, *, open_: bool) -> None:
 
         results = StudyResults.read(folder / "results.json")
         verdict, failed = results.verdict, bool(results.failures)
+        arm = results.best and results.best.arm
     print("\n".join([*verdict, f"Report: {page}"]))
+    if arm:
+        words = "evaluate", folder, "DATA", "--arm", arm, "--out", "evaluation"
+        suggest(*words, purpose="for calibration, thresholds and subgroups of the best arm")
     if (folder / "best").is_dir():
         suggest("predict", folder / "best", "IMAGE", purpose="to use the best model")
     if failed:

@@ -14,7 +14,7 @@ from twinlens.errors import UserError
 from twinlens.exporting.int8 import Comparison, quantise
 from twinlens.exporting.onnx_file import metadata, onnx_runner, require_onnx, write_onnx
 from twinlens.files import atomic_file
-from twinlens.models.ensemble import read_members
+from twinlens.models.ensemble import read_members, read_prediction_sets
 from twinlens.models.load_model import Model, load_model
 from twinlens.phantom.generate import phantom_image
 from twinlens.requests.base import accepts
@@ -78,7 +78,8 @@ def export(request: ExportRequest) -> Exported:
             temporary.write_bytes(content.getbuffer())
             run = _torch_runner(temporary)
         else:
-            write_onnx(program, temporary, metadata(first, model.temperature))
+            sets = read_prediction_sets(Path(request.model))
+            write_onnx(program, temporary, metadata(first, model.temperature, sets))
             run = onnx_runner(temporary)
         difference = largest_difference(model, run, batches)
         if not difference <= TOLERANCE:  # also if it is not a number

@@ -11,7 +11,7 @@ from torch import Tensor
 
 import twinlens
 from twinlens.errors import UserError, require
-from twinlens.records.bundle import BundleInfo
+from twinlens.records.bundle import BundleInfo, PredictionSets
 
 INPUT, OUTPUT = "images", "probabilities"
 
@@ -28,12 +28,15 @@ def require_onnx() -> None:
         require(package, extra="onnx")
 
 
-def metadata(info: BundleInfo, temperature: float | None) -> dict[str, str]:
+def metadata(
+    info: BundleInfo, temperature: float | None, sets: PredictionSets | None
+) -> dict[str, str]:
     """Return the metadata of a file: classes as JSON, size, preprocessing and limits of use.
 
     Args:
         info: Description of the model, or of an ensemble's first member.
         temperature: The temperature in the graph; None for none.
+        sets: Thresholds of its prediction sets; None for none, which is null in JSON.
     """
     groups = {name: info.class_info[name].group for name in info.class_info}
     described = {name: info.class_info[name].title for name in info.class_info}
@@ -44,6 +47,7 @@ def metadata(info: BundleInfo, temperature: float | None) -> dict[str, str]:
         "size": str(info.size),
         "preprocessing": _PREPROCESSING,
         "temperature": "none" if temperature is None else repr(temperature),
+        "prediction_sets": "null" if sets is None else sets.model_dump_json(),
         "twinlens_version": twinlens.__version__,
         "training_data_sha256": info.provenance.trained_on.data_hash,
         "limits": "Research software, not a medical device. Without test-time augmentation.",

@@ -103,6 +103,7 @@ def _serve(
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind(("127.0.0.1", request.port))
+            listener.listen()  # the address works as soon as it is printed
         except (OSError, OverflowError) as error:
             raise UserError(f"--port {request.port} cannot be used ({error}).") from error
         access = Access(secrets.token_urlsafe(32), listener.getsockname()[1])

@@ -54,7 +54,9 @@ def read_queue(path: Path, data: Dataset) -> list[Item]:
     Raises:
         UserError: The file cannot be read, is empty, or names an image that the data set lacks.
     """
-    table = read_suggestions(path).reindex(columns=["id", "file", "predicted", "probability"])
+    table = read_suggestions(path).reindex(
+        columns=["id", "file", "predicted", "probability"], fill_value=""
+    )
     rows = pd.Index(data.table["id"]).get_indexer(table["id"])
     if (rows < 0).any():
         missing = table["id"][rows < 0]
@@ -64,7 +66,6 @@ def read_queue(path: Path, data: Dataset) -> list[Item]:
         )
     if table.empty:
         raise UserError(f"{path} names no image: make another with 'twinlens suggest'.")
-    table = table.fillna("")
     return [
         Item(
             str(line.id),

@@ -12,8 +12,8 @@ from twinlens.serving.answers import About
 from twinlens.types import PackedImage, PackedImages
 
 LIMITS = (
-    "Research software, not a medical device. The model knows its own classes alone and answers "
-    "with one of them for every image. Do not base a diagnosis or a treatment on it."
+    "Not a medical device, but research software. The model knows its own classes alone and "
+    "answers with one of them for every image. Do not base a diagnosis or a treatment on it."
 )
 
 

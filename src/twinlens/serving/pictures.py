@@ -11,9 +11,9 @@ from PIL import Image
 from twinlens.types import PackedImage
 
 _SIDE = 448
-_STOPS = (0.0, 0.35, 0.7, 1.0)
-_COLOURS = ((87, 16, 110), (188, 55, 84), (249, 142, 9), (252, 255, 164))  # inferno
-_OPACITY = 0.7
+_STOPS = (0.0, 0.25, 0.5, 0.75, 1.0)
+_COLOURS = ((68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37))  # viridis
+_OPACITY = 0.65
 
 
 def heat_picture(heat: Float[ndarray, "height width"]) -> str:
@@ -21,7 +21,7 @@ def heat_picture(heat: Float[ndarray, "height width"]) -> str:
     smooth = Image.fromarray(heat.astype(np.float32))
     values = np.asarray(smooth.resize((_SIDE, _SIDE), Image.Resampling.BICUBIC)).clip(0, 1)
     channels = [np.interp(values, _STOPS, channel) for channel in zip(*_COLOURS, strict=True)]
-    channels.append(255 * _OPACITY * values)
+    channels.append(255 * _OPACITY * values**1.5)
     return _data_url(Image.fromarray(np.stack(channels, axis=-1).round().astype(np.uint8)), "PNG")
 
 

@@ -4,6 +4,7 @@ import asyncio
 import ipaddress
 import os
 import socket
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,8 @@ def serve(request: ServeRequest) -> None:
     hosts = LOOPBACK | {request.host.lower(), *map(str.lower, request.allowed_hosts)}
     listening = _listen(request.host, request.port)
     say(f"Serving on {_address(listening)}; stop with Ctrl+C.")
-    server(create_app(service, hosts=hosts, token=token)).run(sockets=[listening])
+    with suppress(KeyboardInterrupt):
+        server(create_app(service, hosts=hosts, token=token)).run(sockets=[listening])
 
 
 def server(app: ASGIApp) -> uvicorn.Server:

@@ -66,7 +66,7 @@ class Service:
         offered["kept"] = self.keeper is not None
         self.about = self.backend.about.model_copy(update=offered)
         self._titles = {each.name: each.title for each in self.about.classes}
-        self._decoders = ThreadPoolExecutor(_DECODERS, thread_name_prefix="decode")
+        self._threads = ThreadPoolExecutor(_DECODERS, thread_name_prefix="images")
         self._requests = 0
 
     async def answer(self, request: Request, wanted: Wanted) -> Answers:
@@ -94,7 +94,7 @@ class Service:
     def _check_offered(self, wanted: Wanted) -> None:
         if wanted.grad_cam and not self.about.grad_cam:
             raise RefusedError(
-                422, "This model shows no Grad-CAM: it needs a convolutional bundle, and captum."
+                422, "This model shows no Grad-CAM: it needs a bundle, and the extra 'explain'."
             )
         if wanted.nearest and not self.about.nearest:
             raise RefusedError(
@@ -103,7 +103,7 @@ class Service:
 
     async def _answers(self, contents: Sequence[bytes], wanted: Wanted) -> list[Answer]:
         size = self.about.size
-        read = await asyncio.gather(*(self._decode(_prepare, each, size) for each in contents))
+        read = await asyncio.gather(*(self._in_thread(_prepare, each, size) for each in contents))
         squares = [pixels for pixels in read if not isinstance(pixels, str)]
         predictions, answers = iter(await self.batcher.predict(squares)), []
         for place, (content, pixels) in enumerate(zip(contents, read, strict=True)):
@@ -150,13 +150,15 @@ class Service:
         if grad_cam:
             label = [each.name for each in self.about.classes].index(answer.predicted or "")
             heat = await self.batcher.in_thread(self.backend.heat, pixels, label)
-            answer = answer.model_copy(update={"grad_cam": heat_picture(heat)})
+            answer = answer.model_copy(
+                update={"grad_cam": await self._in_thread(heat_picture, heat)}
+            )
         if self.keeper is not None:
-            await self._decode(self.keeper.keep, content, answer)
+            await self._in_thread(self.keeper.keep, content, answer)
         return answer
 
-    async def _decode(self, function: Callable[..., T], *args: object) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._decoders, function, *args)
+    async def _in_thread(self, function: Callable[..., T], *args: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, function, *args)
 
 
 def _prepare(content: bytes, size: int) -> PackedImage | str:

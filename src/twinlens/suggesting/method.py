@@ -82,10 +82,10 @@ def representatives(
         group has a label.
     """
     count = int(groups.max(initial=-1)) + 1
-    sums = np.zeros((count, features.shape[1]))
-    np.add.at(sums, groups, features)
+    order = np.argsort(groups, kind="stable")
+    starts = np.searchsorted(groups[order], np.arange(count))
+    sums = np.add.reduceat(features[order], starts, axis=0) if count else features
     means = sums / np.bincount(groups, minlength=count)[:, None]
     distance = np.linalg.norm(features - means[groups], axis=1)
     order = np.lexsort((np.arange(len(groups)), distance.round(9), groups))
-    first = np.searchsorted(groups[order], np.arange(count))
-    return order[first], np.bincount(groups, weights=labelled, minlength=count) > 0
+    return order[starts], np.bincount(groups, weights=labelled, minlength=count) > 0

@@ -9,6 +9,11 @@ let busy = true;
 let zoom = 1;
 let ahead = null; // the image after this one, loading
 
+const setBusy = now => {
+  busy = now;
+  viewer.setAttribute("aria-busy", now);
+};
+
 const problem = text => {
   $("problem").textContent = text;
   $("problem").hidden = !text;
@@ -27,7 +32,7 @@ async function ask(path, body) {
 // an image that has not been seen.
 async function send(path, body, done = "") {
   if (busy && state) return;
-  busy = true;
+  setBusy(true);
   try {
     state = await ask(path, body);
     problem("");
@@ -35,7 +40,7 @@ async function send(path, body, done = "") {
   } catch (error) {
     problem(`This was not saved: ${error.message || "no answer"}. Is 'twinlens label' still running? Start it again, and open the address that it prints; all earlier answers are kept.`);
   }
-  busy = false;
+  setBusy(false);
   document.querySelectorAll(".pressed").forEach(button => button.classList.remove("pressed"));
 }
 

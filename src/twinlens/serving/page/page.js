@@ -41,7 +41,9 @@ async function learn() {
   at("key").hidden = true;
   at("error").textContent = "";
   const titles = about.classes.map((each) => each.title);
-  at("about").textContent = `The model tells ${titles.length} classes apart: ${titles.join(", ")}.`;
+  at("about").hidden = false;
+  at("about").firstChild.textContent = `The model tells ${titles.length} classes apart`;
+  at("about").lastChild.textContent = `${titles.join(", ")}.`;
   at("limits").textContent = about.limits;
   document.querySelector("#hint .coverage").hidden = about.coverage === null;
   document.querySelector("#hint .grad-cam").hidden = !about.grad_cam;
@@ -86,7 +88,7 @@ function show(file) {
   for (const id of ["heat", "show", "scale", "hint", "empty", "result"]) at(id).hidden = true;
   at("shown").hidden = false;
   at("drop").classList.add("filled");
-  at("choose").textContent = "Choose another file";
+  at("choose").textContent = "Another file";
 }
 
 function tell(answer) {
@@ -99,7 +101,7 @@ function tell(answer) {
   tellSet(answer);
   tellClasses(answer);
   tellCases(answer.nearest);
-  if (answer.grad_cam) {
+  if (answer.grad_cam && !at("shown").hidden) {
     at("heat").src = answer.grad_cam;
     at("what").textContent = `Show where the model sees “${first.title}” (Grad-CAM)`;
     at("show").hidden = false;
@@ -113,8 +115,10 @@ function tell(answer) {
 
 function tellGroups(groups) {
   at("groups").replaceChildren();
+  groups.sort((a, b) => b.name.localeCompare(a.name)); // malignant before benign, always
   for (const group of groups) {
     const part = element("div", "", at("groups"));
+    part.dataset.group = group.name;
     part.style.flexGrow = Math.max(group.probability, 0.02);
     element("i", "", part);
     element("span", `${group.name} `, part);
@@ -130,24 +134,21 @@ function tellSet(answer) {
     .filter((each) => answer.prediction_set.includes(each.name))
     .map((each) => each.title);
   const share = about.coverage === null ? "" : ` (${(100 * about.coverage).toFixed(0)} % coverage)`;
-  const listed = titles.length > 1 ? `${titles.slice(0, -1).join(", ")} or ${titles.at(-1)}` : titles[0];
+  let listed = titles.length > 1 ? `${titles.slice(0, -1).join(", ")} or ${titles.at(-1)}` : titles[0];
+  if (titles.length > 3) listed = `${titles.length} of the ${answer.classes.length} classes, in bold below`;
   element("b", `Plausible${share}: `, at("set"));
   at("set").append(titles.length ? `${listed}.` : "none of the classes.");
 }
 
 function tellClasses(answer) {
-  const body = at("classes").tBodies[0];
-  body.replaceChildren();
+  at("classes").replaceChildren();
   const plausible = answer.prediction_set ?? [answer.predicted];
   for (const each of answer.classes) {
-    const row = element("tr", "", body, plausible.includes(each.name) ? "in" : "");
-    const name = element("th", each.title, row);
-    name.scope = "row";
+    const row = element("li", "", at("classes"), plausible.includes(each.name) ? "in" : "");
+    const name = element("span", each.title, row);
     if (each.group) element("small", ` ${each.group}`, name);
-    const bar = element("i", "", element("td", "", row, "bar"));
-    bar.parentElement.setAttribute("aria-hidden", "true");
-    bar.style.width = `${100 * each.probability}%`;
-    element("td", percent(each.probability), row, "number");
+    element("i", "", row).style.width = `${100 * each.probability}%`;
+    element("b", percent(each.probability), row);
   }
 }
 
@@ -184,7 +185,12 @@ at("key").addEventListener("submit", (event) => {
   token = at("token").value.trim();
   learn();
 });
-at("photo").addEventListener("error", () => (at("photo").alt = "This browser cannot show the image."));
+at("photo").addEventListener("error", () => {
+  // it is no image, or of a kind such as DICOM that browsers do not show
+  at("shown").hidden = at("show").hidden = at("scale").hidden = true;
+  at("empty").hidden = false;
+  at("drop").classList.remove("filled");
+});
 for (const kind of ["dragover", "dragleave", "drop"])
   document.addEventListener(kind, (event) => {
     event.preventDefault();
