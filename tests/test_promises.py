@@ -183,15 +183,15 @@ def test_names_of_an_archive_stay_below_where_it_is_unpacked(tmp_path, draw):
     assert not Path("/a").exists()
 
 
-def test_images_that_are_all_alike_are_told_by_audit_and_pretraining(tmp_path):
-    for number in range(40):
+def test_a_pretraining_on_images_that_are_all_alike_says_that_it_collapsed(tmp_path):
+    for number in range(48):
         path = tmp_path / "photos" / "ab"[number % 2] / f"{number}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.full((16, 16, 3), 128, np.uint8)).save(path)
     data = twinlens.import_images(tmp_path / "photos", tmp_path / "data", size=16).path
     twinlens.split(data, val=0.2, test=0.3)
-    assert any("copies" in line for line in twinlens.audit(data).summary)
     settings = {"batch_size": 8, "epochs": 1, "projector": [4], "precision": "fp32"}
+    settings |= {"method": "byol"}
     with tiny_encoder():
         run = twinlens.pretrain(data, tmp_path / "run", settings=settings, **HOW)
     assert any("Collapse" in sentence for sentence in read_pretraining(run).verdict)
