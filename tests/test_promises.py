@@ -17,6 +17,7 @@ import twinlens
 from tiny import HOW, tiny_encoder
 from twinlens.errors import UserError
 from twinlens.phantom.generate import phantom_image
+from twinlens.pretraining.pretrained_encoder import read_pretraining
 
 PATIENT = "Mustermann"
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -180,3 +181,17 @@ def test_names_of_an_archive_stay_below_where_it_is_unpacked(tmp_path, draw):
     assert len(data.table) == 4
     assert not list(tmp_path.rglob("evil*"))
     assert not Path("/a").exists()
+
+
+def test_a_pretraining_on_images_that_are_all_alike_says_that_it_collapsed(tmp_path):
+    for number in range(48):
+        path = tmp_path / "photos" / "ab"[number % 2] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((16, 16, 3), 128, np.uint8)).save(path)
+    data = twinlens.import_images(tmp_path / "photos", tmp_path / "data", size=16).path
+    twinlens.split(data, val=0.2, test=0.3)
+    settings = {"batch_size": 8, "epochs": 1, "projector": [4], "precision": "fp32"}
+    settings |= {"method": "byol"}
+    with tiny_encoder():
+        run = twinlens.pretrain(data, tmp_path / "run", settings=settings, **HOW)
+    assert any("Collapse" in sentence for sentence in read_pretraining(run).verdict)

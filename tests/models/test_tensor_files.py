@@ -2,6 +2,7 @@
 
 import argparse
 import pickle
+import struct
 from collections import OrderedDict
 from pathlib import Path
 from types import SimpleNamespace
@@ -158,3 +159,12 @@ def test_equal_tensors_and_headers_give_equal_files(tmp_path):
         assert file.metadata() == metadata | {"format": "pt"}
     read = read_tensors(files[0])
     assert all(torch.equal(read[name], tensor) for name, tensor in tensors.items())
+
+
+def test_an_archive_of_several_disks_is_no_weight_file(tmp_path):
+    """Python's `is_zipfile` itself raises on it."""
+    path = tmp_path / "a.pth"
+    locator = struct.pack("<4sLQL", b"PK\x06\x07", 0, 0, 2)
+    path.write_bytes(bytes(64) + locator + b"PK\x05\x06" + bytes(18))
+    with pytest.raises(UserError, match=r"a\.pth is refused"):
+        read_tensors(path)

@@ -132,7 +132,7 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 
 def _read_pickle(path: Path) -> dict[str, Tensor]:
-    if is_zipfile(path) and not _is_of_torch(path):
+    if not _may_be_of_torch(path):
         raise UserError(
             f"{path} is a ZIP archive that torch.save has not written: unpack it, and name the "
             "weight file inside."
@@ -150,9 +150,11 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
     return tensors
 
 
-def _is_of_torch(path: Path) -> bool:
-    """Return whether torch.save may have written a ZIP archive; a damaged one, it may."""
+def _may_be_of_torch(path: Path) -> bool:
+    """Return whether torch.save may have written a file: unless it is another ZIP archive."""
     try:
+        if not is_zipfile(path):
+            return True
         with ZipFile(path) as archive:
             return any(name.endswith("data.pkl") for name in archive.namelist())
     except Exception:  # a damaged archive can make zipfile raise anything
