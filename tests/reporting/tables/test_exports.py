@@ -128,7 +128,7 @@ def test_a_figure_that_fails_leaves_everything_as_it_was(
         raise OSError("no space left")
 
     monkeypatch.setattr(ReportFigure, "save", fail)
-    with pytest.raises(OSError, match="no space left"):
+    with pytest.raises(UserError, match="no space left"):
         report(folder)
     assert {p: p.stat().st_mtime_ns for p in folder.rglob("*") if p.is_file()} == before
     assert (folder / "report.html").read_text(encoding="utf-8") == page
