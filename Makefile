@@ -6,7 +6,7 @@ BIN := .venv/bin
 PEERS := .venv-peers/bin
 PIP := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test slow check real peers clean
+.PHONY: demo test slow check real peers kills fuzz clean
 
 demo: .venv/installed
 	$(BIN)/twinlens demo --out demo
@@ -42,13 +42,21 @@ peers: .venv-peers/installed
 
 .venv/tested: .venv/installed
 	$(BIN)/python $(PIP) --constraint constraints.txt \
-		--editable .[timm,lora,tune,explain,dicom,excel,ray,serve,remote,onnx,tensorboard,mlflow,wandb] --group dev
+		--editable .[timm,lora,tune,explain,dicom,excel,ray,serve,remote,hub,onnx,tensorboard,mlflow,wandb] --group dev
 	touch $@
 
 .venv-peers/installed: pyproject.toml constraints-peers.txt
 	$(PYTHON) -m venv .venv-peers
 	$(PEERS)/python $(PIP) --requirement constraints-peers.txt
 	touch $@
+
+# Kills commands at random moments, resumes them and compares: make kills N=200
+kills: .venv/tested
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/kills.py $(or $(N),200)
+
+# Feeds broken files to every reader: make fuzz N=2000
+fuzz: .venv/tested
+	TWINLENS_FUZZ=$(or $(N),2000) OMP_NUM_THREADS=1 $(BIN)/pytest tests/test_fuzz.py -s
 
 clean:
 	rm -rf .venv .venv-peers demo
