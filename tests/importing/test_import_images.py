@@ -133,7 +133,7 @@ def test_a_failure_leaves_nothing(class_folder, out, monkeypatch):
         raise OSError("no space left")
 
     monkeypatch.setattr(importing, "write_dataset", full)
-    with pytest.raises(OSError, match="no space left"):
+    with pytest.raises(UserError, match="no space left"):
         import_images(class_folder, out)
     assert sorted(path.name for path in out.parent.iterdir()) == ["images"]
 

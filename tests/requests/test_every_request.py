@@ -37,6 +37,7 @@ def _example(request_class):
                 "sources": ("a", "b"),
                 "images": (Path("a"), Path("b")),
                 "datasets": (Path("a"), Path("b")),
+                "repository": "owner/name",
             }.get(field.name, Path("x"))
     if request_class not in (CompareRequest, TuneRequest):
         values["settings"] = {"epochs": 3, "lr": 1e-4}

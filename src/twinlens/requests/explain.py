@@ -1,6 +1,5 @@
 """What `twinlens explain` is asked for."""
 
-from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -27,7 +26,7 @@ class ExplainRequest(Request):
 
     model: Path | str
     dataset: Path | str
-    images: Path | str | Sequence[Path | str]
+    images: Path | str | tuple[Path | str, ...]
     out: Path | str
     _: KW_ONLY
     split: str | None = None

@@ -1,6 +1,5 @@
 """What `twinlens predict` is asked for."""
 
-from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -34,7 +33,7 @@ class PredictRequest(Request):
     POSITIONAL: ClassVar = ("model", "images")
 
     model: Path | str
-    images: Path | str | Sequence[Path | str]
+    images: Path | str | tuple[Path | str, ...]
     _: KW_ONLY
     group: str | None = None
     tta: int | None = None
