@@ -13,9 +13,10 @@ from starlette.middleware.base import RequestResponseEndpoint
 from twinlens.data.dataset import Dataset
 from twinlens.errors import UserError
 from twinlens.importing.decode import ImageError, decode
-from twinlens.labelling.access import HEADERS, Access
+from twinlens.labelling.access import Access
 from twinlens.labelling.answers import Answers
 from twinlens.labelling.queue import ClassKey, Item
+from twinlens.serving.guard import SECURITY
 
 PAGE = Path(__file__).with_name("page")
 MAX_SIDE = 2048
@@ -109,7 +110,7 @@ def build_app(session: Session, access: Access) -> FastAPI:
             if refused is None
             else PlainTextResponse(refused[1], refused[0])
         )
-        response.headers.update(HEADERS)
+        response.headers.update(SECURITY)
         return response
 
     @app.get("/")

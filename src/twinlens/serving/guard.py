@@ -18,7 +18,7 @@ OPEN = frozenset({"/", "/health", "/page.css", "/page.js"})
 """Paths that need no token: they show nothing of the model."""
 PATHS = OPEN | {"/predict", "/model", "/metrics", "/openapi.json"}
 
-_SECURITY = {
+SECURITY = {
     "content-security-policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
         "img-src 'self' data: blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -30,6 +30,7 @@ _SECURITY = {
     "cross-origin-opener-policy": "same-origin",
     "cache-control": "no-store",
 }
+"""Headers of every response, here and of the labelling page."""
 
 
 class Metrics:
@@ -110,7 +111,7 @@ class Guard:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message).update(_SECURITY)
+                MutableHeaders(scope=message).update(SECURITY)
             await send(message)
 
         try:
