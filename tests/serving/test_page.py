@@ -100,21 +100,37 @@ def test_a_file_of_50_mb_is_refused_and_not_sent(visit, tmp_path):
     assert not [url for url in sent if "predict" in url]
 
 
+def _give(page, kind, content):
+    """Drop or paste an image."""
+    page.evaluate(
+        """([kind, bytes]) => {
+            const data = new DataTransfer();
+            data.items.add(new File([new Uint8Array(bytes)], "a.png", {type: "image/png"}));
+            const options = {dataTransfer: data, clipboardData: data, bubbles: true};
+            const Kind = kind === "drop" ? DragEvent : ClipboardEvent;
+            document.getElementById("drop").dispatchEvent(new Kind(kind, options));
+        }""",
+        [kind, [*content]],
+    )
+
+
 def test_an_image_is_dropped_or_pasted(visit, image):
     page = visit()
-    for kind in ("drop", "paste"):
-        page.evaluate(
-            """([kind, bytes]) => {
-                const data = new DataTransfer();
-                data.items.add(new File([new Uint8Array(bytes)], "a.png", {type: "image/png"}));
-                const options = {dataTransfer: data, clipboardData: data, bubbles: true};
-                const Kind = kind === "drop" ? DragEvent : ClipboardEvent;
-                document.getElementById("drop").dispatchEvent(new Kind(kind, options));
-            }""",
-            [kind, [*image((9, 200, 9) if kind == "drop" else (200, 9, 9))]],
-        )
-        first = "Nevus" if kind == "drop" else "Melanoma"
-        sync_api.expect(page.locator("#answer")).to_contain_text(first)
+    _give(page, "drop", image((9, 200, 9)))
+    sync_api.expect(page.locator("#answer")).to_contain_text("Nevus")
+    _give(page, "paste", image((200, 9, 9)))
+    sync_api.expect(page.locator("#answer")).to_contain_text("Melanoma")
+
+
+def test_an_image_may_come_before_the_page_knows_its_model(visit, image):
+    page, held = visit(), []
+    page.route("**/model", lambda route: held.append(route))  # it takes no builtin
+    page.reload()
+    _give(page, "drop", image((9, 200, 9)))
+    sync_api.expect(page.locator("#shown")).to_be_visible()
+    sync_api.expect(page.locator("#error")).to_be_empty()
+    held[0].continue_()
+    sync_api.expect(page.locator("#answer")).to_contain_text("Nevus")
 
 
 def test_the_page_works_by_keyboard_alone(visit, image, tmp_path):

@@ -3,6 +3,7 @@ const at = (id) => document.getElementById(id);
 const percent = (p) => (p > 0 && p < 0.001 ? "< 0.1 %" : `${(100 * p).toFixed(1)} %`);
 const NEAREST = 6;
 let about = null;
+let learning = null; // what the model is, on its way
 let token = "";
 let number = 0; // of the upload whose answer is shown: a later one wins
 
@@ -57,6 +58,8 @@ async function classify(file) {
   if (!file) return;
   const mine = ++number;
   show(file);
+  await learning;
+  if (mine !== number) return;
   if (!about) return fail("Unlock the server with its access token first.");
   if (file.size > about.max_bytes - 1000) {
     const [has, may] = [file.size, about.max_bytes].map((bytes) => (bytes / 1e6).toFixed(0));
@@ -183,7 +186,7 @@ at("overlay").addEventListener("change", overlay);
 at("key").addEventListener("submit", (event) => {
   event.preventDefault();
   token = at("token").value.trim();
-  learn();
+  learning = learn();
 });
 at("photo").addEventListener("error", () => {
   // it is no image, or of a kind such as DICOM that browsers do not show
@@ -200,4 +203,4 @@ for (const kind of ["dragover", "dragleave", "drop"])
 document.addEventListener("paste", (event) => {
   if (event.clipboardData.files.length) classify(event.clipboardData.files[0]);
 });
-learn();
+learning = learn();
