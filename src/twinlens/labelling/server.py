@@ -101,7 +101,12 @@ def build_app(session: Session, access: Access) -> FastAPI:
         access: Who may use it.
     """
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    _add_page(app, access)
+    _add_labelling(app, session)
+    return app
 
+
+def _add_page(app: FastAPI, access: Access) -> None:
     @app.middleware("http")
     async def guard(request: Request, call_next: RequestResponseEndpoint) -> Response:
         refused = access.refusal(request)
@@ -127,6 +132,8 @@ def build_app(session: Session, access: Access) -> FastAPI:
             raise HTTPException(404)
         return FileResponse(PAGE / f"label.{suffix}")
 
+
+def _add_labelling(app: FastAPI, session: Session) -> None:
     @app.get("/state")
     async def state() -> dict[str, object]:
         return session.state()
@@ -147,5 +154,3 @@ def build_app(session: Session, access: Access) -> FastAPI:
             raise HTTPException(404, "There is no such image.")
         content, kind = session.image(number)
         return Response(content, media_type=kind)
-
-    return app
