@@ -101,6 +101,7 @@ def _serve(
     session = Session(data, queue, classes, answers, request.show_predictions)
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as twinlens serve does
         try:
             listener.bind(("127.0.0.1", request.port))
             listener.listen()  # the address works as soon as it is printed
