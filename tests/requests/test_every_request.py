@@ -35,8 +35,8 @@ def _example(request_class):
         if field.default is MISSING and field.default_factory is MISSING:
             values[field.name] = {
                 "sources": ("a", "b"),
-                "images": (Path("a"), Path("b")),
-                "datasets": (Path("a"), Path("b")),
+                "images": ("a.png", "https://host/b.png"),
+                "datasets": ("a", "b"),
                 "repository": "owner/name",
             }.get(field.name, Path("x"))
     if request_class not in (CompareRequest, TuneRequest):

@@ -87,7 +87,10 @@ def _cli_type(hint: Any) -> Any:
         if getattr(part, "__origin__", None) is Sequence:
             return list[str]
         if getattr(part, "__origin__", None) is tuple:
-            return list[_cli_type(get_args(part)[0])]  # type: ignore[misc]
+            inner = get_args(part)[0]
+            if str in get_args(inner):  # a path or a URL, whose // a path would lose
+                return list[str]
+            return list[_cli_type(inner)]  # type: ignore[misc]
     if Path in parts:
         return Path | None if type(None) in parts else Path
     if float in parts and str in parts:
