@@ -13,47 +13,34 @@ share the processor. Six minutes.
 
 import http.client
 import os
-import re
-import signal
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 from machine import machine
-from PIL import Image
+from served import form, make_model, rss, served
 
 import twinlens
 from twinlens.files import write_json
-from twinlens.models.bundle import save_bundle
-from twinlens.models.encoders import build_encoder
-from twinlens.models.heads import classifier
 from twinlens.phantom.generate import phantom_image
-from twinlens.records.bundle import BundleInfo, Provenance, TestTimeAugmentation
-from twinlens.records.weights import InitialWeights, TrainedOn
 from twinlens.serving.backend import open_backend
-from twinlens.views.recipes import RECIPES
 
 OUT = Path(__file__).parent / "results" / "serving.json"
 SIZE, ROUNDS, SECONDS, CLIENTS, BATCH = 224, 3, 4.0, (1, 8, 64), 16
 RATE, OVERLOAD = 600, 10_000
-ADDRESS = "127.0.0.1"
 
 
 def main() -> None:
     with TemporaryDirectory() as folder:
-        bundle = _model(Path(folder) / "model")
+        bundle = make_model(Path(folder) / "model", "resnet18", SIZE)
         onnx = twinlens.export(bundle, Path(folder) / "model.onnx").path
         rows = _loads("onnx", onnx) + _loads("torch", bundle)
-        small = _model(Path(folder) / "small", "resnet18_quarter", 64)
+        small = make_model(Path(folder) / "small", "resnet18_quarter", 64)
         overload = _overload(twinlens.export(small, Path(folder) / "small.onnx").path)
     about = {"command": "python benchmarks/serving.py", "machine": _machine()}
     write_json(OUT, about | {"loads": rows, "overload": overload})
@@ -64,60 +51,16 @@ def _machine() -> dict[str, Any]:
     return machine(*names) | {"load_average_before": os.getloadavg()[2]}
 
 
-def _model(folder: Path, name: str = "resnet18", size: int = SIZE) -> Path:
-    encoder = build_encoder(name, seed=0)
-    info = BundleInfo(
-        encoder=name,
-        normalisation={"mean": (0.5, 0.5, 0.5), "std": (0.25, 0.25, 0.25)},
-        classes=[f"class {number}" for number in range(8)],
-        size=size,
-        test_time=TestTimeAugmentation(views=1, clean=True, recipe=RECIPES["paper"], seed=0),
-        provenance=Provenance(
-            trained_on=TrainedOn(data_hash="none", split_hash="none"),
-            label_fraction=1.0,
-            seed=0,
-            weights=InitialWeights(name="random"),
-            settings={},
-        ),
-    )
-    save_bundle(folder, encoder, classifier(encoder.feature_dim, 8, seed=0), info)
-    return folder
-
-
-@contextmanager
-def _served(model: Path, **options: object) -> Iterator[tuple[int, int]]:
-    """Serve a model in a process of its own; yield its port and its process id."""
-    words = [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
-    command = [sys.executable, "-m", "twinlens.cli", "serve", str(model), "--port=0", *words]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    assert process.stderr is not None
-    found = re.search(r":(\d+);", process.stderr.readline())
-    assert found is not None
-    try:
-        yield int(found[1]), process.pid
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait()
-
-
-def _form() -> tuple[bytes, dict[str, str]]:
-    buffer = BytesIO()
-    Image.fromarray(phantom_image(0, 0, 0, size=448)).save(buffer, "JPEG", quality=90)
-    head = b'--b\r\ncontent-disposition: form-data; name="images"; filename="x"\r\n\r\n'
-    body = head + buffer.getvalue() + b"\r\n--b--\r\n"
-    return body, {"content-type": "multipart/form-data; boundary=b"}
-
-
 def _clients(
-    port: int, count: int, *, seconds: float = 0.0, requests: int = 0, pause: float = 0.0
+    address: str, count: int, *, seconds: float = 0.0, requests: int = 0, pause: float = 0.0
 ) -> tuple[list[float], Counter[str], float]:
     """Send from several clients at once; return seconds of requests, statuses, seconds in all."""
-    body, headers = _form()
+    body, headers = form(448)
     times, statuses, began = [], Counter(), time.perf_counter()
     left = threading.Semaphore(requests)
 
     def client() -> None:
-        connection = http.client.HTTPConnection(ADDRESS, port, timeout=60)
+        connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=60)
         while left.acquire(blocking=False) if requests else time.perf_counter() < began + seconds:
             start = time.perf_counter()
             try:
@@ -143,19 +86,19 @@ def _loads(kind: str, model: Path) -> list[dict[str, Any]]:
     backend = open_backend(model, "cpu")
     pixels = np.stack([phantom_image(0, lesion, 0, size=SIZE) for lesion in range(BATCH)])
     found: dict[str, list[Any]] = {"forward 1": [], f"forward {BATCH}": []}
-    with _served(model, rate=10**7) as (port, pid):
-        _clients(port, max(CLIENTS), seconds=2)  # so that memory for the largest batch is there
+    with served("serve", model, "--port=0", f"--rate={10**7}") as (address, pid):
+        _clients(address, max(CLIENTS), seconds=2)  # so that memory for the largest batch is there
         before = 0.0
         for number in range(ROUNDS):
             for count in CLIENTS:
                 for batch in (1, BATCH):
                     found[f"forward {batch}"].append(_forward(backend, pixels[:batch]))
                 found.setdefault(f"{count} clients", []).append(
-                    _clients(port, count, seconds=SECONDS)
+                    _clients(address, count, seconds=SECONDS)
                 )
             if number == 0:  # by now each size of batch has had its memory
-                before = _rss(pid)
-        growth = _rss(pid) - before
+                before = rss(pid)
+        growth = rss(pid) - before
     rows: list[dict[str, Any]] = []
     for batch in (1, BATCH):
         each = np.median(found[f"forward {batch}"])
@@ -192,14 +135,14 @@ def _forward(backend: Any, pixels: Any, seconds: float = 1.0) -> float:
 
 def _overload(model: Path) -> dict[str, Any]:
     """Send at ten times the allowed rate."""
-    with _served(model, rate=RATE) as (port, pid):
-        _clients(port, 4, requests=RATE)  # which uses up what a client may send at once
-        before = _rss(pid)
+    with served("serve", model, "--port=0", f"--rate={RATE}") as (address, pid):
+        _clients(address, 4, requests=RATE)  # which uses up what a client may send at once
+        before = rss(pid)
         workers, wanted = 8, 10 * RATE / 60
         _times, statuses, seconds = _clients(
-            port, workers, requests=OVERLOAD, pause=workers / wanted
+            address, workers, requests=OVERLOAD, pause=workers / wanted
         )
-        grown = _rss(pid) - before
+        grown = rss(pid) - before
     found = {
         "allowed_per_minute": RATE,
         "sent_per_minute": 60 * OVERLOAD / seconds,
@@ -209,11 +152,6 @@ def _overload(model: Path) -> dict[str, Any]:
     }
     print(found)
     return found
-
-
-def _rss(pid: int) -> float:
-    text = Path(f"/proc/{pid}/status").read_text()
-    return int(re.search(r"VmRSS:\s+(\d+)", text)[1]) / 1024  # type: ignore[index]
 
 
 if __name__ == "__main__":
