@@ -31,7 +31,7 @@ import numpy as np
 import pandas as pd
 from forks import Tally, end, forked
 from PIL import Image
-from served import Labeller, form_of, make_model, make_suggestions
+from served import Labeller, form_of, make_bundle, make_suggestions
 
 from twinlens.exporting.export import export
 from twinlens.labelling.label import label
@@ -93,7 +93,7 @@ def servers(folder: Path) -> list[Server]:
 def prepare_servers(folder: Path) -> None:
     """Write data, suggestions and a model."""
     make_suggestions(folder / "suggested", QUEUE)
-    export(make_model(folder / "model", "resnet18_quarter", 32), folder / "model.onnx")
+    export(make_bundle(folder / "model", "resnet18_quarter", 32), folder / "model.onnx")
 
 
 def trial_of_server(server: Server, folder: Path, chance: random.Random) -> None:

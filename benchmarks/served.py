@@ -28,7 +28,7 @@ from twinlens.suggesting.suggestions_file import write_table
 from twinlens.views.recipes import RECIPES
 
 
-def make_model(folder: Path, name: str, size: int) -> Path:
+def make_bundle(folder: Path, name: str, size: int) -> Path:
     """Write a bundle with random weights for eight classes."""
     encoder = build_encoder(name, seed=0)
     info = BundleInfo(

@@ -1,21 +1,26 @@
-"""Requests per second and latency of `twinlens serve` under load, beside the plain forward pass.
+"""Requests per second and latency of `twinlens serve` under load, beside LitServe.
 
-From the root of the repository:
+From the root of the repository, with the second environment for LitServe (make peers):
 
     python benchmarks/serving.py
 
 Serves a ResNet-18 with random weights at 224 px, as ONNX and as a bundle, to 1, 8 and 64 clients on
-this machine, who send a JPEG of 448 px; each measurement in turns with the forward pass of the same
-model, without HTTP and without decoding. Then sends ten times the allowed rate to a small network,
-and looks at how the memory of the server grows. Writes results/serving.json. Clients and server
-share the processor. Six minutes.
+this machine, who send a JPEG of 448 px; each measurement in turns with LitServe, batching likewise,
+and with the forward pass of the same model, without HTTP and without decoding. Then sends ten times
+the allowed rate to a small network, and looks at how the memory of the server grows. Writes
+results/serving.json. Clients and server share the processor. Ten minutes.
 """
 
 import http.client
 import os
+import signal
+import socket
+import subprocess
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -23,24 +28,26 @@ from urllib.parse import urlsplit
 
 import numpy as np
 from machine import machine
-from served import form, make_model, rss, served
+from served import form, make_bundle, rss, served
 
 import twinlens
 from twinlens.files import write_json
 from twinlens.phantom.generate import phantom_image
 from twinlens.serving.backend import open_backend
 
-OUT = Path(__file__).parent / "results" / "serving.json"
+ROOT = Path(__file__).resolve().parents[1]
+OUT = ROOT / "benchmarks/results/serving.json"
 SIZE, ROUNDS, SECONDS, CLIENTS, BATCH = 224, 3, 4.0, (1, 8, 64), 16
 RATE, OVERLOAD = 600, 10_000
+ADDRESS = "127.0.0.1"
 
 
 def main() -> None:
     with TemporaryDirectory() as folder:
-        bundle = make_model(Path(folder) / "model", "resnet18", SIZE)
+        bundle = make_bundle(Path(folder) / "model", "resnet18", SIZE)
         onnx = twinlens.export(bundle, Path(folder) / "model.onnx").path
         rows = _loads("onnx", onnx) + _loads("torch", bundle)
-        small = make_model(Path(folder) / "small", "resnet18_quarter", 64)
+        small = make_bundle(Path(folder) / "small", "resnet18_quarter", 64)
         overload = _overload(twinlens.export(small, Path(folder) / "small.onnx").path)
     about = {"command": "python benchmarks/serving.py", "machine": _machine()}
     write_json(OUT, about | {"loads": rows, "overload": overload})
@@ -51,8 +58,34 @@ def _machine() -> dict[str, Any]:
     return machine(*names) | {"load_average_before": os.getloadavg()[2]}
 
 
+@contextmanager
+def _litserve(model: Path) -> Iterator[int]:
+    """Serve a model by LitServe in the second environment; yield its port."""
+    with socket.socket() as free:
+        free.bind((ADDRESS, 0))
+        port = free.getsockname()[1]
+    command = [ROOT / ".venv-peers/bin/python", "benchmarks/litserve_server.py", model, port]
+    path = {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT / 'tests/peers'}"}
+    process = subprocess.Popen(
+        [str(word) for word in command],
+        cwd=ROOT,
+        env=os.environ | path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        while not _clients(port, 1, requests=1)[1]["200"]:
+            assert process.poll() is None, "LitServe did not start: make peers"
+            time.sleep(1)
+        yield port
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait()
+
+
 def _clients(
-    address: str, count: int, *, seconds: float = 0.0, requests: int = 0, pause: float = 0.0
+    port: int, count: int, *, seconds: float = 0.0, requests: int = 0, pause: float = 0.0
 ) -> tuple[list[float], Counter[str], float]:
     """Send from several clients at once; return seconds of requests, statuses, seconds in all."""
     body, headers = form(448)
@@ -60,7 +93,7 @@ def _clients(
     left = threading.Semaphore(requests)
 
     def client() -> None:
-        connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=60)
+        connection = http.client.HTTPConnection(ADDRESS, port, timeout=60)
         while left.acquire(blocking=False) if requests else time.perf_counter() < began + seconds:
             start = time.perf_counter()
             try:
@@ -86,16 +119,20 @@ def _loads(kind: str, model: Path) -> list[dict[str, Any]]:
     backend = open_backend(model, "cpu")
     pixels = np.stack([phantom_image(0, lesion, 0, size=SIZE) for lesion in range(BATCH)])
     found: dict[str, list[Any]] = {"forward 1": [], f"forward {BATCH}": []}
-    with served("serve", model, "--port=0", f"--rate={10**7}") as (address, pid):
-        _clients(address, max(CLIENTS), seconds=2)  # so that memory for the largest batch is there
+    ours = served("serve", model, "--port=0", f"--rate={10**7}")
+    with ours as (address, pid), _litserve(model) as other:
+        ports = {"twinlens serve": urlsplit(address).port or 0, "LitServe": other}
+        for each in ports.values():
+            _clients(each, max(CLIENTS), seconds=2)  # so that memory for the largest batch is there
         before = 0.0
         for number in range(ROUNDS):
             for count in CLIENTS:
                 for batch in (1, BATCH):
                     found[f"forward {batch}"].append(_forward(backend, pixels[:batch]))
-                found.setdefault(f"{count} clients", []).append(
-                    _clients(address, count, seconds=SECONDS)
-                )
+                for server, each in ports.items():
+                    found.setdefault(f"{server}, {count} clients", []).append(
+                        _clients(each, count, seconds=SECONDS)
+                    )
             if number == 0:  # by now each size of batch has had its memory
                 before = rss(pid)
         growth = rss(pid) - before
@@ -103,14 +140,14 @@ def _loads(kind: str, model: Path) -> list[dict[str, Any]]:
     for batch in (1, BATCH):
         each = np.median(found[f"forward {batch}"])
         rows.append({"model": kind, "what": f"forward, batch of {batch}", "per_second": 1 / each})
-    for count in CLIENTS:
-        parts = found[f"{count} clients"]
+    for what in [f"{server}, {count} clients" for server in ports for count in CLIENTS]:
+        parts = found[what]
         times = np.concatenate([np.array(part[0]) for part in parts]) * 1000
         statuses = sum((part[1] for part in parts), Counter())
         rows.append(
             {
                 "model": kind,
-                "what": f"{count} clients",
+                "what": what,
                 "per_second": float(np.median([len(part[0]) / part[2] for part in parts])),
                 "p50_ms": float(np.percentile(times, 50)),
                 "p99_ms": float(np.percentile(times, 99)),
@@ -136,11 +173,12 @@ def _forward(backend: Any, pixels: Any, seconds: float = 1.0) -> float:
 def _overload(model: Path) -> dict[str, Any]:
     """Send at ten times the allowed rate."""
     with served("serve", model, "--port=0", f"--rate={RATE}") as (address, pid):
-        _clients(address, 4, requests=RATE)  # which uses up what a client may send at once
+        port = urlsplit(address).port or 0
+        _clients(port, 4, requests=RATE)  # which uses up what a client may send at once
         before = rss(pid)
         workers, wanted = 8, 10 * RATE / 60
         _times, statuses, seconds = _clients(
-            address, workers, requests=OVERLOAD, pause=workers / wanted
+            port, workers, requests=OVERLOAD, pause=workers / wanted
         )
         grown = rss(pid) - before
     found = {

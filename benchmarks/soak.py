@@ -26,7 +26,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 from machine import machine
-from served import Labeller, form, form_of, make_model, make_suggestions, rss, served
+from served import Labeller, form, form_of, make_bundle, make_suggestions, rss, served
 
 import twinlens
 from twinlens.files import write_json
@@ -76,7 +76,7 @@ def main() -> None:
     given = arguments.parse_args()
     with TemporaryDirectory() as name:
         folder = Path(name)
-        bundle = make_model(folder / "model", "resnet18_quarter", 32)
+        bundle = make_bundle(folder / "model", "resnet18_quarter", 32)
         onnx = twinlens.export(bundle, folder / "model.onnx").path
         runs = []
         for kind, model in (("onnx", onnx), ("torch", bundle)):
