@@ -10,7 +10,7 @@ COPY constraints.txt pyproject.toml README.md LICENSE ./
 COPY src src
 RUN pip install --no-cache-dir --constraint constraints.txt \
         numpy pillow jaxtyping pydantic typer onnxruntime \
-        fastapi uvicorn python-multipart prometheus-client \
+        fastapi uvicorn python-multipart prometheus-client filelock \
     && pip install --no-cache-dir --no-deps . \
     && rm -rf /build
 

@@ -6,7 +6,7 @@ BIN := .venv/bin
 PEERS := .venv-peers/bin
 PIP := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test slow check real peers kills fuzz clean
+.PHONY: demo test slow check real peers kills soak fuzz clean
 
 demo: .venv/installed
 	$(BIN)/twinlens demo --out demo
@@ -53,6 +53,10 @@ peers: .venv-peers/installed
 # Kills commands at random moments, resumes them and compares: make kills N=200
 kills: .venv/tested
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/kills.py $(or $(N),200)
+
+# Sends many requests to the servers and watches errors and memory: make soak N=86400
+soak: .venv/tested
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/soak.py $(or $(N),86400)
 
 # Feeds broken files to every reader: make fuzz N=2000
 fuzz: .venv/tested

@@ -22,9 +22,9 @@ import torch
 from in_turns import compared, rates
 from machine import machine
 from PIL import Image
+from served import make_bundle
 
 import twinlens
-from serving import make_bundle
 from twinlens.files import write_json
 from twinlens.phantom.generate import phantom_image
 

@@ -1,164 +1,33 @@
-"""Kills commands at any moment, resumes them, and compares the results with unkilled ones.
+"""Kills commands at any moment, gives them again, and compares what they leave with what must be.
 
 From the root of the repository:
 
     PYTHONPATH=src OMP_NUM_THREADS=1 python benchmarks/kills.py 200
 
-Import, adding to a data set, pretrain, train, compare and tune run on 60 synthetic images of 16
-pixels with a network of one layer, each in a fork of this process. A third of the kills are SIGKILL
-at a random time, a third SIGTERM at a random time; in the others the process kills itself by
-SIGKILL just before or after one of its calls of the operating system that make a result appear:
-rename, replace, fsync, unlink, mkdir and rmdir, drawn at random. After one to three kills the
-same command is given again until it ends. The result must be that of an unkilled run, byte for
-byte; so must every run of a study that is already there after a kill. Checkpoints are written
-after every step, so that there is as much as possible to go wrong.
+Import, adding to a data set, pretrain, train, compare, tune (killed_commands.py), and the labelling
+page and the server under requests (killed_servers.py), each in a fork of this process. A third of
+the kills are SIGKILL at a random time, a third SIGTERM at a random time; in the others the process
+is killed by SIGKILL at one of its calls of the operating system that make a result appear, such as
+rename and fsync, drawn at random. After one to three kills the same command is given again until it
+ends. The result of a command must be that of an unkilled run, byte for byte; so must every run of a
+study that is already there after a kill. What a server has confirmed must be there.
 """
 
 import argparse
-import hashlib
-import os
 import random
 import shutil
-import signal
 import sys
 import time
-import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
-import yaml
+from forks import end, forked
+from killed_commands import Job, jobs, make_tiny, prepare, reference, trial
+from killed_servers import Server, prepare_servers, servers, trial_of_server
 from machine import machine
-from PIL import Image
-from torch import nn
 
-from twinlens.engine import loop
-from twinlens.errors import UserError
-from twinlens.files import digest, read_json, write_json
-from twinlens.finetuning.train import train
-from twinlens.importing.import_images import import_images
-from twinlens.models.encoders import ENCODERS, EncoderSpec
-from twinlens.phantom.generate import phantom_image
-from twinlens.pretraining.pretrain import pretrain
-from twinlens.splitting.split import split
-from twinlens.study.compare import compare
-from twinlens.study.tuning.tune import tune
+from twinlens.files import write_json
 
 OUT = Path(__file__).parent / "results" / "kills.json"
-CALLS = ("rename", "replace", "fsync", "unlink", "mkdir", "rmdir")
-CLOCKS = ("seconds", "when", "command", "environment", "test_access", "search", "timing", "optuna")
-"""Parts of a record that tell when and where, not what."""
-
-PRETRAIN = {"epochs": 1, "batch_size": 8, "projector": [4], "lr": 1e-3, "monitor_points": 1}
-TRAIN = {"epochs": 1, "batch_size": 8, "tta": 2, "lr": 1e-3}
-STUDY = {
-    "encoder": "tiny",
-    "precision": "fp32",
-    "seeds": 2,
-    "pretrain": PRETRAIN,
-    "train": TRAIN,
-    "arms": {"plain": {}, "twins": {"pretrain": {}}},
-}
-SEARCH = {"search": {"train.lr": {"low": 1e-4, "high": 1e-2, "log": True}}, "arms": {"plain": {}}}
-
-
-@dataclass
-class Job:
-    """A command, and what has become of it.
-
-    Attributes:
-        name: Its name.
-        run: Does it, or resumes it, in a folder.
-        marker: File that a finished folder holds; a study's comes last.
-        before: Prepares the folder.
-        files: Patterns of the files that must be equal.
-        seconds: How long an unkilled run takes.
-        calls: How many of `CALLS` it makes.
-        expected: Digests of the files of an unkilled run.
-        kills: Number of kills by kind.
-        finished: Kills after which the result was there already.
-        trials: How often it was carried out to its end after kills.
-        equal: How often the result was that of the unkilled run.
-    """
-
-    name: str
-    run: Callable[[Path], Any]
-    marker: str
-    files: tuple[str, ...]
-    before: Callable[[Path], Any] = lambda _: None
-    seconds: float = 0.0
-    calls: int = 0
-    expected: dict[str, str] = field(default_factory=dict)
-    kills: dict[str, int] = field(default_factory=dict)
-    finished: int = 0
-    trials: int = 0
-    equal: int = 0
-
-
-def jobs(folder: Path) -> list[Job]:
-    """Return the commands, on images that lie in a folder."""
-    data, photos = folder / "data", folder / "photos"
-    how: dict[str, Any] = {"encoder": "tiny", "device": "cpu", "resume": True, "seed": 1}
-    fp32 = {"precision": "fp32"}
-    tables = ("*.parquet", "*.npy", "dataset.json", "skipped.csv")
-    weights = ("*.safetensors", "predictions.parquet", "metrics.json", "monitor.json")
-    return [
-        Job(
-            "import",
-            lambda out: import_images(photos / "first", out, size=16, workers=1),
-            "dataset.json",
-            tables,
-        ),
-        Job(
-            "import --add",
-            lambda out: import_images(photos / "second", out, add=True, workers=1),
-            "dataset.json",
-            (*tables, "splits/*"),
-            before=lambda out: shutil.copytree(folder / "untouched", out),
-        ),
-        Job(
-            "pretrain",
-            lambda out: pretrain(data, out, settings=PRETRAIN | fp32, **how),
-            "run.json",
-            (*weights, "neighbours.json"),
-        ),
-        Job(
-            "train",
-            lambda out: train(data, out, settings=TRAIN | fp32 | {"lr": "valley"}, **how),
-            "run.json",
-            (*weights, "model/bundle.json", "lr_finder.json"),
-        ),
-        Job(
-            "compare",
-            lambda out: compare(folder / "study.yaml", out, device="cpu"),
-            "results.json",
-            (*weights, "results.json", "plan.json", "best/bundle.json"),
-        ),
-        Job(
-            "tune",
-            lambda out: tune(folder / "search.yaml", out, trials=2, folds=2, device="cpu"),
-            "tuning.json",
-            (*weights, "tuning.json", "best.yaml"),
-        ),
-    ]
-
-
-def prepare(folder: Path) -> None:
-    """Write the images, the data set, the study and the search."""
-    for number in range(72):
-        kind = "first" if number < 60 else "second"
-        path = folder / "photos" / kind / ("nevus" if number % 2 else "melanoma") / f"{number}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(phantom_image(0, number, 0, size=24)).save(path)
-    data = import_images(folder / "photos" / "first", folder / "data", size=16, workers=1).path
-    split(data, val=0.2, test=0.3)
-    shutil.copytree(data, folder / "untouched")  # a search adds splits
-    for name, changes in (("study", {}), ("search", SEARCH)):
-        content = yaml.safe_dump(STUDY | changes | {"data": str(data)})
-        (folder / f"{name}.yaml").write_text(content)
 
 
 def main() -> None:
@@ -169,229 +38,69 @@ def main() -> None:
     arguments.add_argument("--folder", type=Path, default=Path("runs/kills"))
     arguments.add_argument("--out", type=Path, default=OUT)
     arguments.add_argument("--minutes", type=float, default=60)
+    arguments.add_argument("--only", nargs="*", help="names of commands")
     given = arguments.parse_args()
     chance, until = random.Random(given.seed), time.monotonic() + 60 * given.minutes
     folder = given.folder.resolve()
     shutil.rmtree(folder, ignore_errors=True)
-    _make_tiny()
-    _end(_forked(lambda: prepare(folder), folder.with_name("kills.log")))
-    all_jobs = jobs(folder)
-    for job in all_jobs:
-        _reference(job, folder)
-    while _kills(all_jobs) < given.kills and time.monotonic() < until:
-        _trial(min(all_jobs, key=lambda job: sum(job.kills.values())), folder, chance)
-    print(_table(all_jobs))
-    _write(given.out, all_jobs, given.seed)
-    if any(job.equal < job.trials for job in all_jobs):
+    make_tiny()
+    for prepared in (prepare, prepare_servers):
+        log = folder.with_name("kills.log")
+        if code := end(forked(lambda act=prepared: act(folder), log)):
+            sys.exit(f"{log.read_text()}\nPreparing ends with exit code {code}.")
+    everything = [*jobs(folder), *servers(folder)]
+    chosen = [job for job in everything if not given.only or job.name in given.only]
+    for job in chosen:
+        if isinstance(job, Job):
+            reference(job, folder)
+    while _kills(chosen) < given.kills and time.monotonic() < until:
+        job = min(chosen, key=lambda job: (job.tally.killed, job.tally.trials))
+        if isinstance(job, Job):
+            trial(job, folder, chance)
+        else:
+            trial_of_server(job, folder, chance)
+    print(_table(chosen))
+    _write(given.out, chosen, given.seed)
+    if any(job.tally.equal < job.tally.trials for job in chosen):
         sys.exit(1)
 
 
-def _make_tiny() -> None:
-    """Add a network of one layer, and let checkpoints come as often as they can."""
-
-    def tiny() -> nn.Module:
-        layers = nn.Conv2d(3, 4, 3, stride=2), nn.BatchNorm2d(4), nn.AdaptiveAvgPool2d(1)
-        return nn.Sequential(*layers, nn.Flatten())
-
-    ENCODERS["tiny"] = EncoderSpec(tiny, feature_dim=4)
-    loop.CHECKPOINT_EVERY_S = 0.0
-    unknown = SimpleNamespace(table=lambda _: "", seconds_of=None)
-    for command in (compare, tune):  # it would start another process, which is slow
-        module: Any = sys.modules[command.run.__module__]
-        module.estimate = lambda *_: unknown
+def _kills(all_jobs: list[Job | Server]) -> int:
+    return sum(job.tally.killed for job in all_jobs)
 
 
-def _reference(job: Job, folder: Path) -> None:
-    """Carry a command out without a kill, with its time, its calls and its files."""
-    out, counted = folder / f"{job.name}-unkilled", folder / f"{job.name}.calls"
-    job.before(out)
-    began = time.monotonic()
-
-    def run() -> None:
-        with _calls() as calls:
-            job.run(out)
-        counted.write_text(str(len(calls)))
-
-    _end(_forked(run, folder / "log.txt"))
-    job.seconds, job.calls = time.monotonic() - began, int(counted.read_text())
-    job.expected = _digests(job, out)
-    print(f"{job.name}: {job.seconds:.1f} s, {job.calls} calls, {len(job.expected)} files")
-
-
-def _trial(job: Job, folder: Path, chance: random.Random) -> None:
-    """Kill a command once to three times, let it end, and compare."""
-    out = folder / f"{job.name}-killed"
-    for path in folder.glob(f"{out.name}*"):
-        shutil.rmtree(path)
-    job.before(out)
-    same = True
-    for _ in range(chance.randint(1, 3)):
-        kind = chance.choice(["SIGKILL", "SIGTERM", "call"])
-        if not _kill(job, out, kind, chance):
-            break
-        job.kills[kind] = job.kills.get(kind, 0) + 1
-        same &= _is_part(job, out)
-    job.finished += job.name != "import --add" and (out / job.marker).exists()
-    log = folder / "log.txt"
-    done = _end(_forked(lambda: _resume(job, out), log))
-    job.trials += 1
-    if done == 0 and same and _digests(job, out) == job.expected:
-        job.equal += 1
-        return
-    kept = folder / f"failed-{job.name}-{job.trials}"
-    shutil.copytree(out.parent, kept, ignore=shutil.ignore_patterns("failed-*", "*unkilled"))
-    different = [name for name, value in job.expected.items() if _digests(job, out)[name] != value]
-    print(f"{job.name} DIFFERS (exit code {done}, parts same: {same}): {different}, see {kept}")
-
-
-def _resume(job: Job, out: Path) -> None:
-    try:
-        job.run(out)
-    except UserError as error:  # it was killed after the last rename
-        if not (out / job.marker).exists() or "exists already" not in str(error):
-            raise
-
-
-def _kill(job: Job, out: Path, kind: str, chance: random.Random) -> bool:
-    """Run a command and kill it; return whether it was still at work."""
-    log = out.parent / "log.txt"
-    if kind == "call":
-        which, after = chance.randrange(job.calls), chance.random() < 0.5
-
-        def run() -> None:
-            with _calls(which, after):
-                _resume(job, out)
-
-        return _end(_forked(run, log)) == -signal.SIGKILL
-    process = _forked(lambda: _resume(job, out), log)
-    time.sleep(chance.uniform(0, job.seconds))
-    with suppress(ProcessLookupError):
-        os.kill(process, getattr(signal, kind))
-    return _end(process) == -getattr(signal, kind)
-
-
-def _forked(act: Callable[[], Any], log: Path) -> int:
-    """Do something in a fork of this process, which is warm; return its id."""
-    process = os.fork()
-    if process:
-        return process
-    code = 1
-    try:
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("a") as file:
-            os.dup2(file.fileno(), 1)
-            os.dup2(file.fileno(), 2)
-        act()
-        code = 0
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        sys.stderr.flush()
-        os._exit(code)
-
-
-def _end(process: int) -> int:
-    """Wait for a fork to end, and return its exit code, or the negative number of a signal."""
-    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
-
-
-@contextmanager
-def _calls(which: int | None = None, after: bool = False) -> Iterator[list[str]]:
-    """Count this process's calls of the functions in `CALLS`, and kill it at one of them."""
-    made: list[str] = []
-    originals = {name: getattr(os, name) for name in CALLS}
-
-    def counting(name: str) -> Callable[..., Any]:
-        def call(*arguments: Any, **options: Any) -> Any:
-            made.append(name)
-            ours = len(made) - 1 == which
-            if ours and not after:
-                os.kill(os.getpid(), signal.SIGKILL)
-            try:
-                return originals[name](*arguments, **options)
-            finally:
-                if ours:
-                    os.kill(os.getpid(), signal.SIGKILL)
-
-        return call
-
-    for name in CALLS:
-        setattr(os, name, counting(name))
-    try:
-        yield made
-    finally:
-        for name, original in originals.items():
-            setattr(os, name, original)
-
-
-def _is_part(job: Job, out: Path) -> bool:
-    """Return whether what is there after a kill is whole: a result, or finished runs of a study."""
-    if job.name == "import --add":
-        return True
-    finished = [path.parent for path in out.glob("runs/*/run.json")]
-    if job.marker in ("run.json", "dataset.json") and (out / job.marker).exists():
-        finished.append(out)
-    there = {name: value for run in finished for name, value in _digests(job, out, run).items()}
-    wrong = [name for name, value in there.items() if job.expected.get(name, value) != value]
-    # A study deletes the models that it does not keep once all its runs are done.
-    expected = {n for run in finished for n in job.expected if (out / n).is_relative_to(run)}
-    return not wrong and expected <= set(there)
-
-
-def _digests(job: Job, out: Path, below: Path | None = None) -> dict[str, str]:
-    """Return a digest of each file that must be equal, without clocks."""
-    found = {path for pattern in job.files for path in (below or out).rglob(pattern)}
-    return {str(path.relative_to(out)): _digest(path) for path in sorted(found)}
-
-
-def _digest(path: Path) -> str:
-    if path.suffix == ".json":
-        return digest(_without_clocks(read_json(path)))
-    if path.suffix == ".yaml":
-        return digest(yaml.safe_load(path.read_text(encoding="utf-8")))
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _without_clocks(content: Any) -> Any:
-    if isinstance(content, dict):
-        return {k: _without_clocks(v) for k, v in content.items() if k not in CLOCKS}
-    return [*map(_without_clocks, content)] if isinstance(content, list) else content
-
-
-def _kills(all_jobs: list[Job]) -> int:
-    return sum(sum(job.kills.values()) for job in all_jobs)
-
-
-def _table(all_jobs: list[Job]) -> str:
+def _table(all_jobs: list[Job | Server]) -> str:
     kinds = ("SIGKILL", "SIGTERM", "call")
     head = f"{'command':<14}" + "".join(f"{kind:>9}" for kind in kinds)
     lines = [f"{head}{'resumed':>9}{'equal':>7}"]
     for job in all_jobs:
-        counts = "".join(f"{job.kills.get(kind, 0):>9}" for kind in kinds)
-        lines.append(f"{job.name:<14}{counts}{job.trials:>9}{job.equal:>7}")
+        counts = "".join(f"{job.tally.kills.get(kind, 0):>9}" for kind in kinds)
+        lines.append(f"{job.name:<14}{counts}{job.tally.trials:>9}{job.tally.equal:>7}")
     return "\n".join(lines)
 
 
-def _write(out: Path, all_jobs: list[Job], seed: int) -> None:
-    of_job = {
-        job.name: {
-            "kills": job.kills,
-            "resumed": job.trials,
-            "equal": job.equal,
-            "finished_when_resumed": job.finished,
-            "files_compared": len(job.expected),
-            "calls": job.calls,
-            "seconds": round(job.seconds, 2),
-        }
-        for job in all_jobs
-    }
+def _write(out: Path, all_jobs: list[Job | Server], seed: int) -> None:
+    of_job = {job.name: _about(job) for job in all_jobs}
     total = {
         "kills": _kills(all_jobs),
-        "resumed": sum(job.trials for job in all_jobs),
-        "equal": sum(job.equal for job in all_jobs),
+        "resumed": sum(job.tally.trials for job in all_jobs),
+        "equal": sum(job.tally.equal for job in all_jobs),
     }
     content = {"seed": seed, "total": total, "commands": of_job}
     write_json(out, content | {"machine": machine("twinlens", "torch")})
+
+
+def _about(job: Job | Server) -> dict[str, object]:
+    tally = job.tally
+    found = {"kills": tally.kills, "resumed": tally.trials, "equal": tally.equal}
+    if isinstance(job, Server):
+        return found | {"confirmed": tally.confirmed}
+    return found | {
+        "finished_when_resumed": tally.finished,
+        "files_compared": len(job.expected),
+        "calls": job.calls,
+        "seconds": round(job.seconds, 2),
+    }
 
 
 if __name__ == "__main__":

@@ -13,35 +13,27 @@ results/serving.json. Clients and server share the processor. Ten minutes.
 
 import http.client
 import os
-import re
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 from machine import machine
-from PIL import Image
+from served import form, make_bundle, rss, served
 
 import twinlens
 from twinlens.files import write_json
-from twinlens.models.bundle import save_bundle
-from twinlens.models.encoders import build_encoder
-from twinlens.models.heads import classifier
 from twinlens.phantom.generate import phantom_image
-from twinlens.records.bundle import BundleInfo, Provenance, TestTimeAugmentation
-from twinlens.records.weights import InitialWeights, TrainedOn
 from twinlens.serving.backend import open_backend
-from twinlens.views.recipes import RECIPES
 
 ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "benchmarks/results/serving.json"
@@ -52,7 +44,7 @@ ADDRESS = "127.0.0.1"
 
 def main() -> None:
     with TemporaryDirectory() as folder:
-        bundle = make_bundle(Path(folder) / "model")
+        bundle = make_bundle(Path(folder) / "model", "resnet18", SIZE)
         onnx = twinlens.export(bundle, Path(folder) / "model.onnx").path
         rows = _loads("onnx", onnx) + _loads("torch", bundle)
         small = make_bundle(Path(folder) / "small", "resnet18_quarter", 64)
@@ -64,26 +56,6 @@ def main() -> None:
 def _machine() -> dict[str, Any]:
     names = ("torch", "onnxruntime", "fastapi", "uvicorn")
     return machine(*names) | {"load_average_before": os.getloadavg()[2]}
-
-
-def make_bundle(folder: Path, name: str = "resnet18", size: int = SIZE) -> Path:
-    encoder = build_encoder(name, seed=0)
-    info = BundleInfo(
-        encoder=name,
-        normalisation={"mean": (0.5, 0.5, 0.5), "std": (0.25, 0.25, 0.25)},
-        classes=[f"class {number}" for number in range(8)],
-        size=size,
-        test_time=TestTimeAugmentation(views=1, clean=True, recipe=RECIPES["paper"], seed=0),
-        provenance=Provenance(
-            trained_on=TrainedOn(data_hash="none", split_hash="none"),
-            label_fraction=1.0,
-            seed=0,
-            weights=InitialWeights(name="random"),
-            settings={},
-        ),
-    )
-    save_bundle(folder, encoder, classifier(encoder.feature_dim, 8, seed=0), info)
-    return folder
 
 
 @contextmanager
@@ -112,35 +84,11 @@ def _litserve(model: Path) -> Iterator[int]:
         process.wait()
 
 
-@contextmanager
-def _served(model: Path, **options: object) -> Iterator[tuple[int, int]]:
-    """Serve a model in a process of its own; yield its port and its process id."""
-    words = [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
-    command = [sys.executable, "-m", "twinlens.cli", "serve", str(model), "--port=0", *words]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    assert process.stderr is not None
-    found = re.search(r":(\d+);", process.stderr.readline())
-    assert found is not None
-    try:
-        yield int(found[1]), process.pid
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait()
-
-
-def _form() -> tuple[bytes, dict[str, str]]:
-    buffer = BytesIO()
-    Image.fromarray(phantom_image(0, 0, 0, size=448)).save(buffer, "JPEG", quality=90)
-    head = b'--b\r\ncontent-disposition: form-data; name="images"; filename="x"\r\n\r\n'
-    body = head + buffer.getvalue() + b"\r\n--b--\r\n"
-    return body, {"content-type": "multipart/form-data; boundary=b"}
-
-
 def _clients(
     port: int, count: int, *, seconds: float = 0.0, requests: int = 0, pause: float = 0.0
 ) -> tuple[list[float], Counter[str], float]:
     """Send from several clients at once; return seconds of requests, statuses, seconds in all."""
-    body, headers = _form()
+    body, headers = form(448)
     times, statuses, began = [], Counter(), time.perf_counter()
     left = threading.Semaphore(requests)
 
@@ -171,8 +119,9 @@ def _loads(kind: str, model: Path) -> list[dict[str, Any]]:
     backend = open_backend(model, "cpu")
     pixels = np.stack([phantom_image(0, lesion, 0, size=SIZE) for lesion in range(BATCH)])
     found: dict[str, list[Any]] = {"forward 1": [], f"forward {BATCH}": []}
-    with _served(model, rate=10**7) as (port, pid), _litserve(model) as other:
-        ports = {"twinlens serve": port, "LitServe": other}
+    ours = served("serve", model, "--port=0", f"--rate={10**7}")
+    with ours as (address, pid), _litserve(model) as other:
+        ports = {"twinlens serve": urlsplit(address).port or 0, "LitServe": other}
         for each in ports.values():
             _clients(each, max(CLIENTS), seconds=2)  # so that memory for the largest batch is there
         before = 0.0
@@ -185,8 +134,8 @@ def _loads(kind: str, model: Path) -> list[dict[str, Any]]:
                         _clients(each, count, seconds=SECONDS)
                     )
             if number == 0:  # by now each size of batch has had its memory
-                before = _rss(pid)
-        growth = _rss(pid) - before
+                before = rss(pid)
+        growth = rss(pid) - before
     rows: list[dict[str, Any]] = []
     for batch in (1, BATCH):
         each = np.median(found[f"forward {batch}"])
@@ -223,14 +172,15 @@ def _forward(backend: Any, pixels: Any, seconds: float = 1.0) -> float:
 
 def _overload(model: Path) -> dict[str, Any]:
     """Send at ten times the allowed rate."""
-    with _served(model, rate=RATE) as (port, pid):
+    with served("serve", model, "--port=0", f"--rate={RATE}") as (address, pid):
+        port = urlsplit(address).port or 0
         _clients(port, 4, requests=RATE)  # which uses up what a client may send at once
-        before = _rss(pid)
+        before = rss(pid)
         workers, wanted = 8, 10 * RATE / 60
         _times, statuses, seconds = _clients(
             port, workers, requests=OVERLOAD, pause=workers / wanted
         )
-        grown = _rss(pid) - before
+        grown = rss(pid) - before
     found = {
         "allowed_per_minute": RATE,
         "sent_per_minute": 60 * OVERLOAD / seconds,
@@ -240,11 +190,6 @@ def _overload(model: Path) -> dict[str, Any]:
     }
     print(found)
     return found
-
-
-def _rss(pid: int) -> float:
-    text = Path(f"/proc/{pid}/status").read_text()
-    return int(re.search(r"VmRSS:\s+(\d+)", text)[1]) / 1024  # type: ignore[index]
 
 
 if __name__ == "__main__":

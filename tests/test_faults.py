@@ -18,10 +18,12 @@ from typing import Any
 
 import pytest
 import yaml
+from PIL import Image
 
 import twinlens
 from tiny import HOW, tiny_encoder
-from twinlens.errors import UserError
+from twinlens.cli import app
+from twinlens.errors import UserError, in_words
 from twinlens.models.inspection import check_weights
 from twinlens.study.compare import compare
 from twinlens.study.tuning.tune import tune
@@ -44,11 +46,24 @@ class World:
     photos: Path
     pretrained: Path
     study: Path
+    unlabelled: Path
+    suggestions: Path
     out: Path
 
     @property
     def photo(self) -> Path:
         return next(self.photos.rglob("*.png"))
+
+
+def predict(world: World) -> None:
+    """Do what `twinlens predict --out` does, which writes where the function returns a table."""
+    words = ["predict", world.model, world.photo, "--tta=1", "--device=cpu"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["twinlens", *map(str, words), f"--out={world.out}.csv"])
+        try:
+            app(standalone_mode=False)
+        except OSError as error:
+            raise in_words(error) from error  # as `cli.main` does
 
 
 COMMANDS: dict[str, Callable[[World], Any]] = {
@@ -62,6 +77,17 @@ COMMANDS: dict[str, Callable[[World], Any]] = {
     "evaluate": lambda w: twinlens.evaluate(w.model, w.data, tta=1, out=w.out, device="cpu"),
     "explain": lambda w: twinlens.explain(w.model, w.data, w.photo, w.out, device="cpu"),
     "export": lambda w: twinlens.export(w.model, w.out.with_suffix(".pt2"), format="torch"),
+    "predict": predict,
+    "suggest": lambda w: twinlens.suggest(
+        w.model, w.unlabelled, out=w.out.with_suffix(".csv"), count=2, device="cpu"
+    ),
+    "label": lambda w: twinlens.label(
+        w.suggestions,
+        w.unlabelled,
+        out=w.out.with_suffix(".sqlite"),
+        classes=("nevus",),
+        export=w.out.with_suffix(".csv"),
+    ),
     "init": lambda w: twinlens.init(w.data, w.out.with_suffix(".yaml")),
     "compare": lambda w: compare(w.study, w.out, device="cpu"),
     "tune": lambda w: tune(w.study, w.out, trials=1, folds=2, device="cpu"),
@@ -81,8 +107,29 @@ FAULTS = {
     "no locks": (errno.ENOLCK, "flock"),
 }
 NEVER = {  # what a command does not do, so that this fault cannot come
-    "flock": ("split", "audit", "show-views", "export", "init", "report", "weights check"),
-    "mkdir": ("split", "show-views", "export", "init", "report", "weights check"),
+    "flock": (
+        "split",
+        "audit",
+        "show-views",
+        "export",
+        "init",
+        "report",
+        "weights check",
+        "predict",
+        "suggest",
+        "label",
+    ),
+    "mkdir": (
+        "split",
+        "show-views",
+        "export",
+        "init",
+        "report",
+        "weights check",
+        "predict",
+        "suggest",
+        "label",
+    ),
     "fsync": ("report",),
     "rename": ("report",),
 }
@@ -110,18 +157,31 @@ def pretrained(phantoms, _tiny, tmp_path_factory) -> Path:
     return twinlens.pretrain(phantoms, out, settings=PRETRAIN, **HOW)
 
 
+@pytest.fixture(scope="module")
+def unlabelled(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("unlabelled")
+    for number in range(4):
+        Image.new("RGB", (32, 32), (60 * number, 9, 9)).save(folder / f"{number}.png")
+    return twinlens.import_images(
+        folder, folder.with_name("unlabelled-data"), size=32, workers=1
+    ).path
+
+
 @pytest.fixture
-def world(phantoms, trained, pretrained, class_folder, tmp_path) -> World:
+def world(phantoms, trained, pretrained, unlabelled, class_folder, tmp_path) -> World:
     folder = tmp_path / "world"
     data = shutil.copytree(phantoms, folder / "data")
     study = folder / "study.yaml"
     study.write_text(yaml.safe_dump(STUDY | {"data": str(data)}))
+    (folder / "suggestions.csv").write_text("id\n0.png\n")
     return World(
         data=data,
         model=trained / "model",
         photos=class_folder,
         pretrained=shutil.copytree(pretrained, folder / "pretrained"),
         study=study,
+        unlabelled=unlabelled,
+        suggestions=folder / "suggestions.csv",
         out=folder / "out",
     )
 
@@ -207,12 +267,16 @@ def test_a_path_that_is_too_long_is_a_sentence(world, command):
     _is_kept(before, world)
 
 
-@pytest.mark.parametrize("command", ["import", "pretrain", "train", "evaluate", "export"])
-def test_a_file_that_may_not_grow_is_a_sentence(world, command):
+@pytest.mark.parametrize(
+    ("command", "most"),
+    [(name, 1024) for name in ("import", "pretrain", "train", "evaluate", "export", "label")]
+    + [("predict", 16), ("suggest", 16)],  # whose files are small
+)
+def test_a_file_that_may_not_grow_is_a_sentence(world, command, most):
     """Torch, safetensors and Arrow write by themselves: a limit of the system reaches them too."""
     before, (soft, hard) = _content(world.out.parent), resource.getrlimit(resource.RLIMIT_FSIZE)
     try:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (1024, hard))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
         with pytest.raises(UserError) as caught:
             COMMANDS[command](world)
     finally:

@@ -71,6 +71,21 @@ def _shortened(path: str, longest: int = 200) -> str:
     return path if len(path) <= longest else f"{path[:longest]}…"
 
 
+_LACK_OF_MEMORY = (
+    "out of memory",
+    "can't allocate memory",
+    "could not create a primitive",
+    "bad_alloc",
+)
+"""What torch, onnxruntime and the libraries below them say."""
+
+
+def lacks_memory(error: Exception) -> bool:
+    """Return whether an error says that this machine or its device has not enough memory."""
+    text = str(error)
+    return isinstance(error, MemoryError) or any(part in text for part in _LACK_OF_MEMORY)
+
+
 def require(package: str, *, extra: str) -> ModuleType:
     """Import an optional package, or say which extra brings it.
 

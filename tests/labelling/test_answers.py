@@ -73,6 +73,60 @@ def test_files_of_other_kinds_are_refused(path, data, statement, message):
         Answers(path, data)
 
 
+@pytest.mark.parametrize(
+    ("statement", "message"),
+    [
+        ("PRAGMA max_page_count = 1", "its disk is full. Make room there"),
+        ("PRAGMA query_only = ON", "may not be written: change its permissions"),
+    ],
+)
+def test_an_answer_that_cannot_be_written_is_refused_and_the_others_stay(
+    path, data, statement, message
+):
+    answers = Answers(path, data)
+    answers.give({"a": "nevus"})
+    answers._file.execute(statement)
+    with pytest.raises(UserError, match=message):
+        answers.give({f"{number}": "nevus" * 1000 for number in range(9)})
+    assert labels(answers) == {"a": "nevus"}
+    answers.close()
+    answers = Answers(path, data)
+    assert labels(answers) == {"a": "nevus"}
+    answers.close()
+
+
+def test_a_file_that_another_process_writes_is_waited_for_and_then_refused(path, data):
+    answers = Answers(path, data)
+    answers._file.execute("PRAGMA busy_timeout = 1")
+    with sqlite3.connect(path) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(UserError, match="is being written by another process"):
+            answers.give({"a": "nevus"})
+    other.close()
+    answers.give({"a": "nevus"})
+    answers.close()
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_no_answer_goes_into_a_file_that_was_deleted(path, data, replaced):
+    answers = Answers(path, data)
+    answers.give({"a": "nevus"})
+    path.unlink()
+    if replaced:
+        path.touch()
+    with pytest.raises(UserError, match="was moved or deleted meanwhile"):
+        answers.give({"b": "nevus"})
+    with pytest.raises(UserError, match="was moved or deleted meanwhile"):
+        answers.undo({"a"})
+    answers.close()
+
+
+def test_a_folder_is_no_file_of_labels(path, data):
+    path.mkdir()
+    with pytest.raises(UserError, match="cannot be opened: choose another --out"):
+        Answers(path, data)
+
+
 def test_a_file_that_is_no_database_is_refused_and_kept(path, data):
     path.write_text("image,label\n" * 100)
     with pytest.raises(UserError, match="no file of labels"):

@@ -48,6 +48,15 @@ def test_the_address_gives_a_cookie_and_leaves_no_token_behind(session):
     assert client.get("/?token=guess").status_code == 401
 
 
+def test_an_answer_that_is_not_stored_is_refused_in_a_sentence(client, tmp_path):
+    answer(client, 0, "nevus")
+    (tmp_path / "labels.sqlite").unlink()
+    response = answer(client, 1, "nevus")
+    assert response.status_code == 507
+    assert "was moved or deleted meanwhile" in response.text
+    assert client.get("/state").json()["done"] == 1
+
+
 def test_every_response_has_the_security_headers(client):
     paths = ["/", "/label.js", "/label.css", "/state", "/image/0", "/nothing", "/openapi.json"]
     responses = [client.get(path) for path in paths]

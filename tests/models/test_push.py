@@ -1,5 +1,6 @@
 import base64
 import json
+import resource
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -81,6 +82,10 @@ def server(monkeypatch):
     hub.server_close()
 
 
+def read_all(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
 def unpack(hub, folder):
     for name, content in hub.files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -124,6 +129,18 @@ def test_a_damaged_model_is_refused_before_anything_is_asked(server, model):
     with pytest.raises(UserError, match="is damaged, or of another model"):
         push(model, "me/model")
     assert not server.asked
+
+
+def test_a_copy_that_does_not_fit_is_a_sentence_and_nothing_is_uploaded(server, model):
+    before, (soft, hard) = read_all(model), resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (16, hard))
+        with pytest.raises(UserError, match=r"was not uploaded to .*File too large"):
+            push(model, "me/model", without_index=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not server.files
+    assert read_all(model) == before
 
 
 def test_what_goes_wrong_is_a_sentence(server, model, monkeypatch):

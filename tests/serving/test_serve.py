@@ -1,10 +1,11 @@
 import socket
+from types import SimpleNamespace
 
 import pytest
 
 from twinlens.errors import UserError
 from twinlens.requests.serve import ServeRequest
-from twinlens.serving.serve import checked_limits, read_token, serve
+from twinlens.serving.serve import check_memory, checked_limits, read_token, serve
 
 TOKEN = "correct-horse-battery-staple"
 
@@ -71,3 +72,38 @@ def test_a_port_in_use_and_a_missing_model_are_refused(small_model):
         serve(small_model, port=taken.getsockname()[1], device="cpu")
     with pytest.raises(UserError, match="neither the folder of a model"):
         serve("nowhere")
+
+
+def lacking(most, tried):
+    """Return what predicts on a device with memory for some images at a time."""
+
+    def answer(pixels):
+        tried.append(len(pixels))
+        if len(pixels) > most:
+            raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("most", "sizes", "sentence"),
+    [
+        (5, [12, 6, 3], "--max-batch 12 needs more memory than there is: --max-batch 3 fits"),
+        (0, [12, 6, 3, 1], "choose --device cpu, or fewer --tta views"),
+    ],
+)
+def test_a_batch_without_memory_is_refused_before_the_start(most, sizes, sentence):
+    tried = []
+    backend = SimpleNamespace(about=SimpleNamespace(size=16), answer=lacking(most, tried))
+    with pytest.raises(UserError, match=sentence):
+        check_memory(backend, 12)
+    assert tried == sizes
+
+
+def test_a_batch_that_lacks_memory_later_can_be_sent_again(client, image, monkeypatch, capsys):
+    client = client()
+    monkeypatch.setattr(client.service.backend, "answer", lacking(0, []))
+    response = client.post("/predict", files={"images": image()})
+    assert response.status_code == 503
+    assert response.headers["retry-after"] == "1"
+    assert "choose a smaller --max-batch" in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """Which images make up a step's batch, and reading them."""
 
 from collections.abc import Callable
+from contextvars import ContextVar
 from functools import partial
 
 import numpy as np
@@ -16,6 +17,9 @@ CPU_LIMIT = 2**30
 
 GPU_SHARE = 0.25
 """Share of a GPU's free memory that images may take; likewise."""
+
+share: ContextVar[float] = ContextVar("share", default=1.0)
+"""Share of the images of each batch that is taken, to see how many fit into memory."""
 
 Reader = Callable[[Rows], Images]
 """Function of row numbers that returns their images, in that order."""
@@ -114,7 +118,8 @@ class Batches:
         if epoch != self._epoch:
             self._order = self._order_of(epoch)
             self._epoch = epoch
-        return self._order[position * self._batch_size : (position + 1) * self._batch_size]
+        first = position * self._batch_size
+        return self._order[first : first + round(self._batch_size * share.get())]
 
 
 def ids_of(batches: Batches, table: pd.DataFrame) -> Callable[[int], list[str]]:

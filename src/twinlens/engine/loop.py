@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -19,6 +20,7 @@ from twinlens.console import progress, say
 from twinlens.engine.checkpoint import load_checkpoint, save_checkpoint
 from twinlens.engine.failed_step import FailedStep, keep_failed_step, refusal
 from twinlens.engine.lr_finder import STEPS, find_lr, fixed
+from twinlens.engine.memory import fitting
 from twinlens.engine.one_cycle import Schedule
 from twinlens.engine.timing import Rehearsal, current_rehearsal, first_steps, repeated
 from twinlens.errors import UserError
@@ -222,12 +224,13 @@ def _save(fabric: Fabric, path: Path, state: dict[str, Any]) -> None:
 def make_train_step(module: nn.Module, phase: Phase, fabric: Fabric, seed: int) -> TakeStep:
     """Return a function that trains on one batch, if its loss and gradient are finite.
 
-    Several processes use their mean loss and gradient, so that all of them decide alike.
+    Several processes use their mean loss and gradient, so that all of them decide alike. The
+    function raises a `UserError` if the batch does not fit into memory.
     """
     wrapped, optimizer = fabric.setup(module, phase.optimizer)
     trained = [p for group in optimizer.param_groups for p in group["params"]]
 
-    def take_step(step: int, lr: float, momentum: float) -> Step:
+    def attempt(step: int, lr: float, momentum: float) -> Step:
         wrapped.train()
         for part in phase.frozen:
             part.eval()
@@ -246,6 +249,10 @@ def make_train_step(module: nn.Module, phase: Phase, fabric: Fabric, seed: int) 
             phase.after_step(step)
         optimizer.zero_grad()
         return taken
+
+    def take_step(step: int, lr: float, momentum: float) -> Step:
+        images = partial(phase.images, step) if fabric.world_size == 1 else tuple
+        return fitting(lambda: attempt(step, lr, momentum), images, fabric.device)
 
     return take_step
 

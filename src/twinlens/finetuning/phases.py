@@ -103,6 +103,7 @@ def _head_then_full(model: Classifier, job: Job) -> pd.DataFrame:
             constant(0, 0.0),
             optimizer,
             _supervised(labelled(derive(seed, "lr finder"))),
+            images=ids_of(batches_of(job, derive(seed, "lr finder")), job.data.table),
             frozen=statistics,
         )
         finding = choose_lr(

@@ -9,10 +9,10 @@ from jaxtyping import Float
 from numpy import ndarray
 from torch import Tensor, nn
 
-from twinlens.console import progress
+from twinlens.console import progress, say
 from twinlens.data.batches import Reader
 from twinlens.engine.timing import repeat_to, scaled
-from twinlens.errors import UserError
+from twinlens.errors import UserError, lacks_memory
 from twinlens.types import Images, Rows
 
 Autocast = Callable[[], AbstractContextManager[object]]
@@ -39,15 +39,32 @@ def in_batches(
         raise UserError("There are no images to predict: look at the split's counts.")
 
     def outputs(size: int) -> Float[ndarray, "image output"]:
-        parts = []
+        parts, start, most = [], 0, batch_size
         with progress(title, size) as show:
-            for start in range(0, size, batch_size):
-                batch = rows[start : min(start + batch_size, size)]
-                parts.append(output(read(batch)).float().cpu().numpy())
-                show(start + len(batch), "")
+            while start < size:
+                batch = rows[start : min(start + most, size)]
+                try:
+                    parts.append(output(read(batch)).float().cpu().numpy())
+                    start += len(batch)
+                    show(start, "")
+                except (RuntimeError, MemoryError) as error:
+                    most = _fewer(len(batch), error)
         return np.concatenate(parts)
 
     return repeat_to(scaled(outputs, len(rows)), len(rows))
+
+
+def _fewer(batch: int, error: Exception) -> int:
+    """Return the half of a batch that does not fit into memory, and say so."""
+    if not lacks_memory(error):
+        raise error
+    if batch == 1:
+        raise UserError("Not even one image fits into memory: choose --device cpu.") from error
+    say(
+        f"The network has not enough memory for {batch} images at a time, so it goes on with "
+        f"{batch // 2}: probabilities and features differ by rounding alone."
+    )
+    return batch // 2
 
 
 @contextmanager

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from twinlens.engine.device import make_fabric
-from twinlens.errors import UserError
+from twinlens.engine.memory import largest_that_fits
+from twinlens.errors import UserError, lacks_memory
 from twinlens.importing.pack import BATCH, Decoded, decoded
 from twinlens.importing.source import Source
 from twinlens.inference.image_list import Named, decode_named, find_images
@@ -62,12 +63,25 @@ def predict_in_parts(request: PredictRequest) -> Iterator[pd.DataFrame]:
             rows = range(start + first, start + min(first + size, len(pixels)))
             yield _table(
                 listed[rows.start : rows.stop],
-                model.answer(pixels[first : first + size]),
+                _answer(model, pixels[first : first + size]),
                 [errors.get(row) for row in rows],
                 model.info.classes,
                 request,
             )
         start += len(pixels)
+
+
+def _answer(model: Predictor, pixels: PackedImages) -> Answers:
+    try:
+        return model.answer(pixels)
+    except (RuntimeError, MemoryError) as error:  # torch.OutOfMemoryError is a RuntimeError
+        if not lacks_memory(error):
+            raise
+    fits = largest_that_fits(lambda size: model.answer(pixels[:size]), len(pixels))
+    raise UserError(
+        f"A batch of {len(pixels)} images needs more memory than there is: "
+        + (f"--batch-size {fits} fits." if fits else "choose --device cpu, or fewer --tta views.")
+    )
 
 
 def _table(

@@ -1,7 +1,9 @@
 """The answers of a specialist, in an SQLite file: one transaction for each key."""
 
+import os
 import sqlite3
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +19,14 @@ CREATE TABLE answer (
     number INTEGER PRIMARY KEY, image TEXT NOT NULL UNIQUE, label TEXT, at TEXT NOT NULL
 );
 """
+
+_REASONS = {
+    sqlite3.SQLITE_FULL: "does not fit: its disk is full. Make room there",
+    sqlite3.SQLITE_READONLY: "may not be written: change its permissions",
+    sqlite3.SQLITE_CANTOPEN: "cannot be opened: choose another --out",
+    sqlite3.SQLITE_IOERR: "cannot be read or written: check its disk and the limit of file sizes",
+    sqlite3.SQLITE_BUSY: "is being written by another process: stop that",
+}
 
 
 @dataclass(frozen=True)
@@ -43,23 +53,23 @@ class Answers:
         data: The data set, or one that it has grown to since.
 
     Raises:
-        UserError: The file is no such file, of a newer version, or of another data set.
+        UserError: The file is no such file, of a newer version, or of another data set. Every
+            method raises it if the file cannot be read or written.
     """
 
     def __init__(self, path: Path, data: Dataset) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # The server answers in another thread than it was made in, but only ever in one.
-        self._file = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._path = path
+        with self._told():
+            # The server answers in another thread than it was made in, but only ever in one.
+            self._file = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         try:
-            self._open(path, data)
-        except sqlite3.DatabaseError as error:
-            self._file.close()
-            raise UserError(f"{path} is no file of labels ({error}): choose another --out.") from (
-                error
-            )
+            with self._told():
+                self._open(path, data)
         except UserError:
             self._file.close()
             raise
+        self._place = path.stat()
 
     def _open(self, path: Path, data: Dataset) -> None:
         (kind,), (version,), (tables,) = (
@@ -94,13 +104,15 @@ class Answers:
 
     def given(self) -> dict[str, Answer]:
         """Return the answers by image, in the order in which they were given."""
-        rows = self._file.execute("SELECT image, label, at FROM answer ORDER BY number")
-        return {image: Answer(label, at) for image, label, at in rows}
+        with self._told():
+            rows = self._file.execute("SELECT image, label, at FROM answer ORDER BY number")
+            return {image: Answer(label, at) for image, label, at in rows}
 
     def give(self, labels: Mapping[str, str | None]) -> None:
         """Store answers by image, all of them or none; an earlier answer is replaced."""
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        with self._file:  # commits, or takes all of it back
+        self._refuse_another_place()
+        with self._told(), self._file:  # commits, or takes all of it back
             self._file.execute("BEGIN IMMEDIATE")
             self._file.executemany(
                 "INSERT OR REPLACE INTO answer (image, label, at) VALUES (?, ?, ?)",
@@ -110,8 +122,29 @@ class Answers:
     def undo(self, images: Collection[str]) -> str | None:
         """Take back the latest answer to one of some images; return which, None for none."""
         latest = next((image for image in reversed(self.given()) if image in images), None)
-        self._file.execute("DELETE FROM answer WHERE image = ?", (latest,))
+        self._refuse_another_place()
+        with self._told():
+            self._file.execute("DELETE FROM answer WHERE image = ?", (latest,))
         return latest
+
+    def _refuse_another_place(self) -> None:
+        """Refuse to write where the file was moved or deleted: SQLite would, and all is lost."""
+        if not self._path.exists() or not os.path.samestat(self._place, self._path.stat()):
+            raise UserError(
+                f"{self._path} was moved or deleted meanwhile: put it back and start again."
+            )
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Turn what SQLite cannot do with the file into a sentence."""
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            code = getattr(error, "sqlite_errorcode", None)
+            if code is None:  # it is no fault of the file
+                raise
+            reason = _REASONS.get(code & 0xFF, "is no file of labels: choose another --out")
+            raise UserError(f"{self._path} {reason} ({error}).") from error
 
     def close(self) -> None:
         """Close the file."""

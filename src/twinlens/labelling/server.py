@@ -134,6 +134,10 @@ def _add_page(app: FastAPI, access: Access) -> None:
 
 
 def _add_labelling(app: FastAPI, session: Session) -> None:
+    @app.exception_handler(UserError)
+    async def tell(_request: Request, error: UserError) -> Response:
+        return PlainTextResponse(str(error), 507)  # the page shows it
+
     @app.get("/state")
     async def state() -> dict[str, object]:
         return session.state()

@@ -69,6 +69,7 @@ def run_phases(job: Job) -> pd.DataFrame:
                 constant(0, 0.0),
                 optimizer,
                 loss(derive(seed, "lr finder")),
+                images=ids(derive(seed, "lr finder")),
                 after_step=lambda _: network.after_step(0.0),
             )
             result = choose_lr(

@@ -23,7 +23,7 @@ _FILES = {"type": "array", "minItems": 1, "items": {"type": "string", "format": 
 _FORM = {"type": "object", "required": ["images"], "properties": {"images": _FILES}}
 _BODY = {"required": True, "content": {"multipart/form-data": {"schema": _FORM}}}
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"model": Problem} for status in (400, 401, 403, 408, 413, 415, 422, 429, 503)
+    status: {"model": Problem} for status in (400, 401, 403, 408, 413, 415, 422, 429, 503, 507)
 }
 
 

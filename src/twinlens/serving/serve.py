@@ -9,16 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import h11
+import numpy as np
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from twinlens.console import say
-from twinlens.errors import UserError
+from twinlens.errors import UserError, lacks_memory
 from twinlens.requests.base import accepts
 from twinlens.requests.serve import ServeRequest
 from twinlens.serving.app import create_app
-from twinlens.serving.backend import open_backend
+from twinlens.serving.backend import Backend, open_backend
 from twinlens.serving.guard import LOOPBACK
 from twinlens.serving.keep import Keeper
 from twinlens.serving.limits import Limits
@@ -74,6 +75,7 @@ def serve(request: ServeRequest) -> None:
         cases=_cases(request),
         keeper=None if request.keep is None else Keeper(Path(request.keep)),
     )
+    check_memory(service.backend, limits.max_batch)
     hosts = LOOPBACK | {request.host.lower(), *map(str.lower, request.allowed_hosts)}
     listening = _listen(request.host, request.port)
     say(f"Serving on {_address(listening)}; stop with Ctrl+C.")
@@ -120,6 +122,30 @@ def checked_limits(request: ServeRequest) -> Limits:
         rate=request.rate,
         upload_seconds=request.upload_seconds,
     )
+
+
+def check_memory(backend: Backend, max_batch: int) -> None:
+    """Predict the largest batch once, before a request does.
+
+    Raises:
+        UserError: There is not enough memory for it.
+    """
+
+    def predict(images: int) -> bool:
+        size = backend.about.size
+        try:
+            backend.answer(np.zeros((images, size, size, 3), np.uint8))
+        except Exception as error:  # onnxruntime has classes of its own
+            if not lacks_memory(error):
+                raise
+            return False
+        return True
+
+    if not predict(max_batch):
+        halves = (max_batch >> shift for shift in range(1, max_batch.bit_length()))
+        fits = next((images for images in halves if predict(images)), None)
+        remedy = f"--max-batch {fits} fits" if fits else "choose --device cpu, or fewer --tta views"
+        raise UserError(f"--max-batch {max_batch} needs more memory than there is: {remedy}.")
 
 
 def read_token(request: ServeRequest) -> str | None:

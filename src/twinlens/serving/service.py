@@ -10,7 +10,8 @@ import numpy as np
 from prometheus_client import Gauge
 from starlette.requests import Request
 
-from twinlens.errors import UserError
+from twinlens.console import say
+from twinlens.errors import UserError, in_words, lacks_memory
 from twinlens.importing.decode import ImageError, decode, square
 from twinlens.serving.answers import Answer, Answers, Case, ClassProbability, GroupProbability
 from twinlens.serving.backend import Backend, Neighbour, Prediction
@@ -29,6 +30,10 @@ T = TypeVar("T")
 
 _DECODERS = 2
 """Images that are decoded at once: one of 80 million pixels takes 240 MB."""
+
+_NOT_STORED = (
+    "The server cannot store the image, so it does not answer: tell the person who runs it."
+)
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,13 @@ class Service:
             answers = await self._answers(contents, wanted)
         except BusyError as error:
             raise RefusedError(503, "Too many images wait: try again.", retry_after=1) from error
+        except (RuntimeError, MemoryError) as error:  # torch.OutOfMemoryError is a RuntimeError
+            if not lacks_memory(error):
+                raise
+            say("Not enough memory for a batch: choose a smaller --max-batch.")
+            raise RefusedError(
+                503, "There is no memory left for it: try again.", retry_after=1
+            ) from error
         finally:
             self._requests -= 1
         if all(answer.error for answer in answers):
@@ -154,7 +166,11 @@ class Service:
                 update={"grad_cam": await self._in_thread(heat_picture, heat)}
             )
         if self.keeper is not None:
-            await self._in_thread(self.keeper.keep, content, answer)
+            try:
+                await self._in_thread(self.keeper.keep, content, answer)
+            except (OSError, UserError) as error:
+                say(f"--keep: {in_words(error) if isinstance(error, OSError) else error}")
+                raise RefusedError(507, _NOT_STORED) from error
         return answer
 
     async def _in_thread(self, function: Callable[..., T], *args: object) -> T:

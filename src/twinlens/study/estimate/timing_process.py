@@ -5,7 +5,6 @@ counts that was in memory before, and nothing stays there.
 """
 
 import gc
-import math
 import os
 import resource
 import sys
@@ -15,40 +14,31 @@ from tempfile import TemporaryDirectory
 import torch
 
 from twinlens import console
+from twinlens.engine.memory import largest_that_fits
+from twinlens.errors import lacks_memory
 from twinlens.study.estimate.records import Answer, Cost, TimingTask, TimingTasks
 from twinlens.study.estimate.run_timing import seconds
-
-_LACK_OF_MEMORY = ("can't allocate memory", "could not create a primitive", "bad_alloc")
-"""What torch and the libraries below it say on a CPU."""
 
 
 def measure(task: TimingTask) -> Cost:
     """Measure; where the batch does not fit into memory, find one that does."""
-    cost = _attempt(task, task.batch_size)
-    if cost:
-        return cost
-    smaller = 2 ** math.ceil(math.log2(task.batch_size) - 1)
-    while smaller > 1 and not _attempt(task, smaller):
-        smaller //= 2
-    return Cost(seconds=[], memory=0, fits=smaller if smaller > 1 else 0)
+    try:
+        return _measured(task, task.batch_size)
+    except (RuntimeError, MemoryError) as error:  # torch.OutOfMemoryError is a RuntimeError
+        if not lacks_memory(error):
+            raise
+    fits = largest_that_fits(lambda size: _measured(task, size), task.batch_size, least=2)
+    return Cost(seconds=[], memory=0, fits=fits)
 
 
-def _attempt(task: TimingTask, batch_size: int) -> Cost | None:
-    """Measure with a batch size; None where there is not enough memory."""
+def _measured(task: TimingTask, batch_size: int) -> Cost:
+    """Measure with a batch size."""
     gc.collect()
     if task.device == "cuda":
-        torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
-    try:
-        with TemporaryDirectory() as folder:
-            measured = seconds(task, Path(folder), batch_size)
-            return Cost(seconds=measured, memory=_peak(task.device))
-    except (RuntimeError, MemoryError) as error:  # torch.OutOfMemoryError is a RuntimeError
-        if isinstance(error, torch.OutOfMemoryError | MemoryError):
-            return None
-        if task.device == "cpu" and any(text in str(error) for text in _LACK_OF_MEMORY):
-            return None
-        raise
+    with TemporaryDirectory() as folder:
+        measured = seconds(task, Path(folder), batch_size)
+        return Cost(seconds=measured, memory=_peak(task.device))
 
 
 def _peak(device: str) -> int:
