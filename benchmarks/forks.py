@@ -22,7 +22,7 @@ class Tally:
         finished: Kills after which the result was there already.
         trials: How often it was carried out to its end after kills.
         equal: How often the result was the one that it must be.
-        confirmed: Requests that a server has answered with success.
+        confirmed: Labels or images that a server has confirmed, less those taken back.
     """
 
     kills: dict[str, int] = field(default_factory=dict)

@@ -145,6 +145,37 @@ def test_only_such_convolutions_are_computed_in_the_contiguous_format(layer, nar
     assert seen == [narrow]
 
 
+@pytest.mark.parametrize("layer", [{"kernel_size": 3}, {"kernel_size": 5}, {"groups": 32}])
+def test_the_gradient_in_bf16_of_maps_of_one_column_is_that_in_fp32(layer, monkeypatch):
+    """It was what is left in memory, on processors with AVX-512 and without bf16."""
+    options = {"kernel_size": 3, "stride": 2, "bias": False} | layer
+    plain = nn.Conv2d(32, 32, padding=options["kernel_size"] // 2, **options)
+    monkeypatch.setitem(ENCODERS, "one", EncoderSpec(lambda: plain, feature_dim=32))
+    encoder = build_encoder("one", seed=0)
+    for seed in range(5):
+        x = torch.randn(32, 32, 2, 1, generator=torch.Generator().manual_seed(seed))
+        x = x.contiguous(memory_format=torch.channels_last)
+        del [torch.full((1 << 16,), 3e38) for _ in range(20)][:]  # what is left in memory
+        gradients = []
+        for bf16 in (False, True):
+            encoder.zero_grad()
+            with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+                y = encoder.network(x)
+            y.float().square().sum().backward()
+            gradients.append(plain.weight.grad.clone())
+        exact, found = gradients
+        assert (found - exact).abs().max() < 0.05 * exact.abs().max()
+
+
+@pytest.mark.parametrize("height", [1, 2, 5])
+def test_a_column_of_zeros_changes_no_output(height, monkeypatch):
+    layer = nn.Conv2d(4, 8, 3, stride=2, padding=1)
+    monkeypatch.setitem(ENCODERS, "one", EncoderSpec(lambda: layer, feature_dim=8))
+    encoder, x = build_encoder("one", seed=0), torch.rand(2, 4, height, 1)
+    expected = nn.functional.conv2d(x, layer.weight, layer.bias, stride=2, padding=1)
+    torch.testing.assert_close(encoder.network(x), expected)
+
+
 @pytest.mark.parametrize("name", ["resnet18_quarter", "timm/test_vit", "timm/test_convnext"])
 def test_stochastic_depth_leaves_initial_weights_and_evaluation_as_they_are(name):
     images = torch.rand(4, 3, 160, 160)

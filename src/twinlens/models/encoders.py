@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate
+from torch.nn.functional import interpolate, pad
 from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from twinlens.console import say
@@ -166,7 +166,8 @@ def build_encoder(
             encoder = _from_table(name, drop_path)
         else:
             encoder = _from_timm(name, drop_path, config)
-    return keep_narrow_contiguous(convert_conv2d_weight_memory_format(encoder, torch.channels_last))
+    encoder = convert_conv2d_weight_memory_format(encoder, torch.channels_last)
+    return widen_single_columns(keep_narrow_contiguous(encoder))
 
 
 def keep_narrow_contiguous(encoder: Encoder) -> Encoder:
@@ -189,6 +190,30 @@ def keep_narrow_contiguous(encoder: Encoder) -> Encoder:
             layer.weight.data = layer.weight.data.clone(memory_format=torch.contiguous_format)
             layer.register_forward_pre_hook(_contiguous_input)
     return encoder
+
+
+def widen_single_columns(encoder: Encoder) -> Encoder:
+    """Give maps of one column a second one, of zeros, before strided convolutions that pad.
+
+    Their output stays the same. Without it, oneDNN's gradient of their weights in bf16 is what was
+    in memory before (torch 2.13, AVX-512 without bf16): not finite, or finite and wrong. In the
+    last block of a ResNet, images of 16 pixels are such maps. The encoder is changed in place.
+    """
+    for layer in encoder.modules():
+        if (
+            isinstance(layer, nn.Conv2d)
+            and layer.stride[1] > 1
+            and layer.kernel_size[1] in (3, 5, 7)
+            and layer.padding == tuple(side // 2 for side in layer.kernel_size)
+            and layer.padding_mode == "zeros"
+        ):
+            layer.register_forward_pre_hook(_two_columns)
+    return encoder
+
+
+def _two_columns(_layer: nn.Module, inputs: tuple[Tensor]) -> tuple[Tensor]:
+    (x,) = inputs
+    return (pad(x, (0, 1)) if x.shape[-1] == 1 else x,)
 
 
 def _contiguous_input(_layer: nn.Module, inputs: tuple[Tensor]) -> tuple[Tensor]:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from twinlens.evaluation.uncertainty.cluster_bootstrap import Bootstrap, bootstrap
+from twinlens.evaluation.uncertainty.cluster_bootstrap import Bootstrap, _levels, bootstrap
 from twinlens.evaluation.uncertainty.crossed_effects import number_groups
 
 slow = pytest.mark.slow
@@ -101,3 +101,11 @@ def test_a_number_that_most_resamples_do_not_define_has_no_interval():
     drawn = np.where(np.arange(100)[:, None] < 80, np.linspace(0, 1, 100)[:, None], np.nan)
     (found,) = Bootstrap(np.array([0.5]), drawn, np.zeros((0, 1))).estimates()
     assert "undefined in many resamples" in found.note
+
+
+@pytest.mark.parametrize(("value", "below"), [(-1, 0.01), (2, 0.99)])
+def test_a_value_beyond_all_resamples_is_taken_for_one_of_a_hundred(value, below):
+    found = [*_levels(value, np.linspace(0, 1, 100), np.zeros(3))]
+    bias = stats.norm.ppf(below)  # and no acceleration
+    expected = [stats.norm.cdf(2 * bias + stats.norm.ppf(tail)) for tail in (0.025, 0.975)]
+    assert found == pytest.approx(expected, rel=1e-12)

@@ -206,6 +206,23 @@ def test_no_number_of_seeds_finds_what_the_test_images_hide():
     assert seeds_needed(values, 0.02, of_groups=0.01**2, free_groups=50) is None
 
 
+@pytest.mark.parametrize(("of_groups", "free_groups"), [(0.005**2, 4), (0.006**2, 50)])
+def test_with_test_groups_the_power_has_satterthwaites_degrees_of_freedom(of_groups, free_groups):
+    values = np.array([-1, 0, 1]) * 0.03
+    found = seeds_needed(values, 0.02, of_groups=of_groups, free_groups=free_groups)
+
+    def power(n, sd):
+        total = sd * sd / n + of_groups
+        weights = (sd * sd / n) ** 2 / (n - 1) + of_groups * of_groups / free_groups
+        free = total * total / weights
+        t, shift = stats.t.ppf(0.975, free), 0.02 / np.sqrt(total)
+        return stats.nct.sf(t, free, shift) + stats.nct.cdf(-t, free, shift)
+
+    upper = 0.03 * np.sqrt(2 / stats.chi2.ppf(0.2, 2))
+    for n, sd in zip(found, (0.03, upper), strict=True):
+        assert power(n, sd) >= 0.8 > power(n - 1, sd)
+
+
 def test_an_error_that_is_partly_spent_asks_for_more_seeds():
     values = [-0.03, 0, 0.03]
     assert seeds_needed(values, 0.02, error=lambda _: 0.01) > seeds_needed(values, 0.02)

@@ -37,6 +37,12 @@ def _patch(image, place):
     return image[:, 8 * row : 8 * row + 8, 8 * column : 8 * column + 8].flatten()
 
 
+def test_the_settings_take_their_own_defaults_and_no_weight_decay():
+    settings = configure("recommended", {"method": "mae"}, where="")
+    given = settings.model_dump(by_alias=True) | {"weight_decay": 0}
+    assert type(settings).model_validate(given) == settings.model_copy(update={"weight_decay": 0})
+
+
 @pytest.mark.parametrize("normalised", [True, False])
 def test_it_equals_the_formula_written_with_loops(normalised):
     source = torch.Generator().manual_seed(0)
