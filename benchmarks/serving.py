@@ -1,20 +1,21 @@
-"""Requests per second and latency of `twinlens serve` under load, beside the plain forward pass.
+"""Requests per second and latency of `twinlens serve` under load, beside LitServe.
 
-From the root of the repository:
+From the root of the repository, with the second environment for LitServe (make peers):
 
     python benchmarks/serving.py
 
 Serves a ResNet-18 with random weights at 224 px, as ONNX and as a bundle, to 1, 8 and 64 clients on
-this machine, who send a JPEG of 448 px; each measurement in turns with the forward pass of the same
-model, without HTTP and without decoding. Then sends ten times the allowed rate to a small network,
-and looks at how the memory of the server grows. Writes results/serving.json. Clients and server
-share the processor. Six minutes.
+this machine, who send a JPEG of 448 px; each measurement in turns with LitServe, batching likewise,
+and with the forward pass of the same model, without HTTP and without decoding. Then sends ten times
+the allowed rate to a small network, and looks at how the memory of the server grows. Writes
+results/serving.json. Clients and server share the processor. Ten minutes.
 """
 
 import http.client
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -42,7 +43,8 @@ from twinlens.records.weights import InitialWeights, TrainedOn
 from twinlens.serving.backend import open_backend
 from twinlens.views.recipes import RECIPES
 
-OUT = Path(__file__).parent / "results" / "serving.json"
+ROOT = Path(__file__).resolve().parents[1]
+OUT = ROOT / "benchmarks/results/serving.json"
 SIZE, ROUNDS, SECONDS, CLIENTS, BATCH = 224, 3, 4.0, (1, 8, 64), 16
 RATE, OVERLOAD = 600, 10_000
 ADDRESS = "127.0.0.1"
@@ -50,10 +52,10 @@ ADDRESS = "127.0.0.1"
 
 def main() -> None:
     with TemporaryDirectory() as folder:
-        bundle = _model(Path(folder) / "model")
+        bundle = make_bundle(Path(folder) / "model")
         onnx = twinlens.export(bundle, Path(folder) / "model.onnx").path
         rows = _loads("onnx", onnx) + _loads("torch", bundle)
-        small = _model(Path(folder) / "small", "resnet18_quarter", 64)
+        small = make_bundle(Path(folder) / "small", "resnet18_quarter", 64)
         overload = _overload(twinlens.export(small, Path(folder) / "small.onnx").path)
     about = {"command": "python benchmarks/serving.py", "machine": _machine()}
     write_json(OUT, about | {"loads": rows, "overload": overload})
@@ -64,7 +66,7 @@ def _machine() -> dict[str, Any]:
     return machine(*names) | {"load_average_before": os.getloadavg()[2]}
 
 
-def _model(folder: Path, name: str = "resnet18", size: int = SIZE) -> Path:
+def make_bundle(folder: Path, name: str = "resnet18", size: int = SIZE) -> Path:
     encoder = build_encoder(name, seed=0)
     info = BundleInfo(
         encoder=name,
@@ -82,6 +84,32 @@ def _model(folder: Path, name: str = "resnet18", size: int = SIZE) -> Path:
     )
     save_bundle(folder, encoder, classifier(encoder.feature_dim, 8, seed=0), info)
     return folder
+
+
+@contextmanager
+def _litserve(model: Path) -> Iterator[int]:
+    """Serve a model by LitServe in the second environment; yield its port."""
+    with socket.socket() as free:
+        free.bind((ADDRESS, 0))
+        port = free.getsockname()[1]
+    command = [ROOT / ".venv-peers/bin/python", "benchmarks/litserve_server.py", model, port]
+    path = {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT / 'tests/peers'}"}
+    process = subprocess.Popen(
+        [str(word) for word in command],
+        cwd=ROOT,
+        env=os.environ | path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        while not _clients(port, 1, requests=1)[1]["200"]:
+            assert process.poll() is None, "LitServe did not start: make peers"
+            time.sleep(1)
+        yield port
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait()
 
 
 @contextmanager
@@ -143,16 +171,19 @@ def _loads(kind: str, model: Path) -> list[dict[str, Any]]:
     backend = open_backend(model, "cpu")
     pixels = np.stack([phantom_image(0, lesion, 0, size=SIZE) for lesion in range(BATCH)])
     found: dict[str, list[Any]] = {"forward 1": [], f"forward {BATCH}": []}
-    with _served(model, rate=10**7) as (port, pid):
-        _clients(port, max(CLIENTS), seconds=2)  # so that memory for the largest batch is there
+    with _served(model, rate=10**7) as (port, pid), _litserve(model) as other:
+        ports = {"twinlens serve": port, "LitServe": other}
+        for each in ports.values():
+            _clients(each, max(CLIENTS), seconds=2)  # so that memory for the largest batch is there
         before = 0.0
         for number in range(ROUNDS):
             for count in CLIENTS:
                 for batch in (1, BATCH):
                     found[f"forward {batch}"].append(_forward(backend, pixels[:batch]))
-                found.setdefault(f"{count} clients", []).append(
-                    _clients(port, count, seconds=SECONDS)
-                )
+                for server, each in ports.items():
+                    found.setdefault(f"{server}, {count} clients", []).append(
+                        _clients(each, count, seconds=SECONDS)
+                    )
             if number == 0:  # by now each size of batch has had its memory
                 before = _rss(pid)
         growth = _rss(pid) - before
@@ -160,14 +191,14 @@ def _loads(kind: str, model: Path) -> list[dict[str, Any]]:
     for batch in (1, BATCH):
         each = np.median(found[f"forward {batch}"])
         rows.append({"model": kind, "what": f"forward, batch of {batch}", "per_second": 1 / each})
-    for count in CLIENTS:
-        parts = found[f"{count} clients"]
+    for what in [f"{server}, {count} clients" for server in ports for count in CLIENTS]:
+        parts = found[what]
         times = np.concatenate([np.array(part[0]) for part in parts]) * 1000
         statuses = sum((part[1] for part in parts), Counter())
         rows.append(
             {
                 "model": kind,
-                "what": f"{count} clients",
+                "what": what,
                 "per_second": float(np.median([len(part[0]) / part[2] for part in parts])),
                 "p50_ms": float(np.percentile(times, 50)),
                 "p99_ms": float(np.percentile(times, 99)),

@@ -18,7 +18,9 @@ about = session.get_modelmeta().custom_metadata_map
 classes, size = json.loads(about["classes"]), int(about["size"])
 print(",".join(["file", "predicted", *(f"p_{name}" for name in classes)]))
 for path in sys.argv[2:]:
-    image = ImageOps.exif_transpose(Image.open(path)).convert("RGB")
+    image = Image.open(path)
+    image.draft(None, (2 * size, 2 * size))  # a large JPEG is read at a reduced size
+    image = ImageOps.exif_transpose(image).convert("RGB")
     side = min(image.size)
     left, top = (image.width - side) // 2, (image.height - side) // 2
     square = image.crop((left, top, left + side, top + side))

@@ -25,7 +25,7 @@ assert "torch" not in sys.modules
 def test_it_predicts_as_twinlens_does_without_torch(small_model, onnx_file, tmp_path, pixels):
     turned = Image.Exif()
     turned[0x0112] = 8
-    Image.fromarray(pixels).resize((150, 90)).save(tmp_path / "a.jpg", exif=turned)
+    Image.fromarray(pixels).resize((350, 290)).save(tmp_path / "a.jpg", exif=turned)
     Image.fromarray(pixels).save(tmp_path / "b.png")
     Image.fromarray(pixels[..., 0]).save(tmp_path / "c.png")
     expected = predict(small_model, tmp_path, tta=1, device="cpu")

@@ -8,6 +8,7 @@ from PIL import Image
 
 from twinlens.errors import UserError
 from twinlens.importing.decode import ImageError, decode, square
+from twinlens.phantom.generate import phantom_image
 
 
 def reason(content):
@@ -20,6 +21,19 @@ def test_rgb_is_unchanged(pixels, encode):
     image = decode(encode(Image.fromarray(pixels)))
     assert image.mode == "RGB"
     np.testing.assert_array_equal(np.asarray(image), pixels)
+
+
+@pytest.mark.parametrize(("side", "reduced"), [(16, (32, 48)), (20, (64, 96)), (40, (128, 192))])
+def test_a_large_jpeg_is_decoded_at_a_reduced_size(side, reduced, encode):
+    content = encode(Image.fromarray(phantom_image(0, 0, 0, size=192)).resize((128, 192)), "JPEG")
+    image = decode(content, side=side)
+    assert image.size == reduced
+    full, difference = square(decode(content), side), square(image, side)
+    assert np.abs(full.astype(int) - difference).mean() < 0.5
+
+
+def test_what_is_no_jpeg_is_decoded_in_full(pixels, encode):
+    assert decode(encode(Image.fromarray(pixels)), side=1).size == pixels.shape[1::-1]
 
 
 def test_grey_becomes_three_equal_channels(pixels, encode):

@@ -119,7 +119,9 @@ def test_licences_are_named_once_and_unknown_ones_too(licences, merged):
 
 def test_each_image_is_read_and_decoded_by_its_own_source(tmp_path, draw):
     path = draw(tmp_path / "a.png", 1)
-    drawn = source_of("b", read=lambda item: item.encode(), decode=lambda content: content.decode())
+    drawn = source_of(
+        "b", read=lambda item: item.encode(), decode=lambda content, **_: content.decode()
+    )
     filed = Source(drawn.table, [path], skipped=[("gone.png", "no such file")])
     gather = join({"filed": filed, "drawn": drawn})
     first, second = (gather.decode(gather.read(item)) for item in gather.items)

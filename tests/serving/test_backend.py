@@ -17,6 +17,8 @@ def photos(tmp_path_factory):
     for lesion in range(5):
         pixels = phantom_image(0, lesion, 0, size=64)[:, : 40 + 6 * lesion]
         Image.fromarray(pixels).save(folder / f"{lesion}.png")
+    large = Image.fromarray(phantom_image(0, 5, 0, size=64)).resize((400, 300))
+    large.save(folder / "large.jpg")
     return sorted(folder.iterdir())
 
 

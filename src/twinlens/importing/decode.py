@@ -10,8 +10,9 @@ The rules, the same for every image:
   Floating-point pixels have no agreed range and are refused.
 - Transparency is laid over black, the surroundings of most medical images.
 - The largest centred square is resized with a triangle filter as wide as the reduction
-  (Pillow's BILINEAR), so nothing aliases. JPEG's reduced decoding (`draft`) is faster but gives
-  other pixels, and is not used.
+  (Pillow's BILINEAR), so nothing aliases.
+- A large JPEG is decoded at a half, a quarter or an eighth of its size, as long as that is at least
+  twice the square's: several times faster, while pixels change by some quarter of a grey level.
 """
 
 from io import BytesIO
@@ -44,12 +45,16 @@ class GreyLevels(NamedTuple):
 SIXTEEN_BITS = GreyLevels(0, 65535)
 
 
-def decode(content: bytes, levels: GreyLevels = SIXTEEN_BITS) -> Image.Image:
+def decode(
+    content: bytes, levels: GreyLevels = SIXTEEN_BITS, *, side: int | None = None
+) -> Image.Image:
     """Decode an image file into an upright RGB image.
 
     Args:
         content: The file's bytes.
         levels: How grey of more than 8 bits is scaled.
+        side: Side of the square that it will become, for which a JPEG may be decoded at a reduced
+            size; None for full size.
 
     Raises:
         ImageError: The content is no image, is damaged, or is too large or too small.
@@ -58,7 +63,7 @@ def decode(content: bytes, levels: GreyLevels = SIXTEEN_BITS) -> Image.Image:
     if not content:
         raise ImageError("empty file")
     try:
-        return _decode(content, levels)
+        return _decode(content, levels, side)
     except (ImageError, UserError):
         raise
     except UnidentifiedImageError as error:
@@ -102,13 +107,15 @@ def square(image: Image.Image, size: int) -> PackedImage:
     return np.asarray(crop.resize((size, size), Image.Resampling.BILINEAR))
 
 
-def _decode(content: bytes, levels: GreyLevels) -> Image.Image:
+def _decode(content: bytes, levels: GreyLevels, side: int | None) -> Image.Image:
     if is_dicom(content):
         from twinlens.importing.formats.dicom_pixels import decode_dicom  # which imports this file
 
         return decode_dicom(content)
     image = Image.open(BytesIO(content))
     check_size(*image.size)
+    if side is not None:
+        image.draft(None, (2 * side, 2 * side))
     return upright_rgb(image, levels)
 
 

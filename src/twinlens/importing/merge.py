@@ -36,9 +36,9 @@ def join(sources: Mapping[str, Source]) -> Source:
         number, source_item = item
         return number.to_bytes(_MARK, "big") + parts[number].read(source_item)
 
-    def decode(content: bytes) -> Image.Image:
+    def decode(content: bytes, *, side: int | None = None) -> Image.Image:
         number = int.from_bytes(content[:_MARK], "big")
-        return parts[number].decode(content[_MARK:])
+        return parts[number].decode(content[_MARK:], side=side)
 
     return Source(
         table,

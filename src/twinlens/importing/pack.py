@@ -177,7 +177,7 @@ def _decode(source: Source, size: int, rows: range) -> Decoded:
         try:
             content = source.read(item)
             contents[-1] = hashlib.sha256(content).digest()
-            images[row] = square(source.decode(content), size)
+            images[row] = square(source.decode(content, side=size), size)
         except OSError as error:
             reasons[row] = f"cannot be read ({error.strerror or error})"
         except ImageError as error:

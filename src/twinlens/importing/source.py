@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pandas as pd
 from PIL import Image
@@ -39,6 +39,13 @@ class Options:
     size: int = 256
 
 
+class Decode(Protocol):
+    """From the bytes of an image to an RGB image; may raise `decode.ImageError`."""
+
+    def __call__(self, content: bytes, *, side: int | None = None) -> Image.Image:
+        """Decode an image, of which a square of `side` pixels is wanted (None: all of it)."""
+
+
 @dataclass(frozen=True, eq=False)
 class Source:
     """Images that can be imported.
@@ -50,7 +57,7 @@ class Source:
         read: From an item to the bytes that make the image what it is: the file's content, or
             the recipe's. The source is recognised by them. Called from several threads at once,
             like `decode`.
-        decode: From those bytes to an RGB image of any size. May raise `decode.ImageError`.
+        decode: From those bytes to an RGB image.
         classes: Class names in order; None: sorted from the labels.
         class_info: Title, colour and group by class, where known.
         skipped: Images that are known to be missing, as (file, reason).
@@ -63,7 +70,7 @@ class Source:
     table: pd.DataFrame
     items: Sequence[Any]
     read: Callable[[Any], bytes] = Path.read_bytes
-    decode: Callable[[bytes], Image.Image] = decode
+    decode: Decode = decode
     classes: Sequence[str] | None = None
     class_info: Mapping[str, ClassInfo] = field(default_factory=dict)
     skipped: Sequence[tuple[str, str]] = ()

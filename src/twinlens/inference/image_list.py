@@ -66,10 +66,10 @@ class Named:
         return read_url(self.place) if isinstance(self.place, str) else self.place.read_bytes()
 
 
-def decode_named(content: bytes) -> Image.Image:
+def decode_named(content: bytes, *, side: int | None = None) -> Image.Image:
     """Decode an image, see `decode`."""
     if not content.startswith(_PIXELS):
-        return decode(content)
+        return decode(content, side=side)
     pixels = np.frombuffer(content, np.uint8, offset=len(_PIXELS))
     side = round((len(pixels) / 3) ** 0.5)
     return Image.fromarray(pixels.reshape(side, side, 3))

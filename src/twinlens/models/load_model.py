@@ -86,7 +86,8 @@ class Transform:
         """Return the largest centred square, resized: RGB in [0, 1], shape (3, size, size).
 
         Args:
-            image: An image of Pillow, turned upright by its EXIF orientation; or a file.
+            image: A file, read as predict reads it; or an image of Pillow, turned upright by its
+                EXIF orientation, of which all pixels count, also where it is large.
 
         Raises:
             UserError: It is no image, is damaged, or is too small or too large.
@@ -96,7 +97,7 @@ class Transform:
                 check_size(*image.size)
                 rgb = upright_rgb(image)
             else:
-                rgb = decode(Path(image).read_bytes())
+                rgb = decode(Path(image).read_bytes(), side=self.size)
         except ImageError as error:
             where = f"The image {image}" if isinstance(image, Path | str) else "The image"
             raise UserError(f"{where} cannot be used: {error}.") from error

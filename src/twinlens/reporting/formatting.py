@@ -35,11 +35,6 @@ def plain(name: str) -> str:
     return name.replace("_", " ")
 
 
-def is_number(value: object) -> bool:
-    """Tell whether `value` is a number that is neither NaN nor infinite."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
 def decimal(value: float | None, *, signed: bool = False, digits: int = 3) -> str:
     """Write a number with a fixed number of decimals and a true minus sign.
 

@@ -164,7 +164,7 @@ class Service:
 def _prepare(content: bytes, size: int) -> PackedImage | str:
     """Return the square of an image, or why it cannot be read."""
     try:
-        return square(decode(content), size)
+        return square(decode(content, side=size), size)
     except (ImageError, UserError) as error:
         return str(error)
 

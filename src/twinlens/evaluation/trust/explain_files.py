@@ -37,7 +37,7 @@ def explain_files(request: ExplainRequest) -> Explained:
         raise UserError("None of the image files can be read, so there is nothing to explain.")
     table = table[table["error"].isna()]
     files, size = table["file"].tolist(), model.info.size
-    pixels = np.stack([square(decode_named(image.read()), size) for image in readable])
+    pixels = np.stack([square(decode_named(image.read(), side=size), size) for image in readable])
     trained = trained_network(model, first, make_fabric(model.info.precision, request.device))
     features = trained.features(pixels, np.arange(len(files)))
     images = Evaluated(

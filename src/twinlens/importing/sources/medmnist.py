@@ -162,7 +162,7 @@ def _tag(images: Header) -> bytes:
     return f"{'RGB' if colours else 'L'} {width} {height} ".encode()
 
 
-def _decode(content: bytes) -> Image.Image:
+def _decode(content: bytes, *, side: int | None = None) -> Image.Image:  # noqa: ARG001
     mode, width, height, pixels = content.split(b" ", 3)
     return Image.frombytes(mode.decode(), (int(width), int(height)), pixels).convert("RGB")
 

@@ -109,9 +109,9 @@ def _recipe(recipe: tuple[Any, ...]) -> bytes:
     return json.dumps(recipe).encode()
 
 
-def _draw(recipe: bytes) -> Image.Image:
+def _draw(content: bytes, *, side: int | None = None) -> Image.Image:  # noqa: ARG001
     """Draw the image of a recipe."""
-    name, _, size, *numbers = json.loads(recipe)
+    name, _, size, *numbers = json.loads(content)
     return Image.fromarray(_SETS[name].draw(*numbers, size=size))
 
 

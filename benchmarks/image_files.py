@@ -1,0 +1,134 @@
+"""Importing and predicting JPEG files: images per second, beside Pillow and the bare network.
+
+From the root of the repository:
+
+    OMP_NUM_THREADS=1 python benchmarks/image_files.py [ROUNDS]
+
+Import: 200 photographs of 1,024 pixels to 256 pixels, against a loop of Pillow that resizes them
+into one array, with full and with reduced decoding (`draft`, which gives other pixels and which we
+do not use). Predict: 200 photographs of 448 pixels with a ResNet-18 at 224 pixels, as a bundle,
+against the bare forward pass of the network on images that lie ready; and onnxruntime alone. In
+turns, with one thread; processor time counts. Writes results/image_files.json.
+"""
+
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import onnxruntime
+import torch
+from in_turns import compared, rates
+from machine import machine
+from PIL import Image
+
+import twinlens
+from serving import make_bundle
+from twinlens.files import write_json
+from twinlens.phantom.generate import phantom_image
+
+COUNT, LARGE, PACKED, PHOTOGRAPH, SIZE, BATCH = 200, 1024, 256, 448, 224, 64
+
+
+def store(folder, side):
+    """Write photographs of a size, eight different ones in turn."""
+    folder.mkdir()
+    drawn = [Image.fromarray(phantom_image(0, lesion, 0, size=side)) for lesion in range(8)]
+    for number in range(COUNT):
+        drawn[number % len(drawn)].save(folder / f"{number}.jpg", quality=90)
+    return sorted(folder.iterdir())
+
+
+def pillow(paths, *, draft):
+    def task():
+        images = np.empty((len(paths), PACKED, PACKED, 3), np.uint8)
+        for row, path in enumerate(paths):
+            with Image.open(path) as image:
+                if draft:
+                    image.draft("RGB", (PACKED, PACKED))
+                small = image.convert("RGB").resize((PACKED, PACKED), Image.Resampling.BILINEAR)
+            images[row] = np.asarray(small)
+        return len(images)
+
+    return task
+
+
+def importing(folder, paths):
+    def ours():
+        twinlens.import_images(
+            folder,
+            folder.parent / "data",
+            kind="unlabelled",
+            size=PACKED,
+            workers=1,
+            overwrite=True,
+        )
+        return COUNT
+
+    return {
+        "Twinlens": ours,
+        "Pillow": pillow(paths, draft=False),
+        "Pillow, reduced decoding": pillow(paths, draft=True),
+    }
+
+
+def predicting(paths, folder):
+    model = make_bundle(folder / "model", "resnet18", SIZE)
+    onnx = twinlens.export(model, folder / "model.onnx").path
+    session = onnxruntime.InferenceSession(onnx, _one_thread())
+    network, _transform = twinlens.load_model(model)
+    images = torch.rand(BATCH, 3, SIZE, SIZE).contiguous(memory_format=torch.channels_last)
+    batches = COUNT // BATCH
+
+    def ours():
+        twinlens.predict(model, paths, workers=1, device="cpu")
+        return COUNT
+
+    def torch_alone():
+        with torch.inference_mode():
+            for _ in range(batches):
+                network(images)
+        return batches * BATCH
+
+    def onnx_alone():
+        for _ in range(batches):
+            session.run(None, {"images": images.contiguous().numpy()})
+        return batches * BATCH
+
+    return {"Twinlens": ours, "torch, bare": torch_alone, "onnxruntime, bare": onnx_alone}
+
+
+def _one_thread():
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    return options
+
+
+def main() -> None:
+    rounds = int((sys.argv[1:2] or [5])[0])
+    torch.set_num_threads(1)
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        tasks = {
+            "import": importing(folder / "large", store(folder / "large", LARGE)),
+            "predict": predicting(store(folder / "photographs", PHOTOGRAPH), folder),
+        }
+        rows = [
+            {"what": what} | row
+            for what, each in tasks.items()
+            for row in compared(rates(each, rounds, time.process_time), "Twinlens")
+        ]
+    write_json(
+        Path(__file__).parent / "results" / "image_files.json",
+        {
+            "command": f"python benchmarks/image_files.py {rounds}",
+            "machine": machine("torch", "onnxruntime", "pillow"),
+            "unit": "images per second of one core",
+            "rows": rows,
+        },
+    )
+
+
+if __name__ == "__main__":
+    main()

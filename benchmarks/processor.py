@@ -1,0 +1,97 @@
+"""Memory format and denormals on a processor with and without AVX-512: images per second.
+
+From the root of the repository:
+
+    OMP_NUM_THREADS=1 python benchmarks/processor.py [ROUNDS]
+
+Forward, backward and AdamW's step on a batch that lies ready, in fp32 with one thread, in turns;
+processor time counts. What AVX2 alone would do is measured by forbidding oneDNN and ATen anything
+newer. Writes results/processor.json.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import torch
+from in_turns import compared, rates
+from machine import machine
+from torch import nn
+
+from twinlens.engine.optimiser import adamw
+from twinlens.files import write_json
+from twinlens.models.encoders import build_encoder
+
+CASES = (
+    ("resnet18", 64, 128),
+    ("resnet18", 32, 32),
+    ("resnet18_quarter", 32, 128),
+    ("resnet50", 128, 16),
+)
+FORMATS = {"channels-last": torch.channels_last, "contiguous": torch.contiguous_format}
+AVX2 = {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}
+
+
+def training(name, size, batch, layout, *, flush=False):
+    """Return a task of some training steps, of about half a second."""
+    model = nn.Sequential(encoder := build_encoder(name, 0), nn.Linear(encoder.feature_dim, 8))
+    model.to(memory_format=layout)
+    images = torch.randn(batch, 3, size, size).contiguous(memory_format=layout)
+    labels = torch.arange(batch) % 8
+    optimiser = adamw(model, weight_decay=0.01)
+
+    def task():
+        torch.set_flush_denormal(flush)
+        for _ in range(3):
+            optimiser.zero_grad()
+            nn.functional.cross_entropy(model(images), labels).backward()
+            optimiser.step()
+        return 3 * batch
+
+    return task
+
+
+def measure(rounds):
+    """Return rows of this process's processor."""
+    rows = []
+    for case in CASES:
+        tasks = {name: training(*case, layout) for name, layout in FORMATS.items()}
+        tasks["channels-last, denormals flushed"] = training(*case, torch.channels_last, flush=True)
+        name, size, batch = case
+        about = {"network": name, "size": size, "batch": batch}
+        found = compared(rates(tasks, rounds, time.process_time), "channels-last")
+        rows += [about | row for row in found]
+    return rows
+
+
+def main() -> None:
+    rounds = int((sys.argv[1:2] or [5])[0])
+    torch.set_num_threads(1)
+    if sys.argv[2:] == ["--rows"]:
+        print(json.dumps(measure(rounds)))
+        return
+    rows = []
+    for processor, limits in {"as it is": {}, "AVX2 alone": AVX2}.items():
+        command = [sys.executable, __file__, str(rounds), "--rows"]
+        done = subprocess.run(
+            command, env=os.environ | limits, check=True, capture_output=True, text=True
+        )
+        print(done.stdout)
+        found = json.loads(done.stdout.splitlines()[-1])
+        rows += [{"processor": processor} | row for row in found]
+    write_json(
+        Path(__file__).parent / "results" / "processor.json",
+        {
+            "command": f"python benchmarks/processor.py {rounds}",
+            "machine": machine("torch"),
+            "unit": "images per second of one core",
+            "rows": rows,
+        },
+    )
+
+
+if __name__ == "__main__":
+    main()
