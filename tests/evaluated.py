@@ -48,6 +48,19 @@ def predicted(
     return table.join(pd.DataFrame(p / p.sum(axis=1, keepdims=True), columns=columns))
 
 
+_EQUAL = {f"p_{name}": 1 / len(CLASSES) for name in CLASSES}
+DEGENERATE = {
+    "2 images": predicted(2),
+    "2 groups": predicted(2, present=2).assign(group=["a", "b"]),
+    "an absent class": predicted(40, present=2),
+    "one class": predicted(40, present=1),
+    "one group": predicted(40).assign(group="one"),
+    "all equal": predicted(40).assign(**_EQUAL),
+    "sure": predicted(40).assign(p_NV=1.0, p_MEL=0.0, p_BCC=0.0),
+}
+"""Predictions that leave much undefined."""
+
+
 def store_evaluation(folder: Path) -> EvaluationRecord:
     """Write the evaluation of a model on two data sets, with validation images."""
     val = predicted(60, seed=1, part="val")

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evaluated import CLASSES, INFO, predicted
+from evaluated import CLASSES, DEGENERATE, INFO, predicted
 from twinlens.errors import UserError
 from twinlens.evaluation.data_set_evaluation import choose, measure
 from twinlens.evaluation.probabilities.binary import positive_side
@@ -56,19 +56,7 @@ def _estimates(found):
     yield from (before.ece, before.classwise_ece, before.brier, before.log_loss)
 
 
-@pytest.mark.parametrize(
-    "table",
-    [
-        predicted(2),
-        predicted(2, present=2).assign(group=["a", "b"]),
-        predicted(40, present=2),
-        predicted(40, present=1),
-        predicted(40).assign(group="one"),
-        predicted(40).assign(**dict.fromkeys(COLUMNS, 1 / 3)),
-        predicted(40).assign(p_NV=1.0, p_MEL=0.0, p_BCC=0.0),
-    ],
-    ids=["2 images", "2 groups", "an absent class", "one class", "one group", "all equal", "sure"],
-)
+@pytest.mark.parametrize("table", DEGENERATE.values(), ids=DEGENERATE)
 @pytest.mark.parametrize("val", [VAL, None, predicted(3, seed=1, present=1)])
 def test_whatever_the_images_there_is_a_number_or_a_sentence(table, val):
     for estimate in _estimates(_measured(table, val)):

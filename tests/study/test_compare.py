@@ -94,7 +94,7 @@ def test_the_table_follows_from_the_stored_predictions(finished):
     assert difference.seeds_interval == pytest.approx([interval.low, interval.high])
     assert difference.covers == "seeds and test images"
     assert len(results.verdict) == 2
-    assert [entry.seeds for entry in results.test_access] == [None] * 4 + [2]
+    assert [entry.seeds for entry in results.test_access] == [None] * 5 + [2]
 
 
 def test_arms_share_what_they_should(finished):
@@ -170,6 +170,7 @@ def test_a_failed_run_is_reported_and_does_not_stop_the_others(
         ("encoder=resnet19", "Arm 'plain': Unknown encoder 'resnet19'"),
         ("pretrain.method=contrastive", "arm 'twins': Unknown method 'contrastive'"),
         ("pretrain.batch_size=999", "Arm 'twins': The batch size 999 is larger than the 102"),
+        ("positive=MELL", "Unknown class or group of classes 'MELL'"),
     ],
 )
 def test_what_is_wrong_is_said_before_anything_runs(study_file, tmp_path, setting, sentence):

@@ -123,8 +123,8 @@ def _conclude(folder: Path, *, open_: bool) -> None:
         arm = results.best and results.best.arm
     print("\n".join([*verdict, f"Report: {page}"]))
     if arm:
-        words = "evaluate", folder, "DATA", "--arm", arm, "--out", "evaluation"
-        suggest(*words, purpose="for calibration, thresholds and subgroups of the best arm")
+        words = "evaluate", folder, "DATA", "--arm", arm, "--explain", "--out", "evaluation"
+        suggest(*words, purpose="to see what the best arm gets wrong, and why")
     if (folder / "best").is_dir():
         suggest("predict", folder / "best", "IMAGE", purpose="to use the best model")
     if failed:

@@ -16,6 +16,7 @@ from twinlens.engine.device import make_fabric
 from twinlens.engine.environment import describe_environment
 from twinlens.errors import UserError, unknown
 from twinlens.evaluation.arm import open_arm
+from twinlens.evaluation.by_column import divided
 from twinlens.evaluation.class_map import ClassMap, read_class_map
 from twinlens.evaluation.data_set_evaluation import Measured, choose, measure
 from twinlens.evaluation.isic_csv import write_isic_csv
@@ -32,6 +33,7 @@ from twinlens.evaluation.test_set import (
 )
 from twinlens.evaluation.trust.assess import assess
 from twinlens.evaluation.trust.examples import Explained, write_examples
+from twinlens.evaluation.trust.reliability import Knowledge
 from twinlens.files import atomic_file, atomic_folder
 from twinlens.inference.predictions_table import predictions_table
 from twinlens.inference.test_time import predict_probabilities
@@ -99,49 +101,62 @@ def evaluate(request: EvaluateRequest) -> EvaluationRecord:
     Raises:
         UserError: Model and data do not fit, or there is no such part.
     """
+    model = _open_model(request)
+    return evaluate_model(request, model, make_fabric(model.info.precision, request.device))
+
+
+def evaluate_model(
+    request: EvaluateRequest, model: Model, fabric: Fabric, *, images: bool = True
+) -> EvaluationRecord:
+    """Evaluate a model that is open already; see `evaluate`.
+
+    Args:
+        request: What is asked for.
+        model: The model that it names.
+        fabric: Gives device and precision.
+        images: Whether images may be read, for the check for poor photographs.
+    """
     split, _, part = request.split.rpartition(":")
     if part not in SPLITS:
         raise unknown("part of a split", part, SPLITS)
-    if request.isic_csv and len(request.dataset_paths) > 1:
-        raise UserError("--isic-csv writes the predictions of one data set: name one.")
-    model = _open_model(request)
     classes = model.info.classes
     positive = positive_side(request.positive, classes, model.info.class_info)
     sets = _open_all(model, request, split or None, part)
-    fabric = make_fabric(model.info.precision, request.device)
-    val = _validation(model, sets[0], part, fabric)
+    if request.isic_csv and len(sets) > 1:
+        raise UserError("--isic-csv writes the predictions of one data set: name one.")
+    first = next(iter(sets.values()))
+    val = _validation(model, first, part, fabric)
     chooser = choose(val, classes, model.temperature)
-    names = _names(request.dataset_paths)
     tables, measured, records = [], [], []
-    for number, test_set in enumerate(sets):
+    for number, (name, test_set) in enumerate(sets.items()):
         table, stored = predictions(model, test_set.data, test_set.rows, test_set.part, fabric)
         found = measure(table, classes, positive, chooser, seed=number)
-        records.append(_describe(names[number], test_set, found, model, stored=stored))
+        records.append(_describe(name, test_set, found, model, stored=stored))
         measured.append(found)
-        tables.append(table.assign(dataset=names[number]))
+        tables.append(table.assign(dataset=name))
     assessed = None
     if request.out is not None:
-        by_name = dict(zip(names, sets, strict=True))
-        temperature = chooser.temperature
-        assessed = assess(request, model, by_name, tables, val, temperature, fabric)
+        known = Knowledge(classes, val, chooser.temperature)
+        assessed = assess(request, model, sets, tables, known, fabric, images=images)
         records = [
             record.model_copy(update={"reliability": reliability})
             for record, reliability in zip(records, assessed.reliability, strict=True)
         ]
     record = EvaluationRecord(
         request=request,
+        members=[str(folder) for folder in model.members],
         classes=classes,
         class_info=model.info.class_info,
         test_time=[info.test_time for info in model.members.values()],
         environment=describe_environment(fabric),
         data=records,
-        drops=_drops(names, measured),
+        drops=_drops([*sets], measured),
     )
     if request.isic_csv:
         write_isic_csv(Path(request.isic_csv), tables[0], classes)
     if assessed is not None:
         if val is not None:
-            tables.append(val.assign(dataset=names[0]))
+            tables.append(val.assign(dataset=records[0].name))
         _write(record, pd.concat(tables, ignore_index=True), assessed.explained)
     return record
 
@@ -157,7 +172,8 @@ def _open_model(request: EvaluateRequest) -> Model:
 
 def _open_all(
     model: Model, request: EvaluateRequest, split: str | None, part: str
-) -> list[TestSet]:
+) -> dict[str, TestSet]:
+    """Open the images to evaluate, by name."""
     mapped: ClassMap = {}
     if request.class_map:
         mapped = read_class_map(Path(request.class_map), model.info.classes)
@@ -165,10 +181,15 @@ def _open_all(
     unused = [name for name in mapped if not any(name in of.class_map for of in sets)]
     if unused:
         say(f"{request.class_map} names classes that no data set has: {', '.join(unused)}.")
+    named = dict(zip(_names(request.dataset_paths), sets, strict=True))
+    if request.by:
+        if len(sets) > 1:
+            raise UserError("--by divides the images of one data set: name one.")
+        named = divided(sets[0], request.by)
     notices = (transductive(info.provenance.history) for info in model.members.values())
     if notice := next(filter(None, notices), None):
         say(notice)
-    return sets
+    return named
 
 
 def _validation(model: Model, first: TestSet, part: str, fabric: Fabric) -> pd.DataFrame | None:

@@ -61,13 +61,18 @@ def open_model(folder: Path, tta: int | None = None, *, recompute: bool = False)
     Raises:
         UserError: It is none of these, or `tta` is less than 1.
     """
-    inner = folder / MODEL
-    bundle = inner if (folder / RUN).is_file() and inner.is_dir() else folder
+    bundle = model_folder(folder)
     members = with_views(read_members(bundle), tta)
     path = bundle.parent / "predictions.parquet"
     ours = bundle.name == MODEL and (bundle.parent / RUN).is_file() and path.is_file()
     stored = pd.read_parquet(path) if ours and not recompute and not tta else None
     return Model(folder, members, stored, read_temperature(bundle))
+
+
+def model_folder(folder: Path) -> Path:
+    """Return the folder of the model itself, where that of the run of a training is given."""
+    inner = folder / MODEL
+    return inner if (folder / RUN).is_file() and inner.is_dir() else folder
 
 
 @dataclass(frozen=True)

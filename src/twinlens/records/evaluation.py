@@ -228,6 +228,7 @@ class EvaluationRecord(Record):
 
     Attributes:
         request: What `evaluate` was asked for.
+        members: Folders of the model's bundles, whose probabilities are averaged.
         classes: Classes of the model.
         class_info: Title, colour and group by class, where known.
         test_time: Test-time augmentation of each member of the model.
@@ -237,6 +238,7 @@ class EvaluationRecord(Record):
     """
 
     request: EvaluateRequest
+    members: list[str] = Field(default=[])
     classes: list[str]
     class_info: dict[str, ClassInfo] = Field(default={})
     test_time: list[TestTimeAugmentation]

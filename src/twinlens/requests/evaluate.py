@@ -18,6 +18,8 @@ class EvaluateRequest(Request):
         label_fraction: That of the arm's runs; default: the largest.
         split: Part of the split, such as test; NAME:test if there are several splits. Of a data set
             without a split, all labelled images are evaluated.
+        by: Column of the table of images, such as source: the images of each of its values are
+            evaluated as a data set of their own, and compared with those of the most frequent one.
         class_map: YAML or CSV file with the model's class for each class of the data sets, or
             nothing for those to leave out.
         positive: Classes to tell from all others, such as MEL,BCC, or a group of the classes;
@@ -44,6 +46,7 @@ class EvaluateRequest(Request):
     arm: str | None = None
     label_fraction: float | None = None
     split: str = "test"
+    by: str | None = None
     class_map: Path | str | None = None
     positive: str | None = None
     coverage: float = 0.9

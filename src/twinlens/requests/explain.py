@@ -12,7 +12,7 @@ class ExplainRequest(Request):
     """Show where a model sees the predicted class of images, and the nearest training images.
 
     Attributes:
-        model: Folder of a model: a run's model/, or a study's best/.
+        model: Folder of a model: a run, its model/, or a study's best/.
         dataset: The data set that it was trained on.
         images: Image files, or folders of them, and what else `twinlens predict` takes.
         out: Folder to make, for the page and examples.json.

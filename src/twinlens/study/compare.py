@@ -28,6 +28,7 @@ from twinlens.study.planning.baselines import at_hand
 from twinlens.study.planning.config import Study, as_yaml, read_study
 from twinlens.study.planning.plan import make_plan
 from twinlens.study.planning.validate import check
+from twinlens.study.running.arm_evaluation import evaluate_best_arm
 from twinlens.study.running.audit_summary import keep_audit
 from twinlens.study.running.execute import Execution, execute
 from twinlens.study.running.locks import study_lock
@@ -84,6 +85,7 @@ def compare(request: CompareRequest) -> Path:
     with study_lock(out):
         cook = partial(make_soup, out, data=data, split=split, fabric=fabric)
         best = keep_best(out, checked, plan, cook)  # first: to test an ensemble is logged
+        evaluate_best_arm(out, checked, plan, fabric)  # likewise
         collect(out, checked, plan, failures, best).write(out / RESULTS)
     if time.time() >= deadline and (left := execution.unsettled()):
         say(f"Stopped after {hours:g} h, {len(left)} runs are left: the same command resumes them.")

@@ -43,8 +43,9 @@ def test_the_positive_side_is_a_group_or_named_classes(asked, expected):
     assert positive_side(asked, CLASSES, INFO) == expected
 
 
-def test_without_a_malignant_group_there_is_no_binary_task():
+def test_without_a_malignant_group_or_with_nothing_else_there_is_no_binary_task():
     assert positive_side(None, CLASSES, {}) is None
+    assert positive_side(None, ["MEL", "BCC"], INFO) is None
 
 
 @pytest.mark.parametrize(

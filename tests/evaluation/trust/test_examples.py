@@ -20,6 +20,14 @@ def test_errors_differ_where_there_are_several_classes():
     assert kinds == {"worst errors": [1, 2, 0], "most confident errors": [2, 0, 1]}
 
 
+def test_a_rare_class_has_examples_too():
+    labels = np.repeat([0, 1], [40, 5])
+    p = np.where(labels == 0, 0.01, 0.4)  # of the label: the errors of the second class are small
+    p = np.where(np.arange(2) == labels[:, None], p[:, None], 1 - p[:, None])
+    worst = kinds_of(labels, p, [str(i) for i in range(45)])["worst errors"]
+    assert worst == [*range(COUNT), 40, 41, 42]
+
+
 def test_no_errors_and_many():
     right = np.tile([0.9, 0.1], (30, 1))
     groups = [str(i) for i in range(30)]

@@ -1,4 +1,5 @@
 import sys
+from dataclasses import replace
 
 import pytest
 from PIL import Image
@@ -23,7 +24,8 @@ def test_a_training_image_is_its_own_neighbour_and_broken_files_are_named(
     row = open_split(data).rows["train"][3]
     Image.fromarray(data.images[row]).save(tmp_path / "a.png")
     (tmp_path / "b.png").write_text("no image")
-    found = explain_files(request(trained, phantoms, tmp_path))
+    by_run = replace(request(trained, phantoms, tmp_path), model=trained)
+    found = explain_files(by_run)
     assert "b.png cannot be read" in capsys.readouterr().err
     (example,) = found.examples
     assert (example.id, example.label) == (str(tmp_path / "a.png"), None)

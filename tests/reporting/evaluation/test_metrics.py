@@ -1,6 +1,11 @@
 from twinlens.evaluation.metrics import METRICS
 from twinlens.records.evaluation import Estimate
-from twinlens.reporting.evaluation.metrics import content, drops_table, estimate_cell
+from twinlens.reporting.evaluation.metrics import (
+    content,
+    drops_table,
+    estimate_cell,
+    metrics_table,
+)
 
 
 def test_every_metric_is_a_row_and_every_data_set_a_column(evaluation):
@@ -12,6 +17,8 @@ def test_every_metric_is_a_row_and_every_data_set_a_column(evaluation):
     accuracy = evaluation.record.data[0].by_image.metrics["accuracy"]
     assert frame.loc[("derm, by image", "accuracy"), "low"] == accuracy.low
     assert table.rows[0][1].text == f"{accuracy.value:.3f}"
+    alone = evaluation.record.model_copy(update={"data": evaluation.record.data[:1]})
+    assert [head.text for head in metrics_table(alone).head] == ["Metric", "By image", "By group"]
 
 
 def test_an_undefined_number_is_a_dash():

@@ -11,7 +11,7 @@ def test_subgroups_and_gaps(assessed):
     metrics = set(found["scores"].frame["metric"])
     assert set(assessed.record.data[0].by_image.metrics) == metrics
     gap = found["gaps"].rows[0]
-    assert {gap[3].text, gap[4].text} == {"female", "male"}
+    assert {gap[4].text, gap[5].text} == {"female", "male"}
     assert found["left_out"] == {"site": "all images have the same value"}
     html, _ = build_page(assessed)
     assert "Left out: site (all images have the same value)." in html

@@ -11,8 +11,8 @@ from twinlens.reporting.report import report
 
 Build = Callable[..., Path]
 
-SECTIONS = ["Results", "Errors", "Data", "Audit", "Methods", "Training", "Cost", "Record",
-            "Checklist", "Files"]  # fmt: skip
+SECTIONS = ["Results", "Best arm", "Errors", "Data", "Audit", "Methods", "Training", "Cost",
+            "Record", "Checklist", "Files"]  # fmt: skip
 
 
 @pytest.fixture(scope="module")

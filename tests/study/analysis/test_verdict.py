@@ -82,14 +82,14 @@ def test_a_single_seed_does_not_take_the_verdict_from_arms_with_several():
     several = _difference("arm 0", [0.02, 0.03, 0.04])
     single = _difference("single", [0.2], p=None, p_holm=None)
     first, second = verdict(_results(several, single))
-    assert first.startswith("The best of the other arms with several seeds, 'arm 0' reached")
+    assert first.startswith("The best of the other arms with several seeds, 'arm 0', reached")
     assert "3 paired seeds" in second
 
 
 def test_several_comparisons_are_corrected_for():
     arms = [_difference(f"arm {i}", [0.02, 0.03], p_holm=0.041) for i in range(3)]
     first, second = verdict(_results(*arms))
-    assert first.startswith("The best of the other arms, 'arm 0'")
+    assert first.startswith("The best of the other arms, 'arm 0', reached")
     assert second.startswith("The difference is larger than the choice of seeds and of test images")
     assert "p = 0.041 by Holm's correction for 3 comparisons" in second
     arms = [_difference(f"arm {i}", [0.02, 0.03], p_holm=0.09) for i in range(3)]

@@ -50,7 +50,7 @@ def test_a_study_runs_on_a_cluster(phantoms, two_arms, tmp_path, monkeypatch, ca
     out = compare(study, tmp_path / "out", device="cpu", ray="local", workers=2)
     results = StudyResults.read(out / "results.json")
     assert results.failures == []
-    assert len(results.test_access) == 5  # and a look at the results
+    assert len(results.test_access) == 6  # and the best arm's average, and a look at the results
     assert [row.n for row in results.summaries if row.metric == "accuracy"] == [2, 2]
     assert "Runs finished: 6 of 6." in capsys.readouterr().err
     assert not ray.is_initialized()

@@ -125,7 +125,7 @@ def test_two_processes_on_one_study_share_its_runs(start, out, finished):
         _, told = process.communicate()
         assert process.returncode == 0, told
         assert "Runs finished: 9 of 9." in told
-    assert len(read_test_access(out / TEST_ACCESS)) == 7  # each training was done once
+    assert len(read_test_access(out / TEST_ACCESS)) == 8  # each training was done once
     _same(out, finished)
 
 

@@ -58,7 +58,7 @@ def positive_side(
 
     Args:
         asked: Classes with commas between them, or a group of the classes; None for the group
-            `MALIGNANT`, if there is one.
+            `MALIGNANT`, if there is one besides others.
         classes: Classes of the model.
         class_info: What is known about them.
 
@@ -69,16 +69,17 @@ def positive_side(
     members = {g: [n for n in classes if n in class_info and class_info[n].group == g]
                for g in groups}  # fmt: skip
     name = asked or MALIGNANT
-    if asked is None and name not in members:
+    if asked is None and len(members.get(name, ())) in (0, len(classes)):
         return None
     chosen = members.get(name) or [part.strip() for part in name.split(",")]
     for part in chosen:
         if part not in classes:
             raise unknown("class or group of classes", part, [*classes, *members])
     if len(set(chosen)) == len(classes):
-        raise UserError(f"--positive {name} names all classes: leave out those to tell them from.")
-    title = name if name in members else " + ".join(chosen)
-    return Positive(title, tuple(sorted({classes.index(part) for part in chosen})))
+        raise UserError(f"Positive '{name}' names all classes: leave out those to tell them from.")
+    numbers = tuple(sorted({classes.index(part) for part in chosen}))
+    title = name if name in members else " + ".join(classes[number] for number in numbers)
+    return Positive(title, numbers)
 
 
 def binary_evaluation(

@@ -57,9 +57,10 @@ def assess(
     model: Model,
     sets: Mapping[str, TestSet],
     tables: Sequence[pd.DataFrame],
-    validation: pd.DataFrame | None,
-    temperature: float | None,
+    known: Knowledge,
     fabric: Fabric,
+    *,
+    images: bool = True,
 ) -> Assessed:
     """Assess the predictions of every data set.
 
@@ -68,9 +69,9 @@ def assess(
         model: The model.
         sets: The evaluated images, by the name of their data set; those of the training's first.
         tables: Their predictions.
-        validation: Predictions of validation images; None without any.
-        temperature: Temperature of the probabilities; None for none.
+        known: What is known of the model beside these.
         fabric: Gives device and precision.
+        images: Whether images may be read, for the check for poor photographs.
 
     Raises:
         UserError: Coverage, prevalence or subgroups are wrong; or an explanation is asked for that
@@ -80,7 +81,6 @@ def assess(
         require("captum.attr", extra="explain")
     first = next(iter(sets.values()))
     train = training_rows(first)
-    known = Knowledge(model.info.classes, validation, temperature)
     columns = request.subgroups.split(",") if request.subgroups else None
     trained = trained_network(model, first, fabric) if request.explain else None
     found, evaluated = [], []
@@ -93,7 +93,8 @@ def assess(
             coverage=request.coverage,
             prevalence=prevalence_of(request.prevalence),
         )
-        flags, notes = _photographs(first.data, train, test_set, known, table)
+        checked = _photographs(first.data, train, test_set, known, table) if images else ([], [])
+        flags, notes = checked
         if trained:
             evaluated.append(_evaluated(trained, name, test_set, known, table))
             flags += _unlike(trained, evaluated[-1])

@@ -31,7 +31,10 @@ from twinlens.types import PackedImages, Rows
 from twinlens.views.view import clean_view
 
 COUNT = 12
-"""Examples of each kind and data set."""
+"""Examples of each kind and data set, the most extreme ones."""
+
+OF_CLASS = 3
+"""Examples of each class that each kind has at least, as far as there are any."""
 
 NEAREST = 3
 _SIDE, _NEAREST_SIDE = 256, 96  # largest sides of stored pictures
@@ -84,6 +87,8 @@ def kinds_of(
 ) -> dict[Kind, list[int]]:
     """Choose examples of each kind, the most extreme first, one of each group.
 
+    They are the `COUNT` most extreme ones, and the `OF_CLASS` most extreme of each class.
+
     Args:
         labels: Class number of each image, shape (image,).
         probabilities: Shape (image, class).
@@ -95,8 +100,11 @@ def kinds_of(
 
     def first(rows: Rows, key: Float[ndarray, " image"]) -> list[int]:
         ordered = rows[np.argsort(key[rows], kind="stable")]
-        kept = ~pd.Series([groups[row] for row in ordered.tolist()]).duplicated().to_numpy()
-        chosen: list[int] = ordered[kept][:COUNT].tolist()
+        repeated = pd.Series([groups[row] for row in ordered.tolist()]).duplicated()
+        ordered = ordered[~repeated.to_numpy()]
+        own = pd.Series(labels[ordered])
+        rank = own.groupby(own).cumcount().to_numpy()  # within the class
+        chosen: list[int] = ordered[(np.arange(len(own)) < COUNT) | (rank < OF_CLASS)].tolist()
         return chosen
 
     kinds: dict[Kind, list[int]] = {

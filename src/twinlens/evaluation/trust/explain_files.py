@@ -7,7 +7,7 @@ import numpy as np
 from twinlens.console import say
 from twinlens.engine.device import make_fabric
 from twinlens.errors import UserError, require
-from twinlens.evaluation.test_set import open_model, open_test_set
+from twinlens.evaluation.test_set import model_folder, open_model, open_test_set
 from twinlens.evaluation.trust.examples import Evaluated, Explained, explain
 from twinlens.evaluation.trust.trained import trained_network
 from twinlens.importing.decode import square
@@ -25,10 +25,11 @@ def explain_files(request: ExplainRequest) -> Explained:
             images that the model was trained on.
     """
     require("captum.attr", extra="explain")
-    model = open_model(Path(request.model))
+    folder = model_folder(Path(request.model))
+    model = open_model(folder)
     first = open_test_set(model, Path(request.dataset), request.split, "train", {})
     listed = find_images(request.images)
-    table = predict.run(PredictRequest(request.model, request.images, device=request.device))
+    table = predict.run(PredictRequest(folder, request.images, device=request.device))
     for file, error in table.loc[table["error"].notna(), ["file", "error"]].to_numpy():
         say(f"{file} cannot be read: {error}")
     readable = [image for image, bad in zip(listed, table["error"].notna(), strict=True) if not bad]

@@ -43,7 +43,8 @@ def metrics_table(record: EvaluationRecord) -> Table:
         for title, scores in scored
         for name, estimate in scores.metrics.items()
     ]
-    columns = [Column("Metric", metric_title), *(_column(*of) for of in scored)]
+    alone = len(record.data) == 1
+    columns = [Column("Metric", metric_title), *(_column(*of, alone=alone) for of in scored)]
     return make_table(record.data[0].by_image.metrics, columns, name="metrics", frame=frame)
 
 
@@ -69,6 +70,7 @@ def _difference_column(name: str, found: dict[tuple[str, str], Estimate]) -> Col
     )
 
 
-def _column(title: str, scores: MetricEstimates) -> Column:
+def _column(title: str, scores: MetricEstimates, *, alone: bool) -> Column:
+    title = title.rpartition(", ")[2].capitalize() if alone else title
     detail = f"{count(scores.n)} of {count(scores.groups)} groups"
     return Column(title, lambda name: estimate_cell(scores.metrics[name]), detail, numeric=True)

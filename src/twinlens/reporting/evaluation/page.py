@@ -1,5 +1,6 @@
 """The page of an evaluation: stored files in, one self-contained HTML file out."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 
@@ -64,25 +65,35 @@ def build_page(evaluation: StoredEvaluation) -> tuple[str, list[Numbered]]:
     """Return the HTML of the page, and its tables and figures in the order of appearance."""
     numbered: list[Numbered] = []
     record = evaluation.record
-    shared = {"evaluation": evaluation, "record": record}
-    sections = []
-    for anchor, (title, section) in SECTIONS.items():
-        template = f"evaluation/{section.__name__.rpartition('.')[-1]}.html"
-        html = render(template, numbered, **shared, **section.content(evaluation))
-        sections.append((anchor, title, Markup(html)))
     page = render(
         "evaluation/page.html",
         numbered,
-        sections=sections,
-        key_numbers=_key_numbers(record),
+        sections=render_sections(evaluation, SECTIONS, numbered),
+        key_numbers=key_numbers(record),
         facts=facts_table(_facts(record)),
         command=record.request.command_line(),
-        **shared,
+        record=record,
     )
     return page, numbered
 
 
-def _key_numbers(record: EvaluationRecord) -> list[tuple[str, str, str]]:
+def render_sections(
+    evaluation: StoredEvaluation, anchors: Iterable[str], numbered: list[Numbered]
+) -> list[tuple[str, str, Markup]]:
+    """Return anchor, title and HTML of sections, given their anchors in `SECTIONS`.
+
+    Their tables and figures are appended to those numbered so far.
+    """
+    rendered = []
+    for anchor in anchors:
+        title, section = SECTIONS[anchor]
+        template = f"evaluation/{section.__name__.rpartition('.')[-1]}.html"
+        shown = {"record": evaluation.record} | section.content(evaluation)
+        rendered.append((anchor, title, Markup(render(template, numbered, **shown))))
+    return rendered
+
+
+def key_numbers(record: EvaluationRecord) -> list[tuple[str, str, str]]:
     """Return (value, name, detail) of the few numbers that a reader looks for first."""
     first, scores = record.data[0], record.data[0].by_image
     shown: list[tuple[str, Estimate]] = [

@@ -78,9 +78,9 @@ def _gaps_table(rows: list[Gaps], names: list[Column]) -> Table:
         Column("Column", lambda row: plain(row[1].column)),
         *names,
         Column("Metric", lambda row: metric_title(row[1].metric)),
+        Column("Gap", lambda row: estimate_cell(row[1].difference), numeric=True),
         Column("Best", lambda row: row[1].best),
         Column("Worst", lambda row: row[1].worst),
-        Column("Gap", lambda row: estimate_cell(row[1].difference), numeric=True),
         Column("Classes of one only", lambda row: listing(row[1].absent)),
     ]
     frame = [

@@ -11,18 +11,21 @@ from twinlens.errors import UserError
 from twinlens.evaluation.metrics import METRICS
 from twinlens.records.audit import StudyAudit
 from twinlens.records.dataset import ClassInfo
+from twinlens.records.evaluation import EVALUATION
 from twinlens.records.plan import Plan
 from twinlens.records.results import ArmSummary, Difference, StudyResults
 from twinlens.records.run import DataSummary, Environment
+from twinlens.reporting.evaluation.load_evaluation import StoredEvaluation, read_evaluation
 from twinlens.reporting.load_run import StoredRun, read_run
 from twinlens.study.analysis.verdict import best_arm
+from twinlens.study.running.paths import DETAILS
 
 _SHOWN_FIRST = ("balanced_accuracy", "macro_f1", "accuracy")
 
 
 @dataclass(frozen=True)
 class StoredStudy:
-    """The results of a study, its runs, the planned runs that are not finished, and the audit."""
+    """A study's results, runs, planned runs that did not finish, audit, and best arm in detail."""
 
     folder: Path
     settings: dict[str, Any]
@@ -32,6 +35,7 @@ class StoredStudy:
     runs: list[StoredRun]
     unfinished: list[dict[str, str]]
     audit: StudyAudit | None
+    evaluation: StoredEvaluation | None
 
     @property
     def title(self) -> str:
@@ -196,6 +200,7 @@ def read_study(folder: Path) -> StoredStudy:
     results = StudyResults.read(folder / "results.json")
     runs, unfinished = _read_runs(folder)
     settings, environment = folder / "study.yaml", folder / "environment.json"
+    details = folder / DETAILS
     return StoredStudy(
         folder=folder,
         settings=read_yaml(settings) if settings.is_file() else {},
@@ -205,6 +210,7 @@ def read_study(folder: Path) -> StoredStudy:
         runs=runs,
         unfinished=unfinished,
         audit=StudyAudit.read(folder / "audit.json") if (folder / "audit.json").exists() else None,
+        evaluation=read_evaluation(details) if (details / EVALUATION).is_file() else None,
     )
 
 

@@ -10,6 +10,7 @@ from twinlens.reporting.figures.style import arm_mark
 from twinlens.reporting.rendering import Numbered, render
 from twinlens.reporting.study import (
     audit,
+    best_arm,
     checklist,
     cost,
     data,
@@ -26,6 +27,7 @@ from twinlens.study.running.locks import study_lock
 
 SECTIONS: dict[str, tuple[str, ModuleType]] = {
     "results": ("Results", results),
+    "best": ("Best arm", best_arm),
     "errors": ("Errors", errors),
     "data": ("Data", data),
     "audit": ("Audit", audit),

@@ -128,10 +128,13 @@ def _conclusion(results: StudyResults) -> list[str]:
     if not differences:
         return sentences("verdict", "no_other", reference=reference, metric=words, mean=own.mean)
     best = differences[best_arm(differences)]
+    subject = "best_of_several" if len(differences) > 1 else "only_other"
+    if best.n > 1 and any(other.n < 2 for other in differences.values()):
+        subject = "best_with_seeds"
     first = sentence(
         "verdict",
         "best",
-        arm=best.arm,
+        subject=sentence("verdict", subject, arm=best.arm),
         metric=words,
         mean=best.arm_mean,
         size=abs(best.mean),
@@ -139,10 +142,6 @@ def _conclusion(results: StudyResults) -> list[str]:
         reference=reference,
         reference_mean=best.reference_mean,
     )
-    if best.n > 1 and any(other.n < 2 for other in differences.values()):
-        first = sentence("verdict", "best_with_seeds", best=first)
-    elif len(differences) > 1:
-        first = sentence("verdict", "best_of_several", best=first)
     return [first, _certainty(best, results)]
 
 

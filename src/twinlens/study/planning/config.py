@@ -49,6 +49,8 @@ class Study(Config):
             of seeds needed; null for none.
         classes: Train and test on these classes only, such as [MEL, NV]; null for all. Training
             images of other classes count as unlabelled.
+        positive: Classes to tell from all others in the report, such as MEL,BCC, or a group of the
+            classes; null for malignant, where the classes have such a group.
         ensemble: What is kept as the best model: one run ("none"), all seeds of the best arm
             ("seeds"), all arms and seeds ("arms"), or the mean of the weights of the best arm's
             seeds ("soup"), if it is no worse than the best run on validation images.
@@ -71,6 +73,7 @@ class Study(Config):
     primary_metric: str = ""
     min_effect: PositiveFloat | None = None
     classes: list[str] | None = Field(default=None, min_length=2)
+    positive: str | None = None
     ensemble: Literal["none", "seeds", "arms", "soup"] = "none"
 
     @field_validator("seeds", mode="before")

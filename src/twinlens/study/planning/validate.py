@@ -7,6 +7,7 @@ from twinlens.data.class_subset import refuse_one_class
 from twinlens.data.dataset import Dataset
 from twinlens.data.splits import Split
 from twinlens.errors import UserError
+from twinlens.evaluation.probabilities.binary import positive_side
 from twinlens.models.encoders import build_encoder, check_size
 from twinlens.models.weights import load_weights
 from twinlens.pretraining.images import IMAGES
@@ -24,8 +25,8 @@ def check(study: Study, data: Dataset, split: Split) -> None:
 
     Raises:
         UserError: An encoder, recipe of views, weight file or file of predictions is wrong, a batch
-            cannot be filled, there are no test images, or all training labels are of one class. It
-            names the arm.
+            cannot be filled, there are no test images, all training labels are of one class, or
+            the positive classes are none. It names the arm.
     """
     if not len(split.rows["test"]):
         raise UserError(
@@ -33,6 +34,7 @@ def check(study: Study, data: Dataset, split: Split) -> None:
             "reported: make one with 'twinlens split --test 0.2'."
         )
     refuse_one_class(data, split)
+    positive_side(study.positive, data.classes, data.class_info)
     for arm in study.arms:
         try:
             check_arm(study, arm, data, split)

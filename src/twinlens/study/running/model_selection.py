@@ -49,19 +49,12 @@ def keep_best(
         What was chosen, with its metrics on the test images, which did not choose it. None where
         nothing can be chosen.
     """
-    label_fraction = max(study.label_fractions)
-    trainings = [
-        run for run in plan if run.kind == "train" and run.label_fraction == label_fraction
-    ]
-    finished = sorted((r for r in trainings if is_finished(folder, r)), key=lambda run: run.id)
-    scores = [read_metrics(folder, run) for run in finished]
-    val = [score.val.metrics[study.primary_metric] for score in scores if score.val]
+    finished, val = _candidates(folder, study, plan)
     if not val:
         lacking = "are no validation images" if finished else "is no finished training"
         say(f"No best model is kept: there {lacking} to choose it by.")
         return None
-    sign = METRICS[study.primary_metric].sign
-    members = _choose(finished, [sign * v for v in val], study.ensemble)
+    members = _choose(finished, _signed(val, study), study.ensemble)
     choice = _describe(members, study)
     if choice.ensemble == "soup":
         choice = _soup_or_run(finished, val, members, study, make_soup)
@@ -72,7 +65,9 @@ def keep_best(
     if _kept(folder / BEST) != choice:
         if choice.ensemble in ("seeds", "arms"):
             by = f"{BEST} (ensemble of {len(members)})"
-            log_test_access(folder / TEST_ACCESS, images=_test_images(scores[0]), by=by)
+            log_test_access(
+                folder / TEST_ACCESS, images=count_test_images(folder, finished[0]), by=by
+            )
         _keep(folder, members, choice)
     test = _score(folder, members, choice, "test")
     return BestModel(**choice.model_dump(), folder=BEST, test=test.metrics)
@@ -96,8 +91,35 @@ def _soup_or_run(
     return _describe([runs[best]], study).model_copy(update={"soup_val": soup_val})
 
 
-def _test_images(scores: Scores) -> int:
-    return scores.test.n if scores.test else 0
+def best_seeds(folder: Path, study: Study, plan: list[PlannedRun]) -> list[PlannedTraining]:
+    """Return the finished runs of the arm with the best mean on validation images.
+
+    They are those of the largest label fraction; none where there are no validation images.
+    """
+    finished, val = _candidates(folder, study, plan)
+    return _choose(finished, _signed(val, study), "seeds") if val else []
+
+
+def count_test_images(folder: Path, run: PlannedTraining) -> int:
+    """Return the number of test images of a finished run."""
+    test = read_metrics(folder, run).test
+    return test.n if test else 0
+
+
+def _candidates(
+    folder: Path, study: Study, plan: list[PlannedRun]
+) -> tuple[list[PlannedTraining], list[float]]:
+    """Return the finished trainings of the largest label fraction, and their scores on val."""
+    most = max(study.label_fractions)
+    trainings = [run for run in plan if run.kind == "train" and run.label_fraction == most]
+    finished = sorted((r for r in trainings if is_finished(folder, r)), key=lambda run: run.id)
+    scores = [read_metrics(folder, run).val for run in finished]
+    return finished, [of.metrics[study.primary_metric] for of in scores if of]
+
+
+def _signed(val: list[float], study: Study) -> list[float]:
+    sign = METRICS[study.primary_metric].sign
+    return [sign * value for value in val]
 
 
 def _choose(runs: list[PlannedTraining], val: list[float], ensemble: str) -> list[PlannedTraining]:
