@@ -5,7 +5,7 @@ From the root of the repository, in the second environment (make peers):
     PYTHONPATH=src:tests/peers .venv-peers/bin/python benchmarks/finetuning.py [ROUNDS]
 
 Each is a process of its own that starts Python, trains a ResNet-18 from random weights on 640
-labelled images of 64 pixels for six epochs with batches of 64, in fp32 with one thread, and scores
+labelled images of 64 pixels for four epochs with batches of 64, in fp32 with one thread, and scores
 320 test images; processor time counts. fastai and timm read JPEG files, with the augmentations of
 their documentation; ours reads a packed data set, and once more imports the JPEG files first. Ours
 writes a run: history, predictions, metrics, the model and its index. The limit is the networks'
@@ -26,7 +26,7 @@ import twinlens
 from twinlens.files import write_json
 from twinlens.phantom.generate import lesion_label, phantom_image
 
-SIZE, BATCH, EPOCHS, CLASSES = 64, 64, 6, 8
+SIZE, BATCH, EPOCHS, CLASSES = 64, 64, 4, 8
 TRAIN, TEST = 640, 320
 
 

@@ -41,7 +41,7 @@ def compared(found: Mapping[str, list[float]], ours: str) -> list[dict[str, Any]
         rows.append(
             {
                 "name": name,
-                "per_second": round(median(values), 2),
+                "per_second": float(f"{median(values):.4g}"),
                 "ours_is_faster_by": round(median(ratios), 2),
                 "least": round(min(ratios), 2),
                 "most": round(max(ratios), 2),
