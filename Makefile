@@ -30,7 +30,7 @@ check: .venv/tested
 real: .venv/tested
 	$(BIN)/pytest -m real
 
-# The second environment: timm, lightly and fastai, for oracle tests and benchmarks.
+# The second environment: timm, lightly, fastai and others, for oracle tests and benchmarks.
 peers: .venv-peers/installed
 	PYTHONPATH=src $(PEERS)/pytest -m peers tests/peers
 
