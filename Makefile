@@ -15,7 +15,7 @@ demo: .venv/installed
 test: .venv/tested
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto
 
-# The tests that take half a minute or more: killed studies, several processes, the demonstration.
+# The tests that take ten seconds or more: killed trainings and studies, the demonstration.
 slow: .venv/tested
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto -m slow
 

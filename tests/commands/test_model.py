@@ -57,6 +57,7 @@ def test_the_main_job_step_by_step(command_line, tmp_path):
     assert (tmp_path / "explained" / "explanation.html").is_file()
 
 
+@pytest.mark.slow
 def test_a_model_predicts_and_is_exported(command_line, small_model, draw, tmp_path):
     draw(tmp_path / "photos" / "a.png")
     (tmp_path / "photos" / "b.png").touch()

@@ -1,6 +1,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from stored_runs import pretrain_run
 from stored_tuning import tuning_results
 from twinlens.files import read_json
@@ -17,6 +19,7 @@ def test_init_writes_a_study_file_that_compare_can_plan(command_line, phantoms, 
     assert "exists already" in command_line("init", phantoms, "--out", study, code=2)
 
 
+@pytest.mark.slow
 def test_the_report_is_opened_in_a_browser_if_asked(command_line, tmp_path, monkeypatch):
     pretrain_run(verdict=["It worked."]).write(tmp_path / "run.json")
     monkeypatch.setenv("BROWSER", "echo OPENED %s")

@@ -52,6 +52,7 @@ def test_the_run_keeps_the_pseudo_labels_of_unlabelled_images_alone(phantoms, wh
     assert len(pd.read_parquet(whole / "history.parquet")) == (labelled + len(table)) // 16
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [1, 4])
 def test_killed_in_a_member_or_in_the_last_training_it_ends_the_same(
     phantoms, tmp_path, monkeypatch, whole, step

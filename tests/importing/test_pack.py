@@ -51,7 +51,7 @@ def test_the_header_shrinks_in_place(tmp_path):
         image = Image.new("L", (8, 8), row) if row < 5 else None
         return image.tobytes() if image else b""
 
-    def draw(content):
+    def draw(content, **_):
         return Image.frombytes("L", (8, 8), content).convert("RGB") if content else decode(b"")
 
     packed = write_pack(tmp_path / "p.npy", Source(table, range(600), read, draw), 8)

@@ -117,6 +117,7 @@ def _pretrain(data, out, method, **options):
     return pretrain(data, out, encoder=encoder, settings=settings, seed=3, device="cpu", **options)
 
 
+@pytest.mark.slow
 @every_method
 def test_it_trains_and_killed_and_resumed_gives_the_same_weights(
     phantoms, tmp_path, monkeypatch, method

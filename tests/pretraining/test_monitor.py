@@ -26,6 +26,7 @@ def _pretrain(data, out, **settings):
     return pretrain(data, out, encoder="resnet18", settings=SMALL | settings, seed=3, device="cpu")
 
 
+@pytest.mark.slow
 def test_it_looks_evenly_from_before_the_first_step_to_the_last(phantoms, tmp_path):
     run = _pretrain(phantoms, tmp_path / "run", monitor_points=4)
     found = _monitor(run)
@@ -39,6 +40,7 @@ def test_it_looks_evenly_from_before_the_first_step_to_the_last(phantoms, tmp_pa
     assert f"{found.evaluations[-1].linear_probe:.3f}" in record.verdict[0]
 
 
+@pytest.mark.slow
 def test_looking_changes_nothing(phantoms, tmp_path):
     often, never = (_pretrain(phantoms, tmp_path / str(n), monitor_points=n) for n in (3, 0))
     ours, theirs = (load_file(run / "encoder.safetensors") for run in (often, never))
@@ -57,6 +59,7 @@ def _probes(monkeypatch, probes):
     monkeypatch.setattr(evaluation_module, "scores", scores)
 
 
+@pytest.mark.slow
 def test_the_best_probe_is_kept_where_asked_for(phantoms, tmp_path, monkeypatch):
     _probes(monkeypatch, [0.9, 0.8, 0.5, 0.4])  # the second with the encoder still frozen
     run = _pretrain(phantoms, tmp_path / "run", monitor_points=3, keep="best_probe")
@@ -74,6 +77,7 @@ def test_the_best_probe_is_kept_where_asked_for(phantoms, tmp_path, monkeypatch)
     assert "partly luck and too good" in verdict(found)[1]
 
 
+@pytest.mark.slow
 def test_the_best_is_kept_also_where_the_run_is_killed_at_its_very_end(
     phantoms, tmp_path, monkeypatch
 ):
@@ -132,6 +136,7 @@ def test_a_collapse_is_said_once_with_what_to_try(phantoms, tmp_path, capsys, se
     assert message in read_run(run).verdict
 
 
+@pytest.mark.slow
 def test_a_probe_that_falls_below_its_start_is_said_once(phantoms, tmp_path, capsys, monkeypatch):
     _probes(monkeypatch, [0.9, 0.1, 0.2, 0.2, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1])
     run = _pretrain(phantoms, tmp_path / "run", monitor_points=9)

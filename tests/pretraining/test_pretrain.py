@@ -87,6 +87,7 @@ def test_the_encoder_loads_into_ours_and_has_moved(finished):
     assert not torch.equal(before["layer4.1.conv2.weight"], after["layer4.1.conv2.weight"])
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(phantoms, tmp_path, finished):
     first = load_file(finished / "encoder.safetensors")
     again = load_file(_pretrain(phantoms, tmp_path / "a") / "encoder.safetensors")
@@ -205,6 +206,7 @@ def test_validation_and_test_images_are_seen_by_all_alone(phantoms):
         assert hidden <= seen if name == "all" else not hidden & seen
 
 
+@pytest.mark.slow
 def test_what_saw_validation_and_test_images_says_so_everywhere(phantoms, tmp_path, capsys):
     settings = {"epochs": 0, "projector_epochs": 0, "monitor_points": 1}
     for images in ("all", "unlabelled"):

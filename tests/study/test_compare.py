@@ -136,6 +136,7 @@ def test_a_changed_study_asks_first_and_keeps_the_runs_that_stay(study_file, fin
         compare(study_file, tmp_path, device="cpu")
 
 
+@pytest.mark.slow
 def test_a_dry_run_makes_nothing(study_file, tmp_path, capsys):
     compare(study_file, tmp_path / "out", dry_run=True, device="cpu")
     assert not (tmp_path / "out").exists()
@@ -257,6 +258,7 @@ def test_limits_below_their_minimum_are_refused(limit, tmp_path):
         compare("study.yaml", tmp_path / "out", **limit)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("estimated")
 def test_a_frozen_baseline_leads_the_verdict_and_sees_each_image_once(
     phantoms, tmp_path, monkeypatch, capsys

@@ -137,6 +137,7 @@ def test_absent_class_has_no_score(tmp_path: Path, build_study: Build) -> None:
     assert page.html.count(">–</text>") == 2 * 5
 
 
+@pytest.mark.slow
 def test_twenty_arms_stay_readable_and_light(tmp_path: Path, build_study: Build) -> None:
     arms = [f"arm {number}" for number in range(20)]
     folder = build_study(tmp_path / "study", arms=arms, pretrained=arms[1:3], seeds=2,

@@ -123,6 +123,7 @@ def test_a_batch_that_does_not_fit_stops_the_study_with_what_fits(
         _estimate(phantoms)
 
 
+@pytest.mark.slow
 def test_a_real_study_is_measured_in_a_process_of_its_own(phantoms):
     plan, found = _estimate(phantoms)
     assert all(found.seconds_of(run) > 0 for run in plan)

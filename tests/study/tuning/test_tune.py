@@ -132,6 +132,7 @@ class Guarded(np.ndarray):
         return np.asarray(self)[index]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pretrained", [False, True])
 def test_no_test_image_is_read_nor_a_validation_image(
     study_file, tmp_path, monkeypatch, one_thread, pretrained
