@@ -1,3 +1,6 @@
+import pytest
+
+
 @pytest.mark.slow
 def test_an_audit_prints_what_leaks_and_fixes_it(command_line, leaking):
     out = command_line("audit", leaking, "--strict", code=1)
