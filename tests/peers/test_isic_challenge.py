@@ -1,9 +1,10 @@
 """The file of predictions, scored by the ISIC challenge's own program."""
 
+from importlib import import_module
+
 import numpy as np
 import pandas as pd
 import pytest
-from isic_challenge_scoring.classification import ClassificationMetric, ClassificationScore
 
 from twinlens.evaluation.isic_csv import write_isic_csv
 from twinlens.evaluation.scoring import score_predictions
@@ -26,10 +27,11 @@ def test_the_challenge_gives_our_scores(tmp_path, monkeypatch):
     write_isic_csv(tmp_path / "submission.csv", table, CLASSES)
     truth = pd.DataFrame(np.eye(7)[labels], index=names, columns=CLASSES)[sorted(CLASSES)]
     truth.to_csv(tmp_path / "truth.csv", index_label="image")
-    theirs = ClassificationScore.from_file(
+    challenge = import_module("isic_challenge_scoring.classification")
+    theirs = challenge.ClassificationScore.from_file(
         tmp_path / "truth.csv",
         tmp_path / "submission.csv",
-        target_metric=ClassificationMetric.BALANCED_ACCURACY,
+        target_metric=challenge.ClassificationMetric.BALANCED_ACCURACY,
     )
     ours = score_predictions(labels, p, CLASSES).metrics
     assert ours["balanced_accuracy"] == pytest.approx(theirs.overall)
