@@ -17,13 +17,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
-from in_turns import compared, rates
-from machine import machine
+from in_turns import compared, rates, write_rows
 from PIL import Image
 from start import children, process
 
 import twinlens
-from twinlens.files import write_json
 from twinlens.phantom.generate import lesion_label, phantom_image
 
 SIZE, BATCH, EPOCHS, CLASSES = 64, 64, 4, 8
@@ -134,14 +132,11 @@ def main() -> None:
             **{name: process(__file__, name, folder / "jpeg") for name in PEERS},
         }
         rows = compared(rates(tasks, rounds, children), "Twinlens")
-    write_json(
-        Path(__file__).parent / "results" / "finetuning.json",
-        {
-            "command": f"python benchmarks/finetuning.py {rounds}",
-            "machine": machine("torch", "fastai", "timm"),
-            "unit": "seconds of processor time",
-            "rows": [row | {"seconds": round(1 / row["per_second"], 1)} for row in rows],
-        },
+    write_rows(
+        [row | {"seconds": round(1 / row["per_second"], 1)} for row in rows],
+        "finetuning",
+        unit="seconds of processor time",
+        packages=("torch", "fastai", "timm"),
     )
 
 

@@ -19,13 +19,11 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import onnxruntime
 import torch
-from in_turns import compared, rates
-from machine import machine
+from in_turns import compared, rates, write_rows
 from PIL import Image
 from served import make_bundle
 
 import twinlens
-from twinlens.files import write_json
 from twinlens.phantom.generate import phantom_image
 
 COUNT, LARGE, PACKED, PHOTOGRAPH, SIZE, BATCH = 200, 1024, 256, 448, 224, 64
@@ -119,14 +117,11 @@ def main() -> None:
             for what, each in tasks.items()
             for row in compared(rates(each, rounds, time.process_time), "Twinlens")
         ]
-    write_json(
-        Path(__file__).parent / "results" / "image_files.json",
-        {
-            "command": f"python benchmarks/image_files.py {rounds}",
-            "machine": machine("torch", "onnxruntime", "pillow"),
-            "unit": "images per second of one core",
-            "rows": rows,
-        },
+    write_rows(
+        rows,
+        "image_files",
+        unit="images per second of one core",
+        packages=("torch", "onnxruntime", "pillow"),
     )
 
 

@@ -1,10 +1,16 @@
 """Measures things in turns (A B A B), so that what slows the machine slows all of them alike."""
 
 import gc
+import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from statistics import median
 from typing import Any
+
+from machine import machine
+
+from twinlens.files import write_json
 
 Task = Callable[[], int]
 """Does some work, and returns how many items (views, images, commands) it did."""
@@ -53,3 +59,26 @@ def compared(found: Mapping[str, list[float]], ours: str) -> list[dict[str, Any]
             )
         )
     return rows
+
+
+def write_rows(
+    rows: Sequence[Mapping[str, Any]], name: str, *, unit: str, packages: Sequence[str], **more: Any
+) -> None:
+    """Write results/NAME.json: the command that was given, the machine, and the rows.
+
+    Args:
+        rows: What was measured.
+        name: Name of the file.
+        unit: Unit of the rows' numbers.
+        packages: Packages whose versions matter.
+        more: Further results.
+    """
+    program = Path(sys.argv[0])
+    about = {
+        "command": " ".join(["python", f"benchmarks/{program.name}", *sys.argv[1:]]),
+        "machine": machine(*packages),
+        "unit": unit,
+    }
+    write_json(
+        Path(__file__).parent / "results" / f"{name}.json", about | more | {"rows": list(rows)}
+    )

@@ -22,21 +22,17 @@ from types import SimpleNamespace
 
 import numpy as np
 import torch
-from in_turns import compared, rates
-from machine import machine
+from in_turns import compared, rates, write_rows
 from PIL import Image
 from pretraining_peers import WIDTHS, lightly, self_supervised, stable_pretraining
 
 import twinlens
 from twinlens.engine.optimiser import adamw
-from twinlens.files import write_json
 from twinlens.models.encoders import build_encoder
 from twinlens.phantom.generate import phantom_image
 from twinlens.pretraining.methods.barlow_twins import barlow_twins
 from twinlens.pretraining.networks import SiameseNetwork
 from twinlens.settings.pretraining import Pretraining
-
-PACKAGES = ("torch", "lightly", "stable-pretraining", "fastai", "self-supervised")
 
 
 def limit(work):
@@ -122,15 +118,12 @@ def main() -> None:
     once = views / np.array(found.pop("Twinlens, one epoch"))
     four_times = 4 * views / np.array(found.pop("Twinlens, four epochs"))
     found = {"Twinlens": list(3 * views / (four_times - once))} | found
-    write_json(
-        Path(__file__).parent / "results" / f"pretraining-{network}-{size}.json",
-        {
-            "command": f"python benchmarks/pretraining.py {' '.join(sys.argv[1:])}",
-            "machine": machine(*PACKAGES),
-            "unit": "views per second of one core",
-            "seconds_before_and_after": round(float(np.median(once - (four_times - once) / 3)), 1),
-            "rows": compared(found, "Twinlens"),
-        },
+    write_rows(
+        compared(found, "Twinlens"),
+        f"pretraining-{network}-{size}",
+        unit="views per second of one core",
+        packages=("torch", "lightly", "stable-pretraining", "fastai", "self-supervised"),
+        seconds_before_and_after=round(float(np.median(once - (four_times - once) / 3)), 1),
     )
 
 

@@ -14,15 +14,12 @@ import os
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import torch
-from in_turns import compared, rates
-from machine import machine
+from in_turns import compared, rates, write_rows
 from torch import nn
 
 from twinlens.engine.optimiser import adamw
-from twinlens.files import write_json
 from twinlens.models.encoders import build_encoder
 
 CASES = (
@@ -82,15 +79,7 @@ def main() -> None:
         print(done.stdout)
         found = json.loads(done.stdout.splitlines()[-1])
         rows += [{"processor": processor} | row for row in found]
-    write_json(
-        Path(__file__).parent / "results" / "processor.json",
-        {
-            "command": f"python benchmarks/processor.py {rounds}",
-            "machine": machine("torch"),
-            "unit": "images per second of one core",
-            "rows": rows,
-        },
-    )
+    write_rows(rows, "processor", unit="images per second of one core", packages=["torch"])
 
 
 if __name__ == "__main__":

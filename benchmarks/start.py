@@ -15,11 +15,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import yaml
-from in_turns import compared, rates
-from machine import machine
+from in_turns import compared, rates, write_rows
 
 import twinlens
-from twinlens.files import write_json
 
 STUDY = {
     "encoder": "resnet18_quarter",
@@ -69,15 +67,7 @@ def main() -> None:
         {"name": row["name"], "seconds": round(1 / row["per_second"], 2)}
         for row in compared(found, "python")
     ]
-    write_json(
-        Path(__file__).parent / "results" / "start.json",
-        {
-            "command": f"python benchmarks/start.py {rounds}",
-            "machine": machine("torch"),
-            "unit": "seconds of processor time",
-            "rows": rows,
-        },
-    )
+    write_rows(rows, "start", unit="seconds of processor time", packages=["torch"])
 
 
 if __name__ == "__main__":

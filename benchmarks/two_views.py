@@ -13,18 +13,15 @@ torchvision would change all images alike. Writes results/two_views.json.
 
 import sys
 import time
-from pathlib import Path
 
 import kornia.augmentation as K  # noqa: N812, its documentation's own name
 import numpy as np
 import torch
-from in_turns import compared, rates
+from in_turns import compared, rates, write_rows
 from lightly.transforms import BYOLTransform, BYOLView1Transform, BYOLView2Transform
-from machine import machine
 from PIL import Image
 from torchvision.transforms import v2
 
-from twinlens.files import write_json
 from twinlens.phantom.generate import phantom_image
 from twinlens.views.recipes import named_pair
 from twinlens.views.view import PlannedViews, planned_views
@@ -116,14 +113,11 @@ def main() -> None:
         "torchvision v2": torchvision(images),
         "Kornia": kornia(images),
     }
-    write_json(
-        Path(__file__).parent / "results" / "two_views.json",
-        {
-            "command": f"python benchmarks/two_views.py {rounds}",
-            "machine": machine("torch", "lightly", "torchvision", "kornia"),
-            "unit": "views per second of one core",
-            "rows": compared(rates(tasks, rounds, time.process_time), "Twinlens"),
-        },
+    write_rows(
+        compared(rates(tasks, rounds, time.process_time), "Twinlens"),
+        "two_views",
+        unit="views per second of one core",
+        packages=("torch", "lightly", "torchvision", "kornia"),
     )
 
 

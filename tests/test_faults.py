@@ -106,30 +106,20 @@ FAULTS = {
     "folder gone": (errno.ENOENT, "rename"),
     "no locks": (errno.ENOLCK, "flock"),
 }
+WRITE_FILES_ALONE = (
+    "split",
+    "show-views",
+    "export",
+    "init",
+    "report",
+    "weights check",
+    "predict",
+    "suggest",
+    "label",
+)
 NEVER = {  # what a command does not do, so that this fault cannot come
-    "flock": (
-        "split",
-        "audit",
-        "show-views",
-        "export",
-        "init",
-        "report",
-        "weights check",
-        "predict",
-        "suggest",
-        "label",
-    ),
-    "mkdir": (
-        "split",
-        "show-views",
-        "export",
-        "init",
-        "report",
-        "weights check",
-        "predict",
-        "suggest",
-        "label",
-    ),
+    "flock": ("audit", *WRITE_FILES_ALONE),
+    "mkdir": WRITE_FILES_ALONE,
     "fsync": ("report",),
     "rename": ("report",),
 }

@@ -5,11 +5,9 @@ import pandas as pd
 import pytest
 from sklearn.metrics import average_precision_score, confusion_matrix, roc_auc_score
 
+from challenge_file import write_submission
 from twinlens.errors import UserError
 from twinlens.evaluation.isic_csv import write_isic_csv
-from twinlens.evaluation.scoring import score_predictions
-
-CLASSES = ["MEL", "NV", "BCC", "AKIEC", "BKL", "DF", "VASC"]
 
 
 def _challenge_scores(truth, submission):
@@ -38,18 +36,8 @@ def _challenge_scores(truth, submission):
 
 
 def test_the_challenge_gives_the_file_our_own_scores(tmp_path):
-    random = np.random.default_rng(0)
-    labels = random.integers(0, 7, 300)
-    p = random.dirichlet(np.ones(7), 300)
-    p[np.arange(300), labels] += 0.2
-    p = (p / p.sum(axis=1, keepdims=True)).astype(np.float32)
-    names = [f"ISIC_{number:07}" for number in random.permutation(300)]
-    table = pd.DataFrame({"id": [f"images/{name}.jpg" for name in names]})
-    table = table.join(pd.DataFrame(p, columns=[f"p_{name}" for name in CLASSES]))
-    write_isic_csv(tmp_path / "submission.csv", table, CLASSES)
+    truth, ours = write_submission(tmp_path / "submission.csv")
     submission = pd.read_csv(io.StringIO((tmp_path / "submission.csv").read_text()))
-    truth = pd.DataFrame(np.eye(7)[labels], index=names, columns=CLASSES)[sorted(CLASSES)]
-    ours = score_predictions(labels, p, CLASSES).metrics
     names = ("balanced_accuracy", "macro_auc", "macro_average_precision")
     assert [ours[name] for name in names] == pytest.approx(_challenge_scores(truth, submission))
 

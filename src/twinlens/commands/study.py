@@ -116,11 +116,14 @@ def _conclude(folder: Path, *, open_: bool) -> None:
     elif (folder / "evaluation.json").exists():  # its numbers speak for themselves
         verdict, failed = [], False
     else:
+        from twinlens.records.evaluation import EVALUATION, EvaluationRecord
         from twinlens.records.results import StudyResults
+        from twinlens.study.running.paths import DETAILS
 
         results = StudyResults.read(folder / "results.json")
         verdict, failed = results.verdict, bool(results.failures)
-        arm = results.best and results.best.arm
+        if (details := folder / DETAILS / EVALUATION).is_file():
+            arm = EvaluationRecord.read(details).request.arm
     print("\n".join([*verdict, f"Report: {page}"]))
     if arm:
         words = "evaluate", folder, "DATA", "--arm", arm, "--explain", "--out", "evaluation"

@@ -34,7 +34,10 @@ def check(study: Study, data: Dataset, split: Split) -> None:
             "reported: make one with 'twinlens split --test 0.2'."
         )
     refuse_one_class(data, split)
-    positive_side(study.positive, data.classes, data.class_info)
+    try:
+        positive_side(study.positive, data.classes, data.class_info)
+    except UserError as error:
+        raise UserError(f"The key 'positive': {error}") from error
     for arm in study.arms:
         try:
             check_arm(study, arm, data, split)
