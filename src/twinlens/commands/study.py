@@ -108,7 +108,7 @@ def _conclude(folder: Path, *, open_: bool) -> None:
     page = twinlens.report(folder)
     if open_:
         webbrowser.open(page.resolve().as_uri())
-    arm = None
+    evaluated = None
     if (folder / "run.json").exists():
         from twinlens.records.run import PretrainRun
 
@@ -123,11 +123,17 @@ def _conclude(folder: Path, *, open_: bool) -> None:
         results = StudyResults.read(folder / "results.json")
         verdict, failed = results.verdict, bool(results.failures)
         if (details := folder / DETAILS / EVALUATION).is_file():
-            arm = EvaluationRecord.read(details).request.arm
+            evaluated = EvaluationRecord.read(details).request
     print("\n".join([*verdict, f"Report: {page}"]))
-    if arm:
-        words = "evaluate", folder, "DATA", "--arm", arm, "--explain", "--out", "evaluation"
-        suggest(*words, purpose="to see what the best arm gets wrong, and why")
+    if evaluated:
+        words = "evaluate", folder, *evaluated.dataset_paths, "--arm", evaluated.arm
+        suggest(
+            *words,
+            "--explain",
+            "--out",
+            "evaluation",
+            purpose="to see what the best arm gets wrong, and why",
+        )
     if (folder / "best").is_dir():
         suggest("predict", folder / "best", "IMAGE", purpose="to use the best model")
     if failed:
