@@ -8,7 +8,7 @@ import torch
 
 from twinlens.errors import UserError
 from twinlens.files import sha256
-from twinlens.models.bundle import load_bundle, load_index, save_bundle
+from twinlens.models.bundle import load_bundle, load_index, read_info, save_bundle
 from twinlens.models.embedding_index import EmbeddingIndex
 from twinlens.models.encoders import build_encoder
 from twinlens.models.heads import classifier, mlp_classifier
@@ -172,3 +172,12 @@ def test_an_unknown_encoder_is_named(folder):
     edit(folder, encoder="resnet81")
     with pytest.raises(UserError, match="Unknown encoder 'resnet81'"):
         load_bundle(folder)
+
+
+@pytest.mark.parametrize("inside", ["best", "model"])
+def test_a_folder_that_holds_a_model_is_told_apart_from_it(inside, tmp_path):
+    with pytest.raises(UserError, match=r"holds no bundle\.json\.$"):
+        read_info(tmp_path)
+    (tmp_path / inside).mkdir()
+    with pytest.raises(UserError, match=rf"Name the model in it: .*{inside}\.$"):
+        read_info(tmp_path)

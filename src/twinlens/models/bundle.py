@@ -95,7 +95,9 @@ def read_info(folder: Path) -> BundleInfo:
     """Read the description of a model bundle; errors as for `load_bundle`."""
     path = folder / INFO
     if not path.is_file():
-        raise UserError(f"{folder} is not a model bundle: it holds no {INFO}.")
+        inside = [folder / name for name in ("best", "model") if (folder / name).is_dir()]
+        hint = f" Name the model in it: {inside[0]}." if inside else ""
+        raise UserError(f"{folder} is not a model bundle: it holds no {INFO}.{hint}")
     check_version(path)
     info = BundleInfo.read(path)
     if info.head not in HEADS:
