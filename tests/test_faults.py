@@ -93,7 +93,7 @@ COMMANDS: dict[str, Callable[[World], Any]] = {
     "tune": lambda w: tune(w.study, w.out, trials=1, folds=2, device="cpu"),
     "report": lambda w: twinlens.report(w.pretrained),
     "weights check": lambda w: check_weights(
-        w.model / "model.safetensors", encoder="resnet18", picture=w.out.with_suffix(".png")
+        w.model / "model.safetensors", encoder="resnet18_quarter", picture=w.out.with_suffix(".png")
     ),
 }
 FAULTS = {

@@ -19,7 +19,9 @@ def pretrained(phantoms: Path, tmp_path_factory: pytest.TempPathFactory) -> tupl
     run = tmp_path_factory.mktemp("pretrained") / "run"
     settings = {"epochs": 0, "batch_size": 32, "projector": [8], "monitor_points": 0}
     settings |= {"frozen_batchnorm": False}
-    return phantoms, pretrain(phantoms, run, encoder="resnet18", settings=settings, device="cpu")
+    return phantoms, pretrain(
+        phantoms, run, encoder="resnet18_quarter", settings=settings, device="cpu"
+    )
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ def test_the_first_pretrained_encoder_computes_the_features_of_every_image(few, 
     request = AuditRequest(few.path, pretrained=(run, "ignored"), device="cpu")
     features, source = compute_features(few, request, batch_size=4)
     assert source == str(run)
-    assert features.shape == (6, 512)
+    assert features.shape == (6, 128)
     rows = np.arange(6)
     read = reader(few.images, rows, torch.device("cpu"))
     expected = embed(pretrained_encoder(run)[0], read, rows, size=32, batch_size=6)
@@ -48,16 +48,20 @@ def test_the_first_pretrained_encoder_computes_the_features_of_every_image(few, 
 
 def test_a_named_encoder_comes_before_that_of_a_pretraining(few, pretrained, tmp_path):
     weights = tmp_path / "mine.safetensors"
-    save_tensors(weights, build_encoder("resnet18", seed=1).state_dict())
+    save_tensors(weights, build_encoder("resnet18_quarter", seed=1).state_dict())
     named = AuditRequest(
-        few.path, encoder="resnet18", weights=str(weights), pretrained=pretrained[1:], device="cpu"
+        few.path,
+        encoder="resnet18_quarter",
+        weights=str(weights),
+        pretrained=pretrained[1:],
+        device="cpu",
     )
     features, source = compute_features(few, named)
-    assert source == f"resnet18, weights {weights}"
+    assert source == f"resnet18_quarter, weights {weights}"
     others, _ = compute_features(
         few, AuditRequest(few.path, pretrained=pretrained[1:], device="cpu")
     )
-    assert features.shape == (6, 512)
+    assert features.shape == (6, 128)
     assert not np.allclose(features, others, rtol=0.1)
 
 

@@ -146,7 +146,7 @@ def test_the_same_photographs_at_another_size_are_found(two_sizes, tmp_path, the
     smaller, larger = (Path(shutil.copytree(p, tmp_path / p.name)) for p in two_sizes)
     settings = {"epochs": 0, "projector_epochs": 0, "batch_size": 32, "projector": [8]}
     run = pretrain(
-        smaller, tmp_path / "run", encoder="resnet18", device="cpu",
+        smaller, tmp_path / "run", encoder="resnet18_quarter", device="cpu",
         settings=settings | {"monitor_points": 0},
     )  # fmt: skip
     if not there:

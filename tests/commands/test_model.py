@@ -17,7 +17,7 @@ def test_the_main_job_step_by_step(command_line, tmp_path):
     assert "Split 'six'" in out
     quick = ["--set", "epochs=1", "--set", "batch_size=16", "--set", "lr=0.001"]
     out = command_line(
-        "pretrain", data, "--out", pre, "--encoder", "resnet18", "--split", "six", *quick,
+        "pretrain", data, "--out", pre, "--encoder", "resnet18_quarter", "--split", "six", *quick,
         "--set", "projector=[16]", "--set", "monitor_points=1", "--precision", "fp32",
     )  # fmt: skip
     for sentence in PretrainRun.read(pre / "run.json").verdict:

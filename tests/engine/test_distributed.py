@@ -77,7 +77,7 @@ SETTINGS |= {"method": "barlow_twins", "precision": "fp32"}
 
 def _command(data, out, *options):
     words = [sys.executable, "-m", "twinlens.cli", "pretrain", str(data), "--out", str(out)]
-    words += ["--encoder", "resnet18", "--device", "cpu", "--devices", "2", *options]
+    words += ["--encoder", "resnet18_quarter", "--device", "cpu", "--devices", "2", *options]
     for key, value in SETTINGS.items():
         words += ["--set", f"{key}={value}"]
     return words

@@ -235,7 +235,7 @@ def test_a_pretraining_logs_its_evaluations_and_goes_on_with_other_loggers(
     phantoms, tmp_path, monkeypatch
 ):
     settings = {"epochs": 1, "batch_size": 32, "projector": [8], "lr": 1e-3, "monitor_points": 2}
-    options = {"encoder": "resnet18", "device": "cpu", "settings": settings, "resume": True}
+    options = {"encoder": "resnet18_quarter", "device": "cpu", "settings": settings, "resume": True}
     monkeypatch.setattr(pretraining, "write_snapshot", lambda *_, **__: None)  # seconds of t-SNE
     phase = loop._train_phase
 
@@ -264,7 +264,7 @@ def test_a_training_logs_its_final_metrics(phantoms, tmp_path):
     run = train_classifier(
         phantoms,
         tmp_path / "run",
-        encoder="resnet18",
+        encoder="resnet18_quarter",
         device="cpu",
         settings=settings,
         loggers=["tensorboard", "csv"],

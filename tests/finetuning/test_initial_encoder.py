@@ -13,7 +13,12 @@ def test_it_starts_from_a_pretraining_run(phantoms, tmp_path):
     settings = {"epochs": 0, "batch_size": 32, "projector": [8], "monitor_points": 0}
     settings |= {"frozen_batchnorm": False}
     first = pretrain(
-        phantoms, tmp_path / "pre", encoder="resnet18", settings=settings, seed=8, device="cpu"
+        phantoms,
+        tmp_path / "pre",
+        encoder="resnet18_quarter",
+        settings=settings,
+        seed=8,
+        device="cpu",
     )
     run = train(
         phantoms,
@@ -26,7 +31,7 @@ def test_it_starts_from_a_pretraining_run(phantoms, tmp_path):
     ours = load_file(run / "model" / "model.safetensors")
     assert all(torch.equal(theirs[name], ours[f"encoder.{name}"]) for name in theirs)
     assert read_run(run).pretraining == read_run(first)
-    with pytest.raises(UserError, match="a pretraining of the encoder resnet18"):
+    with pytest.raises(UserError, match="a pretraining of the encoder resnet18_quarter"):
         train(phantoms, tmp_path / "other", pretrained=first, encoder="resnet34", device="cpu")
     with pytest.raises(UserError, match="'train' run"):
         train(phantoms, tmp_path / "other", pretrained=run, device="cpu")
@@ -41,12 +46,12 @@ def test_a_pretraining_that_saw_the_test_images_at_another_size_is_said(
     smaller, larger = two_sizes
     settings = {"epochs": 0, "projector_epochs": 0, "batch_size": 32, "projector": [8]}
     first = pretrain(
-        smaller, tmp_path / "first", encoder="resnet18", device="cpu",
+        smaller, tmp_path / "first", encoder="resnet18_quarter", device="cpu",
         settings=settings | {"monitor_points": 0},
     )  # fmt: skip
     place = first if start == "pretrained" else str(first / "encoder.safetensors")
     run = train(
-        larger, tmp_path / "run", encoder="resnet18", device="cpu",
+        larger, tmp_path / "run", encoder="resnet18_quarter", device="cpu",
         settings={"tuning": "linear_probe"}, **{start: place},
     )  # fmt: skip
     record = read_run(run)
@@ -55,7 +60,7 @@ def test_a_pretraining_that_saw_the_test_images_at_another_size_is_said(
     assert "20 of the 40 test images" in capsys.readouterr().err
     settings |= {"batch_size": 16}
     again = pretrain(
-        larger, tmp_path / "again", encoder="resnet18", device="cpu",
+        larger, tmp_path / "again", encoder="resnet18_quarter", device="cpu",
         weights=str(first / "encoder.safetensors"), settings=settings | {"monitor_points": 0},
     )  # fmt: skip
     assert read_run(again).transductive

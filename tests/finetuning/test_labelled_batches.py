@@ -18,7 +18,7 @@ def test_an_image_that_a_balanced_batch_repeats_is_seen_in_other_views(
     rare = rare[np.concatenate([[0], np.flatnonzero(data.labels[rare] != data.labels[rare[0]])])]
     seen = []
     monkeypatch.setattr(module, "view", lambda images, keys, **_: seen.append(keys) or images)
-    encoder = build_encoder("resnet18", 3)
+    encoder = build_encoder("resnet18_quarter", 3)
     config = FineTuning(class_balance="sampler", batch_size=len(rare))
     job = Job(
         data,
@@ -49,7 +49,7 @@ def test_the_loss_of_a_mixed_batch_is_that_of_both_labels_by_their_shares(
     )
     monkeypatch.setattr(module, "mix", lambda images, **_: (images, 0.3))
     batches = module.Batches(rows, batch_size=16, seed=5)
-    _, loss = module.labelled_batches(job, build_encoder("resnet18", 3), 5)(0)
+    _, loss = module.labelled_batches(job, build_encoder("resnet18_quarter", 3), 5)(0)
     logits = torch.randn(16, 8, generator=torch.Generator().manual_seed(0))
     own = torch.from_numpy(data.labels[batches.rows(0)])
     expected = 0.3 * torch.nn.functional.cross_entropy(logits, own)

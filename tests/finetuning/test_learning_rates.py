@@ -10,7 +10,7 @@ from twinlens.settings.finetuning import FineTuning
 
 @pytest.fixture
 def model() -> Classifier:
-    encoder = build_encoder("resnet18", 0)
+    encoder = build_encoder("resnet18_quarter", 0)
     return Classifier(encoder, classifier(encoder.feature_dim, 3, 0))
 
 

@@ -45,7 +45,7 @@ def test_head_first_leaves_the_encoder_alone_until_its_turn(phantoms, tmp_path, 
     monkeypatch.setattr(module, "choose_lr", stop)
     with pytest.raises(KeyboardInterrupt):
         train_small(phantoms, tmp_path / "run")
-    before = build_encoder("resnet18", 3).state_dict()
+    before = build_encoder("resnet18_quarter", 3).state_dict()
     assert all(torch.equal(before[name], seen[name]) for name in before)
 
 
@@ -143,7 +143,10 @@ def test_a_class_without_images_starts_below_the_others_but_finite():
 
 def test_fixed_statistics_are_those_of_the_initial_weights(phantoms, tmp_path):
     run = train_small(phantoms, tmp_path / "run", settings={"fixed_statistics": True})
-    kept, before = load_file(run / "model" / "model.safetensors"), build_encoder("resnet18", 3)
+    kept, before = (
+        load_file(run / "model" / "model.safetensors"),
+        build_encoder("resnet18_quarter", 3),
+    )
     for name, value in before.state_dict().items():
         if "running" in name:
             assert torch.equal(kept[f"encoder.{name}"], value)
@@ -151,7 +154,10 @@ def test_fixed_statistics_are_those_of_the_initial_weights(phantoms, tmp_path):
 
 def test_only_the_chosen_part_of_the_encoder_is_trained(phantoms, tmp_path):
     run = train_small(phantoms, tmp_path / "run", settings={"trainable": "last", "epochs": 1})
-    kept, before = load_file(run / "model" / "model.safetensors"), build_encoder("resnet18", 3)
+    kept, before = (
+        load_file(run / "model" / "model.safetensors"),
+        build_encoder("resnet18_quarter", 3),
+    )
     same = {
         name for name, value in before.state_dict().items()
         if torch.equal(kept[f"encoder.{name}"], value)

@@ -81,7 +81,7 @@ def test_a_probe_is_the_logistic_regression_on_features_of_the_images(phantoms, 
     data = open_dataset(phantoms)
     split = open_split(data)
     rows, test = split.rows["train"], split.rows["test"]
-    encoder = build_encoder("resnet18", 3)
+    encoder = build_encoder("resnet18_quarter", 3)
     both = np.concatenate([rows, test])
     features = embed(encoder, reader(data.images, both), both, size=32, batch_size=64)
     head = linear_probe(features[: len(rows)], data.labels[rows], classes=8, c=0.1, balanced=True)
@@ -155,7 +155,12 @@ def test_what_was_trained_on_another_split_of_the_same_images_is_refused(tmp_pat
         evaluate(run / "model", data, split="other:test")
     settings = {"epochs": 0, "batch_size": 32, "projector": [8], "monitor_points": 0}
     first = pretrain(
-        data, tmp_path / "p", encoder="resnet18", split="imported", settings=settings, device="cpu"
+        data,
+        tmp_path / "p",
+        encoder="resnet18_quarter",
+        split="imported",
+        settings=settings,
+        device="cpu",
     )
     with pytest.raises(UserError, match="another split"):
         train(data, tmp_path / "q", pretrained=first, split="other", device="cpu")

@@ -26,7 +26,7 @@ from twinlens.views.view import normalise
 def run(phantoms, tmp_path_factory):
     settings = {"tuning": "linear_probe", "tta": 3, "precision": "fp32"}
     out = tmp_path_factory.mktemp("predictor") / "run"
-    return train(phantoms, out, encoder="resnet18", settings=settings, device="cpu")
+    return train(phantoms, out, encoder="resnet18_quarter", settings=settings, device="cpu")
 
 
 def test_image_files_get_the_probabilities_that_evaluation_gave_them(run, phantoms, tmp_path):

@@ -113,7 +113,7 @@ def _pretrain(data, out, method, **options):
     settings |= {"projector_epochs": 1, "lr": 1e-3, "precision": "fp32", "monitor_points": 1}
     if METHODS[method].settings().projector:
         settings["projector"] = [16, 16]
-    encoder = ENCODER.get(method, "resnet18")
+    encoder = ENCODER.get(method, "resnet18_quarter")
     return pretrain(data, out, encoder=encoder, settings=settings, seed=3, device="cpu", **options)
 
 
@@ -129,7 +129,7 @@ def test_it_trains_and_killed_and_resumed_gives_the_same_weights(
     assert history[["loss", *TERMS[method]]].notna().all(axis=None)
     assert read_run(whole).settings.method == method
     weights = load_file(whole / "encoder.safetensors")
-    start = build_encoder(ENCODER.get(method, "resnet18"), 3).state_dict()
+    start = build_encoder(ENCODER.get(method, "resnet18_quarter"), 3).state_dict()
     assert start.keys() == weights.keys()
     changed = [name for name in weights if not torch.equal(weights[name], start[name])]
     assert any("blocks" in name or name == "layer4.1.conv2.weight" for name in changed)

@@ -23,7 +23,9 @@ def _monitor(run):
 
 
 def _pretrain(data, out, **settings):
-    return pretrain(data, out, encoder="resnet18", settings=SMALL | settings, seed=3, device="cpu")
+    return pretrain(
+        data, out, encoder="resnet18_quarter", settings=SMALL | settings, seed=3, device="cpu"
+    )
 
 
 @pytest.mark.slow
@@ -91,7 +93,7 @@ def test_the_best_is_kept_also_where_the_run_is_killed_at_its_very_end(
         with pytest.raises(KeyboardInterrupt):
             _pretrain(phantoms, tmp_path / "b", **settings)
     again = pretrain(
-        phantoms, tmp_path / "b", encoder="resnet18", settings=SMALL | settings, seed=3,
+        phantoms, tmp_path / "b", encoder="resnet18_quarter", settings=SMALL | settings, seed=3,
         device="cpu", resume=True,
     )  # fmt: skip
     resumed = load_file(again / "encoder.safetensors")

@@ -12,12 +12,12 @@ from twinlens.pretraining.networks import (
 
 
 def test_one_forward_pass_shares_batchnorm_statistics_and_two_do_not():
-    encoder = build_encoder("resnet18", 0)
+    encoder = build_encoder("resnet18_quarter", 0)
     settings = configure("recommended", {"projector": [8]}, where="")
     source = torch.Generator().manual_seed(0)
     first, second = (torch.rand(4, 3, 32, 32, generator=source) + shift for shift in (0, 1))
     twins = SiameseNetwork(encoder, settings, seed=0)
-    twins.projector = torch.nn.BatchNorm1d(512, affine=False)
+    twins.projector = torch.nn.BatchNorm1d(encoder.feature_dim, affine=False)
     apart = torch.cat(twins(first, second))
     twins.joint = True
     joint = torch.cat(twins(first, second))
@@ -46,7 +46,7 @@ def test_views_of_one_size_that_follow_each_other_are_one_batch():
 @pytest.fixture
 def pair():
     settings = configure("recommended", {"projector": [16, 8]}, where="")
-    return StudentTeacher(build_encoder("resnet18", 0), settings, 0, momentum=0.9)
+    return StudentTeacher(build_encoder("resnet18_quarter", 0), settings, 0, momentum=0.9)
 
 
 def test_the_teacher_is_the_moving_average_of_the_student(pair):

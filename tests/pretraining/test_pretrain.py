@@ -33,7 +33,7 @@ SMALL |= {"monitor_points": 2}  # one a phase
 
 
 def _pretrain(data, out, *, settings=None, **options):
-    common = {"encoder": "resnet18", "device": "cpu", "seed": 3}
+    common = {"encoder": "resnet18_quarter", "device": "cpu", "seed": 3}
     return pretrain(data, out, settings=SMALL | (settings or {}), **common | options)
 
 
@@ -79,7 +79,7 @@ def test_a_run_keeps_what_it_was(finished, phantoms):
 
 
 def test_the_encoder_loads_into_ours_and_has_moved(finished):
-    encoder = build_encoder("resnet18", 3)
+    encoder = build_encoder("resnet18_quarter", 3)
     before = {name: tensor.clone() for name, tensor in encoder.state_dict().items()}
     load_weights(encoder, str(finished / "encoder.safetensors"))
     after = encoder.state_dict()
@@ -192,7 +192,7 @@ def test_while_the_encoder_is_frozen_only_paper_code_moves_its_statistics(
     phantoms, tmp_path, frozen
 ):
     run = _pretrain(phantoms, tmp_path / "run", settings={"epochs": 0, "frozen_batchnorm": frozen})
-    before = build_encoder("resnet18", 3).state_dict()
+    before = build_encoder("resnet18_quarter", 3).state_dict()
     after = load_file(run / "encoder.safetensors")
     assert torch.equal(before["conv1.weight"], after["conv1.weight"])
     assert torch.equal(before["bn1.running_mean"], after["bn1.running_mean"]) is frozen
@@ -215,7 +215,11 @@ def test_what_saw_validation_and_test_images_says_so_everywhere(phantoms, tmp_pa
         weights = {"weights": str(run / "encoder.safetensors")}
         further = _pretrain(phantoms, tmp_path / f"{images}, twice", settings=settings, **weights)
         for number, start in enumerate(
-            ({"pretrained": run}, weights | {"encoder": "resnet18"}, {"pretrained": further})
+            (
+                {"pretrained": run},
+                weights | {"encoder": "resnet18_quarter"},
+                {"pretrained": further},
+            )
         ):
             trained = train(phantoms, tmp_path / f"{images} {number}", settings=probed, **start)
             evaluate(trained / "model", phantoms, split="test")
@@ -235,7 +239,11 @@ def test_a_file_of_another_split_of_the_same_images_is_refused(tmp_path):
     make_split(data, test=0.3, seed=1, name="other")
     settings = {"epochs": 0, "projector_epochs": 0, "monitor_points": 0}
     run = _pretrain(data, tmp_path / "run", split="imported", settings=settings)
-    start = {"weights": str(run / "encoder.safetensors"), "encoder": "resnet18", "split": "other"}
+    start = {
+        "weights": str(run / "encoder.safetensors"),
+        "encoder": "resnet18_quarter",
+        "split": "other",
+    }
     for command in (pretrain, train):
         with pytest.raises(UserError, match=r"encoder\.safetensors was trained on another split"):
             command(data, tmp_path / "further", device="cpu", **start)
@@ -256,7 +264,7 @@ def test_a_file_keeps_its_normalisation_and_its_content_is_part_of_what_was_aske
     monkeypatch.setattr("twinlens.pretraining.pretrain.write_views", _killed)
     with pytest.raises(KeyboardInterrupt):
         _pretrain(phantoms, tmp_path / "killed", weights=str(weights), settings=settings)
-    save_tensors(weights, build_encoder("resnet18", seed=9).state_dict())
+    save_tensors(weights, build_encoder("resnet18_quarter", seed=9).state_dict())
     with pytest.raises(UserError, match=r"started with other settings \(.*initial_weights"):
         _pretrain(
             phantoms, tmp_path / "killed", weights=str(weights), settings=settings, resume=True

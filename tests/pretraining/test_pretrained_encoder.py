@@ -11,7 +11,9 @@ from twinlens.pretraining.pretrained_encoder import pretrained_encoder, read_pre
 def test_the_encoder_of_a_pretraining_is_loaded_and_other_runs_are_refused(phantoms, tmp_path):
     settings = {"epochs": 0, "batch_size": 32, "projector": [8], "monitor_points": 0}
     settings |= {"frozen_batchnorm": False}
-    run = pretrain(phantoms, tmp_path / "run", encoder="resnet18", settings=settings, device="cpu")
+    run = pretrain(
+        phantoms, tmp_path / "run", encoder="resnet18_quarter", settings=settings, device="cpu"
+    )
     encoder, _, record = pretrained_encoder(run)
     assert record.kind == "pretrain"
     stored = load_file(run / "encoder.safetensors")

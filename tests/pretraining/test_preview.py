@@ -67,7 +67,12 @@ def test_the_views_are_those_of_a_runs_first_step(phantoms, tmp_path, monkeypatc
     monkeypatch.setattr(view_module, "view", watched)
     with pytest.raises(KeyboardInterrupt):
         pretrain(
-            phantoms, tmp_path / "run", encoder="resnet18", settings=settings, seed=5, device="cpu"
+            phantoms,
+            tmp_path / "run",
+            encoder="resnet18_quarter",
+            settings=settings,
+            seed=5,
+            device="cpu",
         )
     for shown, views in zip(lines(tmp_path / "views.png")[1:], made, strict=True):
         expected = views[:4].permute(0, 2, 3, 1).numpy() * 255

@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # for synthetic
 def two_arms():
     """The settings of a study, all but its data, whose runs take seconds."""
     return {
-        "encoder": "resnet18",
+        "encoder": "resnet18_quarter",
         "precision": "fp32",
         "seeds": 2,
         "pretrain": {

@@ -29,7 +29,7 @@ from twinlens.study.running import execute
 from twinlens.study.running.paths import read_plan, run_folder
 
 STUDY = {
-    "encoder": "resnet18",
+    "encoder": "resnet18_quarter",
     "precision": "fp32",
     "seeds": 2,
     "pretrain": {"epochs": 1, "batch_size": 32, "projector": [8], "lr": 1e-3, "monitor_points": 1},
@@ -264,8 +264,8 @@ def test_a_frozen_baseline_leads_the_verdict_and_sees_each_image_once(
     phantoms, tmp_path, monkeypatch, capsys
 ):
     weights = tmp_path / "weights.pth"
-    torch.save(build_encoder("resnet18", seed=1).state_dict(), weights)
-    ours = {"name": "ours", "encoder": "resnet18", "weights": str(weights)}
+    torch.save(build_encoder("resnet18_quarter", seed=1).state_dict(), weights)
+    ours = {"name": "ours", "encoder": "resnet18_quarter", "weights": str(weights)}
     probe = STUDY["train"] | {"tuning": "linear_probe"}
     content = STUDY | {"data": str(phantoms), "train": probe, "arms": {"plain": {}}}
     content |= {"baselines": [ours], "label_fractions": [1.0, 0.5]}

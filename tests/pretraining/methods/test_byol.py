@@ -58,7 +58,7 @@ def test_the_rate_is_one_at_which_the_rank_is_kept(preset):
 def pair():
     settings = {"method": "byol", "projector": [16, 8], "predictor": [12], "teacher_momentum": 0.9}
     return StudentPredictor(
-        build_encoder("resnet18", 0), configure("recommended", settings, where=""), 0
+        build_encoder("resnet18_quarter", 0), configure("recommended", settings, where=""), 0
     )
 
 

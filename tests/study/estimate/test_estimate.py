@@ -12,7 +12,7 @@ from twinlens.study.planning.config import Study
 from twinlens.study.planning.plan import make_plan
 
 STUDY = {
-    "encoder": "resnet18",
+    "encoder": "resnet18_quarter",
     "precision": "fp32",
     "seeds": 2,
     "label_fractions": [0.5, 1.0],
@@ -137,7 +137,7 @@ def test_a_real_study_is_measured_in_a_process_of_its_own(phantoms):
 
 def test_lack_of_memory_is_met_in_that_process_alone(phantoms, monkeypatch):
     monkeypatch.setattr(module, "_memory", lambda _: 100 * 2**20)
-    arms = {"plain": {"train": {"batch_size": 4}}}
+    arms = {"plain": {"encoder": "resnet18", "train": {"batch_size": 4}}}
     with pytest.raises(UserError, match=r"Arm 'plain': a batch of 4 images .* 0\.1 GiB"):
         _estimate(phantoms, arms)
 

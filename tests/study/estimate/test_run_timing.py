@@ -43,7 +43,7 @@ def _seconds(data, folder, kind="train", label_fractions=(1.0,), **changes):
     """Estimate the seconds of a run of a study."""
     content = {
         "data": str(data),
-        "encoder": "resnet18",
+        "encoder": "resnet18_quarter",
         "precision": "fp32",
         "train": TRAIN | (changes if kind == "train" else {}),
         "pretrain": PRETRAIN | (changes if kind == "pretrain" else {}),

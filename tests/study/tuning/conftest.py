@@ -15,7 +15,7 @@ from twinlens.study.running.paths import run_folder
 from twinlens.study.tuning.search import Search
 
 TUNED = {
-    "encoder": "resnet18",
+    "encoder": "resnet18_quarter",
     "precision": "fp32",
     "seeds": 2,
     "train": {"epochs": 1, "batch_size": 16, "lr": 1e-4, "tta": 1, "head_epochs": 0},

@@ -165,7 +165,7 @@ def test_no_test_image_is_read_nor_a_validation_image(
 def test_weights_that_saw_the_folds_without_labels_are_told(study_file, tmp_path):
     data = yaml.safe_load(study_file.read_text())["data"]
     twins = {"epochs": 1, "batch_size": 32, "projector": [8], "lr": 1e-3, "monitor_points": 0}
-    pretrained = pretrain(data, tmp_path / "twins", encoder="resnet18", settings=twins)
+    pretrained = pretrain(data, tmp_path / "twins", encoder="resnet18_quarter", settings=twins)
     content = yaml.safe_load(study_file.read_text()) | {
         "arms": {"warm": {"weights": str(pretrained / "encoder.safetensors")}},
         "train": {"tuning": "linear_probe", "tta": 1},
