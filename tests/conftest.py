@@ -1,7 +1,6 @@
 """Fixtures that several layers share: tiny images, and the real ones where they are there."""
 
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
@@ -26,6 +25,7 @@ install_import_hook(
 )
 
 # ruff: disable[E402]
+from twinlens import cli
 from twinlens.data.dataset import Dataset, open_dataset, write_dataset
 from twinlens.importing.import_images import import_images
 from twinlens.phantom.generate import phantom_image
@@ -271,14 +271,18 @@ def trained_mlp(phantoms: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 @pytest.fixture
-def command_line() -> Callable[..., str]:
-    """Runs a command in a process of its own; returns what it prints."""
+def command_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., str]:
+    """Runs a command as from the shell; returns what it prints."""
 
     def run(*words: object, code: int = 0) -> str:
-        command = [sys.executable, "-m", "twinlens.cli", *map(str, words)]
-        process = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert process.returncode == code, process.stderr
-        assert "Traceback" not in process.stderr
-        return process.stdout + process.stderr
+        capsys.readouterr()
+        monkeypatch.setattr(sys, "argv", ["twinlens", *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        printed = "".join(capsys.readouterr())
+        assert (ended.value.code or 0) == code, printed
+        return printed
 
     return run
