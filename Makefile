@@ -19,12 +19,13 @@ test: .venv/tested
 slow: .venv/tested
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto -m slow
 
-# Format, lint, types and import layers.
+# Format, lint, types, import layers and workflows.
 check: .venv/tested
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/zizmor --offline --quiet --pedantic .github
 
 # Tests on real images, tables and weights in ../shared; they skip where it is missing.
 real: .venv/tested
