@@ -134,7 +134,7 @@ every_command = pytest.mark.parametrize(
 
 @pytest.fixture(scope="module")
 def _tiny():
-    unknown = SimpleNamespace(table=lambda _: "", seconds_of=None)
+    unknown = SimpleNamespace(table=lambda *_: "", seconds_of=None)
     with tiny_encoder(), pytest.MonkeyPatch.context() as patch:
         for command in (compare, tune):  # another process would not know the network
             patch.setattr(sys.modules[command.run.__module__], "estimate", lambda *_: unknown)

@@ -39,7 +39,7 @@ STUDY = {
 
 
 def _estimate(*_):
-    return SimpleNamespace(table=lambda _: "An estimate.", seconds_of=lambda _: 3600.0)
+    return SimpleNamespace(table=lambda *_: "An estimate.", seconds_of=lambda _: 3600.0)
 
 
 @pytest.fixture(scope="module")

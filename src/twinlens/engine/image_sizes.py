@@ -3,6 +3,7 @@
 import numpy as np
 
 from twinlens.engine.timing import current_rehearsal
+from twinlens.errors import UserError
 
 STAGES = 4
 MULTIPLE = 16
@@ -18,9 +19,17 @@ def progressive_sizes(start: int | None, size: int, steps: int) -> list[int]:
         start: Side of the views at the beginning, in pixels; None for `size` throughout.
         size: Their side at the end.
         steps: Number of steps.
+
+    Raises:
+        UserError: The first size is larger than the last.
     """
     if start is None:
         return [size] * steps
+    if start > size:
+        raise UserError(
+            f"progressive_from={start} is above the {size} pixels with which the training ends: "
+            "choose less, or leave it out."
+        )
     rising = np.linspace(start, size, STAGES)
     stages = (np.round(rising / MULTIPLE) * MULTIPLE).astype(int)
     stages[-1] = size

@@ -16,7 +16,8 @@ class CompareRequest(Request):
         out: Folder to make.
         settings: Changes of the study file, as KEY.SUBKEY=VALUE.
         device: auto, cpu, cuda or mps.
-        workers: Runs at the same time, each on its own GPU if there are any.
+        workers: Runs at the same time; on GPUs no more than they take.
+        runs_per_gpu: How many of them share a GPU.
         ray: Do the runs on a Ray cluster: HOST:PORT, auto for the one that this machine belongs
             to, or local for a new one here.
         max_hours: Stop gracefully after so many hours; the same command resumes the study.
@@ -29,7 +30,14 @@ class CompareRequest(Request):
     COMMAND: ClassVar = "compare"
     POSITIONAL: ClassVar = ("study",)
     OPTIONS: ClassVar = {"loggers": "logger"}
-    HANDLING: ClassVar = (*Request.HANDLING, "workers", "ray", "max_hours", "dry_run")
+    HANDLING: ClassVar = (
+        *Request.HANDLING,
+        "workers",
+        "runs_per_gpu",
+        "ray",
+        "max_hours",
+        "dry_run",
+    )
 
     study: Path | str
     out: Path | str
@@ -37,6 +45,7 @@ class CompareRequest(Request):
     settings: tuple[str, ...] = ()
     device: str = "auto"
     workers: int | None = None
+    runs_per_gpu: int = 1
     ray: str | None = None
     max_hours: float | None = None
     loggers: tuple[str, ...] = ()

@@ -23,7 +23,8 @@ class TuneRequest(Request):
         settings: Changes of the study file, as KEY.SUBKEY=VALUE.
         seed: Seed of the suggestions.
         device: auto, cpu, cuda or mps.
-        workers: Trials at the same time, each on its own GPU if there are any.
+        workers: Trials at the same time; on GPUs no more than they take.
+        runs_per_gpu: How many of them share a GPU.
         ray: Do the trials on a Ray cluster: HOST:PORT, auto for the one that this machine belongs
             to, or local for a new one here.
         max_hours: Stop gracefully after so many hours; the same command resumes the search.
@@ -32,7 +33,14 @@ class TuneRequest(Request):
 
     COMMAND: ClassVar = "tune"
     POSITIONAL: ClassVar = ("study",)
-    HANDLING: ClassVar = (*Request.HANDLING, "workers", "ray", "max_hours", "dry_run")
+    HANDLING: ClassVar = (
+        *Request.HANDLING,
+        "workers",
+        "runs_per_gpu",
+        "ray",
+        "max_hours",
+        "dry_run",
+    )
 
     study: Path | str
     out: Path | str
@@ -46,6 +54,7 @@ class TuneRequest(Request):
     seed: int = 0
     device: str = "auto"
     workers: int | None = None
+    runs_per_gpu: int = 1
     ray: str | None = None
     max_hours: float | None = None
     dry_run: bool = False

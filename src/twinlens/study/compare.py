@@ -34,13 +34,14 @@ from twinlens.study.running.execute import Execution, execute
 from twinlens.study.running.locks import study_lock
 from twinlens.study.running.model_selection import keep_best
 from twinlens.study.running.paths import ENVIRONMENT, FEATURES, RESULTS, STUDY, is_finished
+from twinlens.study.running.pool import Pool
 from twinlens.study.running.progress import Progress
 from twinlens.study.running.soup import make_soup
 
 
 @accepts(CompareRequest)
 def compare(request: CompareRequest) -> Path:
-    """PlannedRun a study, or what is left of it, and compute its results.
+    """Run a study, or what is left of it, and compute its results.
 
     Several processes may do this at the same time with the same `out`: each run is done once.
 
@@ -51,8 +52,11 @@ def compare(request: CompareRequest) -> Path:
         UserError: The study is wrong, or `out` holds another one.
     """
     check_loggers(request.loggers)
-    _check_limits(request)
     out, hours = Path(request.out), request.max_hours
+    pool = Pool(request.device, request.workers, request.runs_per_gpu, request.ray)
+    pool.check()
+    if hours is not None and hours < 0:
+        raise UserError(f"--max-hours {hours:g} must be 0 or more.")
     deadline = math.inf if hours is None else time.time() + 3600 * hours
     fabric, checked, data, split = _opened(request)
     plan = make_plan(checked, data_hash=data.hash, split_hash=split.hash)
@@ -65,7 +69,7 @@ def compare(request: CompareRequest) -> Path:
         request.dry_run or not (request.ray or (out / STUDY).exists())
     ):  # an idle machine, which will run it
         expected = estimate(left, fabric, request.workers or 1)
-        say(expected.table(request.workers or 1))
+        say(expected.table(request.workers or 1, request.runs_per_gpu))
         seconds_of = expected.seconds_of
     if request.dry_run:
         say("\n".join(run.id for run in plan))
@@ -77,9 +81,7 @@ def compare(request: CompareRequest) -> Path:
         keep_audit(out, data, split)
     execution = Execution(plan, out, request.device, request.loggers, deadline)
     progress = Progress(checked, plan, out, seconds_of)
-    failures = execute(
-        execution, workers=request.workers, ray=request.ray, on_progress=progress.report
-    )
+    failures = execute(execution, pool, progress.report)
     if not execution.unsettled():
         shutil.rmtree(out / FEATURES, ignore_errors=True)
     with study_lock(out):
@@ -90,13 +92,6 @@ def compare(request: CompareRequest) -> Path:
     if time.time() >= deadline and (left := execution.unsettled()):
         say(f"Stopped after {hours:g} h, {len(left)} runs are left: the same command resumes them.")
     return out
-
-
-def _check_limits(request: CompareRequest) -> None:
-    if request.workers is not None and request.workers < 1:
-        raise UserError(f"--workers {request.workers} must be 1 or more.")
-    if request.max_hours is not None and request.max_hours < 0:
-        raise UserError(f"--max-hours {request.max_hours:g} must be 0 or more.")
 
 
 def _opened(request: CompareRequest) -> tuple[Fabric, Study, Dataset, Split]:

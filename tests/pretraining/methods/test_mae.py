@@ -150,3 +150,18 @@ def test_other_networks_have_no_patches_to_mask():
         UserError, match=r"such as timm/vit_small_patch16_224, and resnet18 is none"
     ):
         MaskedAutoencoder(build_encoder("resnet18", 0), config, 0)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "side", "fails"), [(0.75, 8, True), (0.1, 32, False), (0.03, 32, True)]
+)
+def test_images_without_a_patch_to_predict_are_said(ratio, side, fails):
+    network = _network({"mask_ratio": ratio}, img_size=(side, side), dynamic_img_size=True)
+    images = torch.rand(3, 3, side, side)
+    if fails:
+        with pytest.raises(
+            UserError, match=f"an image of {side} pixels has {(side // 8) ** 2} of 8"
+        ):
+            network(images)
+    else:
+        assert network(images)[0].shape[1] == 2

@@ -13,6 +13,7 @@ from twinlens.study.running import execute as module
 from twinlens.study.running.execute import Execution, execute, run_all
 from twinlens.study.running.locks import locked
 from twinlens.study.running.paths import run_folder
+from twinlens.study.running.pool import Pool
 
 PLAN = [
     planned_training("plain"),
@@ -171,6 +172,6 @@ def test_at_the_deadline_the_training_is_asked_to_stop_and_is_left_for_another_t
 
 def test_where_no_worker_is_left_what_they_did_not_do_has_failed(execution, monkeypatch):
     monkeypatch.setattr(module, "in_processes", lambda *_: None)
-    failures = execute(execution, workers=2)
+    failures = execute(execution, Pool("cpu", 2))
     assert set(failures) == {run.id for run in PLAN}
     assert set(failures.values()) == {"All workers died before it was finished."}

@@ -6,6 +6,7 @@ import yaml
 from twinlens.errors import UserError
 from twinlens.records.results import StudyResults
 from twinlens.study.compare import compare
+from twinlens.study.running.pool import Pool
 from twinlens.study.running.ray_workers import _resources, on_ray
 
 ray = pytest.importorskip("ray")
@@ -26,19 +27,20 @@ class _Cluster:
 
 def test_each_worker_gets_a_gpu_or_its_part_of_a_machine():
     gpus = _Cluster({"CPU": 8.0, "GPU": 2.0}, {"CPU": 8.0, "GPU": 1.0})
-    assert _resources(gpus, None, "auto") == (3, {"num_gpus": 1})
-    assert _resources(gpus, 2, "cuda") == (2, {"num_gpus": 1})
-    assert _resources(gpus, 9, "auto") == (3, {"num_gpus": 1})
-    assert _resources(gpus, 4, "cpu") == (4, {"num_cpus": 4})
+    assert _resources(gpus, Pool()) == (3, {"num_gpus": 1})
+    assert _resources(gpus, Pool("cuda", 2)) == (2, {"num_gpus": 1})
+    assert _resources(gpus, Pool(workers=9)) == (3, {"num_gpus": 1})
+    assert _resources(gpus, Pool(runs_per_gpu=4)) == (12, {"num_gpus": 0.25})
+    assert _resources(gpus, Pool("cpu", 4)) == (4, {"num_cpus": 4})
     cores = _Cluster({"CPU": 4.0}, {"CPU": 16.0}, {})
-    assert _resources(cores, None, "auto") == (1, {"num_cpus": 4})
-    assert _resources(cores, 40, "auto") == (40, {"num_cpus": 1})
+    assert _resources(cores, Pool()) == (1, {"num_cpus": 4})
+    assert _resources(cores, Pool(workers=40)) == (40, {"num_cpus": 1})
 
 
 def test_without_ray_it_says_which_extra_brings_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(UserError, match=r"pip install 'twinlens\[ray\]'"):
-        on_ray(print, "auto", 1, "cpu", print)
+        on_ray(print, Pool("cpu", 1, ray="auto"), print)
 
 
 @pytest.mark.slow
@@ -60,4 +62,4 @@ def test_a_study_runs_on_a_cluster(phantoms, two_arms, tmp_path, monkeypatch, ca
 def test_where_there_is_no_cluster_it_says_what_to_give(address, tmp_path, monkeypatch):
     monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
     with pytest.raises(UserError, match=f"no Ray cluster at '{address}': give HOST:PORT, auto"):
-        on_ray(print, address, 1, "cpu", print)
+        on_ray(print, Pool("cpu", 1, ray=address), print)

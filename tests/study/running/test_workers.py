@@ -14,6 +14,7 @@ from twinlens.evaluation.test_access import TEST_ACCESS, read_test_access
 from twinlens.records.results import StudyResults
 from twinlens.study import compare as module
 from twinlens.study.compare import compare
+from twinlens.study.running.pool import Pool
 from twinlens.study.running.workers import _environments
 
 
@@ -29,7 +30,7 @@ def study_file(phantoms, two_arms, tmp_path_factory):
 def _compare(study_file, out, **options):
     """Compare in this process, and take no time to estimate."""
     with pytest.MonkeyPatch.context() as patch:
-        nothing = SimpleNamespace(table=lambda _: "", seconds_of=None)
+        nothing = SimpleNamespace(table=lambda *_: "", seconds_of=None)
         patch.setattr(module, "estimate", lambda *_: nothing)
         return compare(study_file, out, device="cpu", **options)
 
@@ -101,21 +102,25 @@ def _done(out):
 
 def test_each_worker_gets_its_share_of_the_cores(monkeypatch):
     monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
-    assert _environments(3, "cpu") == [{"OMP_NUM_THREADS": "2"}] * 3
+    assert _environments(Pool("cpu", 3)) == [{"OMP_NUM_THREADS": "2"}] * 3
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
-    assert _environments(2, "cpu") == [{"OMP_NUM_THREADS": "1"}] * 2
+    assert _environments(Pool("cpu", 2)) == [{"OMP_NUM_THREADS": "1"}] * 2
 
 
 def test_each_worker_gets_a_gpu_of_those_that_may_be_used(monkeypatch, capsys):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    found = [environment["CUDA_VISIBLE_DEVICES"] for environment in _environments(3, "auto")]
+    found = [environment["CUDA_VISIBLE_DEVICES"] for environment in _environments(Pool("auto", 3))]
     assert found == ["0", "1"]
-    assert "2 instead of 3 workers: a GPU does one run at a time." in capsys.readouterr().err
+    assert "2 instead of 3 workers: a GPU does one run at a time (" in capsys.readouterr().err
+    shared = _environments(Pool("auto", 3, runs_per_gpu=2))
+    assert [environment["CUDA_VISIBLE_DEVICES"] for environment in shared] == ["0", "1", "0"]
+    assert len(_environments(Pool("auto", 9, runs_per_gpu=2))) == 4
+    assert "4 instead of 9 workers: a GPU does 2 runs at a time" in capsys.readouterr().err
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,7")
-    assert _environments(1, "cuda") == [{"CUDA_VISIBLE_DEVICES": "5"}]
-    assert "OMP_NUM_THREADS" in _environments(1, "cpu")[0]
+    assert _environments(Pool("cuda", 1)) == [{"CUDA_VISIBLE_DEVICES": "5"}]
+    assert "OMP_NUM_THREADS" in _environments(Pool("cpu", 1))[0]
 
 
 @pytest.mark.slow

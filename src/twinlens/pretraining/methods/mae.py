@@ -146,7 +146,11 @@ class MaskedAutoencoder(SiameseNetwork):
         self._position = rows, seed, step
 
     def forward(self, *views: Images) -> tuple[Patches, Patches]:
-        """Return the decoder's prediction of the masked patches, and their pixels."""
+        """Return the decoder's prediction of the masked patches, and their pixels.
+
+        Raises:
+            UserError: The images have so few patches that none is masked.
+        """
         (images,) = views
         rows, seed, step = self._position
         patches = unfold(images, self.patch, stride=self.patch).transpose(1, 2)
@@ -154,6 +158,12 @@ class MaskedAutoencoder(SiameseNetwork):
         drawn = patch_order(rows, count, seed=seed, step=step)
         order = torch.from_numpy(drawn).to(images.device)
         seen = max(1, round(count * (1 - self.masked)))
+        if seen == count:
+            raise UserError(
+                f"MAE has no patch to predict: an image of {images.shape[-1]} pixels has {count} "
+                f"of {self.patch[0]} pixels, and mask_ratio={self.masked:g} hides none: choose a "
+                "larger image_size, progressive_from or mask_ratio."
+            )
         tokens = self._encode(images, order[:, :seen])
         grid = [side // size for side, size in zip(images.shape[2:], self.patch, strict=True)]
         predicted = self._decode(tokens, order, grid)

@@ -70,8 +70,11 @@ class Estimate:
             heappush(free, waiting[run.id])
         return max(waiting.values(), default=0.0)
 
-    def table(self, workers: int = 1) -> str:
-        """Return what is to be done, with time and memory, for people to read."""
+    def table(self, workers: int = 1, runs_per_gpu: int = 1) -> str:
+        """Return what is to be done, with time and memory, for people to read.
+
+        Runs that share a GPU are taken to be no faster together than one after the other.
+        """
         lines = [f"{'runs':>4}  {'each':>10}  {'in all':>10}  {'memory':>8}  what"]
         kinds: dict[str, list[PlannedRun]] = {}
         for run in self.runs:
@@ -86,7 +89,7 @@ class Estimate:
                 f"{len(runs):>4}  {duration(each):>10}  {duration(total):>10}  "
                 f"{memory / _GIB:>4.1f} GiB  {what}{self._served(runs)}{arms}"
             )
-        return "\n".join([*lines, self._summary(workers)])
+        return "\n".join([*lines, self._summary(workers, runs_per_gpu)])
 
     def _served(self, runs: list[PlannedRun]) -> str:
         """Say how many trainings share a pretraining."""
@@ -101,9 +104,9 @@ class Estimate:
         )
         return shorten(f": {', '.join(arms)}", 60, placeholder=" ...") if arms else ""
 
-    def _summary(self, workers: int) -> str:
+    def _summary(self, workers: int, runs_per_gpu: int) -> str:
         together = max(self.memory.values(), default=0)
-        together *= 1 if self.device == "cuda" else workers  # of GPUs each worker has its own
+        together *= runs_per_gpu if self.device == "cuda" else workers
         text = (
             f"In all about {duration(self.total(workers))}"
             + (f" by {workers} workers" if workers > 1 else "")

@@ -19,6 +19,7 @@ from twinlens.study.planning.external_predictions import score
 from twinlens.study.running.failures import failure, forget_failures, note_failure
 from twinlens.study.running.locks import locked
 from twinlens.study.running.paths import FEATURES, is_finished, run_folder, runs_folder
+from twinlens.study.running.pool import Pool
 from twinlens.study.running.ray_workers import on_ray
 from twinlens.study.running.workers import in_processes
 
@@ -55,9 +56,7 @@ class Execution:
 
 def execute(
     execution: Execution,
-    *,
-    workers: int | None = None,
-    ray: str | None = None,
+    pool: Pool | None = None,
     on_progress: Callable[[int], None] = lambda _: None,
 ) -> dict[str, str]:
     """Carry out the runs that are not finished; resume interrupted ones, repeat failed ones.
@@ -66,8 +65,7 @@ def execute(
 
     Args:
         execution: The runs, and how to carry them out.
-        workers: Number of processes; None for this one only.
-        ray: Address of a Ray cluster that carries them out instead; see `ray_workers.on_ray`.
+        pool: Processes that share them; None for this one only.
         on_progress: Called from time to time with the number of processes.
 
     Returns:
@@ -76,7 +74,7 @@ def execute(
     runs_folder(execution.study).mkdir(exist_ok=True)
     forget_failures(execution.study)
     worker = partial(run_all, execution)
-    share_work(worker, execution.device, workers=workers, ray=ray, on_progress=on_progress)
+    share_work(worker, pool or Pool(execution.device), on_progress)
     reasons = {run.id: failure(execution.study, run.id) for run in execution.plan}
     if time.time() < execution.deadline:
         died = "All workers died before it was finished."
@@ -84,23 +82,16 @@ def execute(
     return {run: reason for run, reason in reasons.items() if reason}
 
 
-def share_work(
-    worker: Callable[..., None],
-    device: str,
-    *,
-    workers: int | None,
-    ray: str | None,
-    on_progress: Callable[[int], None],
-) -> None:
+def share_work(worker: Callable[..., None], pool: Pool, on_progress: Callable[[int], None]) -> None:
     """Run a worker in this process, in several, or on a Ray cluster; see `execute`.
 
     The worker is a function of `should_stop`, and in this process of `on_progress` as well; see
     `run_all`. It can be pickled, and shares the work with others like it by locks.
     """
-    if ray:
-        on_ray(worker, ray, workers, device, on_progress)
-    elif workers and workers > 1:
-        in_processes(worker, workers, device, on_progress)
+    if pool.ray:
+        on_ray(worker, pool, on_progress)
+    elif pool.workers and pool.workers > 1:
+        in_processes(worker, pool, on_progress)
     else:
         worker(lambda: False, on_progress)
 

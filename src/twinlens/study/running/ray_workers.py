@@ -10,32 +10,25 @@ from typing import Any
 
 from twinlens import console
 from twinlens.errors import UserError, require
+from twinlens.study.running.pool import Pool
 from twinlens.study.running.workers import POLL_S, Worker, report_death
 
 
-def on_ray(
-    worker: Worker,
-    address: str,
-    count: int | None,
-    device: str,
-    on_progress: Callable[[int], None],
-) -> None:
+def on_ray(worker: Worker, pool: Pool, on_progress: Callable[[int], None]) -> None:
     """Run a worker in several processes of a Ray cluster whose machines share this one's folders.
 
     Args:
         worker: What each process runs. Ctrl-C interrupts it.
-        address: Of the cluster: HOST:PORT, "auto" for the one that this machine belongs to, or
-            "local" for one that is started here and ends with the workers.
-        count: Number of processes; None for one per GPU. No more than there are GPUs, if any.
-        device: "auto", "cpu", "cuda" or "mps".
+        pool: The cluster's address, and how many processes: by default, and at most, as many as
+            its GPUs take, if there are any.
         on_progress: Called once a second with the number of running processes.
 
     Raises:
         UserError: Ray is not installed, or there is no cluster at that address.
     """
     ray = require("ray", extra="ray")
-    with _connected(ray, address):
-        count, needs = _resources(ray, count, device)
+    with _connected(ray, str(pool.ray)):
+        count, needs = _resources(ray, pool)
         remote = ray.remote(max_retries=0, **needs)(_run)
         pending = [remote.remote(worker, os.getcwd()) for _ in range(count)]  # noqa: PTH109, for chdir
         try:
@@ -81,11 +74,12 @@ def _check_reachable(address: str) -> None:
         socket.create_connection((host, int(port)), timeout=10).close()
 
 
-def _resources(ray: ModuleType, count: int | None, device: str) -> tuple[int, dict[str, Any]]:
-    """Return the number of workers, and the resources of each: a GPU, or its share of the cores."""
-    gpus = 0 if device in ("cpu", "mps") else int(ray.cluster_resources().get("GPU", 0))
-    if gpus:
-        return min(count or gpus, gpus), {"num_gpus": 1}
+def _resources(ray: ModuleType, pool: Pool) -> tuple[int, dict[str, Any]]:
+    """Return the number of workers, and what each needs: its share of a GPU, or of the cores."""
+    count, gpus = pool.workers, int(ray.cluster_resources().get("GPU", 0))
+    if gpus and pool.device not in ("cpu", "mps"):
+        places = gpus * pool.runs_per_gpu
+        return min(count or places, places), {"num_gpus": 1 / pool.runs_per_gpu}
     cores = [int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]]
     smallest = min((number for number in cores if number), default=1)
     count = count or 1

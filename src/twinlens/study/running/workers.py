@@ -12,6 +12,7 @@ import torch
 
 from twinlens import console
 from twinlens.console import say
+from twinlens.study.running.pool import Pool
 
 POLL_S = 1.0
 """Seconds between two checks of the workers."""
@@ -21,23 +22,20 @@ Worker = Callable[[Callable[[], bool]], None]
 can be pickled."""
 
 
-def in_processes(
-    worker: Worker, count: int, device: str, on_progress: Callable[[int], None]
-) -> None:
-    """Run a worker in several processes, each with its own GPU or its share of the cores.
+def in_processes(worker: Worker, pool: Pool, on_progress: Callable[[int], None]) -> None:
+    """Run a worker in several processes, each with a GPU or its share of the cores.
 
     They stop gracefully at Ctrl-C, and if this process is killed. A worker that dies is reported,
     and the others continue.
 
     Args:
         worker: What each process runs.
-        count: Number of processes; no more than there are GPUs, if any are used.
-        device: "auto", "cpu", "cuda" or "mps".
+        pool: How many processes; on GPUs no more than they take.
         on_progress: Called once a second with the number of running processes.
     """
     processes, stop_pipes = list[SpawnProcess](), list[Connection]()
     try:
-        for number, environment in enumerate(_environments(count, device), start=1):
+        for number, environment in enumerate(_environments(pool), start=1):
             process, stop_pipe = _start(worker, f"Worker {number}", environment)
             processes.append(process)
             stop_pipes.append(stop_pipe)
@@ -55,14 +53,20 @@ def in_processes(
             process.join()
 
 
-def _environments(count: int, device: str) -> list[dict[str, str]]:
+def _environments(pool: Pool) -> list[dict[str, str]]:
     """Return for each worker the variables that assign its GPU, or its share of the cores."""
-    if device in ("auto", "cuda") and torch.cuda.is_available():
+    count = pool.workers or 1
+    if pool.device in ("auto", "cuda") and torch.cuda.is_available():
         every = ",".join(map(str, range(torch.cuda.device_count())))
         gpus = os.environ.get("CUDA_VISIBLE_DEVICES", every).split(",")
-        if count > len(gpus):
-            say(f"{len(gpus)} instead of {count} workers: a GPU does one run at a time.")
-        return [{"CUDA_VISIBLE_DEVICES": gpu} for gpu in gpus[:count]]
+        places = gpus * pool.runs_per_gpu
+        if count > len(places):
+            each = "one run" if pool.runs_per_gpu == 1 else f"{pool.runs_per_gpu} runs"
+            say(
+                f"{len(places)} instead of {count} workers: a GPU does {each} at a time "
+                "(--runs-per-gpu)."
+            )
+        return [{"CUDA_VISIBLE_DEVICES": gpu} for gpu in places[:count]]
     return [{"OMP_NUM_THREADS": str(max(1, torch.get_num_threads() // count))}] * count
 
 

@@ -25,6 +25,7 @@ from twinlens.study.planning.validate import check_arm
 from twinlens.study.running.execute import Execution, execute, share_work
 from twinlens.study.running.locks import study_lock
 from twinlens.study.running.paths import runs_folder
+from twinlens.study.running.pool import Pool
 from twinlens.study.tuning.best_study import BEST_STUDY, best_study
 from twinlens.study.tuning.folds import make_folds
 from twinlens.study.tuning.progress import Progress
@@ -55,6 +56,8 @@ def tune(request: TuneRequest) -> Path:
     """
     optuna_package()
     _check_limits(request)
+    pool = Pool(request.device, request.workers, request.runs_per_gpu, request.ray)
+    pool.check()
     out, hours = Path(request.out), request.max_hours
     study, fabric, data, split = _opened(request)
     arm = _chosen_arm(study, request.arm)
@@ -82,14 +85,12 @@ def tune(request: TuneRequest) -> Path:
     _begin(out, record)
     with study_lock(out):
         trials = open_trials(out)
-    _score_own(search, request)
+    _score_own(search, pool)
     progress = Progress(search, trials)
     share_work(
         partial(run_trials, search),
-        request.device,
-        workers=request.workers,
-        ray=request.ray,
-        on_progress=progress.report,
+        pool,
+        progress.report,
     )
     with study_lock(out):
         environment = describe_environment(fabric)
@@ -107,7 +108,6 @@ def _check_limits(request: TuneRequest) -> None:
         ("trials", 1),
         ("folds", 2),
         ("seeds", 1),
-        ("workers", 1),
         ("max_hours", 0),
     ):
         value = getattr(request, name)
@@ -219,7 +219,7 @@ def _own_plan(search: Search) -> list[PlannedRun]:
     return list(plan.values())
 
 
-def _score_own(search: Search, request: TuneRequest) -> None:
+def _score_own(search: Search, pool: Pool) -> None:
     """Score the arm's own settings on all folds.
 
     Raises:
@@ -227,7 +227,7 @@ def _score_own(search: Search, request: TuneRequest) -> None:
     """
     plan = _own_plan(search)
     execution = Execution(plan, search.folder, search.device, deadline=search.deadline)
-    failures = execute(execution, workers=request.workers, ray=request.ray)
+    failures = execute(execution, pool)
     if failures:
         name, reason = next(iter(failures.items()))
         raise UserError(f"The arm's own settings failed ({name}): {reason}")
