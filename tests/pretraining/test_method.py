@@ -111,7 +111,6 @@ def killed_at(patch, method, call):
 def _pretrain(data, out, method, **options):
     settings = {"method": method, "epochs": 1, "batch_size": 48}
     settings |= {"projector_epochs": 1, "lr": 1e-3, "precision": "fp32", "monitor_points": 1}
-    settings["progressive_from"] = 32 if method == "mae" else 16
     if METHODS[method].settings().projector:
         settings["projector"] = [16, 16]
     encoder = ENCODER.get(method, "resnet18_quarter")

@@ -187,33 +187,6 @@ def test_images_are_trained_on_and_evaluated_at_the_size_asked_for(
         assert f"{size} x {size} pixels |" in (path / "README.md").read_text(encoding="utf-8")
 
 
-def test_views_grow_in_one_cycle_training_and_evaluations_are_at_full_size(
-    phantoms, tmp_path, monkeypatch
-):
-    trained, evaluated = [], set()
-
-    def watched(encoder, images):
-        if encoder.training:
-            trained.append(images.shape[-1])
-        elif len(images) > 1:  # one tries a size out
-            evaluated.add(images.shape[-1])
-        return forward(encoder, images)
-
-    forward = Encoder.forward
-    monkeypatch.setattr(Encoder, "forward", watched)
-    monkeypatch.setattr(module, "write_snapshot", _killed)
-    settings = {"epochs": 2, "progressive_from": 16, "projector_epochs": 0}
-    with pytest.raises(KeyboardInterrupt):
-        _pretrain(phantoms, tmp_path / "run", settings=settings)
-    assert trained == sorted(trained)
-    assert set(trained) == {16, 32}
-    assert trained.count(16) == trained.count(32)
-    assert evaluated == {32}
-    settings["progressive_from"] = 48
-    with pytest.raises(UserError, match="progressive_from=48 is above the 32 pixels"):
-        _pretrain(phantoms, tmp_path / "other", settings=settings)
-
-
 @pytest.mark.parametrize("frozen", [True, False])
 def test_while_the_encoder_is_frozen_only_paper_code_moves_its_statistics(
     phantoms, tmp_path, frozen

@@ -6,8 +6,8 @@ from twinlens.console import say
 from twinlens.data.dataset import Dataset
 from twinlens.data.provenance import refuse_other_split, transductive
 from twinlens.data.splits import Split
-from twinlens.engine.image_sizes import STAGES, progressive_sizes
 from twinlens.errors import UserError
+from twinlens.finetuning.image_sizes import STAGES, progressive_sizes
 from twinlens.models.encoders import NOT_NORMALISED, Encoder, build_encoder, check_size
 from twinlens.models.weights import default_encoder, load_weights
 from twinlens.pretraining.pretrained_encoder import pretrained_encoder

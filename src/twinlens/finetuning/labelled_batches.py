@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from twinlens.data.batches import Batches, reader, view_keys
-from twinlens.engine.image_sizes import progressive_sizes
+from twinlens.finetuning.image_sizes import progressive_sizes
 from twinlens.finetuning.job import Job
 from twinlens.finetuning.mixing import mix
 from twinlens.finetuning.objective import make_objective

@@ -46,10 +46,7 @@ class Job:
         """Side of the images in pixels, as they are trained on and evaluated."""
         return self.config.image_size or self.data.size
 
-    def plan(self, size: int) -> ViewPlan:
-        """Return the views that each image gets in a step.
-
-        Args:
-            size: Side of the largest, in pixels.
-        """
-        return METHODS[self.config.method].views(self.config, size)
+    @property
+    def plan(self) -> ViewPlan:
+        """The views that each image gets in a step."""
+        return METHODS[self.config.method].views(self.config, self.size)

@@ -1,6 +1,6 @@
 """The phases of a pretraining: projector alone, learning-rate finder, one-cycle training."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 import pandas as pd
@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from twinlens.data.batches import Batches, Reader, ids_of, reader
 from twinlens.engine.distributed import gather, shard, synchronise_batchnorm
-from twinlens.engine.image_sizes import progressive_sizes
 from twinlens.engine.loop import CHECKPOINT, Loss, Phase, choose_lr, train
 from twinlens.engine.one_cycle import constant, one_cycle
 from twinlens.engine.optimiser import adamw
@@ -44,8 +43,6 @@ def run_phases(job: Job) -> pd.DataFrame:
             monitor.evaluate(0)
     read = reader(job.data.images, job.rows, fabric.device)
     loss = partial(_loss, job, network, read)
-
-    sizes = progressive_sizes(config.progressive_from, job.size, steps["one_cycle"])
 
     def ids(named: int) -> Callable[[int], list[str]]:
         batches = Batches(job.rows, batch_size=config.batch_size, seed=named)
@@ -88,7 +85,7 @@ def run_phases(job: Job) -> pd.DataFrame:
                 "one_cycle",
                 one_cycle(steps["one_cycle"], result.suggestion),
                 optimizer,
-                loss(derive(seed, "one-cycle phase"), sizes),
+                loss(derive(seed, "one-cycle phase")),
                 images=ids(derive(seed, "one-cycle phase")),
                 after_step=lambda step: network.after_step(step / steps["one_cycle"]),
                 should_stop=monitor.after(steps["projector"]),
@@ -105,28 +102,16 @@ def _require_gradients(parameters: Iterable[nn.Parameter], required: bool) -> No
         parameter.requires_grad_(required)
 
 
-def _loss(
-    job: Job, network: SiameseNetwork, read: Reader, seed: int, sizes: Sequence[int] = ()
-) -> Loss:
-    """Return the loss of a step's batch; batches and views depend on seed and step alone.
-
-    Args:
-        job: The pretraining.
-        network: Its network.
-        read: Reads images by their rows.
-        seed: Of batches and views.
-        sizes: Side of the views at each step, where it is not that of the images.
-    """
+def _loss(job: Job, network: SiameseNetwork, read: Reader, seed: int) -> Loss:
+    """Return the loss of a step's batch; batches and views depend on seed and step alone."""
     encoder, config, fabric = job.encoder, job.config, job.fabric
     batches = Batches(job.rows, batch_size=config.batch_size, seed=seed)
-    method = METHODS[config.method]
-    plans = {size: job.plan(size) for size in {job.size, *sizes}}
+    method, plan = METHODS[config.method], job.plan
 
     def loss(wrapped: nn.Module, step: int) -> tuple[Tensor, dict[str, Tensor]]:
         rows = batches.rows(step)
         batch = shard(fabric, rows)
         partners = read(job.partners.of(batch, seed=seed, step=step)) if job.partners else None
-        plan = plans[sizes[step] if sizes else job.size]
         views = planned_views(
             read(batch), batch, plan=plan, seed=seed, step=step, partners=partners
         )

@@ -15,7 +15,6 @@ from twinlens.data.provenance import refuse_other_split, transductive
 from twinlens.engine.device import make_fabric
 from twinlens.engine.distributed import check_batch, launch
 from twinlens.engine.environment import describe_environment
-from twinlens.engine.image_sizes import STAGES, progressive_sizes
 from twinlens.engine.loggers import check_loggers, logging
 from twinlens.engine.run_folder import describe_data, finish, running
 from twinlens.engine.timing import scaled, visible_split
@@ -74,11 +73,9 @@ def _pretrain(fabric: Fabric, *, request: PretrainRequest, config: Pretraining) 
     split = visible_split(split)
     encoder, side = build_encoder(request.encoder, seed), config.image_size or data.size
     initial = load_weights(encoder, request.weights)
-    sides = {side, *progressive_sizes(config.progressive_from, side, STAGES)}
-    plans = [METHODS[config.method].views(config, shown) for shown in sorted(sides)]
-    for size in sorted({views.size for plan in plans for views in plan}):
-        others = "image_size, progressive_from or local_size"
-        remedy = "" if size == data.size else f"choose another {others}"
+    plan = METHODS[config.method].views(config, side)
+    for size in dict.fromkeys(views.size for views in plan):
+        remedy = "" if size == data.size else "choose another image_size or local_size"
         check_size(encoder, size, remedy=remedy)
     refuse_other_split(data, split, initial.history, what=request.weights)
     initial = look_for_seen(initial, Path(request.weights).parent, data, split)
@@ -122,7 +119,7 @@ def _pretrain(fabric: Fabric, *, request: PretrainRequest, config: Pretraining) 
             seed=seed,
             initial_weights=initial,
             normalisation=Normalisation(mean=encoder.mean, std=encoder.std),
-            recipes=tuple(views.recipe for views in plans[-1]),
+            recipes=tuple(views.recipe for views in plan),
             images=len(rows),
             paired=partners.paired if partners else None,
             transductive=notice is not None,

@@ -20,8 +20,6 @@ class Pretraining(Config):
             dropped.
         image_size: Side of the views in pixels, in training and in the monitor's evaluations; null
             for the data set's own. A smaller one is faster; fine-tuning may use a larger one.
-        progressive_from: Side of the views at the beginning of one-cycle training, from which they
-            grow in four stages (arXiv 2104.00298); null for full size throughout.
         projector: Output dimensions of the projector's layers.
         projector_bias: Whether they have a bias.
         joint_forward: Whether views of one size form one batch, which shares BatchNorm's
@@ -53,7 +51,6 @@ class Pretraining(Config):
     epochs: NonNegativeInt = 40
     batch_size: int = Field(256, ge=2)
     image_size: PositiveInt | None = None
-    progressive_from: PositiveInt | None = None
     projector: tuple[PositiveInt, ...] = Field((1024, 1024, 1024), min_length=1)
     projector_bias: bool = False
     joint_forward: bool = False
@@ -95,7 +92,7 @@ class Pretraining(Config):
         return self.model_dump(by_alias=True, mode="json", exclude=spared)
 
 
-_SPARED = ("classes", "image_size", "progressive_from", "pair", "trainable", "lora_rank")
+_SPARED = ("classes", "image_size", "pair", "trainable", "lora_rank")
 """Settings that at their defaults say no more than runs did before there were these settings."""
 
 

@@ -162,7 +162,7 @@ class MaskedAutoencoder(SiameseNetwork):
             raise UserError(
                 f"MAE has no patch to predict: an image of {images.shape[-1]} pixels has {count} "
                 f"of {self.patch[0]} pixels, and mask_ratio={self.masked:g} hides none: choose a "
-                "larger image_size, progressive_from or mask_ratio."
+                "larger image_size or mask_ratio."
             )
         tokens = self._encode(images, order[:, :seen])
         grid = [side // size for side, size in zip(images.shape[2:], self.patch, strict=True)]

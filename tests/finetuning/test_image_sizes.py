@@ -2,9 +2,9 @@ from itertools import groupby
 
 import pytest
 
-from twinlens.engine.image_sizes import progressive_sizes
 from twinlens.engine.timing import rehearsing
 from twinlens.errors import UserError
+from twinlens.finetuning.image_sizes import progressive_sizes
 
 
 def test_sizes_rise_in_four_equal_stages():

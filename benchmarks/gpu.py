@@ -1,0 +1,163 @@
+"""All that is measured on a GPU, in one command.
+
+From the root of the repository, on a machine with a GPU (some ten minutes):
+
+    python benchmarks/gpu.py
+
+and, to see on any machine that the script itself works, with tiny networks and on the CPU:
+
+    python benchmarks/gpu.py --try-out
+
+Barlow Twins with a ResNet-50 at 256 px (batch 128) and a ViT-S/16 at 224 px (batch 256), and
+fine-tuning of that ResNet-50 at 256 px (batch 64), in the precision that the device has. Ours is
+the whole call on synthetic images, without the monitor: the rate of its steps after the first ten,
+and the seconds of all else. The limit is the network, the loss and AdamW's step on a batch that
+lies on the device; it is measured again compiled, and with a fused optimiser. From the rates
+follows the time of the paper's Table 7, training steps alone. Writes results/gpu.json.
+"""
+
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import SimpleNamespace
+
+import pandas as pd
+import torch
+from in_turns import write_rows
+from torch import nn
+from torch.nn.functional import cross_entropy
+from torch.optim import AdamW
+
+import twinlens
+from twinlens.engine.device import make_fabric, precision_of
+from twinlens.engine.optimiser import adamw
+from twinlens.models.encoders import build_encoder
+from twinlens.pretraining.methods.barlow_twins import barlow_twins
+from twinlens.pretraining.networks import SiameseNetwork
+from twinlens.settings.pretraining import Pretraining
+
+TRY_OUT = "--try-out" in sys.argv
+PROJECTOR = (64, 64) if TRY_OUT else (8192, 8192, 8192)
+STEPS = 2 if TRY_OUT else 30
+EPOCHS = 4
+CASES = (
+    [("pretrain", "resnet18_quarter", 32, 16), ("train", "resnet18_quarter", 32, 16)]
+    if TRY_OUT
+    else [
+        ("pretrain", "resnet50", 256, 128),
+        ("pretrain", "timm/vit_small_patch16_224", 224, 256),
+        ("train", "resnet50", 256, 64),
+    ]
+)
+TABLE_7 = {"pretrain": 6 * 100 * 2 * 23_257, "train": (35 + 35 + 6) * 40 * 2_554}
+"""Views of the second pretrainings and images of the fine-tunings: runs, epochs, images."""
+
+
+def clock(device) -> float:
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def peak_gib(device) -> float | None:
+    return round(torch.cuda.max_memory_allocated() / 2**30, 1) if device.type == "cuda" else None
+
+
+def limit(case, fabric, *, compiled=False, fused=False):
+    """Return views or images per second of training steps on a batch that lies ready."""
+    task, name, size, batch = case
+    encoder = build_encoder(name, 0)
+    if task == "pretrain":
+        settings = Pretraining(method="barlow_twins", projector=PROJECTOR)
+        module: nn.Module = SiameseNetwork(encoder, settings, 0)
+    else:
+        module = nn.Sequential(encoder, nn.Linear(encoder.feature_dim, 8))
+    module.to(fabric.device, memory_format=torch.channels_last).train()
+    forward = torch.compile(module) if compiled else module
+    images = [torch.randn(batch, 3, size, size, device=fabric.device) for _ in range(2)]
+    images = [image.to(memory_format=torch.channels_last) for image in images]
+    labels = torch.arange(batch, device=fabric.device) % 8
+    optimiser = AdamW(module.parameters(), fused=True) if fused else adamw(module, weight_decay=0)
+
+    def step():
+        optimiser.zero_grad()
+        with fabric.autocast():
+            if task == "train":
+                loss = cross_entropy(forward(images[0]), labels)
+            else:
+                outputs = forward(*images)
+        if task == "pretrain":
+            loss = barlow_twins(*(output.float() for output in outputs))[0]
+        loss.backward()
+        optimiser.step()
+
+    for _ in range(3):
+        step()
+    began = clock(fabric.device)
+    for _ in range(STEPS):
+        step()
+    return STEPS * batch * (2 if task == "pretrain" else 1) / (clock(fabric.device) - began)
+
+
+def ours(case, fabric, folder):
+    """Return the rate of the steps after the first ten, and the seconds of all but steps."""
+    task, name, size, batch = case
+    kind = "unlabelled" if task == "pretrain" else "labelled"
+    source = f"phantom:{batch * 16}"
+    data = twinlens.import_images(source, folder / f"{kind}-{size}", size=size).path
+    common = {"encoder": name, "batch_size": batch, "lr": 1e-3, "device": fabric.device.type}
+    common |= {"epochs": EPOCHS, "overwrite": True}
+    began = clock(fabric.device)
+    if task == "pretrain":
+        settings = {"monitor_points": 0, "projector_epochs": 0, "projector": PROJECTOR}
+        run = twinlens.pretrain(data, folder / "run", images="all", settings=settings, **common)
+    else:
+        settings = {"head_epochs": 0, "min_steps": 0, "tta": 1}
+        run = twinlens.train(data, folder / "run", settings=settings, **common)
+    seconds = clock(fabric.device) - began
+    steps = pd.read_parquet(run / "history.parquet")["seconds"]
+    views = batch * (2 if task == "pretrain" else 1)
+    return views / float(steps[10:].median()), seconds - float(steps.sum())
+
+
+def measure(case, fabric, folder):
+    """Return a row of the table."""
+    task, name, size, batch = case
+    if fabric.device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+    rate, other = ours(case, fabric, folder)
+    row = SimpleNamespace(task=task, network=name, size=size, batch=batch, twinlens=rate)
+    row.seconds_besides, row.peak_gib = other, peak_gib(fabric.device)
+    row.limit = limit(case, fabric)
+    row.limit_fused = limit(case, fabric, fused=True)
+    row.limit_compiled = limit(case, fabric, compiled=True)
+    row.share_of_limit = rate / row.limit
+    found = {k: float(f"{v:.3g}") if isinstance(v, float) else v for k, v in vars(row).items()}
+    print(found, flush=True)
+    return found
+
+
+def main() -> None:
+    fabric = make_fabric("auto", "cpu" if TRY_OUT else "cuda")
+    with TemporaryDirectory() as folder:
+        rows = [measure(case, fabric, Path(folder)) for case in CASES]
+    hours = {}
+    for task, amount in TABLE_7.items():
+        rate = next(row["twinlens"] for row in rows if row["task"] == task)
+        hours[task] = round(amount / rate / 3600, 1)
+    print(f"Table 7 of the paper, training steps alone, in hours: {hours}")
+    if not TRY_OUT:
+        write_rows(
+            rows,
+            "gpu",
+            unit="views (pretrain) or images (train) per second",
+            packages=["torch"],
+            device=torch.cuda.get_device_name(),
+            precision=precision_of(fabric),
+            table_7_hours=hours,
+        )
+
+
+if __name__ == "__main__":
+    main()
