@@ -26,7 +26,7 @@ def checkout(tmp_path):
 
 def test_the_environment_names_machine_and_packages():
     environment = describe_environment(make_fabric("fp32", "cpu"))
-    assert environment.packages["torch"] == torch.__version__
+    assert torch.__version__.startswith(environment.packages["torch"])  # +cu130 may follow
     assert environment.device == "cpu"
     assert environment.processor
 
