@@ -112,7 +112,7 @@ class _AllGather(torch.autograd.Function):
 
 
 def gather(z: Outputs) -> Outputs:
-    """Return the embeddings, or other outputs,  of the whole batch, in the order of the ranks.
+    """Return the embeddings, or other outputs, of the whole batch, in the order of the ranks.
 
     Every process computes the loss of the whole batch from them. Its gradient is that of a single
     process: each process gets the gradient of its shard, multiplied by the number of processes,
