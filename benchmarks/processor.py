@@ -1,4 +1,4 @@
-"""Memory format and denormals on a processor with and without AVX-512: images per second.
+"""Memory format, denormals and fused AdamW, with AVX-512 and without: images per second.
 
 From the root of the repository:
 
@@ -32,13 +32,15 @@ FORMATS = {"channels-last": torch.channels_last, "contiguous": torch.contiguous_
 AVX2 = {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}
 
 
-def training(name, size, batch, layout, *, flush=False):
+def training(name, size, batch, layout, *, flush=False, fused=True):
     """Return a task of some training steps, of about half a second."""
     model = nn.Sequential(encoder := build_encoder(name, 0), nn.Linear(encoder.feature_dim, 8))
     model.to(memory_format=layout)
     images = torch.randn(batch, 3, size, size).contiguous(memory_format=layout)
     labels = torch.arange(batch) % 8
     optimiser = adamw(model, weight_decay=0.01)
+    for group in optimiser.param_groups:
+        group["fused"] = fused
 
     def task():
         torch.set_flush_denormal(flush)
@@ -57,6 +59,7 @@ def measure(rounds):
     for case in CASES:
         tasks = {name: training(*case, layout) for name, layout in FORMATS.items()}
         tasks["channels-last, denormals flushed"] = training(*case, torch.channels_last, flush=True)
+        tasks["channels-last, AdamW not fused"] = training(*case, torch.channels_last, fused=False)
         name, size, batch = case
         about = {"network": name, "size": size, "batch": batch}
         found = compared(rates(tasks, rounds, time.process_time), "channels-last")

@@ -39,6 +39,7 @@ from twinlens.evaluation.features.probe import linear_probe
 from twinlens.files import read_json, write_json
 from twinlens.inference.embed import embed
 from twinlens.models.encoders import build_encoder
+from twinlens.pretraining.images import IMAGES
 from twinlens.pretraining.pretrained_encoder import pretrained_encoder
 
 OUT = Path(__file__).parent / "results" / "time_to_quality.json"
@@ -87,11 +88,10 @@ def ours(path, seed, folder):
 
 
 def store(data, split, folder):
-    """Write the unlabelled images as JPEG files."""
-    rows = split.rows["unlabelled"]
+    """Write the images that ours sees, those of train and unlabelled, as JPEG files."""
+    rows = IMAGES["unlabelled"].rows(split)
     for row in rows:
         Image.fromarray(data.images[row]).save(folder / f"{row}.jpg", quality=95)
-    return len(rows)
 
 
 def lightly(data, split, seed, folder):
