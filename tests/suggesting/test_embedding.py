@@ -26,7 +26,7 @@ def test_a_run_gives_the_probabilities_of_predict(trained, phantoms, draw, tmp_p
     expected = predict(trained / "model", tmp_path / "7.png", tta=1, device="cpu", workers=1)
     names = [f"p_{name}" for name in found.classes]
     np.testing.assert_allclose(found.probabilities[7], expected[names].iloc[0].tolist(), atol=1e-5)
-    assert found.features.shape == (len(data.table), 512)
+    assert found.features.shape == (len(data.table), 128)
 
 
 def test_features_of_an_encoder_are_kept(weights, phantoms, tmp_path, monkeypatch):
