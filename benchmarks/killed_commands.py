@@ -150,7 +150,7 @@ def make_tiny() -> None:
 
     ENCODERS["tiny"] = EncoderSpec(tiny, feature_dim=4)
     loop.CHECKPOINT_EVERY_S = 0.0
-    unknown = SimpleNamespace(table=lambda _: "", seconds_of=None)
+    unknown = SimpleNamespace(table=lambda *_: "", seconds_of=None)
     for command in (compare, tune):  # it would start another process, which is slow
         module: Any = sys.modules[command.run.__module__]
         module.estimate = lambda *_: unknown

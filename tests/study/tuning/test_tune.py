@@ -106,7 +106,7 @@ def test_seeds_draw_their_own_folds(study_file, tmp_path, done):
 
 def test_a_dry_run_says_what_would_be_done(study_file, tmp_path, done, capsys, monkeypatch):
     estimated = []
-    table = SimpleNamespace(table=lambda _: "An estimate.")
+    table = SimpleNamespace(table=lambda *_: "An estimate.")
     monkeypatch.setattr(module, "estimate", lambda runs, *_: estimated.extend(runs) or table)
     tune(study_file, tmp_path / "out", **HOW, dry_run=True)
     assert len(estimated) == 1  # of one fold: the others take as long
