@@ -1,4 +1,5 @@
 import sqlite3
+from contextlib import closing
 
 import pytest
 import torch
@@ -78,8 +79,8 @@ def test_without_a_folder_or_with_a_broken_file_features_are_computed(encoder, c
     expected = _with_memory(encoder, images)
     (file,) = folder.iterdir()
     file.write_bytes(b"not a database, though long enough to be taken for one" * 99)
-    with pytest.raises(sqlite3.DatabaseError):
-        sqlite3.connect(file).execute("SELECT * FROM features")
+    with closing(sqlite3.connect(file)) as store, pytest.raises(sqlite3.DatabaseError):
+        store.execute("SELECT * FROM features")
     assert torch.equal(_with_memory(encoder, images), expected)
     token = feature_folder.set(None)
     assert torch.equal(_with_memory(encoder, images), expected)

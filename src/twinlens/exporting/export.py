@@ -75,7 +75,7 @@ def export(request: ExportRequest) -> Exported:
         if request.format == "torch":
             content = io.BytesIO()  # its writer would end this process where the disk is full
             torch.export.save(program, content)
-            temporary.write_bytes(content.getbuffer())
+            temporary.write_bytes(content.getvalue())
             run = _torch_runner(temporary)
         else:
             sets = read_prediction_sets(Path(request.model))
