@@ -40,30 +40,39 @@ def backbone(name):
     return network, dim
 
 
-def lightly(work):
-    """Train by the loop of lightly's example."""
-    encoder, dim = backbone(work.network)
+def lightly_epoch(encoder, dim, folder, *, size, batch, **transform):
+    """Return a function that trains one epoch by the loop of lightly's example."""
     network = nn.Sequential(encoder, BarlowTwinsProjectionHead(dim, WIDTHS[0], WIDTHS[-1]))
-    transform = BYOLTransform(
-        view_1_transform=BYOLView1Transform(input_size=work.size),
-        view_2_transform=BYOLView2Transform(input_size=work.size),
+    views = BYOLTransform(
+        view_1_transform=BYOLView1Transform(input_size=size, **transform),
+        view_2_transform=BYOLView2Transform(input_size=size, **transform),
     )
     loader = torch.utils.data.DataLoader(
-        LightlyDataset(work.folder / "jpeg", transform=transform),
-        batch_size=work.batch,
-        shuffle=True,
-        drop_last=True,
+        LightlyDataset(folder, transform=views), batch_size=batch, shuffle=True, drop_last=True
     )
     criterion = BarlowTwinsLoss()
     optimiser = torch.optim.SGD(network.parameters(), lr=0.06)
 
-    def task():
-        for batch in loader:
-            first, second = batch[0]
+    def epoch():
+        network.train()
+        for images in loader:
+            first, second = images[0]
             loss = criterion(network(first), network(second))
             loss.backward()
             optimiser.step()
             optimiser.zero_grad()
+
+    return epoch
+
+
+def lightly(work):
+    """Return a task: an epoch of lightly's example."""
+    epoch = lightly_epoch(
+        *backbone(work.network), work.folder / "jpeg", size=work.size, batch=work.batch
+    )
+
+    def task():
+        epoch()
         return 2 * work.steps * work.batch
 
     return task

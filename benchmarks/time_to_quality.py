@@ -22,14 +22,10 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
-from lightly.data import LightlyDataset
-from lightly.loss import BarlowTwinsLoss
-from lightly.models.modules import BarlowTwinsProjectionHead
-from lightly.transforms import BYOLTransform, BYOLView1Transform, BYOLView2Transform
 from machine import machine
 from PIL import Image
+from pretraining_peers import lightly_epoch
 from sklearn.metrics import balanced_accuracy_score
-from torch import nn
 
 import twinlens
 from twinlens.data.batches import reader
@@ -43,7 +39,7 @@ from twinlens.pretraining.images import IMAGES
 from twinlens.pretraining.pretrained_encoder import pretrained_encoder
 
 OUT = Path(__file__).parent / "results" / "time_to_quality.json"
-NETWORK, SIZE, WIDTH = "resnet18_quarter", 64, 1024
+NETWORK, SIZE = "resnet18_quarter", 64
 SEEDS = (0, 1)
 OURS = (2, 4, 8)
 THEIRS = (2, 4, 8, 12, 16)
@@ -99,32 +95,14 @@ def lightly(data, split, seed, folder):
     store(data, split, folder)
     torch.manual_seed(seed)
     encoder = build_encoder(NETWORK, seed)
-    network = nn.Sequential(encoder, BarlowTwinsProjectionHead(encoder.feature_dim, WIDTH, WIDTH))
     normalise = {"mean": list(encoder.mean), "std": list(encoder.std)}
-    loader = torch.utils.data.DataLoader(
-        LightlyDataset(
-            folder,
-            transform=BYOLTransform(
-                view_1_transform=BYOLView1Transform(input_size=SIZE, normalize=normalise),
-                view_2_transform=BYOLView2Transform(input_size=SIZE, normalize=normalise),
-            ),
-        ),
-        batch_size=256,
-        shuffle=True,
-        drop_last=True,
+    train = lightly_epoch(
+        encoder, encoder.feature_dim, folder, size=SIZE, batch=256, normalize=normalise
     )
-    criterion = BarlowTwinsLoss()
-    optimiser = torch.optim.SGD(network.parameters(), lr=0.06)
     seconds = 0.0
     for epoch in range(1, max(THEIRS) + 1):
         began = time.process_time()
-        network.train()
-        for batch in loader:
-            first, second = batch[0]
-            loss = criterion(network(first), network(second))
-            loss.backward()
-            optimiser.step()
-            optimiser.zero_grad()
+        train()
         seconds += time.process_time() - began
         if epoch in THEIRS:
             yield epoch, seconds, encoder

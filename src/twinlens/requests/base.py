@@ -21,6 +21,10 @@ R = TypeVar("R", bound="Request")
 T = TypeVar("T")
 
 
+SHARING = ("workers", "runs_per_gpu", "ray", "max_hours", "dry_run")
+"""Fields that say how processes share the runs of a study or a search."""
+
+
 @dataclass(frozen=True)
 class Request:
     """What a command is asked for.

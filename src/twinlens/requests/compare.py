@@ -4,7 +4,7 @@ from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from twinlens.requests.base import Request
+from twinlens.requests.base import SHARING, Request
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class CompareRequest(Request):
         settings: Changes of the study file, as KEY.SUBKEY=VALUE.
         device: auto, cpu, cuda or mps.
         workers: Runs at the same time; on GPUs no more than they take.
-        runs_per_gpu: How many of them share a GPU.
+        runs_per_gpu: Runs that share a GPU, where there are more workers than GPUs.
         ray: Do the runs on a Ray cluster: HOST:PORT, auto for the one that this machine belongs
             to, or local for a new one here.
         max_hours: Stop gracefully after so many hours; the same command resumes the study.
@@ -30,14 +30,7 @@ class CompareRequest(Request):
     COMMAND: ClassVar = "compare"
     POSITIONAL: ClassVar = ("study",)
     OPTIONS: ClassVar = {"loggers": "logger"}
-    HANDLING: ClassVar = (
-        *Request.HANDLING,
-        "workers",
-        "runs_per_gpu",
-        "ray",
-        "max_hours",
-        "dry_run",
-    )
+    HANDLING: ClassVar = (*Request.HANDLING, *SHARING)
 
     study: Path | str
     out: Path | str

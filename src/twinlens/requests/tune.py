@@ -4,7 +4,7 @@ from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from twinlens.requests.base import Request
+from twinlens.requests.base import SHARING, Request
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class TuneRequest(Request):
         seed: Seed of the suggestions.
         device: auto, cpu, cuda or mps.
         workers: Trials at the same time; on GPUs no more than they take.
-        runs_per_gpu: How many of them share a GPU.
+        runs_per_gpu: Trials that share a GPU, where there are more workers than GPUs.
         ray: Do the trials on a Ray cluster: HOST:PORT, auto for the one that this machine belongs
             to, or local for a new one here.
         max_hours: Stop gracefully after so many hours; the same command resumes the search.
@@ -33,14 +33,7 @@ class TuneRequest(Request):
 
     COMMAND: ClassVar = "tune"
     POSITIONAL: ClassVar = ("study",)
-    HANDLING: ClassVar = (
-        *Request.HANDLING,
-        "workers",
-        "runs_per_gpu",
-        "ray",
-        "max_hours",
-        "dry_run",
-    )
+    HANDLING: ClassVar = (*Request.HANDLING, *SHARING)
 
     study: Path | str
     out: Path | str

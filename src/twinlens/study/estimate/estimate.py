@@ -106,7 +106,7 @@ class Estimate:
 
     def _summary(self, workers: int, runs_per_gpu: int) -> str:
         together = max(self.memory.values(), default=0)
-        together *= runs_per_gpu if self.device == "cuda" else workers
+        together *= min(workers, runs_per_gpu) if self.device == "cuda" else workers
         text = (
             f"In all about {duration(self.total(workers))}"
             + (f" by {workers} workers" if workers > 1 else "")
