@@ -60,6 +60,17 @@ def test_what_differs_in_seed_label_fraction_or_weights_alone_is_measured_once(
     assert found.total() == 2 * 300 + 6 * 140
 
 
+def test_settings_that_cost_no_time_are_not_measured_again(phantoms, told):
+    arms = {
+        "plain": {},
+        "balanced": {"train": {"class_balance": "loss", "ema": 0.9, "lr": 2e-3}},
+        "found": {"train": {"lr": "valley"}},
+        "strong": {"train": {"views": "strong"}},
+    }
+    _estimate(phantoms, arms)
+    assert [task.run.arm for task in told] == ["plain", "found", "strong"]
+
+
 def test_the_table_says_what_is_shared(phantoms, told):
     _, found = _estimate(phantoms)
     pretraining = next(line for line in found.table().splitlines() if "pretraining" in line)

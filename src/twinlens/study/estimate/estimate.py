@@ -1,6 +1,6 @@
 """What a study will take, told before it starts: time and memory, measured by a few steps.
 
-Runs that differ in seed, label fraction or weights alone are measured once.
+Runs that differ in seed, label fraction, weights, or settings that cost no time are measured once.
 """
 
 import math
@@ -27,6 +27,13 @@ from twinlens.settings.pretraining import Pretraining
 from twinlens.study.estimate.records import Answer, Cost, TimedRun, TimingTask, TimingTasks
 
 _GIB = 2**30
+
+_COST_NO_TIME = {
+    "class_balance", "cutmix", "drop_path", "ema", "encoder_lr", "fallback_lr", "fixed_statistics",
+    "head_lr", "label_smoothing", "layer_decay", "mixup", "probe_balanced", "probe_c",
+    "semi_threshold", "semi_weight", "weight_decay", "wise_ft",
+}  # fmt: skip
+"""Settings of a training that change its time by a few percent at most."""
 
 
 @dataclass(frozen=True)
@@ -153,10 +160,16 @@ def estimate(plan: Sequence[PlannedRun], fabric: Fabric, workers: int = 1) -> Es
 
 
 def _kind(run: TimedRun) -> str:
-    """Return what identifies the work of a run, whatever its random numbers and weights."""
+    """Return what identifies the work of a run: what else differs costs no time."""
     if run.kind == "pretrain":
         return digest(replace(run.request, seed=0, weights="").as_json())
-    return digest(replace(run.request, seed=0, weights="", label_fraction=1).as_json())
+    settings = _training_settings(run)
+    free = _COST_NO_TIME if settings.lr == "valley" else _COST_NO_TIME | {"lr"}
+    flags = dict.fromkeys(run.request.FLAGS)
+    request = replace(
+        run.request, seed=0, weights="", label_fraction=1, preset="", settings={}, **flags
+    )
+    return digest([request.as_json(), settings.model_dump(exclude=free)])
 
 
 def timing_task(runs: list[TimedRun], device: str) -> TimingTask:
