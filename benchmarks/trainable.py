@@ -18,7 +18,7 @@ from statistics import median
 import torch
 from machine import machine
 
-from twinlens.engine.loop import adamw
+from twinlens.engine.optimiser import adamw
 from twinlens.files import write_json
 from twinlens.models.encoders import build_encoder
 from twinlens.models.trainable import choose_trainable

@@ -1,6 +1,7 @@
 """Aliases of types and shapes. The tests check shapes at every call."""
 
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from jaxtyping import Float, Int, UInt8
 from numpy import ndarray
@@ -21,6 +22,27 @@ PackedImage = UInt8[ndarray, "size size 3"]
 
 PackedImages = UInt8[ndarray, "image size size 3"]
 """Images as they lie in a pack: RGB, 0 to 255."""
+
+
+@runtime_checkable
+class Pack(Protocol):
+    """Packed images that are read when they are indexed: memory-mapped, or remote."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Images, height, width and 3."""
+
+    @property
+    def dtype(self) -> Any:
+        """Of the pixels: uint8."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[Any]: ...
+
+    def __getitem__(self, rows: Any, /) -> Any:
+        """Return an image by its row, or several by a slice or an array of rows."""
+
 
 Images = Float[Tensor, "batch 3 height width"]
 """A batch of views on the device, values in [0, 1] until normalised."""

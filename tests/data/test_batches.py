@@ -1,9 +1,19 @@
+import threading
+
 import numpy as np
 import pytest
 import torch
 
 from twinlens.data import batches
-from twinlens.data.batches import Batches, balanced_order, epoch_order, reader, view_keys
+from twinlens.data.batches import (
+    Batches,
+    ahead,
+    balanced_order,
+    epoch_order,
+    reader,
+    share,
+    view_keys,
+)
 from twinlens.errors import UserError
 
 PACK = np.random.default_rng(0).integers(0, 256, (50, 6, 6, 3), dtype=np.uint8)
@@ -110,3 +120,38 @@ def test_images_may_be_changed_in_place(limit, monkeypatch, tmp_path):
 def test_resident_images_are_those_announced():
     with pytest.raises(IndexError, match="not announced"):
         reader(PACK, ROWS)(np.array([0]))
+
+
+def test_the_next_step_is_loaded_ahead_by_a_thread_and_any_other_too():
+    main, loaded = threading.current_thread(), []
+
+    def load(step):
+        loaded.append((step, threading.current_thread() is main))
+        return step * 10
+
+    read = ahead(load, resident=False)
+    assert [read(step) for step in (0, 1, 2, 7, 8)] == [0, 10, 20, 70, 80]
+    assert [(step, here) for step, here in loaded if here] == [(0, True), (7, True)]
+    assert {step for step, here in loaded if not here} >= {1, 2, 8}
+
+
+def test_what_fails_ahead_fails_when_it_is_asked_for():
+    def load(step):
+        if step == 1:
+            raise UserError("gone")
+        return step
+
+    read = ahead(load, resident=False)
+    assert read(0) == 0
+    with pytest.raises(UserError, match="gone"):
+        read(1)
+
+
+def test_a_trial_of_a_smaller_batch_is_loaded_at_once():
+    read = ahead(lambda step: (step, share.get()), resident=False)
+    assert read(0) == (0, 1.0)
+    token = share.set(0.5)
+    assert read(1) == (1, 0.5)
+    share.reset(token)
+    assert read(1) == (1, 1.0)
+    assert ahead(len, resident=True) is len

@@ -6,9 +6,11 @@ from torch import nn
 
 from twinlens.engine.device import make_fabric
 from twinlens.engine.failed_step import FailedStep, failed_folder, replay
-from twinlens.engine.loop import Phase, make_train_step, train
+from twinlens.engine.loop import train
 from twinlens.engine.one_cycle import constant
 from twinlens.engine.optimiser import adamw
+from twinlens.engine.phase import Phase
+from twinlens.engine.train_step import make_train_step
 from twinlens.errors import UserError
 
 

@@ -12,9 +12,10 @@ from torch import nn
 from twinlens.engine import loggers, loop
 from twinlens.engine.device import make_fabric
 from twinlens.engine.loggers import LOGGERS, Logger, check_loggers, logging
-from twinlens.engine.loop import Phase, train
+from twinlens.engine.loop import train
 from twinlens.engine.one_cycle import constant, one_cycle
 from twinlens.engine.optimiser import adamw
+from twinlens.engine.phase import Phase
 from twinlens.errors import UserError
 from twinlens.files import read_json
 from twinlens.finetuning.train import train as train_classifier

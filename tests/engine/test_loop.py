@@ -1,25 +1,19 @@
 import math
 import random
 
+import pandas as pd
 import pytest
 import torch
 from torch import nn
 
-from twinlens.engine import loop
+from twinlens.engine import loop, step_log
 from twinlens.engine.checkpoint import load_checkpoint
 from twinlens.engine.device import make_fabric
 from twinlens.engine.failed_step import FailedStep
-from twinlens.engine.loop import (
-    CHECKPOINT,
-    Phase,
-    Stopped,
-    choose_lr,
-    make_train_step,
-    must_stop,
-    train,
-)
+from twinlens.engine.loop import CHECKPOINT, Stopped, choose_lr, must_stop, train
 from twinlens.engine.one_cycle import constant, one_cycle
 from twinlens.engine.optimiser import adamw
+from twinlens.engine.phase import Phase
 from twinlens.errors import UserError
 
 
@@ -128,6 +122,22 @@ def test_frozen_parts_keep_weights_and_statistics_in_their_phase(tmp_path):
     assert not torch.equal(before["4.weight"], after["4.weight"])
 
 
+@pytest.mark.parametrize("every_s", [0.0, 1e9])
+def test_what_steps_told_can_be_fetched_later(tmp_path, every_s, monkeypatch):
+    net, history = _run(tmp_path / "each", every_s=every_s)
+    monkeypatch.setitem(step_log.FETCH_EVERY, "cpu", 4)
+    again, later = _run(tmp_path / "four", every_s=every_s)
+    pd.testing.assert_frame_equal(history.drop(columns="seconds"), later.drop(columns="seconds"))
+    for name, tensor in net.state_dict().items():
+        assert torch.equal(tensor, again.state_dict()[name])
+    with pytest.raises(_Killed):
+        _run(tmp_path / "killed", kill=(None, None, 6), every_s=every_s)
+    resumed, continued = _run(tmp_path / "killed", every_s=every_s)
+    assert continued["loss"].equals(history["loss"])
+    for name, tensor in net.state_dict().items():
+        assert torch.equal(tensor, resumed.state_dict()[name])
+
+
 def test_history_follows_the_schedule_and_keeps_the_losss_terms(tmp_path):
     _, history = _run(tmp_path)
     assert history["phase"].tolist() == ["head"] * 7 + ["one_cycle"] * 9
@@ -142,9 +152,11 @@ def test_history_follows_the_schedule_and_keeps_the_losss_terms(tmp_path):
     [("loss", {"poison_at": 4}), ("gradient", {"poison_gradient_at": 4})],
 )
 @pytest.mark.parametrize("every_s", [0.0, 1e9])
+@pytest.mark.parametrize("fetch_every", [1, 3, 5])
 def test_what_is_not_finite_stops_with_a_sentence_and_leaves_the_last_good_checkpoint(
-    tmp_path, what, poison, every_s
+    tmp_path, what, poison, every_s, fetch_every, monkeypatch
 ):
+    monkeypatch.setitem(step_log.FETCH_EVERY, "cpu", fetch_every)
     whole, expected = _run(tmp_path / "whole")
     message = f"The {what} became nan at step 4 of phase 'one_cycle' .*lower learning rate"
     with pytest.raises(UserError, match=message):
@@ -156,19 +168,6 @@ def test_what_is_not_finite_stops_with_a_sentence_and_leaves_the_last_good_check
     assert history["loss"].equals(expected["loss"])
     for name, tensor in whole.state_dict().items():
         assert torch.equal(tensor, mended.state_dict()[name])
-
-
-def test_a_gradient_that_is_not_finite_moves_neither_weights_nor_optimiser(tmp_path):
-    net, fabric = _net(), make_fabric("fp32", "cpu")
-    optimizer = adamw(net, weight_decay=0.0)
-    phase = Phase("head", constant(3, 1e-2), optimizer, _loss(poison_gradient_at=0))
-    before = {name: tensor.clone() for name, tensor in net.named_parameters()}
-    taken = make_train_step(net, phase, fabric, seed=0)(0, 1e-2, 0.9)
-    assert math.isfinite(taken.loss)
-    assert math.isnan(taken.gradient)
-    assert all(torch.equal(before[name], tensor) for name, tensor in net.named_parameters())
-    assert not optimizer.state
-    assert all(tensor.grad is None for tensor in net.parameters())
 
 
 def test_weights_that_are_not_finite_are_not_written(tmp_path):

@@ -7,9 +7,10 @@ from twinlens.data.splits import Split
 from twinlens.engine import timing
 from twinlens.engine.checkpoint import load_checkpoint
 from twinlens.engine.device import make_fabric
-from twinlens.engine.loop import CHECKPOINT, Phase, train
+from twinlens.engine.loop import CHECKPOINT, train
 from twinlens.engine.one_cycle import constant, one_cycle
 from twinlens.engine.optimiser import adamw
+from twinlens.engine.phase import Phase
 from twinlens.engine.timing import (
     first_steps,
     in_proportion,

@@ -11,7 +11,8 @@ from twinlens.importing.decode import ImageError
 from twinlens.inference import remote
 from twinlens.inference.image_list import find_images
 from twinlens.inference.predict_files import predict
-from twinlens.inference.remote import image_urls, is_url, read_url
+from twinlens.inference.remote import image_urls, read_url
+from twinlens.remote_files import is_url
 
 fsspec = pytest.importorskip("fsspec")
 

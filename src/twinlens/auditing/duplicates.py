@@ -20,7 +20,7 @@ from twinlens.auditing.hamming import HammingIndex, Matches
 from twinlens.console import progress
 from twinlens.data.hashing import VIEWS, Grey, View, grey, perceptual_hash
 from twinlens.records.audit import DEFAULTS, Detector
-from twinlens.types import PackedImages, Rows
+from twinlens.types import Pack, Rows
 
 LINKS = ["a", "b", "found_by", "score", "transformation"]
 """Columns of a table of links: two row numbers, and as in `records.audit.Link`."""
@@ -32,7 +32,7 @@ _BATCH = 1000  # images, or candidate pairs, in memory at a time
 class Selection:
     """A pack of images, and the rows of it to use."""
 
-    images: PackedImages
+    images: Pack
     rows: Rows
 
     def luma(self, positions: slice | Rows) -> Grey:
@@ -40,7 +40,7 @@ class Selection:
         return grey(self.images[self.rows[positions]])
 
 
-def exact_duplicates(images: PackedImages) -> pd.DataFrame:
+def exact_duplicates(images: Pack) -> pd.DataFrame:
     """Link each image to the first one that has exactly its pixels.
 
     Args:
@@ -61,7 +61,7 @@ def exact_duplicates(images: PackedImages) -> pd.DataFrame:
 
 
 def near_duplicates(
-    images: PackedImages,
+    images: Pack,
     rows: Rows,
     *,
     others: Selection | None = None,

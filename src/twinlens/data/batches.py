@@ -1,8 +1,11 @@
 """Which images make up a step's batch, and reading them."""
 
+import math
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import ContextVar
 from functools import partial
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -10,7 +13,7 @@ import torch
 
 from twinlens.errors import UserError
 from twinlens.seeds import generator
-from twinlens.types import Images, PackedImages, Rows
+from twinlens.types import Images, Pack, Rows
 
 CPU_LIMIT = 2**30
 """Bytes of images that are held in memory on a CPU; more are read batch by batch."""
@@ -20,6 +23,8 @@ GPU_SHARE = 0.25
 
 share: ContextVar[float] = ContextVar("share", default=1.0)
 """Share of the images of each batch that is taken, to see how many fit into memory."""
+
+T = TypeVar("T")
 
 Reader = Callable[[Rows], Images]
 """Function of row numbers that returns their images, in that order."""
@@ -127,11 +132,11 @@ def ids_of(batches: Batches, table: pd.DataFrame) -> Callable[[int], list[str]]:
     return lambda step: table["id"].iloc[batches.rows(step)].tolist()
 
 
-def reader(images: PackedImages, rows: Rows, device: torch.device | str = "cpu") -> Reader:
+def reader(images: Pack, rows: Rows, device: torch.device | str = "cpu") -> Reader:
     """Return a function that reads images of a pack onto a device.
 
     If the images of `rows` are few enough they are read once and held there as uint8; otherwise
-    each call reads from the pack. The result is the same.
+    each call reads from the pack, so that `ahead` is of use. The result is the same.
 
     Args:
         images: The pack.
@@ -144,8 +149,8 @@ def reader(images: PackedImages, rows: Rows, device: torch.device | str = "cpu")
     """
     device = torch.device(device)
     rows = np.unique(rows)
-    if len(rows) * images[:1].nbytes > _limit(device):
-        return lambda wanted: _floats(_read(images, wanted).to(device))
+    if not is_resident(images, rows, device):
+        return lambda wanted: _floats(_to(device, _read(images, wanted)))
     resident = _read(images, rows).to(device)
     place = np.full(len(images), -1)
     place[rows] = np.arange(len(rows))
@@ -154,9 +159,48 @@ def reader(images: PackedImages, rows: Rows, device: torch.device | str = "cpu")
         index = place[wanted]
         if (index < 0).any():
             raise IndexError("These rows were not announced to the reader.")
-        return _floats(resident[torch.from_numpy(index).to(device)])
+        return _floats(resident[torch.from_numpy(index).to(device, non_blocking=True)])
 
     return read
+
+
+def is_resident(images: Pack, rows: Rows, device: torch.device) -> bool:
+    """Return whether a reader of these rows holds them in the memory of the device."""
+    return len(rows) * math.prod(images.shape[1:]) <= _limit(device)
+
+
+def ahead(load: Callable[[int], T], *, resident: bool) -> Callable[[int], T]:
+    """Return a function of the step that a thread has computed while the step before was taken.
+
+    Args:
+        load: Function of the step, whatever was loaded before.
+        resident: Whether its images are in memory: then it is returned as it is, as a thread does
+            not make a processor faster, but a disk or a network.
+    """
+    if resident:
+        return load
+    thread = ThreadPoolExecutor(1, thread_name_prefix="ahead")
+    waiting: dict[int, Future[T]] = {}
+
+    def loaded(step: int) -> T:
+        if share.get() < 1:  # a trial of what fits, of this step alone
+            return load(step)
+        future = waiting.pop(step, None)
+        result = future.result() if future else load(step)
+        waiting.clear()
+        waiting[step + 1] = thread.submit(load, step + 1)
+        return result
+
+    return loaded
+
+
+def _to(device: torch.device, batch: torch.Tensor) -> torch.Tensor:
+    """Copy to a device; to a GPU from pinned memory, so that nothing waits for it."""
+    return (
+        batch.pin_memory().to(device, non_blocking=True)
+        if device.type == "cuda"
+        else batch.to(device)
+    )
 
 
 def _limit(device: torch.device) -> float:
@@ -166,7 +210,7 @@ def _limit(device: torch.device) -> float:
     return GPU_SHARE * free
 
 
-def _read(images: PackedImages, rows: Rows) -> torch.Tensor:
+def _read(images: Pack, rows: Rows) -> torch.Tensor:
     """Read in the order in which the images lie on disk, return them in the order asked for."""
     order = np.argsort(rows)
     result = np.empty((len(rows), *images.shape[1:]), dtype=np.uint8)

@@ -4,6 +4,7 @@
 dataset.json     size, classes, hash, where the images came from
 images.parquet   the table
 pack.npy         the images: uint8, shape (N, size, size, 3); none where the table was all there was
+pack.url         in place of pack.npy: a line with the address of such a file that lies elsewhere
 skipped.csv      files that could not be imported, and why
 splits/          a table and a JSON file for each split
 ```
@@ -17,15 +18,16 @@ import numpy as np
 import pandas as pd
 
 from twinlens import files
+from twinlens.data.remote_pack import RemotePack
 from twinlens.data.table import table_digest
 from twinlens.errors import UserError
 from twinlens.records.dataset import ClassInfo, DatasetDescription, DatasetRecord
 from twinlens.spreadsheets import without_formulas
-from twinlens.types import PackedImages, Rows
+from twinlens.types import Pack, Rows
 
 MARKER = "dataset.json"
 TABLE = "images.parquet"
-PACK = "pack.npy"
+PACK, ADDRESS = "pack.npy", "pack.url"
 SKIPPED = "skipped.csv"
 _BLOCK = 256  # images that are hashed at a time
 
@@ -40,7 +42,7 @@ class Dataset:
     """
 
     def __init__(
-        self, path: Path, table: pd.DataFrame, images: PackedImages | None, record: DatasetRecord
+        self, path: Path, table: pd.DataFrame, images: Pack | None, record: DatasetRecord
     ) -> None:
         """Hold what was read; `images` is None where the data set is its table alone."""
         self.path = path
@@ -49,8 +51,8 @@ class Dataset:
         self._images = images
 
     @property
-    def images(self) -> PackedImages:
-        """The pack, memory-mapped and read-only.
+    def images(self) -> Pack:
+        """The pack, read-only: memory-mapped, or remote.
 
         Raises:
             UserError: The table was imported alone.
@@ -114,7 +116,9 @@ def open_dataset(path: Path | str) -> Dataset:
     try:
         table = pd.read_parquet(path / TABLE)
         if not record.table_only:
-            images = np.load(path / PACK, mmap_mode="r")
+            images = _open_pack(path)
+    except UserError:  # what is remote says itself what is wrong
+        raise
     except Exception as error:  # a damaged file can make NumPy and Arrow raise anything
         raise UserError(
             f"The data set {path} is damaged ({error}): import it again with --overwrite."
@@ -131,6 +135,14 @@ def open_dataset(path: Path | str) -> Dataset:
             f"{len(table)} rows): import it again with --overwrite."
         )
     return Dataset(path, table, images, record)
+
+
+def _open_pack(folder: Path) -> Pack:
+    address = folder / ADDRESS
+    if address.is_file() and not (folder / PACK).exists():
+        return RemotePack(address.read_text().strip())
+    images: Pack = np.load(folder / PACK, mmap_mode="r")
+    return images
 
 
 def write_dataset(

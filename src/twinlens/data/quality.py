@@ -7,7 +7,7 @@ from scipy.ndimage import correlate1d
 from twinlens.console import progress
 from twinlens.data.hashing import grey
 from twinlens.records.audit import DEFAULTS
-from twinlens.types import PackedImages
+from twinlens.types import Pack
 
 EMPTY = 2.0
 """Standard deviation in grey levels below which an image shows nothing."""
@@ -15,7 +15,7 @@ EMPTY = 2.0
 _BATCH = 1000
 
 
-def measure(images: PackedImages) -> pd.DataFrame:
+def measure(images: Pack) -> pd.DataFrame:
     """Measure each image.
 
     Args:

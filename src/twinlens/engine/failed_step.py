@@ -1,13 +1,12 @@
 """A step whose loss or gradient was not finite, kept so that it can be taken again."""
 
 import math
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 import torch
 from torch import nn
 
+from twinlens.engine.train_step import Step, TakeStep
 from twinlens.errors import UserError
 from twinlens.files import atomic_folder
 from twinlens.models.tensor_files import read_tensors, save_tensors
@@ -15,7 +14,6 @@ from twinlens.records.base import Record
 
 STEP = "step.json"
 WEIGHTS = "weights.safetensors"
-T = TypeVar("T")
 
 
 class FailedStep(Record):
@@ -57,7 +55,9 @@ def keep_failed_step(work: Path, module: nn.Module, record: FailedStep) -> Path:
     """Write a failed step, and the weights before it; an earlier one is replaced.
 
     A step that fails is not taken, so the weights are those before it. The running statistics of
-    BatchNorm are those that the step left; in training mode it does not read them.
+    BatchNorm are those that the step left; in training mode it does not read them. On a GPU up to
+    `step_log.FETCH_EVERY` steps were begun before the failure was seen: those after it change no
+    weight either, but these statistics, and a teacher.
 
     Args:
         work: Work folder of the run.
@@ -86,20 +86,17 @@ def refusal(work: Path, record: FailedStep) -> UserError:
     )
 
 
-def replay(folder: Path, module: nn.Module, take_step: Callable[[int, float, float], T]) -> T:
+def replay(folder: Path, module: nn.Module, take_step: TakeStep) -> Step:
     """Take a failed step again, from the weights before it.
 
     Args:
         folder: What `keep_failed_step` has written.
         module: As it was trained; its weights are replaced.
-        take_step: From `loop.make_train_step`, of this module, the phase and the seed.
-
-    Returns:
-        What `take_step` returns.
+        take_step: From `make_train_step`, of this module, the phase and the seed.
 
     Raises:
         UserError: The folder is damaged or incomplete.
     """
     record = FailedStep.read(folder / STEP)
     module.load_state_dict(read_tensors(folder / WEIGHTS))
-    return take_step(record.step, record.lr, record.momentum)
+    return take_step(record.step, record.lr, record.momentum).fetch()

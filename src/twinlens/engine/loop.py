@@ -2,30 +2,26 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NoReturn
 
 import pandas as pd
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor, nn
-from torch.nn.utils import get_total_norm
-from torch.optim import Optimizer
+from torch import nn
 
 from twinlens.console import progress, say
 from twinlens.engine.checkpoint import load_checkpoint, save_checkpoint
 from twinlens.engine.failed_step import FailedStep, keep_failed_step, refusal
 from twinlens.engine.lr_finder import STEPS, find_lr, fixed
-from twinlens.engine.memory import fitting
-from twinlens.engine.one_cycle import Schedule
+from twinlens.engine.phase import Phase
+from twinlens.engine.step_log import StepLog
 from twinlens.engine.timing import Rehearsal, current_rehearsal, first_steps, repeated
+from twinlens.engine.train_step import Step, make_train_step
 from twinlens.errors import UserError
 from twinlens.records.lr_finder import LRFinderResult
-from twinlens.seeds import derive
 
 CHECKPOINT = "checkpoint.pt"
 CHECKPOINT_EVERY_S = 60.0
@@ -33,58 +29,12 @@ CHECKPOINT_EVERY_S = 60.0
 
 LR_FINDER = "lr_finder.json"
 
-Loss = Callable[[nn.Module, int], tuple[Tensor, dict[str, Tensor]]]
-"""Function of (module, step) that returns the loss of that step's batch, and its terms."""
-
-
-class Step(NamedTuple):
-    """Loss of a step, norm of its gradient, and the loss's terms."""
-
-    loss: float
-    gradient: float
-    terms: dict[str, float]
-
-    @property
-    def finite(self) -> bool:
-        """Whether the step was taken: only if loss and gradient are finite."""
-        return math.isfinite(self.loss) and math.isfinite(self.gradient)
-
-
-TakeStep = Callable[[int, float, float], Step]
-"""Function of (step, lr, momentum) that trains on one batch."""
-
 must_stop: ContextVar[Callable[[], bool]] = ContextVar("must_stop", default=lambda: False)
 """Called after each step: whether the training must stop there; see `Stopped`."""
 
 
 class Stopped(Exception):  # noqa: N818, it is not an error
     """A training stopped on request, with a checkpoint from which it can be resumed."""
-
-
-@dataclass(frozen=True)
-class Phase:
-    """A part of a training with one optimiser and one schedule.
-
-    Attributes:
-        name: Unique among the phases of a training.
-        schedule: Learning rate and momentum of each step.
-        optimizer: Holds the parameters that this phase trains.
-        loss: See `Loss`. It depends only on module and step, so that a resumed phase continues
-            as if it had never stopped.
-        frozen: Parts of the module that stay in eval mode, so that BatchNorm keeps its statistics.
-        images: Ids of the images of a step's batch, to be kept of a step that fails.
-        after_step: Called with the number of a step once the optimiser has taken it.
-        should_stop: Called after each step with the number of steps done: whether to end the phase.
-    """
-
-    name: str
-    schedule: Schedule
-    optimizer: Optimizer
-    loss: Loss
-    frozen: tuple[nn.Module, ...] = ()
-    images: Callable[[int], Sequence[str]] = lambda _: ()
-    after_step: Callable[[int], None] = lambda _: None
-    should_stop: Callable[[int], bool] = lambda _: False
 
 
 def train(
@@ -148,31 +98,30 @@ def _train_phase(
         phase.optimizer.load_state_dict(state["optimizer"])
     state |= {"phase": phase.name, "module": module.state_dict()}
     total, saved = len(phase.schedule), time.monotonic()
+
+    def refuse(step: int, taken: Step) -> NoReturn:
+        failed = _failed(phase, step, taken, fabric, seed)
+        if fabric.is_global_zero:
+            keep_failed_step(path.parent, module, failed)
+        raise refusal(path.parent, failed)
+
+    log = StepLog(phase, fabric, state["history"], refuse)
     with progress(phase.name.replace("_", "-"), total) as show:
         for step in range(first, total):
-            began = time.monotonic()
-            lr, momentum = float(phase.schedule.lr[step]), float(phase.schedule.momentum[step])
-            taken = take_step(step, lr, momentum)
-            if not taken.finite:
-                failed = _failed(phase, step, taken, fabric, seed)
-                if fabric.is_global_zero:
-                    keep_failed_step(path.parent, module, failed)
-                raise refusal(path.parent, failed)
-            row = {"phase": phase.name, "step": step, "lr": lr, "momentum": momentum}
-            losses = {"loss": taken.loss, **taken.terms}
-            seconds = time.monotonic() - began
-            state["history"].append(row | losses | {"seconds": seconds})
-            fabric.log_dict(state["history"][-1], len(state["history"]))
-            show(step + 1, ", ".join(f"{n} {v:.4g}" for n, v in losses.items()))
+            log.add(step, take_step)
+            phase.after_step(step)
+            show(step + 1, log.latest)
             if phase.should_stop(step + 1):
                 break
             stop = must_stop.get()()
             if stop or time.monotonic() - saved >= CHECKPOINT_EVERY_S:
+                log.fetch()
                 state |= {"step": step + 1, "optimizer": phase.optimizer.state_dict()}
                 _save(fabric, path, state)
                 saved = time.monotonic()
             if stop:
                 raise Stopped
+        log.fetch()
     state["done"].append(phase.name)
     state |= {"phase": None, "step": 0, "optimizer": {}}
     _save(fabric, path, state)
@@ -182,12 +131,13 @@ def _rehearse_phase(
     rehearsal: Rehearsal, module: nn.Module, phase: Phase, fabric: Fabric, path: Path, seed: int
 ) -> None:
     """Take the first steps of a phase, and save a checkpoint."""
-    take_step, schedule = make_train_step(module, phase, fabric, seed), phase.schedule
-    seconds = first_steps(
-        rehearsal,
-        lambda step: take_step(step, float(schedule.lr[step]), float(schedule.momentum[step])),
-        len(schedule),
-    )
+    take_step = make_train_step(module, phase, fabric, seed)
+
+    def step_and_wait(step: int) -> None:
+        take_step(step, *phase.rates(step)).fetch()
+        phase.after_step(step)
+
+    seconds = first_steps(rehearsal, step_and_wait, len(phase.schedule))
     rehearsal.per_image += seconds
     with repeated(1 + int(seconds // CHECKPOINT_EVERY_S)):
         state = {"module": module.state_dict(), "optimizer": phase.optimizer.state_dict()}
@@ -195,12 +145,13 @@ def _rehearse_phase(
 
 
 def _failed(phase: Phase, step: int, taken: Step, fabric: Fabric, seed: int) -> FailedStep:
+    lr, momentum = phase.rates(step)
     return FailedStep(
         phase=phase.name,
         step=step,
         seed=seed,
-        lr=float(phase.schedule.lr[step]),
-        momentum=float(phase.schedule.momentum[step]),
+        lr=lr,
+        momentum=momentum,
         loss=str(taken.loss),
         gradient=str(taken.gradient),
         images=tuple(phase.images(step)),
@@ -219,42 +170,6 @@ def _save(fabric: Fabric, path: Path, state: dict[str, Any]) -> None:
         )
     if fabric.is_global_zero:
         save_checkpoint(path, state)
-
-
-def make_train_step(module: nn.Module, phase: Phase, fabric: Fabric, seed: int) -> TakeStep:
-    """Return a function that trains on one batch, if its loss and gradient are finite.
-
-    Several processes use their mean loss and gradient, so that all of them decide alike. The
-    function raises a `UserError` if the batch does not fit into memory.
-    """
-    wrapped, optimizer = fabric.setup(module, phase.optimizer)
-    trained = [p for group in optimizer.param_groups for p in group["params"]]
-
-    def attempt(step: int, lr: float, momentum: float) -> Step:
-        wrapped.train()
-        for part in phase.frozen:
-            part.eval()
-        for group in optimizer.param_groups:
-            group["lr"] = lr * group["lr_scale"]
-            group["betas"] = momentum, group["betas"][1]
-        torch.manual_seed(derive(seed, phase.name, step))  # dropout inside an encoder
-        loss, terms = phase.loss(wrapped, step)
-        mean = torch.as_tensor(fabric.all_reduce(loss.detach().clone()))  # reduces in place
-        fabric.backward(loss)
-        norm = get_total_norm([p.grad for p in trained if p.grad is not None])
-        value, gradient = torch.stack([mean.float(), norm.float()]).tolist()
-        taken = Step(value, gradient, {name: float(term.item()) for name, term in terms.items()})
-        if taken.finite:
-            optimizer.step()
-            phase.after_step(step)
-        optimizer.zero_grad()
-        return taken
-
-    def take_step(step: int, lr: float, momentum: float) -> Step:
-        images = partial(phase.images, step) if fabric.world_size == 1 else tuple
-        return fitting(lambda: attempt(step, lr, momentum), images, fabric.device)
-
-    return take_step
 
 
 def choose_lr(
@@ -283,14 +198,17 @@ def choose_lr(
         return LRFinderResult.read(path)
     if lr == "valley":
         take_step = make_train_step(module, trial, fabric, seed)
-        if rehearsal := current_rehearsal():
-            first_steps(rehearsal, lambda step: take_step(step, 0.0, 0.9), STEPS)
-            return fixed(fallback)
 
         def loss_at(step: int, rate: float) -> float:
-            taken = take_step(step, rate, 0.9)
-            return taken.loss if taken.finite else math.nan
+            taken = take_step(step, rate, 0.9).fetch()
+            if not taken.finite:
+                return math.nan
+            trial.after_step(step)
+            return taken.loss
 
+        if rehearsal := current_rehearsal():
+            first_steps(rehearsal, lambda step: loss_at(step, 0.0), STEPS)
+            return fixed(fallback)
         result = find_lr(module, trial.optimizer, loss_at, fallback=fallback)
     else:
         result = fixed(lr)

@@ -6,14 +6,14 @@ import torch
 import torch.nn.functional as F  # noqa: N812, the field's own name
 from torch import Tensor, nn
 
-from twinlens.data.batches import Batches, reader
-from twinlens.engine.loop import Loss
+from twinlens.data.batches import Batches, ahead, is_resident, reader
+from twinlens.engine.phase import Loss
 from twinlens.errors import UserError
 from twinlens.finetuning.job import Job
 from twinlens.finetuning.labelled_batches import LabelledBatch
 from twinlens.models.encoders import Encoder
 from twinlens.seeds import derive
-from twinlens.types import Logits
+from twinlens.types import Images, Logits, Rows
 from twinlens.views.recipes import RECIPES, named_recipe
 from twinlens.views.view import normalise, view
 
@@ -106,6 +106,14 @@ def fixmatch(
     batches = Batches(job.unlabelled, batch_size=count, seed=derive(seed, "unlabelled"))
     recipes = named_recipe(config.views, config.view_changes), RECIPES["strong"]
 
+    def read_step(step: int) -> tuple[Rows, Images]:
+        rows = batches.rows(step)
+        return rows, read(rows)
+
+    load = ahead(
+        read_step, resident=is_resident(job.data.images, job.unlabelled, job.fabric.device)
+    )
+
     def thresholds(probabilities: Logits) -> Tensor:
         if adaptive is not None:
             return adaptive.update(probabilities)
@@ -113,8 +121,8 @@ def fixmatch(
 
     def loss(model: nn.Module, step: int) -> tuple[Tensor, dict[str, Tensor]]:
         images, labelled_loss = labelled(step)
-        batch = batches.rows(step)
-        unlabelled, size = read(batch), images.shape[-1]
+        batch, unlabelled = load(step)
+        size = images.shape[-1]
         weak, strong = (
             normalise(
                 view(unlabelled, batch, recipe=recipe, seed=seed, step=step, number=n, size=size),

@@ -5,13 +5,13 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from twinlens.data.batches import Batches, reader, view_keys
+from twinlens.data.batches import Batches, ahead, is_resident, reader, view_keys
 from twinlens.finetuning.image_sizes import progressive_sizes
 from twinlens.finetuning.job import Job
 from twinlens.finetuning.mixing import mix
 from twinlens.finetuning.objective import make_objective
 from twinlens.models.encoders import Encoder
-from twinlens.types import Images, Labels, Logits
+from twinlens.types import Images, Labels, Logits, Rows
 from twinlens.views.recipes import named_recipe
 from twinlens.views.view import normalise, view
 
@@ -45,12 +45,18 @@ def labelled_batches(
     objective = make_objective(labels[job.rows], len(job.data.classes), config, device)
     sizes = progressive_sizes(start, job.size, config.epochs * job.steps_per_epoch)
 
+    def read_step(step: int) -> tuple[Rows, Images]:
+        rows = batches.rows(step)
+        return rows, read(rows)
+
+    load = ahead(read_step, resident=is_resident(job.data.images, job.rows, device))
+
     def batch_of(step: int) -> LabelledBatch:
-        batch = batches.rows(step)
+        batch, images = load(step)
         keys, size = view_keys(batch, len(labels)), sizes[step % len(sizes)]
-        views = view(read(batch), keys, recipe=recipe, seed=seed, step=step, size=size)
+        views = view(images, keys, recipe=recipe, seed=seed, step=step, size=size)
         views, share = mix(views, mixup=config.mixup, cutmix=config.cutmix, seed=seed, step=step)
-        wanted: Labels = torch.from_numpy(labels[batch]).to(device)
+        wanted: Labels = torch.from_numpy(labels[batch]).to(device, non_blocking=True)
 
         def loss(logits: Logits) -> Tensor:
             own = objective(logits, wanted)

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from twinlens.data.batches import ids_of
-from twinlens.engine.loop import CHECKPOINT, Loss, Phase, choose_lr, train
+from twinlens.engine.loop import CHECKPOINT, choose_lr, train
 from twinlens.engine.one_cycle import constant, one_cycle
 from twinlens.engine.optimiser import adamw
+from twinlens.engine.phase import Loss, Phase
 from twinlens.engine.timing import in_proportion
 from twinlens.evaluation.features.probe import linear_probe
 from twinlens.finetuning.averaging import Averaging, batchnorm

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from twinlens import files
 from twinlens.console import say
 from twinlens.data.dataset import (
+    ADDRESS,
     MARKER,
     PACK,
     SKIPPED,
@@ -25,6 +26,7 @@ from twinlens.data.dataset import (
     write_dataset,
 )
 from twinlens.data.groups import LINKS
+from twinlens.data.remote_pack import RemotePack
 from twinlens.data.splits import FOLDER
 from twinlens.data.table import arrange
 from twinlens.errors import UserError
@@ -64,6 +66,11 @@ def append(
         UserError: An image that is there has another label, group or pixels, or a new one cannot
             be had. The data set is as it was.
     """
+    if not data.table_only and isinstance(data.images, RemotePack):
+        raise UserError(
+            f"The images of {data.path} lie at {data.images.url}: to add to them, put that file "
+            f"into the folder as {PACK} again, and delete {ADDRESS}."
+        )
     table_only = request.table_only or data.table_only
     given = {} if request.classes is None else read_classes(request.classes)
     known = new.table["id"].isin(data.table["id"]).to_numpy()

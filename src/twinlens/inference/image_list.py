@@ -18,10 +18,10 @@ from twinlens.importing.table_file import read_cells
 from twinlens.inference.remote import (
     image_urls,
     is_remote_table,
-    is_url,
     read_remote_cells,
     read_url,
 )
+from twinlens.remote_files import is_url
 
 _WILDCARDS = "*?["
 _COLUMNS = ("image", "file_name", "file")

@@ -95,9 +95,9 @@ class StudentTeacher(SiameseNetwork):
         """Move the teacher towards the student (equation 1 of BYOL's article)."""
         momentum = teacher_momentum(progress, self.momentum)
         for name, part in self.teacher.items():
-            student = getattr(self, name)
-            for ours, theirs in zip(part.parameters(), student.parameters(), strict=True):
-                ours.lerp_(theirs, 1 - momentum)
+            student: nn.Module = getattr(self, name)
+            theirs: list[Tensor] = [*student.parameters()]
+            torch._foreach_lerp_([*part.parameters()], theirs, 1 - momentum)
 
 
 def teacher_momentum(progress: float, base: float) -> float:

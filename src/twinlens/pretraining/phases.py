@@ -6,11 +6,12 @@ from functools import partial
 import pandas as pd
 from torch import Tensor, nn
 
-from twinlens.data.batches import Batches, Reader, ids_of, reader
+from twinlens.data.batches import Batches, Reader, ahead, ids_of, is_resident, reader
 from twinlens.engine.distributed import gather, shard, synchronise_batchnorm
-from twinlens.engine.loop import CHECKPOINT, Loss, Phase, choose_lr, train
+from twinlens.engine.loop import CHECKPOINT, choose_lr, train
 from twinlens.engine.one_cycle import constant, one_cycle
 from twinlens.engine.optimiser import adamw
+from twinlens.engine.phase import Loss, Phase
 from twinlens.engine.timing import repeated
 from twinlens.models.lora import merge_lora
 from twinlens.models.trainable import choose_trainable
@@ -19,6 +20,7 @@ from twinlens.pretraining.methods import METHODS
 from twinlens.pretraining.monitor import Monitor
 from twinlens.pretraining.networks import SiameseNetwork
 from twinlens.seeds import derive
+from twinlens.types import Images, Rows
 from twinlens.views.view import normalise, planned_views
 
 
@@ -108,13 +110,17 @@ def _loss(job: Job, network: SiameseNetwork, read: Reader, seed: int) -> Loss:
     batches = Batches(job.rows, batch_size=config.batch_size, seed=seed)
     method, plan = METHODS[config.method], job.plan
 
-    def loss(wrapped: nn.Module, step: int) -> tuple[Tensor, dict[str, Tensor]]:
+    def read_step(step: int) -> tuple[Rows, Rows, Images, Images | None]:
         rows = batches.rows(step)
         batch = shard(fabric, rows)
         partners = read(job.partners.of(batch, seed=seed, step=step)) if job.partners else None
-        views = planned_views(
-            read(batch), batch, plan=plan, seed=seed, step=step, partners=partners
-        )
+        return rows, batch, read(batch), partners
+
+    load = ahead(read_step, resident=is_resident(job.data.images, job.rows, fabric.device))
+
+    def loss(wrapped: nn.Module, step: int) -> tuple[Tensor, dict[str, Tensor]]:
+        rows, batch, images, partners = load(step)
+        views = planned_views(images, batch, plan=plan, seed=seed, step=step, partners=partners)
         network.at_step(batch, seed=seed, step=step)
         outputs = wrapped(*(normalise(view, encoder.mean, encoder.std) for view in views))
         return method.loss(*network.complete(tuple(map(gather, outputs)), rows), config)

@@ -119,8 +119,8 @@ def apply(images: Images, recipe: ViewRecipe, draws: Draws, *, size: int | None 
     for operation, (applied, numbers) in steps:
         index = applied.nonzero()[:, 0]
         if isinstance(operation, Photometric) and len(index):
-            chosen = index.to(views.device)
-            drawn = (number[index].to(views) for number in numbers)
+            chosen = index.to(views.device, non_blocking=True)
+            drawn = (number[index].to(views, non_blocking=True) for number in numbers)
             views[chosen] = operation.apply(views[chosen], *drawn)
     return views.clamp_(0, 1).contiguous(memory_format=torch.channels_last)
 
@@ -136,4 +136,7 @@ def clean_view(images: Images, size: int) -> Views:
 
 def normalise(images: Images, mean: Sequence[float], std: Sequence[float]) -> Images:
     """Subtract the mean and divide by the standard deviation, channel by channel."""
-    return (images - images.new_tensor(mean)[:, None, None]) / images.new_tensor(std)[:, None, None]
+    constants = torch.tensor([mean, std], dtype=images.dtype)
+    there = constants.to(images.device, non_blocking=True)[..., None, None]
+    normalised: Images = (images - there[0]) / there[1]
+    return normalised

@@ -45,9 +45,9 @@ def warp(images: Images, matrices: Matrices, height: int, width: int) -> Views:
     views = images.new_empty((*images.shape[:2], height, width))
     for factor in sorted(set(factors.tolist())):
         chosen = (factors == factor).nonzero()[:, 0]
-        here = chosen.to(images.device)
+        here = chosen.to(images.device, non_blocking=True)
         part = _reduce(images if len(chosen) == len(images) else images[here], factor)
-        grid = _grid(matrices[chosen].to(images), height, width)
+        grid = _grid(matrices[chosen].to(images, non_blocking=True), height, width)
         views[here] = F.grid_sample(part, grid, padding_mode="reflection", align_corners=False)
     return views
 

@@ -15,7 +15,7 @@ from twinlens.inference.embed import embed
 from twinlens.inference.unlike_training import UnlikeTraining, index_training
 from twinlens.models.bundle import Bundle, load_bundle
 from twinlens.models.embedding_index import EmbeddingIndex
-from twinlens.types import PackedImages, Rows
+from twinlens.types import Pack, Rows
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class TrainedNetwork:
     unlike: UnlikeTraining | None
     fabric: Fabric
 
-    def features(self, images: PackedImages, rows: Rows) -> Float[ndarray, "row feature"]:
+    def features(self, images: Pack, rows: Rows) -> Float[ndarray, "row feature"]:
         """Return the features of some images of a pack."""
         return embed(
             self.bundle.encoder,

@@ -94,7 +94,8 @@ class ImageClassifier(SiameseNetwork):
 
     def complete(self, outputs: tuple[Tensor, ...], rows: Rows) -> tuple[Tensor, ...]:
         """Add which image each is."""
-        return *outputs, self.places[torch.from_numpy(rows).to(outputs[0].device)]
+        here = torch.from_numpy(rows).to(outputs[0].device, non_blocking=True)
+        return *outputs, self.places[here]
 
 
 _PAPER = {"projector": (), "weight_decay": 0.05}

@@ -156,7 +156,7 @@ class MaskedAutoencoder(SiameseNetwork):
         patches = unfold(images, self.patch, stride=self.patch).transpose(1, 2)
         count = patches.shape[1]
         drawn = patch_order(rows, count, seed=seed, step=step)
-        order = torch.from_numpy(drawn).to(images.device)
+        order = torch.from_numpy(drawn).to(images.device, non_blocking=True)
         seen = max(1, round(count * (1 - self.masked)))
         if seen == count:
             raise UserError(

@@ -165,11 +165,9 @@ def _kind(run: TimedRun) -> str:
         return digest(replace(run.request, seed=0, weights="").as_json())
     settings = _training_settings(run)
     free = _COST_NO_TIME if settings.lr == "valley" else _COST_NO_TIME | {"lr"}
-    flags = dict.fromkeys(run.request.FLAGS)
-    request = replace(
-        run.request, seed=0, weights="", label_fraction=1, preset="", settings={}, **flags
-    )
-    return digest([request.as_json(), settings.model_dump(exclude=free)])
+    other = {"seed", "weights", "label_fraction", "preset", "settings", *run.request.FLAGS}
+    request = {name: value for name, value in run.request.as_json().items() if name not in other}
+    return digest([request, settings.model_dump(exclude=free)])
 
 
 def timing_task(runs: list[TimedRun], device: str) -> TimingTask:
