@@ -155,3 +155,14 @@ def test_a_trial_of_a_smaller_batch_is_loaded_at_once():
     share.reset(token)
     assert read(1) == (1, 1.0)
     assert ahead(len, resident=True) is len
+
+
+def test_images_of_a_memory_mapped_pack_are_announced_and_read(tmp_path, monkeypatch):
+    np.save(tmp_path / "pack.npy", PACK)
+    mapped, told = np.load(tmp_path / "pack.npy", mmap_mode="r"), []
+    monkeypatch.setattr(batches, "CPU_LIMIT", 0)
+    read, runs = reader(mapped, ROWS), batches.runs
+    monkeypatch.setattr(batches, "runs", lambda rows: told.append(rows.tolist()) or runs(rows))
+    rows = np.array([7, 5, 44, 6, 7])
+    assert torch.equal(read(rows), expected(rows))
+    assert told == [[5, 6, 7, 7, 44]]

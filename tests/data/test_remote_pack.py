@@ -11,7 +11,7 @@ import pytest
 import twinlens
 from twinlens.data import batches, remote_pack
 from twinlens.data.dataset import hash_again, open_dataset
-from twinlens.data.remote_pack import RemotePack
+from twinlens.data.remote_pack import RemotePack, runs
 from twinlens.errors import UserError
 from twinlens.importing.import_images import import_images
 
@@ -80,6 +80,12 @@ def test_it_is_indexed_as_an_array_is(memory, wanted):
     assert np.array_equal([*pack], PIXELS)
     with pytest.raises(IndexError, match="has 20 images"):
         pack[np.array([3, 20])]
+
+
+def test_runs_of_neighbours():
+    firsts, lasts = runs(np.array([2, 3, 4, 7, 7, 8]))
+    assert (firsts.tolist(), lasts.tolist()) == ([2, 7, 7], [4, 7, 8])
+    assert [part.tolist() for part in runs(np.array([], dtype=int))] == [[], []]
 
 
 def test_a_web_server_is_asked_for_ranges_neighbours_in_one(site, tmp_path, monkeypatch):

@@ -19,6 +19,14 @@ _BLOCK = 256  # images at a time where all are visited
 _HEADER = 128  # bytes of a header of this kind and version that NumPy writes
 
 
+def runs(rows: Rows) -> tuple[Rows, Rows]:
+    """Return the first and the last row of each run of neighbours among sorted rows."""
+    ends = np.flatnonzero(np.diff(rows) != 1)
+    return rows[np.append(0, ends + 1)[: len(rows)]], rows[
+        np.append(ends, len(rows) - 1)[: len(rows)]
+    ]
+
+
 class RemotePack:
     """The images of a ``pack.npy`` at a URL, indexed as an array of them would be.
 
@@ -64,9 +72,9 @@ class RemotePack:
         if len(rows) and not 0 <= rows.min() <= rows.max() < len(self):
             raise IndexError(f"{self.url} has {len(self)} images.")
         order = np.argsort(rows, kind="stable")
-        runs = np.split(rows[order], np.flatnonzero(np.diff(rows[order]) != 1) + 1)
-        starts = [self._first + int(run[0]) * self._each for run in runs if len(run)]
-        ends = [self._first + (int(run[-1]) + 1) * self._each for run in runs if len(run)]
+        firsts, lasts = runs(rows[order])
+        starts = (self._first + firsts * self._each).tolist()
+        ends = (self._first + (lasts + 1) * self._each).tolist()
         images = np.empty((len(rows), *self.shape[1:]), self.dtype)
         content = np.frombuffer(b"".join(self._bytes(starts, ends)), self.dtype)
         images[order] = content.reshape(images.shape)
