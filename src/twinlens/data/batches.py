@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import ContextVar
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -227,7 +227,7 @@ def _announce(images: Pack, rows: Rows) -> None:
     Left alone it reads one after the other, each with what lies around it: a hundred times slower
     from a disk (benchmarks/larger_than_memory.py).
     """
-    mapped = images.base if isinstance(images, np.memmap) else None
+    mapped: Any = images.base if isinstance(images, np.memmap) else None
     if not isinstance(mapped, mmap.mmap) or not hasattr(mmap, "MADV_WILLNEED"):
         return
     each, page = math.prod(images.shape[1:]), mmap.PAGESIZE

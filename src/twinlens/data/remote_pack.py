@@ -21,10 +21,8 @@ _HEADER = 128  # bytes of a header of this kind and version that NumPy writes
 
 def runs(rows: Rows) -> tuple[Rows, Rows]:
     """Return the first and the last row of each run of neighbours among sorted rows."""
-    ends = np.flatnonzero(np.diff(rows) != 1)
-    return rows[np.append(0, ends + 1)[: len(rows)]], rows[
-        np.append(ends, len(rows) - 1)[: len(rows)]
-    ]
+    apart = np.diff(rows) != 1
+    return rows[np.append(True, apart)[: len(rows)]], rows[np.append(apart, True)[: len(rows)]]
 
 
 class RemotePack:
