@@ -227,8 +227,10 @@ def _announce(images: Pack, rows: Rows) -> None:
     Left alone it reads one after the other, each with what lies around it: a hundred times slower
     from a disk (benchmarks/larger_than_memory.py).
     """
-    mapped: Any = images.base if isinstance(images, np.memmap) else None
-    if not isinstance(mapped, mmap.mmap) or not hasattr(mmap, "MADV_WILLNEED"):
+    if not isinstance(images, np.memmap) or not hasattr(mmap, "MADV_WILLNEED"):
+        return
+    mapped: Any = images.base
+    if not isinstance(mapped, mmap.mmap):  # a part of a pack
         return
     each, page = math.prod(images.shape[1:]), mmap.PAGESIZE
     for first, last in zip(*runs(rows), strict=True):
