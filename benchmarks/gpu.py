@@ -12,12 +12,15 @@ Barlow Twins with a ResNet-50 at 256 px (batch 128) and a ViT-S/16 at 224 px (ba
 fine-tuning of that ResNet-50 at 256 px (batch 64), in the precision that the device has. Ours is
 the whole call on synthetic images, without the monitor: the rate of its steps after the first ten,
 and the seconds of all else. The limit is the network, the loss and AdamW's step on a batch that
-lies on the device; it is measured again compiled, and without the fused optimiser. From the rates
-follows the time of the paper's Table 7, training steps alone. Writes results/gpu.json.
+lies on the device; it is measured again compiled, and without the fused optimiser. The waits of
+the processor for the device in a step are counted by torch, from two runs of different length.
+From the rates follows the time of the paper's Table 7, training steps alone. Writes
+results/gpu.json.
 """
 
 import sys
 import time
+import warnings
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
@@ -101,14 +104,16 @@ def limit(case, fabric, *, compiled=False, fused=True):
     return STEPS * batch * (2 if task == "pretrain" else 1) / (clock(fabric.device) - began)
 
 
-def ours(case, fabric, folder):
+def ours(case, fabric, folder, epochs=EPOCHS):
     """Return the rate of the steps after the first ten, and the seconds of all but steps."""
     task, name, size, batch = case
     kind = "unlabelled" if task == "pretrain" else "labelled"
     source = f"phantom:{batch * 16}"
-    data = twinlens.import_images(source, folder / f"{kind}-{size}", size=size).path
+    data = folder / f"{kind}-{size}"
+    if not data.exists():
+        twinlens.import_images(source, data, size=size)
     common = {"encoder": name, "batch_size": batch, "lr": 1e-3, "device": fabric.device.type}
-    common |= {"epochs": EPOCHS, "overwrite": True}
+    common |= {"epochs": epochs, "overwrite": True}
     began = clock(fabric.device)
     if task == "pretrain":
         settings = {"monitor_points": 0, "projector_epochs": 0, "projector": PROJECTOR}
@@ -120,6 +125,21 @@ def ours(case, fabric, folder):
     steps = pd.read_parquet(run / "history.parquet")["seconds"]
     views = batch * (2 if task == "pretrain" else 1)
     return views / float(steps[10:].median()), seconds - float(steps.sum())
+
+
+def waits_per_step(case, fabric, folder):
+    """Return how often a step waits for the device; None on a CPU."""
+    if fabric.device.type != "cuda":
+        return None
+    counts = []
+    for epochs in (1, 3):  # 16 steps each
+        torch.cuda.set_sync_debug_mode("warn")
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            ours(case, fabric, folder, epochs)
+        torch.cuda.set_sync_debug_mode("default")
+        counts.append(sum("synchronizing" in str(warning.message) for warning in caught))
+    return (counts[1] - counts[0]) / 32
 
 
 def measure(case, fabric, folder):
@@ -134,6 +154,7 @@ def measure(case, fabric, folder):
     row.limit_not_fused = limit(case, fabric, fused=False)
     row.limit_compiled = limit(case, fabric, compiled=True)
     row.share_of_limit = rate / row.limit
+    row.waits_per_step = waits_per_step(case, fabric, folder)
     found = {k: float(f"{v:.3g}") if isinstance(v, float) else v for k, v in vars(row).items()}
     print(found, flush=True)
     return found

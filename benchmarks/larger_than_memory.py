@@ -41,6 +41,12 @@ CASES = [(place, network, early) for place in ("disk", "http") for network, earl
          ((False, False), (True, False), (True, True))]  # fmt: skip
 
 
+class Server(ThreadingHTTPServer):
+    """Holds as many connections as a batch may open at once."""
+
+    request_queue_size = 512
+
+
 class Ranges(SimpleHTTPRequestHandler):
     """A web server that answers ranges of bytes."""
 
@@ -156,7 +162,7 @@ def main() -> None:
     with TemporaryDirectory(dir=".") as folder:
         path = Path(folder) / "pack.npy"
         write_pack(path)
-        server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Ranges, directory=folder))
+        server = Server(("127.0.0.1", 0), partial(Ranges, directory=folder))
         threading.Thread(target=server.serve_forever, daemon=True).start()
         web = f"http://127.0.0.1:{server.server_port}/pack.npy"
         rows = []

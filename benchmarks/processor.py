@@ -6,7 +6,8 @@ From the root of the repository:
 
 Forward, backward and AdamW's step on a batch that lies ready, in fp32 with one thread, in turns;
 processor time counts. What AVX2 alone would do is measured by forbidding oneDNN and ATen anything
-newer. Writes results/processor.json.
+newer. Writes results/processor.json. With --compiled after ROUNDS, torch.compile against none
+instead, for the first two networks: results/compiled.json.
 """
 
 import json
@@ -32,7 +33,7 @@ FORMATS = {"channels-last": torch.channels_last, "contiguous": torch.contiguous_
 AVX2 = {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}
 
 
-def training(name, size, batch, layout, *, flush=False, fused=True):
+def training(name, size, batch, layout, *, flush=False, fused=True, compiled=False):
     """Return a task of some training steps, of about half a second."""
     model = nn.Sequential(encoder := build_encoder(name, 0), nn.Linear(encoder.feature_dim, 8))
     model.to(memory_format=layout)
@@ -41,12 +42,13 @@ def training(name, size, batch, layout, *, flush=False, fused=True):
     optimiser = adamw(model, weight_decay=0.01)
     for group in optimiser.param_groups:
         group["fused"] = fused
+    network = torch.compile(model) if compiled else model
 
     def task():
         torch.set_flush_denormal(flush)
         for _ in range(3):
             optimiser.zero_grad()
-            nn.functional.cross_entropy(model(images), labels).backward()
+            nn.functional.cross_entropy(network(images), labels).backward()
             optimiser.step()
         return 3 * batch
 
@@ -67,9 +69,32 @@ def measure(rounds):
     return rows
 
 
+def measure_compiled(rounds):
+    """Return rows of torch.compile against none; the warm-up compiles."""
+    rows = []
+    for name, size, batch in CASES[:2]:
+        tasks = {
+            str(compiled): training(name, size, batch, torch.channels_last, compiled=compiled)
+            for compiled in (True, False)
+        }
+        began = time.perf_counter()
+        tasks["True"]()
+        about = {"network": name, "size": size, "batch": batch}
+        about["first_steps_s"] = round(time.perf_counter() - began, 1)
+        rows += [
+            about | {"compiled": row.pop("name")} | row
+            for row in compared(rates(tasks, rounds, time.process_time), "True")
+        ]
+    return rows
+
+
 def main() -> None:
     rounds = int((sys.argv[1:2] or [5])[0])
     torch.set_num_threads(1)
+    if sys.argv[2:] == ["--compiled"]:
+        rows = measure_compiled(rounds)
+        write_rows(rows, "compiled", unit="images per second of one core", packages=["torch"])
+        return
     if sys.argv[2:] == ["--rows"]:
         print(json.dumps(measure(rounds)))
         return
