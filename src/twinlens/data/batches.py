@@ -5,6 +5,7 @@ import mmap
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
@@ -15,6 +16,7 @@ import torch
 from twinlens.data.remote_pack import runs
 from twinlens.errors import UserError
 from twinlens.seeds import generator
+from twinlens.transfer import to_device
 from twinlens.types import Images, Pack, Rows
 
 CPU_LIMIT = 2**30
@@ -134,7 +136,24 @@ def ids_of(batches: Batches, table: pd.DataFrame) -> Callable[[int], list[str]]:
     return lambda step: table["id"].iloc[batches.rows(step)].tolist()
 
 
-def reader(images: Pack, rows: Rows, device: torch.device | str = "cpu") -> Reader:
+@dataclass(frozen=True)
+class PackReader:
+    """Reads images of a pack.
+
+    Attributes:
+        read: See `Reader`.
+        resident: Whether it holds the images in the memory of the device.
+    """
+
+    read: Reader
+    resident: bool
+
+    def __call__(self, rows: Rows) -> Images:
+        """Return images, in the order of the rows."""
+        return self.read(rows)
+
+
+def reader(images: Pack, rows: Rows, device: torch.device | str = "cpu") -> PackReader:
     """Return a function that reads images of a pack onto a device.
 
     If the images of `rows` are few enough they are read once and held there as uint8; otherwise
@@ -151,8 +170,14 @@ def reader(images: Pack, rows: Rows, device: torch.device | str = "cpu") -> Read
     """
     device = torch.device(device)
     rows = np.unique(rows)
-    if not is_resident(images, rows, device):
-        return lambda wanted: _floats(_to(device, _read(images, wanted)))
+    if len(rows) * math.prod(images.shape[1:]) > _limit(device):
+
+        def read_now(wanted: Rows) -> Images:
+            found = _read(images, wanted)
+            pinned = found.pin_memory() if device.type == "cuda" else found
+            return _floats(to_device(pinned, device))
+
+        return PackReader(read_now, False)
     resident = _read(images, rows).to(device)
     place = np.full(len(images), -1)
     place[rows] = np.arange(len(rows))
@@ -161,14 +186,9 @@ def reader(images: Pack, rows: Rows, device: torch.device | str = "cpu") -> Read
         index = place[wanted]
         if (index < 0).any():
             raise IndexError("These rows were not announced to the reader.")
-        return _floats(resident[torch.from_numpy(index).to(device, non_blocking=True)])
+        return _floats(resident[to_device(torch.from_numpy(index), device)])
 
-    return read
-
-
-def is_resident(images: Pack, rows: Rows, device: torch.device) -> bool:
-    """Return whether a reader of these rows holds them in the memory of the device."""
-    return len(rows) * math.prod(images.shape[1:]) <= _limit(device)
+    return PackReader(read, True)
 
 
 def ahead(load: Callable[[int], T], *, resident: bool) -> Callable[[int], T]:
@@ -194,15 +214,6 @@ def ahead(load: Callable[[int], T], *, resident: bool) -> Callable[[int], T]:
         return result
 
     return loaded
-
-
-def _to(device: torch.device, batch: torch.Tensor) -> torch.Tensor:
-    """Copy to a device; to a GPU from pinned memory, so that nothing waits for it."""
-    return (
-        batch.pin_memory().to(device, non_blocking=True)
-        if device.type == "cuda"
-        else batch.to(device)
-    )
 
 
 def _limit(device: torch.device) -> float:

@@ -18,6 +18,7 @@ from torch.nn.utils import get_total_norm
 from twinlens.engine.memory import fitting
 from twinlens.engine.phase import Phase
 from twinlens.seeds import derive
+from twinlens.transfer import to_device
 
 
 class Step(NamedTuple):
@@ -83,7 +84,7 @@ def make_train_step(module: nn.Module, phase: Phase, fabric: Fabric, seed: int) 
         norm = get_total_norm([p.grad for p in trained if p.grad is not None])
         told = (mean, norm, *terms.values())  # some terms are constants that lie on the CPU
         numbers = torch.stack(
-            [n.detach().to(fabric.device, torch.float32, non_blocking=True) for n in told]
+            [to_device(n.detach(), fabric.device, dtype=torch.float32) for n in told]
         )
         failed.copy_(torch.maximum(failed, (~numbers[:2].isfinite()).any().float()))
         optimizer.step()

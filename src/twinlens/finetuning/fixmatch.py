@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812, the field's own name
 from torch import Tensor, nn
 
-from twinlens.data.batches import Batches, ahead, is_resident, reader
+from twinlens.data.batches import Batches, ahead, reader
 from twinlens.engine.phase import Loss
 from twinlens.errors import UserError
 from twinlens.finetuning.job import Job
@@ -110,9 +110,7 @@ def fixmatch(
         rows = batches.rows(step)
         return rows, read(rows)
 
-    load = ahead(
-        read_step, resident=is_resident(job.data.images, job.unlabelled, job.fabric.device)
-    )
+    load = ahead(read_step, resident=read.resident)
 
     def thresholds(probabilities: Logits) -> Tensor:
         if adaptive is not None:

@@ -5,12 +5,13 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from twinlens.data.batches import Batches, ahead, is_resident, reader, view_keys
+from twinlens.data.batches import Batches, ahead, reader, view_keys
 from twinlens.finetuning.image_sizes import progressive_sizes
 from twinlens.finetuning.job import Job
 from twinlens.finetuning.mixing import mix
 from twinlens.finetuning.objective import make_objective
 from twinlens.models.encoders import Encoder
+from twinlens.transfer import to_device
 from twinlens.types import Images, Labels, Logits, Rows
 from twinlens.views.recipes import named_recipe
 from twinlens.views.view import normalise, view
@@ -49,14 +50,14 @@ def labelled_batches(
         rows = batches.rows(step)
         return rows, read(rows)
 
-    load = ahead(read_step, resident=is_resident(job.data.images, job.rows, device))
+    load = ahead(read_step, resident=read.resident)
 
     def batch_of(step: int) -> LabelledBatch:
         batch, images = load(step)
         keys, size = view_keys(batch, len(labels)), sizes[step % len(sizes)]
         views = view(images, keys, recipe=recipe, seed=seed, step=step, size=size)
         views, share = mix(views, mixup=config.mixup, cutmix=config.cutmix, seed=seed, step=step)
-        wanted: Labels = torch.from_numpy(labels[batch]).to(device, non_blocking=True)
+        wanted: Labels = to_device(torch.from_numpy(labels[batch]), device)
 
         def loss(logits: Logits) -> Tensor:
             own = objective(logits, wanted)

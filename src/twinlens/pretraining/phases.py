@@ -6,7 +6,7 @@ from functools import partial
 import pandas as pd
 from torch import Tensor, nn
 
-from twinlens.data.batches import Batches, Reader, ahead, ids_of, is_resident, reader
+from twinlens.data.batches import Batches, PackReader, ahead, ids_of, reader
 from twinlens.engine.distributed import gather, shard, synchronise_batchnorm
 from twinlens.engine.loop import CHECKPOINT, choose_lr, train
 from twinlens.engine.one_cycle import constant, one_cycle
@@ -104,7 +104,7 @@ def _require_gradients(parameters: Iterable[nn.Parameter], required: bool) -> No
         parameter.requires_grad_(required)
 
 
-def _loss(job: Job, network: SiameseNetwork, read: Reader, seed: int) -> Loss:
+def _loss(job: Job, network: SiameseNetwork, read: PackReader, seed: int) -> Loss:
     """Return the loss of a step's batch; batches and views depend on seed and step alone."""
     encoder, config, fabric = job.encoder, job.config, job.fabric
     batches = Batches(job.rows, batch_size=config.batch_size, seed=seed)
@@ -116,7 +116,7 @@ def _loss(job: Job, network: SiameseNetwork, read: Reader, seed: int) -> Loss:
         partners = read(job.partners.of(batch, seed=seed, step=step)) if job.partners else None
         return rows, batch, read(batch), partners
 
-    load = ahead(read_step, resident=is_resident(job.data.images, job.rows, fabric.device))
+    load = ahead(read_step, resident=read.resident)
 
     def loss(wrapped: nn.Module, step: int) -> tuple[Tensor, dict[str, Tensor]]:
         rows, batch, images, partners = load(step)

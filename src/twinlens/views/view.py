@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812, the field's own name
 
 from twinlens.seeds import derive
+from twinlens.transfer import to_device
 from twinlens.types import Images, Rows, Views
 from twinlens.views.operations.operation import Geometric, Photometric
 from twinlens.views.recipe import Draws, ViewRecipe, draw, random_numbers
@@ -119,8 +120,10 @@ def apply(images: Images, recipe: ViewRecipe, draws: Draws, *, size: int | None 
     for operation, (applied, numbers) in steps:
         index = applied.nonzero()[:, 0]
         if isinstance(operation, Photometric) and len(index):
-            chosen = index.to(views.device, non_blocking=True)
-            drawn = (number[index].to(views, non_blocking=True) for number in numbers)
+            chosen = to_device(index, views.device)
+            drawn = (
+                to_device(number[index], views.device, dtype=views.dtype) for number in numbers
+            )
             views[chosen] = operation.apply(views[chosen], *drawn)
     return views.clamp_(0, 1).contiguous(memory_format=torch.channels_last)
 
@@ -137,6 +140,6 @@ def clean_view(images: Images, size: int) -> Views:
 def normalise(images: Images, mean: Sequence[float], std: Sequence[float]) -> Images:
     """Subtract the mean and divide by the standard deviation, channel by channel."""
     constants = torch.tensor([mean, std], dtype=images.dtype)
-    there = constants.to(images.device, non_blocking=True)[..., None, None]
+    there = to_device(constants, images.device)[..., None, None]
     normalised: Images = (images - there[0]) / there[1]
     return normalised

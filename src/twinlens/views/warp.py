@@ -14,6 +14,7 @@ import torch.nn.functional as F  # noqa: N812, the field's own name
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from twinlens.transfer import to_device
 from twinlens.types import Images, Views
 from twinlens.views.operations.operation import Matrices
 
@@ -45,9 +46,9 @@ def warp(images: Images, matrices: Matrices, height: int, width: int) -> Views:
     views = images.new_empty((*images.shape[:2], height, width))
     for factor in sorted(set(factors.tolist())):
         chosen = (factors == factor).nonzero()[:, 0]
-        here = chosen.to(images.device, non_blocking=True)
+        here = to_device(chosen, images.device)
         part = _reduce(images if len(chosen) == len(images) else images[here], factor)
-        grid = _grid(matrices[chosen].to(images, non_blocking=True), height, width)
+        grid = _grid(to_device(matrices[chosen], images.device, dtype=images.dtype), height, width)
         views[here] = F.grid_sample(part, grid, padding_mode="reflection", align_corners=False)
     return views
 

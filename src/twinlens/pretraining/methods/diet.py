@@ -16,6 +16,7 @@ from twinlens.pretraining.method import Method
 from twinlens.pretraining.networks import SiameseNetwork, embed_views
 from twinlens.pretraining.precision import in_full_precision
 from twinlens.settings.pretraining import Pretraining
+from twinlens.transfer import to_device
 from twinlens.types import Images, Labels, Logits, Rows
 
 
@@ -94,7 +95,7 @@ class ImageClassifier(SiameseNetwork):
 
     def complete(self, outputs: tuple[Tensor, ...], rows: Rows) -> tuple[Tensor, ...]:
         """Add which image each is."""
-        here = torch.from_numpy(rows).to(outputs[0].device, non_blocking=True)
+        here = to_device(torch.from_numpy(rows), outputs[0].device)
         return *outputs, self.places[here]
 
 

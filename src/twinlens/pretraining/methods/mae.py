@@ -18,6 +18,7 @@ from twinlens.pretraining.precision import in_full_precision
 from twinlens.pretraining.view_plans import pair
 from twinlens.seeds import derive, uniforms
 from twinlens.settings.pretraining import Pretraining
+from twinlens.transfer import to_device
 from twinlens.types import Images, Rows
 from twinlens.views.view import ViewPlan
 
@@ -156,7 +157,7 @@ class MaskedAutoencoder(SiameseNetwork):
         patches = unfold(images, self.patch, stride=self.patch).transpose(1, 2)
         count = patches.shape[1]
         drawn = patch_order(rows, count, seed=seed, step=step)
-        order = torch.from_numpy(drawn).to(images.device, non_blocking=True)
+        order = to_device(torch.from_numpy(drawn), images.device)
         seen = max(1, round(count * (1 - self.masked)))
         if seen == count:
             raise UserError(
