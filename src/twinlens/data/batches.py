@@ -170,7 +170,7 @@ def reader(images: Pack, rows: Rows, device: torch.device | str = "cpu") -> Pack
     """
     device = torch.device(device)
     rows = np.unique(rows)
-    if len(rows) * math.prod(images.shape[1:]) > _limit(device):
+    if len(rows) * math.prod(images.shape[1:]) > memory_limit(device):
 
         def read_now(wanted: Rows) -> Images:
             found = _read(images, wanted)
@@ -216,7 +216,8 @@ def ahead(load: Callable[[int], T], *, resident: bool) -> Callable[[int], T]:
     return loaded
 
 
-def _limit(device: torch.device) -> float:
+def memory_limit(device: torch.device) -> float:
+    """Return the bytes of images that a reader holds in the memory of a device."""
     if device.type != "cuda":
         return CPU_LIMIT
     free, _ = torch.cuda.mem_get_info(device)

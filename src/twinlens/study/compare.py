@@ -23,6 +23,7 @@ from twinlens.records.plan import PLAN, Plan, PlannedRun
 from twinlens.requests.base import accepts
 from twinlens.requests.compare import CompareRequest
 from twinlens.study.analysis.aggregate import collect
+from twinlens.study.estimate.choices import describe_choices
 from twinlens.study.estimate.estimate import estimate
 from twinlens.study.planning.baselines import at_hand
 from twinlens.study.planning.config import Study, as_yaml, read_study
@@ -70,6 +71,7 @@ def compare(request: CompareRequest) -> Path:
     ):  # an idle machine, which will run it
         expected = estimate(left, fabric, request.workers or 1)
         say(expected.table(request.workers or 1, request.runs_per_gpu))
+        say(describe_choices(fabric, data, split, request.workers or 1))
         seconds_of = expected.seconds_of
     if request.dry_run:
         say("\n".join(run.id for run in plan))

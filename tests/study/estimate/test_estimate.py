@@ -1,4 +1,7 @@
+from dataclasses import replace
+
 import pytest
+import torch
 
 from twinlens.config import parse
 from twinlens.data.dataset import open_dataset
@@ -115,6 +118,18 @@ def test_workers_that_need_more_memory_together_than_there_is_are_warned_of():
     assert "by 2 workers, with at most 6.0 of 5.0 GiB of memory" in found.table(workers=2)
     assert "WARNING: There may not be enough memory" in found.table(workers=2)
     assert "WARNING" not in _of({"a": 3, "b": 3}, {}, processors=2).table(workers=2)
+
+
+@pytest.mark.parametrize(
+    ("threads", "runs", "more"), [(4, "abcde", 2), (4, "a", 1), (2, "abcde", 2), (1, "ab", 1)]
+)
+def test_workers_that_would_fit_are_named(monkeypatch, threads, runs, more):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    found = _of(dict.fromkeys(runs, 2), {}, processors=1)  # each takes 3 GiB
+    found = replace(found, available=7 * 2**30)
+    assert found.workers_that_fit() == more
+    assert (f"--workers {more} would use more of it" in found.table()) == (more > 1)
+    assert "would use more" not in found.table(workers=more)
 
 
 @pytest.mark.parametrize(

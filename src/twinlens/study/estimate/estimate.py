@@ -77,6 +77,13 @@ class Estimate:
             heappush(free, waiting[run.id])
         return max(waiting.values(), default=0.0)
 
+    def workers_that_fit(self) -> int:
+        """Return the workers for which there are runs, memory, and threads or GPUs."""
+        most = torch.cuda.device_count() if self.device == "cuda" else torch.get_num_threads()
+        if self.device != "cuda" and self.memory:
+            most = min(most, self.available // max(max(self.memory.values()), 1))
+        return max(1, min(most, len(self.runs)))
+
     def table(self, workers: int = 1, runs_per_gpu: int = 1) -> str:
         """Return what is to be done, with time and memory, for people to read.
 
@@ -122,6 +129,8 @@ class Estimate:
         )
         if together > self.available:
             text += "\nWARNING: There may not be enough memory: take fewer workers."
+        elif (more := self.workers_that_fit()) > workers:
+            text += f" --workers {more} would use more of it."
         return text
 
 
