@@ -236,7 +236,7 @@ def _read(images: Pack, rows: Rows) -> torch.Tensor:
 def _announce(images: Pack, rows: Rows) -> None:
     """Let the system read these images of a memory-mapped pack together, and only them.
 
-    Left alone it reads one after the other, each with what lies around it: a hundred times slower
+    Left alone it reads one after the other, each with what lies around it: some fifty times slower
     from a disk (benchmarks/larger_than_memory.py).
     """
     if not isinstance(images, np.memmap) or not hasattr(mmap, "MADV_WILLNEED"):

@@ -12,8 +12,9 @@ from twinlens.reporting.formatting import decimal, interval, method_title, plura
 from twinlens.reporting.load_run import StoredRun
 from twinlens.reporting.rendering import text_environment
 from twinlens.reporting.study.load_study import StoredStudy
-from twinlens.reporting.study.methods import balancing, weights_words
+from twinlens.reporting.study.methods import weights_words
 from twinlens.reporting.study.reproducibility import failures
+from twinlens.reporting.study.training_words import balancing
 from twinlens.reporting.tables.tables import Cell, Column, Table, arm_titles, key_column, make_table
 
 AUTHORS = "To be filled in by the authors"

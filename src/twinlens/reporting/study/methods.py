@@ -7,7 +7,7 @@ from typing import Any
 
 from twinlens.pretraining.images import IMAGES
 from twinlens.pretraining.methods import METHODS
-from twinlens.records.run import PredictionsRun, PretrainRun, StoredPretraining, TrainRun
+from twinlens.records.run import PredictionsRun, PretrainRun, TrainRun
 from twinlens.reporting.figures.style import Mark, arm_mark
 from twinlens.reporting.formatting import (
     count,
@@ -25,6 +25,7 @@ from twinlens.reporting.study.augmentation import augmentation_table
 from twinlens.reporting.study.load_study import StoredStudy
 from twinlens.reporting.study.method_diagram import embedding_panels
 from twinlens.reporting.study.pipeline_diagram import framework_panel
+from twinlens.reporting.study.training_words import one_cycle, training_words
 from twinlens.reporting.tables.tables import (
     Column,
     Table,
@@ -33,7 +34,6 @@ from twinlens.reporting.tables.tables import (
     make_table,
     value_words,
 )
-from twinlens.settings.finetuning import FineTuning
 
 Settings = dict[str, Any]
 
@@ -41,11 +41,6 @@ _IDENTITY = {"kind", "seed", "label_fraction", "data_hash", "split_hash", "initi
              "pretrained", "classes", "precision"}  # fmt: skip
 _MONITORING = {"monitor_points", "probe_label_fraction"}  # decide only with `keep` or `patience`
 _LISTED = 12  # classes that a sentence names
-_BALANCED = {
-    "none": "every image counts alike",
-    "loss": "classes are weighted by the inverse of their frequency",
-    "sampler": "classes are drawn equally often",
-}
 
 
 @dataclass(frozen=True)
@@ -113,7 +108,7 @@ def pretrainings(study: StoredStudy) -> list[Described]:
 
 def trainings(study: StoredStudy) -> list[Described]:
     """Return in words each way in which arms were trained."""
-    return _described(study, "train", _training_words)
+    return _described(study, "train", training_words)
 
 
 def _described(study: StoredStudy, kind: str, words: Callable[[StoredRun], str]) -> list[Described]:
@@ -143,7 +138,7 @@ def _pretraining_words(run: StoredRun) -> str:
     if settings.projector_epochs:
         alone = plural(settings.projector_epochs, "epoch")
         parts.append(f"{alone} of the projector alone, learning rate {settings.projector_lr:g}")
-    parts.append(_one_cycle(settings))
+    parts.append(one_cycle(settings))
     if settings.image_size:
         parts.append(f"views of {settings.image_size} × {settings.image_size} pixels")
     parts.append(f"projector {'–'.join(map(str, settings.projector))}")
@@ -154,52 +149,6 @@ def _pretraining_words(run: StoredRun) -> str:
         if of_method.get(key) is not None
     ]
     return sentence(parts)
-
-
-def _training_words(run: StoredRun) -> str:
-    if isinstance(run.record, PredictionsRun):
-        name = Path(run.record.request.file).name
-        return f"Predictions of another tool, {name}; how it was trained is not known here."
-    assert run.training, "it describes trainings"
-    settings, parts = run.training.settings, []
-    if settings.tuning == "linear_probe":
-        on = "logistic regression on the features of the frozen encoder"
-        parts.append(f"{on}, C = {settings.probe_c}")
-    else:
-        if settings.tuning == "head_then_full" and settings.head_epochs:
-            head = f"{settings.head} head alone, learning rate {settings.head_lr:g}"
-            parts.append(f"{plural(settings.head_epochs, 'epoch')} of the {head}")
-        parts.append(_one_cycle(settings))
-        if settings.min_steps and run.training.epochs:
-            least = f"at least {settings.min_steps} steps, but no more than with all labels"
-            parts.append(f"with a part of the labels, epochs for {least}")
-    return sentence([*parts, balancing(settings), _test_time(settings)])
-
-
-def balancing(settings: FineTuning) -> str:
-    """Say how a training treats classes of different size."""
-    if settings.tuning == "linear_probe":
-        return _BALANCED["loss" if settings.probe_balanced else "none"]
-    return _BALANCED[settings.class_balance]
-
-
-def _one_cycle(settings: FineTuning | StoredPretraining) -> str:
-    search = f"found by a learning-rate search ({settings.fallback_lr} where it is inconclusive)"
-    rate = search if settings.lr == "valley" else f"fixed at {settings.lr}"
-    decay = settings.weight_decay
-    return (
-        f"{plural(settings.epochs, 'epoch')} of one-cycle for all weights, batches of "
-        f"{settings.batch_size}, maximum learning rate {rate}, Adam"
-        f"{f' with a weight decay of {decay}' if decay else ''}"
-    )
-
-
-def _test_time(settings: FineTuning) -> str:
-    views, clean = settings.tta, settings.tta_clean
-    drawn = plural(views - 1 if clean else views, "drawn view")
-    if clean:
-        return f"predictions averaged over the image and {drawn}" if views > 1 else "no view drawn"
-    return f"predictions averaged over {drawn}"
 
 
 def weights_words(record: PretrainRun | TrainRun) -> str:

@@ -20,6 +20,7 @@ from twinlens.reporting.formatting import plain, scientific
 from twinlens.reporting.load_run import StoredRun
 from twinlens.reporting.rendering import text_environment
 from twinlens.reporting.study.load_study import StoredStudy
+from twinlens.reporting.study.training_words import CLASS_BALANCE, extras
 
 _STAGES: dict[str, dict[str, Any]] = yaml.safe_load(
     Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8")
@@ -144,6 +145,8 @@ def _values(
         "pretraining_images": before.images if first and before else None,
         "pretraining_lr": _learning_rates(pretrainings),
         "transductive": first and first.transductive,
+        "balance": CLASS_BALANCE[training.settings.class_balance][0] if training else "",
+        "extras": [short for short, _ in extras(training.settings)] if training else [],
         "test_images": sum(study.counts.get("test", {}).values()),
     }
 
