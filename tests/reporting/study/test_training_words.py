@@ -39,6 +39,7 @@ def test_a_usual_training_has_nothing_else() -> None:
         ({"layer_decay": 0.8}, "layer decay 0.8", "0.8 times the rate from each block"),
         ({"encoder_lr": 0.1}, "encoder's rate × 0.1", "0.1 times that rate"),
         ({"label_smoothing": 0.1}, "labels smoothed", "smoothed by 0.1"),
+        ({"views": "strong"}, "strong views", "views of the recipe ‘strong’"),
         ({"mixup": 0.2}, "MixUp", r"MixUp (0.2)"),
         ({"cutmix": 1.0}, "CutMix", "CutMix (1)"),
         ({"drop_path": 0.1}, "stochastic depth", "stochastic depth (0.1)"),
@@ -50,7 +51,11 @@ def test_a_usual_training_has_nothing_else() -> None:
         ({"semi": "pseudo_label"}, "pseudo-labels", "pseudo-labels of an ensemble"),
         ({"class_balance": "effective_number"}, "effective numbers", "effective number"),
         ({"class_balance": "logit_adjustment"}, "logit adjustment", "logits are adjusted"),
-        ({"head": "linear", "head_init": "probe"}, "logistic regression", "head starts as a logistic regression"),
+        (
+            {"head": "linear", "head_init": "probe"},
+            "logistic regression",
+            "head starts as a logistic regression",
+        ),
     ],
 )
 def test_what_a_training_did_is_on_the_page(

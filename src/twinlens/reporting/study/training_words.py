@@ -70,6 +70,7 @@ def extras(settings: FineTuning) -> list[tuple[str, str]]:
     """Return what else a training did, which most do not: for a box, and for a sentence."""
     s, usual = settings, FineTuning.model_validate({})
     words = {
+        "views": (f"{s.views} views", f"views of the recipe ‘{s.views}’"),
         "encoder_lr": (
             f"encoder's rate × {s.encoder_lr:g}",
             f"{s.encoder_lr:g} times that rate for the encoder",
