@@ -49,24 +49,42 @@ def test_a_usual_training_has_nothing_else() -> None:
         ({"trainable": "lora"}, "low-rank adapters", "adapters alone"),
         ({"semi": "fixmatch"}, "FixMatch", "FixMatch on unlabelled images"),
         ({"semi": "pseudo_label"}, "pseudo-labels", "pseudo-labels of an ensemble"),
-        ({"class_balance": "effective_number"}, "effective numbers", "effective number"),
-        ({"class_balance": "logit_adjustment"}, "logit adjustment", "logits are adjusted"),
+    ],
+)
+def test_what_most_do_not_is_said(settings: dict[str, Any], short: str, words: str) -> None:
+    ((box, sentence),) = extras(FineTuning.model_validate(settings))
+    assert short == box
+    assert words in sentence
+
+
+@pytest.mark.parametrize(
+    ("settings", "shorts", "words"),
+    [
         (
-            {"head": "linear", "head_init": "probe"},
-            "logistic regression",
-            "head starts as a logistic regression",
+            {"class_balance": "logit_adjustment", "semi": "fixmatch", "ema": 0.99},
+            ["logit adjustment", "FixMatch", "moving average"],
+            ["logits are adjusted", "FixMatch on unlabelled images", "average of the weights"],
+        ),
+        (
+            {"class_balance": "effective_number", "head": "linear", "head_init": "probe"},
+            ["effective numbers", "logistic regression"],
+            ["effective number", "head starts as a logistic regression"],
         ),
     ],
 )
 def test_what_a_training_did_is_on_the_page(
-    tmp_path: Path, build_study: Build, settings: dict[str, Any], short: str, words: str
+    tmp_path: Path,
+    build_study: Build,
+    settings: dict[str, Any],
+    shorts: list[str],
+    words: list[str],
 ) -> None:
     folder = build_four_arms(tmp_path / "study", build_study, **{"train-3": settings})
     study = read_study(folder)
-    panel = framework_panel(study)
+    panel, said = framework_panel(study), [each.words for each in trainings(study)]
     assert panel
-    assert short in drawing(panel)
-    assert any(words in each.words for each in trainings(study))
+    assert all(short in drawing(panel) for short in shorts)
+    assert any(all(part in sentence for part in words) for sentence in said)
 
 
 def test_a_probe_says_its_own_balance() -> None:
