@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 from lightning_fabric import Fabric
 
 from twinlens.engine.phase import Phase
-from twinlens.engine.train_step import Step, Taken, fetch
+from twinlens.engine.train_step import Step, Taken, TakeStep, fetch
 
 FETCH_EVERY = {"cpu": 1, "cuda": 10, "mps": 10}
 """Steps of a kind of device after which what they told is fetched and looked at."""
@@ -42,7 +42,7 @@ class StepLog:
         self._every = FETCH_EVERY[fabric.device.type]
         self._seconds = 0.0
 
-    def add(self, step: int, take: Callable[[int, float, float], Taken]) -> None:
+    def add(self, step: int, take: TakeStep) -> None:
         """Take a step; if enough wait for it, fetch what they told."""
         with self._timed():
             self._pending.append((step, take(step, *self._phase.rates(step))))
