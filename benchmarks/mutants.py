@@ -6,7 +6,8 @@ From the root of the repository:
 
 A mutant is a source file with one change: a comparison, an operator, a number, a truth value, a
 sign, `not`, `and`, or a function such as min turned into another. It is killed if the tests of the
-file, those of its name below tests/, fail or take too long. As many as asked for are drawn at
+file, those of its name below tests/, fail or take too long; a method's are also those that hold for
+every method. As many as asked for are drawn at
 random from all that there are, so that the share that survives estimates that of all. Each runs in
 a fork of this process, which imports again what depends on the file; no file is changed. Resumes
 where it stopped, and writes results/mutants.json. Survivors that no test could tell from the
@@ -43,8 +44,21 @@ FILES = (
     "evaluation/uncertainty/*.py",
     "study/analysis/*.py",
 )
+OF_METHODS = ("pretraining/test_method.py", "settings/test_pretraining.py")
+"""Tests that hold for every method."""
 EQUIVALENT = {
     "engine/one_cycle.py:52:45 1 -> 2": "0 / 1 = 0 / 2 is the one entry, if any",
+    "evaluation/uncertainty/cluster_bootstrap.py:23:19 500 -> 501": "a limit that saves time",
+    "evaluation/uncertainty/cluster_bootstrap.py:129:67 1 -> 2": "a column that nobody reads",
+    "evaluation/uncertainty/cluster_bootstrap.py:75:85 0 -> 1": "one seed is as good as another",
+    "evaluation/uncertainty/sequential.py:20:10 201 -> 202": "a grid as fine",
+    "pretraining/methods/diet.py:85:53 1 -> 2": "no image that is not trained on is looked up",
+    "splitting/paper.py:64:65 1 -> 2": "any number below 0 is no class",
+    "study/analysis/advice.py:182:37 sign * gain.over_seeds.mean > 0 -> "
+    "sign * gain.over_seeds.mean >= 0": "an interval without 0 has a mean that is not 0",
+    "study/analysis/differences.py:141:12 (by_arm if several.empty else several)['mean'] * "
+    "METRICS[metric].sign -> (by_arm if several.empty else several)['mean'] / "
+    "METRICS[metric].sign": "the sign is 1 or -1",
     "evaluation/uncertainty/crossed_effects.py:148:7 variance.total <= _EQUAL ** 2 -> "
     "variance.total < _EQUAL ** 2": "they differ where the variance is exactly this bound alone",
 }
@@ -108,12 +122,13 @@ def main() -> None:
 
 def _files() -> list[Path]:
     found = [path for pattern in FILES for path in sorted(SOURCE.glob(pattern))]
-    return [path for path in found if _tests(str(path.relative_to(SOURCE))).exists()]
+    return [path for path in found if _tests(str(path.relative_to(SOURCE)))[0].exists()]
 
 
-def _tests(file: str) -> Path:
+def _tests(file: str) -> list[Path]:
     path = Path(file)
-    return TESTS / path.parent / f"test_{path.name}"
+    more = OF_METHODS if path.parent.name == "methods" else ()
+    return [TESTS / path.parent / f"test_{path.name}", *(TESTS / name for name in more)]
 
 
 def mutants(path: Path) -> Iterator[Mutant]:
@@ -234,7 +249,7 @@ def _tested(
             _replace(SOURCE / file, source.encode())
         options = ["-x", "-q", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
         options += ["-p", "no:cacheprovider", "-m", "not slow and not real and not peers"]
-        os._exit(int(import_module("pytest").main([*options, str(_tests(file))])))
+        os._exit(int(import_module("pytest").main([*options, *map(str, _tests(file))])))
     until = time.monotonic() + limit
     while time.monotonic() < until:
         ended, status = os.waitpid(process, os.WNOHANG)

@@ -25,23 +25,50 @@ def test_barlow_twins_is_the_method_where_none_is_named():
     assert (_stored("paper-code")["lambda"], _stored("paper-code")["eps"]) == (None, 0.0)
 
 
-@pytest.mark.parametrize(
-    ("method", "preset", "projector"),
-    [
-        ("barlow_twins", "recommended", [1024, 1024, 1024]),
-        ("barlow_twins", "paper-code", [8192, 8192, 8192]),
-        ("byol", "recommended", [1024, 256]),
-        ("byol", "paper", [4096, 256]),
-        ("diet", "paper", []),
-        ("simclr", "recommended", [1024, 128]),
-        ("simclr", "paper", [2048, 128]),
-        ("vicreg", "recommended", [1024, 1024, 1024]),
-        ("vicreg", "paper", [8192, 8192, 8192]),
-    ],
-)
-def test_each_method_has_its_projector(method, preset, projector):
-    assert _stored(preset, method=method)["projector"] == projector
-    assert _stored(preset, method=method, projector=[8])["projector"] == [8]
+ARTICLES = {
+    "barlow_twins": {"projector": [8192, 8192, 8192]},
+    "byol": {"projector": [4096, 256], "predictor": [4096], "teacher_momentum": 0.996},
+    "diet": {"projector": [], "label_smoothing": 0.8, "weight_decay": 0.05},
+    "dino": {
+        "projector": [2048, 2048, 256], "prototypes": 65536, "local_views": 8,
+        "teacher_momentum": 0.996, "centre_momentum": 0.9,
+        "student_temperature": 0.1, "teacher_temperature": 0.04,
+    },
+    "lejepa": {
+        "projector": [2048, 2048, 128], "local_views": 6, "directions": 1024, "lambda": 0.05,
+    },
+    "mae": {
+        "projector": [], "mask_ratio": 0.75, "decoder_width": 512, "decoder_depth": 8,
+        "normalised_patches": True, "weight_decay": 0.05,
+    },
+    "simclr": {"projector": [2048, 128], "temperature": 0.5},
+    "vicreg": {
+        "projector": [8192, 8192, 8192], "invariance": 25, "variance": 25, "covariance": 1,
+    },
+}  # fmt: skip
+NARROWER = {
+    "barlow_twins": {"projector": [1024, 1024, 1024]},
+    "byol": {"projector": [1024, 256], "predictor": [1024], "teacher_momentum": 0.99},
+    "diet": {},
+    "dino": {
+        "projector": [1024, 1024, 256], "prototypes": 1024, "local_views": 4,
+        "teacher_momentum": 0.99,
+    },
+    "lejepa": {"projector": [1024, 1024, 128], "local_views": 4, "directions": 256},
+    "mae": {"decoder_width": 256, "decoder_depth": 4},
+    "simclr": {"projector": [1024, 128]},
+    "vicreg": {"projector": [1024, 1024, 1024]},
+}  # fmt: skip
+"""In which `recommended` differs from the article: for smaller networks and fewer images."""
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_each_method_has_the_settings_of_its_article_or_narrower_ones(method):
+    ours = ARTICLES[method] | NARROWER[method]
+    for preset, settings in (("paper", ARTICLES[method]), ("recommended", ours)):
+        stored = _stored(preset, method=method)
+        assert {name: stored[name] for name in settings} == settings
+    assert _stored("paper", method=method, weight_decay=0.5)["weight_decay"] == 0.5
 
 
 def test_a_method_changes_no_preset_but_those_there_are():

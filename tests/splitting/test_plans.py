@@ -10,7 +10,7 @@ from twinlens.data.dataset import Dataset
 from twinlens.errors import UserError
 from twinlens.records.dataset import DatasetRecord
 from twinlens.records.split import Shares
-from twinlens.splitting.plans import fold_plans
+from twinlens.splitting.plans import fold_plans, preset_plan
 
 
 def in_memory(labels, groups):
@@ -112,6 +112,9 @@ def test_a_class_with_fewer_groups_than_folds_says_where_it_is_not():
         one = "Class 'pair' is in 1 group of the images outside test only: none of it in val."
         assert (one in notes) == (fold in with_pair)
         assert ("Classes without an image in train: single." in notes) == (fold == with_single)
+    _, notes = folds_of(in_memory(["a"] * 30 + ["b"] * 2, [*range(30), 30, 31]), 4)[0]
+    assert "none of it is tested in folds " in notes[0]
+    assert " and " in notes[0].partition("folds ")[2]
 
 
 def test_folds_differ_by_seed_and_hold_to_the_label_fraction():
@@ -126,3 +129,8 @@ def test_folds_differ_by_seed_and_hold_to_the_label_fraction():
 def test_more_folds_than_groups_are_refused():
     with pytest.raises(UserError, match="--folds 4 is more than the 3 groups that have labels"):
         folds_of(in_memory(["a", "a", "b", None], range(4)), 4)
+
+
+@pytest.mark.parametrize(("name", "expected"), [(None, "paper-seed3"), ("mine", "mine")])
+def test_a_preset_has_a_name_that_says_what_it_is_unless_one_is_given(name, expected):
+    assert preset_plan(in_memory(["MEL"], [0]), "paper", 3, name).name == expected

@@ -103,6 +103,14 @@ def test_a_split_from_before_the_data_set_grew_is_not_given_out_again(data, data
         split(data.path, name="old")
 
 
+def test_nor_is_one_from_before_more_of_the_images_had_labels(tmp_path, dataset_of):
+    labels, groups = ["mel", "nv"] * 20, [f"g{n}" for n in range(40)]
+    split(dataset_of(tmp_path, [*labels[:39], None], groups).path, name="old")
+    grown = dataset_of(tmp_path, labels, groups)
+    with pytest.raises(UserError, match=r"'old' is from before .* grew: extend it"):
+        split(grown.path, name="old")
+
+
 def test_near_duplicates_stay_on_one_side_and_are_part_of_how_it_was_made(data, capsys):
     before = split(data.path, name="before")[0]
     random = np.random.default_rng(0)

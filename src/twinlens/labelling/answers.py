@@ -3,7 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -59,6 +59,8 @@ class Answers:
 
     def __init__(self, path: Path, data: Dataset) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):
+            path.stat()  # its error says why there can be no such file; SQLite's does not
         self._path = path
         with self._told():
             # The server answers in another thread than it was made in, but only ever in one.

@@ -49,6 +49,13 @@ def test_of_several_classes_it_is_scipys_interval_of_several_samples():
     assert (found.low, found.high) == pytest.approx(expected, abs=0.03 * width)
 
 
+def test_the_influence_on_a_sum_is_the_deviation_from_the_mean_of_the_class():
+    values, labels = np.array([1.0, 2.0, 6.0, 10.0, 20.0]), np.array([0, 0, 0, 1, 1])
+    groups = number_groups(labels, list("abcde"))
+    found = bootstrap(lambda weights: (weights @ values)[:, None], groups, resamples=10)
+    assert found.influence[:, 0] == pytest.approx([-2, -1, 3, -5, 5])
+
+
 @pytest.mark.parametrize(
     ("repeats", "low", "high"), [(100, 0.88, 1.0), pytest.param(1000, 0.93, 0.97, marks=slow)]
 )

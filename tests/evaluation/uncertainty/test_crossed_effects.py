@@ -74,6 +74,15 @@ def test_the_variance_is_that_of_two_crossed_random_effects():
     assert found.variance.total == pytest.approx(of_seeds / seeds / count + common)
 
 
+def test_two_seeds_have_a_variance_between_them():
+    own, other = (GroupShares(x, np.array([0.01, 0, -0.01])) for x in (0.5, 0.6))
+    none = GroupShares(0.0, np.zeros(3))
+    groups = Groups(np.arange(3), [np.arange(3)])
+    found = crossed_difference([own, other], [none, none], groups)
+    assert found.variance.of_seeds == pytest.approx(0.1**2 / 2 / 2)  # s^2 / n
+    assert found.variance.free_groups == pytest.approx(3 - 1)
+
+
 def test_models_that_do_not_differ_have_no_interval():
     labels = np.repeat([0, 1], 20)
     groups = number_groups(labels, [f"{i:02d}" for i in range(40)])

@@ -144,12 +144,15 @@ def test_it_learns_to_predict_what_it_does_not_see(images):
     assert all(p.grad is not None for p in network.encoder.network.blocks.parameters())
 
 
-def test_other_networks_have_no_patches_to_mask():
+@pytest.mark.parametrize("named", [{}, {"patch_drop": None}])
+def test_other_networks_have_no_patches_to_mask(named):
     config = configure("recommended", {"method": "mae"}, where="")
+    encoder = build_encoder("resnet18", 0)
+    vars(encoder.network).update(named)
     with pytest.raises(
         UserError, match=r"such as timm/vit_small_patch16_224, and resnet18 is none"
     ):
-        MaskedAutoencoder(build_encoder("resnet18", 0), config, 0)
+        MaskedAutoencoder(encoder, config, 0)
 
 
 @pytest.mark.parametrize(

@@ -107,6 +107,9 @@ def test_it_may_be_a_close_call_or_the_test_images_may_hide_the_difference(chang
 
 def test_more_seeds_than_one_always_pay_and_equal_differences_tell_nothing():
     assert "yes, one pair of runs gives no estimate of the spread" in _advise(seeds=1)[0]
+    two = _advise(0.2, seeds=2)
+    assert "over 2 seeds" in two[0]
+    assert "2 paired seeds" in two[1]
     equal = _advise(twins={b: [x + 0.1 for x in v] for b, v in PLAIN.items()})
     assert "cannot say. All differences are equal" in equal[0]
     assert "no two arms to compare" in _advise(arms={"plain": {}}, images={})[0]

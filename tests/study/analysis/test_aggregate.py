@@ -98,7 +98,10 @@ def test_arms_that_lack_seeds_are_compared_over_those_that_both_have(tmp_path):
 
 
 def test_a_study_that_was_stopped_has_not_been_looked_at(tmp_path):
-    stopped = _collect(tmp_path, _study(), without=lambda run: run.seed == 2)
+    def lacking(run):
+        return (run.seed, run.label_fraction) == (2, 1.0)
+
+    stopped = _collect(tmp_path, _study(), without=lacking)
     assert (stopped.difference("twins", 1.0, "accuracy").n, stopped.looks) == (2, [])
     assert _collect(tmp_path, _study()).looks == [3]
 

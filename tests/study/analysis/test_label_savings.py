@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 from synthetic import planned_training
 
 from stored_runs import train_run
+from twinlens.evaluation.metrics import METRICS
 from twinlens.study.analysis.comparisons import Comparisons
 from twinlens.study.analysis.label_savings import label_savings
 from twinlens.study.planning.config import Study
@@ -57,6 +60,15 @@ def test_an_arm_is_worth_a_bracket_of_labels(scores, ends, words):
     (row,) = found.equivalent_labels
     assert (row.mean_low, row.mean_high, row.low, row.high) == ends
     assert row.sentence == SAVES + words
+
+
+def test_of_a_metric_of_which_less_is_better_the_same_holds_upside_down(monkeypatch):
+    expected = _savings([0.65, 0.66, 0.67]).equivalent_labels
+    error = replace(METRICS["balanced_accuracy"], higher_is_better=False)
+    metrics = {**METRICS, "balanced_accuracy": error}
+    monkeypatch.setattr("twinlens.study.analysis.label_savings.METRICS", metrics)
+    upside_down = {b: [1 - x for x in values] for b, values in PLAIN.items()}
+    assert _savings([0.35, 0.34, 0.33], upside_down).equivalent_labels == expected
 
 
 def test_a_reference_with_one_label_fraction_tells_nothing():
