@@ -61,8 +61,11 @@ def test_a_changed_split_is_refused(lesions):
     table.to_parquet(path)
     with pytest.raises(UserError, match=r"mine\.parquet was changed after it was made"):
         open_split(lesions)
+    table.drop(columns="split").to_parquet(path)
+    with pytest.raises(UserError, match=r"is damaged .*'split'.*: restore it, or make a new split"):
+        open_split(lesions)
     path.write_bytes(b"PAR1 no more")
-    with pytest.raises(UserError, match="cannot be read"):
+    with pytest.raises(UserError, match=r"is damaged .*: restore it, or make a new split"):
         open_split(lesions)
 
 

@@ -10,7 +10,7 @@ from twinlens.health.files import check_files
     [
         ("run.json", b"{}", "is damaged, or written by another version"),
         ("x.json", b"{", "is not valid JSON"),
-        ("history.parquet", b"PAR1", "cannot be read"),
+        ("history.parquet", b"PAR1", "is damaged"),
         ("encoder.safetensors", b"12345678", "no safetensors file"),
         ("model/bundle.json", b'{"version": 99}', "update Twinlens"),
         ("ensemble.json", b"[]", "damaged"),

@@ -36,7 +36,7 @@ def test_an_intact_data_set_is_found_intact(data, levels):
         (lambda data: np.save(data / "pack.npy", np.zeros((2, 2))), "is damaged"),
         (lambda data: (data / "images.parquet").write_bytes(b"PAR1"), "is damaged"),
         (lambda data: (data / "dataset.json").write_text("{"), "is not valid JSON"),
-        (lambda data: (data / "splits" / "imported.parquet").unlink(), "cannot be read"),
+        (lambda data: (data / "splits" / "imported.parquet").unlink(), "is missing: restore it"),
         (_forget_a_row, "the table has 160 rows, dataset.json says 161"),
     ],
 )

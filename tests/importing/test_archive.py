@@ -51,6 +51,14 @@ def test_mistakes_are_sentences(packed, tmp_path, monkeypatch):
         unpacked(str(tmp_path / "broken.zip")),
     ):
         pass
+    content = bytearray(packed.read_bytes())
+    content[-6:-2] = (int.from_bytes(content[-6:-2], "little") + 9999).to_bytes(4, "little")
+    (tmp_path / "moved.zip").write_bytes(content)  # its files begin before it does
+    with (
+        pytest.raises(UserError, match=r"moved\.zip is damaged, or no ZIP archive \(.*Invalid"),
+        unpacked(str(tmp_path / "moved.zip")),
+    ):
+        pass
     monkeypatch.setattr(archive, "_free", lambda _: 10)
     with pytest.raises(UserError, match=r"needs .* GB to unpack.*TMPDIR"), unpacked(str(packed)):
         pass

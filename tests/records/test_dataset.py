@@ -15,6 +15,11 @@ def test_another_colour_is_refused(colour):
         ClassInfo(colour=colour)
 
 
+def test_a_class_has_a_name_of_its_own():
+    with pytest.raises(ValidationError, match="a name stands there twice"):
+        DatasetRecord(size=8, classes=["mel", "mel"], hash="1", images=3, skipped=1)
+
+
 def test_a_data_set_is_read_as_it_was_written(tmp_path):
     record = DatasetRecord(
         size=8,

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from twinlens import files
 from twinlens.auditing.features import compute_features
 from twinlens.auditing.label_errors import find_label_errors
 from twinlens.auditing.links import find_links, links_frame
@@ -21,6 +20,7 @@ from twinlens.data.dataset import SKIPPED, Dataset
 from twinlens.data.groups import LINKS
 from twinlens.data.splits import Split
 from twinlens.errors import UserError
+from twinlens.parquet import write_table
 from twinlens.records.audit import (
     AuditedData,
     AuditFindings,
@@ -93,8 +93,7 @@ def combine(images: ImageFindings, found: SplitFindings, seconds: float) -> Audi
 def write_findings(dataset: Dataset, findings: AuditFindings) -> None:
     """Store an audit with its data set: the record, and the links as a table for `split`."""
     if not dataset.table_only:
-        with files.atomic_file(dataset.path / LINKS) as temporary:
-            links_frame(findings.links).to_parquet(temporary, index=False)
+        write_table(dataset.path / LINKS, links_frame(findings.links))
     findings.write(dataset.path / AUDIT)
 
 

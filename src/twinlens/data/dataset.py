@@ -21,6 +21,7 @@ from twinlens import files
 from twinlens.data.remote_pack import RemotePack
 from twinlens.data.table import table_digest
 from twinlens.errors import UserError
+from twinlens.parquet import read_table
 from twinlens.records.dataset import ClassInfo, DatasetDescription, DatasetRecord
 from twinlens.spreadsheets import without_formulas
 from twinlens.types import Pack, Rows
@@ -112,27 +113,21 @@ def open_dataset(path: Path | str) -> Dataset:
     if not (path / MARKER).is_file():
         raise UserError(f"{path} is not a data set (no {MARKER}): make one with 'twinlens import'.")
     record = DatasetRecord.read(path / MARKER)
-    images = None
+    mend = "import it again with --overwrite"
+    table = read_table(path / TABLE, ("id", "label", "group"), mend=mend)
+    if not table["id"].is_unique:
+        raise UserError(f"The data set {path} is damaged ({TABLE} names an image twice): {mend}.")
     try:
-        table = pd.read_parquet(path / TABLE)
-        if not record.table_only:
-            images = _open_pack(path)
+        images = None if record.table_only else _open_pack(path)
     except UserError:  # what is remote says itself what is wrong
         raise
-    except Exception as error:  # a damaged file can make NumPy and Arrow raise anything
-        raise UserError(
-            f"The data set {path} is damaged ({error}): import it again with --overwrite."
-        ) from error
-    if not {"id", "label", "group"} <= set(table) or not table["id"].is_unique:
-        raise UserError(
-            f"The data set {path} is damaged ({TABLE} lacks a column, or names an image twice): "
-            "import it again with --overwrite."
-        )
+    except Exception as error:  # a damaged file can make NumPy raise anything
+        raise UserError(f"The data set {path} is damaged ({error}): {mend}.") from error
     shape = (len(table), record.size, record.size, 3)
     if images is not None and (images.shape != shape or images.dtype != np.uint8):
         raise UserError(
             f"The data set {path} is damaged ({PACK} has shape {images.shape}, the table "
-            f"{len(table)} rows): import it again with --overwrite."
+            f"{len(table)} rows): {mend}."
         )
     return Dataset(path, table, images, record)
 

@@ -12,7 +12,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from twinlens.data.dataset import Dataset
-from twinlens.errors import UserError
+from twinlens.parquet import read_table
 
 LINKS = Path("audit") / "links.parquet"
 
@@ -26,10 +26,7 @@ def links_of(dataset: Dataset) -> pd.DataFrame | None:
     path = dataset.path / LINKS
     if not path.exists():
         return None
-    try:
-        return pd.read_parquet(path, columns=["a", "b"])
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read ({error}): run 'twinlens audit' again.") from error
+    return read_table(path, ("a", "b"), mend="run 'twinlens audit' again")
 
 
 def groups_of(dataset: Dataset) -> pd.Series:

@@ -18,10 +18,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from twinlens import files
 from twinlens.data.dataset import MARKER, TABLE, Dataset
 from twinlens.data.table import SPLITS
 from twinlens.errors import UserError, unknown
+from twinlens.parquet import read_table, write_table
 from twinlens.records.dataset import DatasetRecord
 from twinlens.records.split import Method, SplitRecord, TuningFold
 from twinlens.types import Rows
@@ -114,10 +114,8 @@ def listing(dataset: Dataset, name: str) -> pd.DataFrame:
         UserError: The file is damaged.
     """
     path = _paths(dataset.path, name)[0]
-    try:
-        return pd.read_parquet(path)
-    except Exception as error:  # a damaged file can make Arrow raise anything
-        raise UserError(f"The split file {path} cannot be read ({error}).") from error
+    columns = ("id", "split", "labelled")
+    return read_table(path, columns, mend="restore it, or make a new split under another name")
 
 
 def has_split(folder: Path, name: str) -> bool:
@@ -157,7 +155,7 @@ def write_split(
     if has_split(folder, name):
         raise UserError(f"The split '{name}' of {folder} exists already: choose another name.")
     assignment, marker = _paths(folder, name)
-    table = pd.read_parquet(folder / TABLE, columns=["id", "label", "group"])
+    table = read_table(folder / TABLE)[["id", "label", "group"]]
     table["split"] = pd.Series(np.array(split_of_row, dtype=object), dtype="str")
     kept = table[table["split"].notna()]
     _check(name, kept)
@@ -172,9 +170,7 @@ def write_split(
         notes=[*notes, *_notes(kept, dropped)],
         previous_hashes=list(previous_hashes),
     )
-    with files.atomic_file(assignment) as temporary:
-        listed = table[["id", "split"]].assign(labelled=table["label"].notna())
-        listed.to_parquet(temporary, index=False)
+    write_table(assignment, table[["id", "split"]].assign(labelled=table["label"].notna()))
     record.write(marker)
     return Split(record, rows)
 

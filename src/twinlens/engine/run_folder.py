@@ -13,7 +13,8 @@ from twinlens.data.dataset import Dataset
 from twinlens.data.splits import Split, counts
 from twinlens.engine.loop import CHECKPOINT
 from twinlens.errors import UserError
-from twinlens.files import atomic_file, atomic_folder, work_folder
+from twinlens.files import atomic_folder, work_folder
+from twinlens.parquet import write_table
 from twinlens.records.run import RUN, Attempt, DataSummary, PretrainRun, TrainRun
 
 _ATTEMPT = "attempt.json"
@@ -93,8 +94,7 @@ def finish(
         began: When this attempt began, by `time.monotonic`.
         images_per_step: Images in a batch.
     """
-    with atomic_file(folder / "history.parquet") as temporary:
-        history.to_parquet(temporary, index=False)
+    write_table(folder / "history.parquet", history)
     speed = images_per_step * len(history) / history["seconds"].sum() if len(history) else None
     times = {"seconds": time.monotonic() - began, "images_per_s": speed}
     record.model_copy(update=times).write(folder / RUN)

@@ -2,12 +2,10 @@
 
 from pathlib import Path
 
-import pandas as pd
-
 from twinlens.errors import UserError, unknown
 from twinlens.evaluation.data_set_evaluation import choose
 from twinlens.evaluation.test_set import Model
-from twinlens.inference.predictions_table import averaged
+from twinlens.inference.predictions_table import averaged, read_predictions
 from twinlens.inference.test_time import with_views
 from twinlens.models.ensemble import read_alike
 from twinlens.records.plan import PLAN, RUNS, Plan, PlannedTraining
@@ -45,7 +43,7 @@ def open_arm(
             "'twinlens compare' first."
         )
     members = with_views(read_alike([folder / MODEL for folder in finished], study), tta)
-    stored = averaged([pd.read_parquet(folder / "predictions.parquet") for folder in finished])
+    stored = averaged([read_predictions(folder) for folder in finished])
     val, classes = stored[stored["split"] == "val"], next(iter(members.values())).classes
     temperature = choose(val, classes).temperature if len(val) else None
     return Model(study, members, None if recompute or tta else stored, temperature)

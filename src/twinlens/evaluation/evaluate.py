@@ -34,18 +34,17 @@ from twinlens.evaluation.test_set import (
 from twinlens.evaluation.trust.assess import assess
 from twinlens.evaluation.trust.examples import Explained, write_examples
 from twinlens.evaluation.trust.reliability import Knowledge
-from twinlens.files import atomic_file, atomic_folder
-from twinlens.inference.predictions_table import predictions_table
+from twinlens.files import atomic_folder
+from twinlens.inference.predictions_table import PREDICTIONS, predictions_table
 from twinlens.inference.test_time import predict_probabilities
 from twinlens.models.encoders import Encoder
+from twinlens.parquet import write_table
 from twinlens.records.bundle import TestTimeAugmentation
 from twinlens.records.evaluation import EVALUATION, DataSetEvaluation, Drop, EvaluationRecord
 from twinlens.records.scores import PartScores
 from twinlens.requests.base import accepts
 from twinlens.requests.evaluate import EvaluateRequest
 from twinlens.types import Rows
-
-PREDICTIONS = "predictions.parquet"
 
 
 def score(
@@ -260,8 +259,7 @@ def _write(record: EvaluationRecord, table: pd.DataFrame, explained: Explained |
     assert record.request.out  # else nothing is written
     out, overwrite = Path(record.request.out), record.request.overwrite
     with atomic_folder(out, marker=EVALUATION, overwrite=overwrite) as folder:
-        with atomic_file(folder / PREDICTIONS) as temporary:
-            table.to_parquet(temporary, index=False)
+        write_table(folder / PREDICTIONS, table)
         if explained:
             write_examples(folder, explained)
         record.write(folder / EVALUATION)

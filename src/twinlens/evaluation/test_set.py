@@ -15,7 +15,7 @@ from twinlens.data.provenance import refuse_other_split
 from twinlens.data.splits import Split, open_split, split_names
 from twinlens.errors import UserError
 from twinlens.evaluation.class_map import ClassMap, with_class_map
-from twinlens.inference.predictions_table import predictions_table
+from twinlens.inference.predictions_table import PREDICTIONS, predictions_table, read_predictions
 from twinlens.inference.test_time import Probabilities, predict_ensemble, with_views
 from twinlens.models.ensemble import read_members, read_temperature
 from twinlens.records.bundle import BundleInfo
@@ -63,9 +63,9 @@ def open_model(folder: Path, tta: int | None = None, *, recompute: bool = False)
     """
     bundle = model_folder(folder)
     members = with_views(read_members(bundle), tta)
-    path = bundle.parent / "predictions.parquet"
-    ours = bundle.name == MODEL and (bundle.parent / RUN).is_file() and path.is_file()
-    stored = pd.read_parquet(path) if ours and not recompute and not tta else None
+    run = bundle.parent
+    ours = bundle.name == MODEL and (run / RUN).is_file() and (run / PREDICTIONS).is_file()
+    stored = read_predictions(run) if ours and not recompute and not tta else None
     return Model(folder, members, stored, read_temperature(bundle))
 
 

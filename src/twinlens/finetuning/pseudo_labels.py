@@ -22,6 +22,7 @@ from twinlens.files import atomic_file
 from twinlens.finetuning.job import Job
 from twinlens.inference.test_time import Probabilities, predict_probabilities
 from twinlens.models.encoders import Encoder
+from twinlens.parquet import read_table, write_table
 from twinlens.records.bundle import TestTimeAugmentation
 from twinlens.seeds import derive
 from twinlens.types import Rows
@@ -58,7 +59,7 @@ def with_pseudo_labels(encoder: Encoder, job: Job, fit: Fit) -> Job:
     if not stored.exists():
         _label(encoder, job, fit)
         shutil.rmtree(job.folder / _WORK)
-    table = pd.read_parquet(stored)
+    table = read_table(stored, ("row", "class"), mend="delete it, and they are made again")
     return _extended(job, table["row"].to_numpy(), table["class"].to_numpy())
 
 
@@ -83,8 +84,7 @@ def _label(encoder: Encoder, job: Job, fit: Fit) -> None:
             "confidence": mean.max(axis=1)[chosen],
         }
     )
-    with atomic_file(job.folder / PSEUDO_LABELS) as temporary:
-        table.to_parquet(temporary, index=False)
+    write_table(job.folder / PSEUDO_LABELS, table)
 
 
 def agreed(

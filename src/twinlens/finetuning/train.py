@@ -24,14 +24,15 @@ from twinlens.evaluation.data_set_evaluation import choose
 from twinlens.evaluation.evaluate import score
 from twinlens.evaluation.test_access import TEST_ACCESS, log_test_access
 from twinlens.evaluation.trust.prediction_sets import fit_prediction_sets
-from twinlens.files import atomic_file
 from twinlens.finetuning.initial_encoder import starting_encoder
 from twinlens.finetuning.job import Job
 from twinlens.finetuning.phases import fit
 from twinlens.finetuning.preview import VIEWS, write_views
 from twinlens.inference.feature_cache import remembering_features
+from twinlens.inference.predictions_table import PREDICTIONS
 from twinlens.inference.unlike_training import index_training
 from twinlens.models.bundle import save_bundle
+from twinlens.parquet import write_table
 from twinlens.records.bundle import BundleInfo, PartMetrics, Provenance, TestTimeAugmentation
 from twinlens.records.estimate import Estimate
 from twinlens.records.run import MODEL, TrainRun
@@ -216,8 +217,7 @@ def _evaluate(
             scores[part], tables[part] = score_part(rows, part)
     Scores(parts=scores).write(folder / "metrics.json")
     if tables:
-        with atomic_file(folder / "predictions.parquet") as temporary:
-            pd.concat(tables.values()).to_parquet(temporary, index=False)
+        write_table(folder / PREDICTIONS, pd.concat(tables.values()))
     return scores, tables.get("val")
 
 

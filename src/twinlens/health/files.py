@@ -4,14 +4,13 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-import pandas as pd
-
 from twinlens.errors import UserError
 from twinlens.files import read_json
 from twinlens.health.finding import Finding, broken, note, ok
 from twinlens.models.bundle import INFO, load_bundle
 from twinlens.models.ensemble import ENSEMBLE, read_members
 from twinlens.models.tensor_files import read_tensors
+from twinlens.parquet import read_table
 from twinlens.records.run import RUN, read_run
 
 
@@ -59,6 +58,6 @@ _READ: dict[str, Callable[[Path], object]] = {
 }
 _SUFFIXES: dict[str, Callable[[Path], object]] = {
     ".json": read_json,
-    ".parquet": pd.read_parquet,
+    ".parquet": read_table,
     ".safetensors": _finite_tensors,
 }

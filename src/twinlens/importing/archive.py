@@ -1,5 +1,6 @@
 """ZIP archives as sources: unpacked for as long as they are read."""
 
+import errno
 import shutil
 import tempfile
 import zipfile
@@ -72,8 +73,8 @@ def _unpack(path: Path, folder: Path) -> None:
     except (RuntimeError, NotImplementedError) as error:  # a password, or an unknown compression
         raise UserError(f"{path} cannot be unpacked ({error}): unpack it first.") from error
     except Exception as error:  # a damaged archive can make zipfile raise anything
-        if isinstance(error, OSError) and error.errno is not None:
-            raise
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+            raise  # what the system refuses; EINVAL is a place before the beginning of the file
         raise UserError(f"{path} is damaged, or no ZIP archive ({error}).") from error
 
 

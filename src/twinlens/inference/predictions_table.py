@@ -1,6 +1,7 @@
 """Tables of predictions."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,10 @@ from numpy import ndarray
 
 from twinlens.data.dataset import Dataset
 from twinlens.inference.test_time import Probabilities
+from twinlens.parquet import read_table
 from twinlens.types import Rows
+
+PREDICTIONS = "predictions.parquet"
 
 
 def predictions_table(
@@ -19,7 +23,7 @@ def predictions_table(
     probabilities: Probabilities,
     classes: Sequence[str],
 ) -> pd.DataFrame:
-    """Arrange predictions for ``predictions.parquet``, which runs and evaluations store.
+    """Arrange predictions for `PREDICTIONS`, the file that runs and evaluations store.
 
     Args:
         dataset: The data set of the images.
@@ -34,6 +38,15 @@ def predictions_table(
     known = dataset.table[["id", "label", "group"]].iloc[rows].reset_index(drop=True)
     columns = [f"p_{name}" for name in classes]
     return known.assign(split=split).join(pd.DataFrame(probabilities, columns=columns))
+
+
+def read_predictions(folder: Path, **mend: str) -> pd.DataFrame:
+    """Read the predictions that a run or an evaluation has stored; see `parquet.read_table`.
+
+    Raises:
+        UserError: The file is missing or damaged.
+    """
+    return read_table(folder / PREDICTIONS, ("id", "label", "group", "split"), **mend)
 
 
 def averaged(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from twinlens.data.dataset import Dataset
 from twinlens.data.splits import Split
 from twinlens.evaluation.features.collapse_metrics import effective_rank
 from twinlens.evaluation.features.probe import unit_rows
-from twinlens.files import atomic_file
+from twinlens.parquet import write_table
 from twinlens.records.neighbours import LabelledImage, NearestNeighbours, QueryImage
 from twinlens.seeds import derive, generator
 from twinlens.types import Rows
@@ -90,8 +90,7 @@ def write_snapshot(
         return
     table = data.table.iloc[sample_rows].reset_index(drop=True)
     if len(table) >= _FEWEST:
-        with atomic_file(folder / EMBEDDING) as temporary:
-            _maps(table, before, after, seed).to_parquet(temporary, index=False)
+        write_table(folder / EMBEDDING, _maps(table, before, after, seed))
     groups = table["group"].to_numpy()
     chosen = queries(data.labels[sample_rows], groups, seed)
     if len(chosen):

@@ -18,11 +18,11 @@ from twinlens.engine.environment import describe_environment
 from twinlens.engine.loggers import check_loggers, logging
 from twinlens.engine.run_folder import describe_data, finish, running
 from twinlens.engine.timing import scaled, visible_split
-from twinlens.files import atomic_file
 from twinlens.inference.embed import embed_rows
 from twinlens.models.encoders import NOT_NORMALISED, build_encoder, check_size
 from twinlens.models.tensor_files import save_tensors
 from twinlens.models.weights import load_weights
+from twinlens.parquet import write_table
 from twinlens.pretraining.card import metadata, write_card
 from twinlens.pretraining.embedding_snapshot import sample, write_snapshot
 from twinlens.pretraining.images import IMAGES
@@ -148,5 +148,4 @@ def _write_seen(folder: Path, data: Dataset, rows: Rows, weights: str) -> None:
     """Write which images this pretraining saw, and those before it that its weights come from."""
     own = scaled(lambda size: describe_images(data, rows[:size]), len(rows))
     before = read_seen(Path(weights).parent) if weights != "random" else None
-    with atomic_file(folder / SEEN) as temporary:
-        pd.concat([own, before]).to_parquet(temporary, index=False)
+    write_table(folder / SEEN, pd.concat([own, before]))

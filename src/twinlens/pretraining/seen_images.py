@@ -15,7 +15,7 @@ from twinlens.console import say
 from twinlens.data.dataset import Dataset
 from twinlens.data.hashing import grey, long_hash
 from twinlens.data.splits import Split
-from twinlens.errors import UserError
+from twinlens.parquet import read_table
 from twinlens.records.weights import HeldOutPart, InitialWeights
 from twinlens.types import Rows
 
@@ -48,13 +48,10 @@ def read_seen(folder: Path) -> pd.DataFrame | None:
     path = folder / SEEN
     if not path.is_file():
         return None
-    try:
-        return pd.read_parquet(path, columns=["data_hash", "id", "hash"])
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"{path} is damaged ({error}): restore it, or delete it to go on without knowing "
-            "whether the pretraining saw these images."
-        ) from error
+    unknown = "without knowing whether the pretraining saw these images"
+    return read_table(
+        path, ("data_hash", "id", "hash"), mend=f"restore it, or delete it to go on {unknown}"
+    )
 
 
 def recognised(data: Dataset, rows: Rows, seen: pd.DataFrame) -> Bool[ndarray, " row"]:

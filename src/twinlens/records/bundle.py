@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import Field, JsonValue, PositiveFloat, PositiveInt
 
 from twinlens.records.base import Record
-from twinlens.records.dataset import ClassInfo
+from twinlens.records.dataset import ClassInfo, ClassNames
 from twinlens.records.estimate import Estimate
 from twinlens.records.weights import InitialWeights, Normalisation, TrainedOn
 from twinlens.views.recipe import ViewRecipe
@@ -152,7 +152,7 @@ class BundleInfo(Record):
     config: dict[str, JsonValue] | None = None
     head: str = "linear"
     normalisation: Normalisation
-    classes: list[str] = Field(min_length=1)
+    classes: ClassNames = Field(min_length=1)
     class_info: dict[str, ClassInfo] = Field(default={})
     size: PositiveInt
     test_time: TestTimeAugmentation

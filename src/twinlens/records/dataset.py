@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from twinlens.records.base import Record
 
@@ -13,6 +13,16 @@ def _colour(value: Any) -> Any:
     if value != "" and not re.fullmatch("#[0-9a-fA-F]{6}", str(value)):
         raise ValueError('write it as "#rrggbb", in quotes')
     return value
+
+
+def _unique(names: list[str]) -> list[str]:
+    if len(set(names)) < len(names):
+        raise ValueError("a name stands there twice")
+    return names
+
+
+ClassNames = Annotated[list[str], AfterValidator(_unique)]
+"""Names of classes, in the order of their numbers."""
 
 
 class ClassInfo(Record):
@@ -84,7 +94,7 @@ class DatasetDescription(Record):
     """
 
     size: int
-    classes: list[str]
+    classes: ClassNames
     class_info: dict[str, ClassInfo] = Field(default={})
     table_only: bool = False
     notice: str = ""

@@ -4,7 +4,7 @@ from pydantic import Field
 
 from twinlens.records.base import Record
 from twinlens.records.bundle import TestTimeAugmentation
-from twinlens.records.dataset import ClassInfo
+from twinlens.records.dataset import ClassInfo, ClassNames
 from twinlens.records.estimate import Estimate as Estimate
 from twinlens.records.reliability import Reliability
 from twinlens.records.run import Environment
@@ -239,7 +239,7 @@ class EvaluationRecord(Record):
 
     request: EvaluateRequest
     members: list[str] = Field(default=[])
-    classes: list[str]
+    classes: ClassNames
     class_info: dict[str, ClassInfo] = Field(default={})
     test_time: list[TestTimeAugmentation]
     environment: Environment

@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field
 
 from twinlens.errors import UserError
 from twinlens.records.base import Record
-from twinlens.records.dataset import ClassInfo
+from twinlens.records.dataset import ClassInfo, ClassNames
 from twinlens.records.weights import InitialWeights, Normalisation
 from twinlens.requests.predictions import PredictionsRequest
 from twinlens.requests.pretrain import PretrainRequest
@@ -81,7 +81,7 @@ class DataSummary(Record):
     path: str
     hash: str
     size: int
-    classes: list[str]
+    classes: ClassNames
     class_info: dict[str, ClassInfo] = Field(default={})
     counts: dict[str, dict[str, int]]
     split: str

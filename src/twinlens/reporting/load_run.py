@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from twinlens.files import read_json
+from twinlens.parquet import read_table
 from twinlens.records.lr_finder import LRFinderResult
 from twinlens.records.monitor import MonitorRecord
 from twinlens.records.neighbours import NearestNeighbours
@@ -142,4 +143,4 @@ def if_there(path: Path) -> Any:
     """Read a JSON or parquet file; None if there is none."""
     if not path.is_file():
         return None
-    return pd.read_parquet(path) if path.suffix == ".parquet" else read_json(path)
+    return read_table(path) if path.suffix == ".parquet" else read_json(path)

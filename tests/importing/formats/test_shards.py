@@ -105,6 +105,14 @@ def test_what_is_no_parquet_file_is_a_sentence(tmp_path, content):
         shards.ShardedColumn([tmp_path / "a.parquet"], "x")
 
 
+def test_names_of_columns_that_are_no_text_are_damage(tmp_path):
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"image": ["x"]}), path, store_schema=False)
+    path.write_bytes(path.read_bytes().replace(b"image", b"imag\x80"))
+    with pytest.raises(UserError, match=r"a\.parquet is no Parquet file, or a damaged one"):
+        shards.read_schema(path)
+
+
 def test_damaged_pages_are_a_sentence_for_all_who_ask(files):
     content = files[0].read_bytes()
     files[0].write_bytes(

@@ -17,5 +17,5 @@ def test_a_damaged_evaluation_is_refused(evaluation, tmp_path):
         read_evaluation(tmp_path)
     evaluation.record.write(tmp_path / EVALUATION)
     (tmp_path / "predictions.parquet").write_text("no table")
-    with pytest.raises(UserError, match=r"predictions.parquet cannot be read .* --overwrite"):
+    with pytest.raises(UserError, match=r"predictions.parquet is damaged .* --overwrite"):
         read_evaluation(tmp_path)

@@ -23,7 +23,8 @@ def _predictions(run: Path, labels: list[str]) -> pd.DataFrame:
     logits[np.arange(len(labels)), [CLASSES.index(label) for label in labels]] += 1.5
     p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     table = pd.DataFrame(p, columns=[f"p_{name}" for name in CLASSES])
-    table = table.assign(id=[f"i{n}" for n in range(len(labels))], label=labels, split="test")
+    ids = [f"i{n}" for n in range(len(labels))]
+    table = table.assign(id=ids, group=ids, label=labels, split="test")
     other = table.assign(split="val", label=labels[::-1])
     pd.concat([other, table]).to_parquet(run / "predictions.parquet")
     return table

@@ -39,7 +39,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory, build_study: Build) -> Path
     )
     for run in (folder / "runs").iterdir():
         table = pd.DataFrame({f"p_{c}": [0.3, 0.1, 0.2, 0.15, 0.25] for c in CLASSES})
-        table.assign(label=CLASSES, split="test").to_parquet(run / "predictions.parquet")
+        table = table.assign(id=CLASSES, group=CLASSES, label=CLASSES, split="test")
+        table.to_parquet(run / "predictions.parquet")
     report(folder)
     return folder
 

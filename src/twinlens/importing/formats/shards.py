@@ -26,7 +26,7 @@ _BUFFER = 1 << 20
 def _readable(path: Path) -> Iterator[None]:
     try:
         yield
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         reason = str(error).partition("\n")[0].rstrip(".")
         raise UserError(
             f"{path} is no Parquet file, or a damaged one ({reason}): download or write it again."

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from twinlens.errors import UserError
+from twinlens.inference.predictions_table import read_predictions
 from twinlens.records.evaluation import EVALUATION, DataSetEvaluation, EvaluationRecord
 
 
@@ -38,10 +38,5 @@ def read_evaluation(folder: Path) -> StoredEvaluation:
         UserError: It is none, or a file is damaged.
     """
     record = EvaluationRecord.read(folder / EVALUATION)
-    path = folder / "predictions.parquet"
-    try:
-        return StoredEvaluation(folder, record, pd.read_parquet(path))
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"{path} cannot be read ({error}): evaluate again with --overwrite."
-        ) from error
+    predictions = read_predictions(folder, mend="evaluate again with --overwrite")
+    return StoredEvaluation(folder, record, predictions)

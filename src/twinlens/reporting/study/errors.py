@@ -10,6 +10,7 @@ import pandas as pd
 
 from twinlens.data.dataset import Dataset, open_dataset
 from twinlens.errors import UserError
+from twinlens.inference.predictions_table import read_predictions
 from twinlens.reporting.formatting import percent
 from twinlens.reporting.gallery import Entry, Gallery, show_image
 from twinlens.reporting.load_run import StoredRun
@@ -29,7 +30,7 @@ def content(study: StoredStudy) -> dict[str, Any]:
         dataset = None
     if dataset is None or dataset.hash != run.data.hash:
         return {"gallery": None, "reason": "The data set is not where it was during the study."}
-    errors = confident_errors(pd.read_parquet(run.folder / "predictions.parquet"))
+    errors = confident_errors(read_predictions(run.folder))
     return {"gallery": _gallery(dataset, errors), "run": run, "reason": "It made no error."}
 
 

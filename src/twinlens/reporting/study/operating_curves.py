@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,6 +15,7 @@ from sklearn.metrics import (
     roc_curve,
 )
 
+from twinlens.inference.predictions_table import PREDICTIONS, read_predictions
 from twinlens.reporting.audit.composition import class_colours
 from twinlens.reporting.figures.layout import Frame, Panel
 from twinlens.reporting.figures.style import MUTED, WIDE, Mark, arm_mark
@@ -43,14 +43,13 @@ def operating_curves(study: StoredStudy) -> list[OperatingCurves]:
     drawn = []
     for arm in dict.fromkeys([*first, *study.arms]):
         run = study.representative(arm)
-        path = run.folder / "predictions.parquet" if run else None
-        if run and path and path.is_file():
-            drawn.append(_of_arm(study, arm, run, path))
+        if run and (run.folder / PREDICTIONS).is_file():
+            drawn.append(_of_arm(study, arm, run))
     return drawn
 
 
-def _of_arm(study: StoredStudy, arm: str, run: StoredRun, path: Path) -> OperatingCurves:
-    table = pd.read_parquet(path)
+def _of_arm(study: StoredStudy, arm: str, run: StoredRun) -> OperatingCurves:
+    table = read_predictions(run.folder)
     table = table[table["split"] == "test"]
     present = [name for name in study.classes if (table["label"] == name).any()]
     drawn = present if len(present) > 1 else []  # each class against the rest

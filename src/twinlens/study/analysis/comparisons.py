@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from twinlens.errors import UserError
 from twinlens.evaluation.uncertainty.crossed_effects import (
     Groups,
     GroupShares,
@@ -23,6 +22,7 @@ from twinlens.evaluation.uncertainty.statistics import (
     PairedDifference,
     paired_difference,
 )
+from twinlens.inference.predictions_table import read_predictions
 from twinlens.records.plan import PlannedRun
 from twinlens.records.results import Covers
 from twinlens.study.running.paths import run_folder
@@ -153,8 +153,6 @@ def read_comparisons(
 
 def _read(folder: Path, run: PlannedRun) -> pd.DataFrame:
     """Return a run's predictions of the test images, by image id."""
-    path = run_folder(folder, run) / "predictions.parquet"
-    if not path.is_file():
-        raise UserError(f"{path} is missing: delete its folder, and the run is done again.")
-    table = pd.read_parquet(path)
+    mend = "delete its folder, and the run is done again"
+    table = read_predictions(run_folder(folder, run), mend=mend)
     return table[table["split"] == "test"].set_index("id")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from twinlens.files import atomic_file
+from twinlens.parquet import read_table, write_table
 from twinlens.records.plan import PlannedRun
 from twinlens.records.scores import PartScores
 from twinlens.study.running.paths import SCORES, read_metrics
@@ -36,13 +36,12 @@ def _rows(scores: PartScores) -> Iterator[tuple[str, str, float]]:
 
 def write_scores(folder: Path, table: pd.DataFrame) -> None:
     """Write the table into a study's folder."""
-    with atomic_file(folder / SCORES) as temporary:
-        table.to_parquet(temporary, index=False)
+    write_table(folder / SCORES, table)
 
 
 def read_scores(folder: Path) -> pd.DataFrame:
     """Read the table of a study's folder."""
-    return pd.read_parquet(folder / SCORES)
+    return read_table(folder / SCORES)
 
 
 def test_metrics(scores: pd.DataFrame) -> dict[tuple[str, float], pd.DataFrame]:

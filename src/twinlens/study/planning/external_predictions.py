@@ -14,8 +14,9 @@ from twinlens.engine.run_folder import describe_data
 from twinlens.errors import UserError
 from twinlens.evaluation.scoring import score_predictions
 from twinlens.evaluation.test_access import TEST_ACCESS, log_test_access
-from twinlens.files import atomic_file, atomic_folder, sha256
-from twinlens.inference.predictions_table import predictions_table
+from twinlens.files import atomic_folder, sha256
+from twinlens.inference.predictions_table import PREDICTIONS, predictions_table
+from twinlens.parquet import write_table
 from twinlens.records.run import RUN, PredictionsRun
 from twinlens.records.scores import Scores
 from twinlens.requests.predictions import PredictionsRequest
@@ -46,8 +47,7 @@ def score(request: PredictionsRequest) -> Path:
             scores[part] = score_predictions(data.labels[rows], p, data.classes)
             tables.append(predictions_table(data, rows, part, p, data.classes))
         Scores(parts=scores).write(folder / "metrics.json")
-        with atomic_file(folder / "predictions.parquet") as temporary:
-            pd.concat(tables).to_parquet(temporary, index=False)
+        write_table(folder / PREDICTIONS, pd.concat(tables))
         notice = (
             f"{file.name} holds the predictions of another tool: what that was trained on, "
             "and how it was chosen, is not known here."

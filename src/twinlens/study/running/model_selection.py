@@ -14,7 +14,7 @@ from twinlens.evaluation.scoring import score_predictions
 from twinlens.evaluation.test_access import TEST_ACCESS, log_test_access
 from twinlens.evaluation.trust.prediction_sets import fit_prediction_sets
 from twinlens.files import atomic_folder
-from twinlens.inference.predictions_table import averaged
+from twinlens.inference.predictions_table import averaged, read_predictions
 from twinlens.models.bundle import INFO, read_info, write_info
 from twinlens.models.ensemble import ENSEMBLE, write_ensemble
 from twinlens.records.bundle import BundleInfo, EnsembleInfo, ModelChoice
@@ -164,7 +164,7 @@ def _averaged(
     folder: Path, members: list[PlannedTraining], part: str
 ) -> tuple[pd.DataFrame, list[str]]:
     """Return the predictions of an ensemble by its members' stored ones, and the classes."""
-    tables = [pd.read_parquet(run_folder(folder, run) / "predictions.parquet") for run in members]
+    tables = [read_predictions(run_folder(folder, run)) for run in members]
     known = averaged([table[table["split"] == part] for table in tables])
     return known, known.filter(regex="^p_").columns.str.removeprefix("p_").tolist()
 
