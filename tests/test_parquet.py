@@ -23,6 +23,14 @@ def test_damage_is_a_sentence_that_says_what_to_do(tmp_path, content):
         read_table(path, mend="train again")
 
 
+def test_text_that_is_none_is_damage(tmp_path):
+    path = tmp_path / "t.parquet"
+    TABLE.assign(id=["first", "second"]).to_parquet(path, compression=None)
+    path.write_bytes(path.read_bytes().replace(b"first", b"fir\x80t"))
+    with pytest.raises(UserError, match=r"t\.parquet is damaged \(.*UTF8.*\): make it again"):
+        read_table(path)
+
+
 def test_a_column_that_it_lacks_is_damage(tmp_path):
     write_table(tmp_path / "t.parquet", TABLE)
     with pytest.raises(UserError, match=r"is damaged .*no one column 'split'.*: train again"):

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 
 from twinlens.errors import UserError
 from twinlens.files import atomic_file
@@ -33,6 +34,8 @@ def read_table(
     """
     try:
         table = pd.read_parquet(path)
+        for name in table.select_dtypes("str"):  # is it text? Arrow asks only where it is used
+            pa.array(table[name]).validate(full=True)
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing: {mend}.") from error
     except Exception as error:  # a damaged file can make Arrow raise anything
