@@ -31,6 +31,14 @@ def test_text_that_is_none_is_damage(tmp_path):
         read_table(path)
 
 
+@pytest.mark.parametrize("ids", [["a", None], [1, 2]])
+def test_a_name_that_is_no_text_is_damage(tmp_path, ids):
+    write_table(tmp_path / "t.parquet", TABLE.assign(id=ids))
+    assert len(read_table(tmp_path / "t.parquet", ("id", "label"))) == 2
+    with pytest.raises(UserError, match="'id' is not text in every row"):
+        read_table(tmp_path / "t.parquet", ("id", "label"), names=("id",))
+
+
 def test_a_column_that_it_lacks_is_damage(tmp_path):
     write_table(tmp_path / "t.parquet", TABLE)
     with pytest.raises(UserError, match=r"is damaged .*no one column 'split'.*: train again"):

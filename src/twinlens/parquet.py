@@ -20,6 +20,7 @@ def read_table(
     path: Path,
     columns: Collection[str] = (),
     *,
+    names: Collection[str] = (),
     mend: str = "make it again with the command that made it",
 ) -> pd.DataFrame:
     """Read a table.
@@ -27,14 +28,17 @@ def read_table(
     Args:
         path: The file.
         columns: Columns that it has; it may have others.
+        names: Those among them that hold text in every row.
         mend: What to do where it is damaged, for the error.
 
     Raises:
-        UserError: The file is missing or damaged, or lacks a column.
+        UserError: The file is missing or damaged, or lacks a column or a name.
     """
     try:
         table = pd.read_parquet(path)
-        for name in table.select_dtypes("str"):  # is it text? Arrow asks only where it is used
+        for name in table.select_dtypes(
+            include=["str"]
+        ):  # is it text? Arrow asks only where it is used
             pa.array(table[name]).validate(full=True)
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing: {mend}.") from error
@@ -45,4 +49,7 @@ def read_table(
     lacking = [name for name in columns if list(table).count(name) != 1]
     if lacking:
         raise UserError(f"{path} is damaged (it has no one column '{lacking[0]}'): {mend}.")
+    for name in names:
+        if table[name].isna().any() or not pd.api.types.is_string_dtype(table[name]):
+            raise UserError(f"{path} is damaged ('{name}' is not text in every row): {mend}.")
     return table

@@ -55,6 +55,15 @@ def test_a_balanced_loss_trains_another_model(phantoms, tmp_path, trained):
     assert not np.allclose(ours, theirs)
 
 
+def test_a_loss_that_rose_is_said(phantoms, tmp_path, monkeypatch, capsys):
+    told = []
+    for rose in (False, True):
+        monkeypatch.setattr(module, "loss_rose", lambda *_, rose=rose: rose)
+        train_small(phantoms, tmp_path / str(rose), settings={"epochs": 1})
+        told.append("WARNING: The loss of the last epoch" in capsys.readouterr().err)
+    assert told == [False, True]
+
+
 def test_full_tuning_has_one_phase(phantoms, tmp_path):
     run = train_small(phantoms, tmp_path / "run", settings={"tuning": "full", "epochs": 1})
     assert set(pd.read_parquet(run / "history.parquet")["phase"]) == {"one_cycle"}

@@ -114,7 +114,8 @@ def open_dataset(path: Path | str) -> Dataset:
         raise UserError(f"{path} is not a data set (no {MARKER}): make one with 'twinlens import'.")
     record = DatasetRecord.read(path / MARKER)
     mend = "import it again with --overwrite"
-    table = read_table(path / TABLE, ("id", "label", "group"), mend=mend)
+    columns, names = ("id", "label", "group"), ("id", "group")
+    table = read_table(path / TABLE, columns, names=names, mend=mend)
     if not table["id"].is_unique:
         raise UserError(f"The data set {path} is damaged ({TABLE} names an image twice): {mend}.")
     try:

@@ -114,8 +114,8 @@ def listing(dataset: Dataset, name: str) -> pd.DataFrame:
         UserError: The file is damaged.
     """
     path = _paths(dataset.path, name)[0]
-    columns = ("id", "split", "labelled")
-    return read_table(path, columns, mend="restore it, or make a new split under another name")
+    mend = "restore it, or make a new split under another name"
+    return read_table(path, ("id", "split", "labelled"), names=("id",), mend=mend)
 
 
 def has_split(folder: Path, name: str) -> bool:
@@ -249,5 +249,5 @@ def _paths(folder: Path, name: str) -> tuple[Path, Path]:
 
 
 def _hash(table: pd.DataFrame) -> str:
-    text = "\n".join((table["id"] + "\t" + table["split"]).tolist())
+    text = "\n".join((table["id"] + "\t" + table["split"].astype(str)).tolist())
     return hashlib.sha256(text.encode()).hexdigest()

@@ -8,6 +8,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from twinlens.console import say
 from twinlens.data.batches import ids_of
 from twinlens.engine.loop import CHECKPOINT, choose_lr, train
 from twinlens.engine.one_cycle import constant, one_cycle
@@ -17,6 +18,7 @@ from twinlens.engine.timing import in_proportion
 from twinlens.evaluation.features.probe import linear_probe
 from twinlens.finetuning.averaging import Averaging, batchnorm
 from twinlens.finetuning.classifier import Classifier
+from twinlens.finetuning.divergence import loss_rose
 from twinlens.finetuning.fixmatch import AdaptiveThreshold, fixmatch
 from twinlens.finetuning.job import Job
 from twinlens.finetuning.labelled_batches import LabelledBatch, batches_of, labelled_batches
@@ -136,6 +138,11 @@ def _head_then_full(model: Classifier, job: Job) -> pd.DataFrame:
     )
     training.finish(batches)
     merge_lora(encoder)
+    if loss_rose(history, config.epochs):
+        say(
+            "WARNING: The loss of the last epoch is no lower than that of the first, so this model "
+            "may have learned little: lower the learning rate (lr), or let it be found (lr=valley)."
+        )
     return history
 
 

@@ -46,7 +46,8 @@ def read_predictions(folder: Path, **mend: str) -> pd.DataFrame:
     Raises:
         UserError: The file is missing or damaged.
     """
-    return read_table(folder / PREDICTIONS, ("id", "label", "group", "split"), **mend)
+    columns, names = ("id", "label", "group", "split"), ("id", "group", "split")
+    return read_table(folder / PREDICTIONS, columns, names=names, **mend)
 
 
 def averaged(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:

@@ -1,13 +1,14 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from html_page import Page
 from judged import change_results, read_results
 
 from twinlens.reporting.report import report
 from twinlens.reporting.study.load_study import read_study
-from twinlens.reporting.study.summary import answer, headline, key_numbers
+from twinlens.reporting.study.summary import answer, diverged, headline, key_numbers
 from twinlens.study.analysis.verdict import verdict
 
 Build = Callable[..., Path]
@@ -111,3 +112,16 @@ def test_notices_are_shown_plainly(tmp_path: Path, build_study: Build) -> None:
     assert text.count("Synthetic: drawn by a program.") == 1
     notice = "Transductive: the pretraining of random + Barlow Twins has seen the validation and"
     assert text.index(notice) < text.index("Table 1.")
+
+
+def test_trainings_whose_loss_rose_are_named(tmp_path, build_study):
+    folder = build_study(tmp_path / "study", pretrained=[], seeds=3, label_fractions=[1.0, 0.1])
+    assert diverged(read_study(folder)) == ""
+    for name in ("train-0-1-1", "train-1-0.1-0", "train-1-0.1-2"):
+        path = folder / "runs" / name / "history.parquet"
+        history = pd.read_parquet(path)
+        history.assign(loss=history["loss"].max() - history["loss"]).to_parquet(path)
+    assert (
+        "In 3 of 12 trainings the loss of the last epoch was no lower than that of the first: "
+        "random (seed 1) and random + Barlow Twins (seeds 0 and 2, 10 % of the labels). These "
+    ) in Page(report(folder)).text

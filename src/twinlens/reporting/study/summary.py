@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from twinlens.evaluation.metrics import METRICS
+from twinlens.finetuning.divergence import loss_rose
 from twinlens.reporting import formatting as wording
 from twinlens.reporting.figures.layout import Panel
 from twinlens.reporting.figures.style import Legend, arm_mark
@@ -49,8 +50,36 @@ def content(study: StoredStudy) -> dict[str, Any]:
         "alarms": [
             (run, message) for run in study.runs_of("pretrain") for _, message in alarms(run)
         ],
+        "diverged": diverged(study),
         "failed": len(failures(study)),
     }
+
+
+def diverged(study: StoredStudy) -> str:
+    """Name the trainings whose loss rose, if there are any."""
+    trained = [run for run in study.runs_of("train") if run.training and run.history is not None]
+    seeds: dict[tuple[str, float], list[str]] = {}
+    for run in trained:
+        record, history = run.training, run.history
+        if record and history is not None and loss_rose(history, record.settings.epochs):
+            seeds.setdefault((run.arms[0], record.label_fraction), []).append(str(run.seed))
+    number = sum(map(len, seeds.values()))
+    if not number:
+        return ""
+    named = [
+        f"{study.arm_title(arm)} (seed{'s' * (len(of) > 1)} {wording.listing(of)}"
+        + (f", {wording.label_fraction_title(fraction)} of the labels)" if fraction < 1 else ")")
+        for (arm, fraction), of in sorted(seeds.items(), key=lambda each: _place(study, *each[0]))
+    ]
+    return (
+        f"In {number} of {wording.plural(len(trained), 'training')} the loss of the last epoch was "
+        f"no lower than that of the first: {wording.listing(named)}. These models may "
+        "have learned little, and their arms are judged by them: lower the learning rate."
+    )
+
+
+def _place(study: StoredStudy, arm: str, fraction: float) -> tuple[int, float]:
+    return study.arms.index(arm), -fraction
 
 
 def answer(study: StoredStudy) -> str:
