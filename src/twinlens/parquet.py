@@ -9,6 +9,8 @@ import pyarrow as pa
 from twinlens.errors import UserError
 from twinlens.files import atomic_file
 
+AGAIN = "make it again with the command that made it"
+
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
     """Write a table without its index, whole or not at all."""
@@ -21,7 +23,7 @@ def read_table(
     columns: Collection[str] = (),
     *,
     names: Collection[str] = (),
-    mend: str = "make it again with the command that made it",
+    mend: str = AGAIN,
 ) -> pd.DataFrame:
     """Read a table.
 
@@ -36,10 +38,9 @@ def read_table(
     """
     try:
         table = pd.read_parquet(path)
-        for name in table.select_dtypes(
-            include=["str"]
-        ):  # is it text? Arrow asks only where it is used
-            pa.array(table[name]).validate(full=True)
+        for name, kind in table.dtypes.items():
+            if isinstance(kind, pd.StringDtype):  # Arrow asks only where it is used if it is text
+                pa.array(table[name]).validate(full=True)
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing: {mend}.") from error
     except Exception as error:  # a damaged file can make Arrow raise anything

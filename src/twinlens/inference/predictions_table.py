@@ -10,7 +10,7 @@ from numpy import ndarray
 
 from twinlens.data.dataset import Dataset
 from twinlens.inference.test_time import Probabilities
-from twinlens.parquet import read_table
+from twinlens.parquet import AGAIN, read_table
 from twinlens.types import Rows
 
 PREDICTIONS = "predictions.parquet"
@@ -40,14 +40,18 @@ def predictions_table(
     return known.assign(split=split).join(pd.DataFrame(probabilities, columns=columns))
 
 
-def read_predictions(folder: Path, **mend: str) -> pd.DataFrame:
-    """Read the predictions that a run or an evaluation has stored; see `parquet.read_table`.
+def read_predictions(folder: Path, *, mend: str = AGAIN) -> pd.DataFrame:
+    """Read the predictions that a run or an evaluation has stored.
+
+    Args:
+        folder: Of the run or the evaluation.
+        mend: What to do where the file is damaged, for the error.
 
     Raises:
         UserError: The file is missing or damaged.
     """
     columns, names = ("id", "label", "group", "split"), ("id", "group", "split")
-    return read_table(folder / PREDICTIONS, columns, names=names, **mend)
+    return read_table(folder / PREDICTIONS, columns, names=names, mend=mend)
 
 
 def averaged(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
