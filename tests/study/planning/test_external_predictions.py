@@ -72,6 +72,9 @@ def test_a_file_that_does_not_fit_is_a_sentence(phantoms, tmp_path, theirs, brok
     assert not (tmp_path / "log").exists()
 
 
-def test_a_file_that_is_not_there_is_a_sentence(tmp_path, theirs):
+def test_a_file_that_is_not_there_or_damaged_is_a_sentence(tmp_path, theirs):
     with pytest.raises(UserError, match=r"none\.csv cannot be read"):
         read_predictions(tmp_path / "none.csv", *theirs[1:])
+    (tmp_path / "cut.parquet").write_bytes(b"PAR1")
+    with pytest.raises(UserError, match=r"cut\.parquet is damaged .*: make it again with the comm"):
+        read_predictions(tmp_path / "cut.parquet", *theirs[1:])

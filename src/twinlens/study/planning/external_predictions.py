@@ -16,7 +16,7 @@ from twinlens.evaluation.scoring import score_predictions
 from twinlens.evaluation.test_access import TEST_ACCESS, log_test_access
 from twinlens.files import atomic_folder, sha256
 from twinlens.inference.predictions_table import PREDICTIONS, predictions_table
-from twinlens.parquet import write_table
+from twinlens.parquet import read_table, write_table
 from twinlens.records.run import RUN, PredictionsRun
 from twinlens.records.scores import Scores
 from twinlens.requests.predictions import PredictionsRequest
@@ -100,7 +100,7 @@ def _read(path: Path, data: Dataset) -> pd.DataFrame:
     """Return the columns of probabilities by image id."""
     try:
         parquet = path.suffix == ".parquet"
-        table = pd.read_parquet(path) if parquet else pd.read_csv(path, dtype={"id": str})
+        table = read_table(path) if parquet else pd.read_csv(path, dtype={"id": str})
     except (OSError, ValueError) as error:
         raise UserError(f"The predictions {path} cannot be read ({error}).") from error
     columns = [f"p_{name}" for name in data.classes]
