@@ -1,6 +1,9 @@
+import os
 import sys
+from functools import partial
 
 import pytest
+import torch
 import yaml
 
 from twinlens.errors import UserError
@@ -56,6 +59,19 @@ def test_a_study_runs_on_a_cluster(phantoms, two_arms, tmp_path, monkeypatch, ca
     assert [row.n for row in results.summaries if row.metric == "accuracy"] == [2, 2]
     assert "Runs finished: 6 of 6." in capsys.readouterr().err
     assert not ray.is_initialized()
+
+
+def _note_threads(path, stop):
+    path.write_text(str(torch.get_num_threads()), encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_workers_share_the_cores_whatever_the_environment_says(tmp_path, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "99")
+    monkeypatch.setenv("RAY_worker_niceness", "0")
+    note = tmp_path / "threads"
+    on_ray(partial(_note_threads, note), Pool("cpu", os.cpu_count(), ray="local"), print)
+    assert note.read_text(encoding="utf-8") == "1"
 
 
 @pytest.mark.parametrize("address", ["auto", "127.0.0.1:1", "127.0.0.1:port", "nowhere"])

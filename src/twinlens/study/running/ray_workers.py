@@ -29,7 +29,9 @@ def on_ray(worker: Worker, pool: Pool, on_progress: Callable[[int], None]) -> No
     ray = require("ray", extra="ray")
     with _connected(ray, str(pool.ray)):
         count, needs = _resources(ray, pool)
-        remote = ray.remote(max_retries=0, **needs)(_run)
+        # Ray itself would let a number that is set here hold for each of the workers.
+        threads = {"OMP_NUM_THREADS": str(needs.get("num_cpus", 1))}
+        remote = ray.remote(max_retries=0, runtime_env={"env_vars": threads}, **needs)(_run)
         pending = [remote.remote(worker, os.getcwd()) for _ in range(count)]  # noqa: PTH109, for chdir
         try:
             while pending:
