@@ -10,7 +10,7 @@ from numpy import ndarray
 from torch import Tensor, nn
 
 from twinlens.console import progress, say
-from twinlens.data.batches import Reader
+from twinlens.data.batches import PackReader, Reader, ahead
 from twinlens.engine.timing import repeat_to, scaled
 from twinlens.errors import UserError, lacks_memory
 from twinlens.types import Images, Rows
@@ -38,17 +38,23 @@ def in_batches(
     if not len(rows):
         raise UserError("There are no images to predict: look at the split's counts.")
 
+    load = ahead(
+        lambda step: read(rows[step * batch_size : (step + 1) * batch_size]),
+        resident=not isinstance(read, PackReader) or read.resident,
+    )
+
     def outputs(size: int) -> Float[ndarray, "image output"]:
-        parts, start, most = [], 0, batch_size
+        parts, most = [], batch_size
         with progress(title, size) as show:
-            while start < size:
-                batch = rows[start : min(start + most, size)]
-                try:
-                    parts.append(output(read(batch)).float().cpu().numpy())
-                    start += len(batch)
-                    show(start, "")
-                except (RuntimeError, MemoryError) as error:
-                    most = _fewer(len(batch), error)
+            for start in range(0, size, batch_size):
+                images = load(start // batch_size)[: size - start]
+                while len(images):
+                    try:
+                        parts.append(output(images[:most]).float().cpu().numpy())
+                        images = images[most:]
+                    except (RuntimeError, MemoryError) as error:
+                        most = _fewer(min(most, len(images)), error)
+                show(min(start + batch_size, size), "")
         return np.concatenate(parts)
 
     return repeat_to(scaled(outputs, len(rows)), len(rows))
