@@ -59,6 +59,13 @@ def test_em_is_that_of_equation_2_9_and_weights_repeat_images():
     np.testing.assert_allclose(found[0], estimate_prevalence(p, BEFORE)[0], atol=1e-3)
 
 
+def test_each_resample_is_estimated_as_it_is_alone():
+    p = posterior(draw(AFTER, 60)[1], BEFORE)
+    weights = np.random.default_rng(0).multinomial(60, np.full(60, 1 / 60), 20).astype(float)
+    alone = [estimate_prevalence(p, BEFORE, row[None])[0] for row in weights]
+    np.testing.assert_allclose(estimate_prevalence(p, BEFORE, weights), alone, atol=1e-12)
+
+
 def test_counting_predictions_would_not_recover_it():
     p = posterior(draw(AFTER, 5000)[1], BEFORE)
     counted = np.bincount(p.argmax(axis=1), minlength=3) / 5000

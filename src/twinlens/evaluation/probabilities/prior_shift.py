@@ -71,13 +71,16 @@ def estimate_prevalence(
     start = check_prevalence(before, probabilities.shape[1])
     w = np.ones((1, len(probabilities))) if weights is None else weights
     w = w / w.sum(axis=1, keepdims=True)
-    now = np.repeat(start[None], len(w), axis=0)
+    result = np.repeat(start[None], len(w), axis=0)
+    moving = np.arange(len(w))  # resamples that go on
     for _ in range(_STEPS):
+        now = result[moving]
         ratio = np.divide(now, start, out=np.zeros_like(now), where=start > 0)
-        then, now = now, ratio * ((w / (ratio @ probabilities.T)) @ probabilities)
-        if np.abs(now - then).max() < _TOLERANCE:
+        result[moving] = ratio * ((w[moving] / (ratio @ probabilities.T)) @ probabilities)
+        moving = moving[np.abs(result[moving] - now).max(axis=1) >= _TOLERANCE]
+        if not len(moving):
             break
-    return now
+    return result
 
 
 def metrics_at(
