@@ -11,6 +11,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from twinlens.files import atomic_file, write_text
+from twinlens.reporting.figures.fonts import embedded_family
 from twinlens.reporting.figures.layout import Panel, compose
 from twinlens.reporting.figures.style import PAPER, Legend, drawing_style, page_colour
 from twinlens.reporting.figures.values import titled
@@ -64,7 +65,7 @@ class ReportFigure:
         path.parent.mkdir(parents=True, exist_ok=True)
         svg, pdf = (path.with_name(f"{path.name}.{suffix}") for suffix in ("svg", "pdf"))
         write_text(svg, self.svg)
-        with drawing_style(self.name), atomic_file(pdf) as temporary:
+        with drawing_style(self.name, embedded_family()), atomic_file(pdf) as temporary:
             dates = {"CreationDate": None}
             self._figure.savefig(temporary, format="pdf", metadata=dates, facecolor=PAPER)
         return [svg, pdf]

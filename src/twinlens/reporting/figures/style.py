@@ -41,7 +41,6 @@ _VARIABLES = {
     **{colour: f"colour-{index}" for index, colour in enumerate(PALETTE)},
 }
 _SETTINGS: dict[Any, Any] = {
-    "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib, so files are alike everywhere
     "pdf.fonttype": 42,
     "svg.fonttype": "none",
     "path.simplify_threshold": 0.5,
@@ -129,9 +128,15 @@ def page_colour(hex_colour: str) -> str:
 
 
 @contextmanager
-def drawing_style(name: str) -> Iterator[None]:
-    """Draw in the style of all figures; ids within an SVG are derived from the name."""
-    with mpl.rc_context({**_SETTINGS, "svg.hashsalt": name}), warnings.catch_warnings():
+def drawing_style(name: str, family: str = "DejaVu Sans") -> Iterator[None]:
+    """Draw in the style of all figures.
+
+    Args:
+        name: That of a figure, from which the ids within an SVG are derived.
+        family: The font's; the default comes with matplotlib, so files are alike everywhere.
+    """
+    settings = {**_SETTINGS, "svg.hashsalt": name, "font.sans-serif": [family]}
+    with mpl.rc_context(settings), warnings.catch_warnings():
         # Glyphs that the measuring font lacks are still written as text.
         warnings.filterwarnings("ignore", message="Glyph .* missing")
         yield
