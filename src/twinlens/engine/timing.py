@@ -18,7 +18,7 @@ from jaxtyping import Float
 from twinlens.data.splits import Split, unlabelled_rows
 from twinlens.types import Rows
 
-ENOUGH_S = 0.5
+ENOUGH_S = 1.0
 """Seconds after which a part of any work has taken long enough."""
 
 _SMALL = 32
