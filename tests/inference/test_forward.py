@@ -1,3 +1,5 @@
+from threading import Event
+
 import numpy as np
 import pytest
 import torch
@@ -36,25 +38,28 @@ def test_each_batch_is_read_once_also_where_its_images_go_through_the_network_in
     np.testing.assert_array_equal(found, ROWS[:, None])
     assert read == ROWS.tolist()
     assert passed == [2, 2, 1, 2]
+
+
+def test_a_fault_other_than_of_memory_is_raised():
+    def broken(images):
+        raise ValueError("another fault")
+
     with pytest.raises(ValueError, match="another fault"):
-        in_batches(
-            lambda _: (_ for _ in ()).throw(ValueError("another fault")), images_of, ROWS, 5, ""
-        )
+        in_batches(broken, lambda rows: IMAGES[rows], ROWS, 5, "")
 
 
 def test_images_that_are_not_in_memory_are_read_a_batch_ahead():
-    log = []
+    read = [Event() for _ in range(4)]
+    count = iter(read)
 
     def images_of(rows):
-        log.append(("read", len(rows)))
+        next(count).set()
         return IMAGES[rows]
 
     def output(images):
-        while log.count(("read", 2)) < min(len(done) + 2, 3):  # the next batch, by the thread
-            pass
-        done.append(len(images))
+        following = next(upcoming)
+        assert following.wait(timeout=60)  # read by the thread while this batch is computed
         return mean(images)
 
-    done: list[int] = []
+    upcoming = iter(read[1:])
     in_batches(output, PackReader(images_of, False), ROWS[:6], 2, "")
-    assert done == [2, 2, 2]
