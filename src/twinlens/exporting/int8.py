@@ -52,9 +52,10 @@ class Comparison:
 def quantise(path: Path, dataset: Path, size: int, *, split: str | None = None) -> Comparison:
     """Quantise weights and activations, and replace the file if that is faster and decides alike.
 
-    Convolutions and matrix products of the encoder get 8 bits, weights by channel; the ranges of
-    the activations are those seen on calibration images. The head, which may subtract large
-    numbers, and what follows it stay in fp32.
+    Of the encoder's convolutions and matrix products, activations get 8 bits, with the ranges seen
+    on calibration images, and weights 7, by channel: processors without VNNI add up products of
+    both in 16 bits, which 8 and 8 would overflow. The head, which may subtract large numbers, and
+    what follows it stay in fp32.
 
     Args:
         path: The file.
@@ -79,7 +80,7 @@ def quantise(path: Path, dataset: Path, size: int, *, split: str | None = None) 
             small,
             SimpleNamespace(get_next=lambda: next(batches, None)),
             per_channel=True,
-            reduce_range=True,  # else AVX2 and AVX-512 without VNNI saturate: the sums have 16 bits
+            reduce_range=True,
             op_types_to_quantize=_OPERATIONS,
         )
         write_metadata(small, read_metadata(path) | {"precision": "int8"})

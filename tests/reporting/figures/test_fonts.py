@@ -1,5 +1,8 @@
+from pathlib import Path
+
+import matplotlib as mpl
 from fontTools.ttLib import TTFont
-from matplotlib.font_manager import FontProperties, findfont
+from matplotlib.font_manager import FontProperties, findfont, fontManager
 
 from twinlens.reporting.figures.fonts import embedded_family
 
@@ -25,6 +28,9 @@ def test_the_font_has_the_letters_of_matplotlibs_and_no_layout_tables():
 
 
 def test_the_font_is_made_once_and_others_draw_with_matplotlibs():
-    assert _fonts("normal") == _fonts("normal")
-    assert findfont(FontProperties(family="DejaVu Sans")) == findfont("DejaVu Sans")
-    assert "twinlens-fonts-" not in findfont("DejaVu Sans")
+    ours, theirs = _fonts("normal")
+    known = len(fontManager.ttflist)
+    embedded_family()
+    assert len(fontManager.ttflist) == known
+    assert ours != theirs
+    assert Path(theirs).is_relative_to(mpl.get_data_path())

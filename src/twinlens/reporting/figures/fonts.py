@@ -5,7 +5,7 @@ tables of ligatures and scripts that no figure needs. Without them a file takes 
 """
 
 import atexit
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
@@ -23,7 +23,7 @@ _FAMILY = (1, 16)  # entries of a font's table of names
 def embedded_family() -> str:
     """Make the font's files, once in a process, and return their family for matplotlib."""
     family, folder = "DejaVu Sans without layout", Path(mkdtemp(prefix="twinlens-fonts-"))
-    atexit.register(partial(rmtree, folder, ignore_errors=True))
+    atexit.register(rmtree, folder, ignore_errors=True)
     for name in _FILES:
         font = TTFont(Path(mpl.get_data_path(), "fonts", "ttf", name), recalcTimestamp=False)
         for table in set(_LAYOUT) & set(font.keys()):
