@@ -1,6 +1,7 @@
 import json
 from pathlib import Path
 
+import twinlens
 from stored_runs import pretrain_run
 from stored_tuning import tuning_results
 from twinlens.files import read_json
@@ -9,6 +10,14 @@ from twinlens.files import read_json
 def test_compare_prints_the_schema_of_study_files(command_line):
     stored = Path(__file__).parents[2] / "studies" / "schema.json"
     assert json.loads(command_line("compare", "--schema")) == read_json(stored)
+
+
+def test_the_number_of_workers_is_chosen_unless_it_is_given(command_line, monkeypatch):
+    asked = []
+    monkeypatch.setattr(twinlens.compare, "run", lambda request: asked.append(request.workers))
+    for words in ([], ["--workers", "3"]):
+        command_line("compare", "study.yaml", "--out", "out", "--dry-run", *words)
+    assert asked == [0, 3]
 
 
 def test_init_writes_a_study_file_that_compare_can_plan(command_line, phantoms, tmp_path):

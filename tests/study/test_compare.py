@@ -218,6 +218,21 @@ def test_runs_are_estimated_before_a_study_begins_and_not_when_it_goes_on(
     assert estimated == [6, 6, 5]
 
 
+def test_workers_are_chosen_where_asked_for_and_kept_when_the_study_goes_on(
+    study_file, tmp_path, monkeypatch
+):
+    measured, began, found = [], [], _estimate()
+    found.best_workers, found.divided = lambda _: 2, lambda _: found
+    monkeypatch.setattr(module, "estimate", lambda *asked: measured.append(asked[2]) or found)
+    monkeypatch.setattr(module, "execute", lambda _, pool, __: began.append(pool.workers) or {})
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
+    out = tmp_path / "out"
+    for workers in (0, 0, 3, 0, None):
+        compare(study_file, out, device="cpu", max_hours=0, workers=workers)
+    assert measured == [3]  # as many as have cores, and runs that wait for no other
+    assert began == [2, 2, 3, 3, 1]
+
+
 def test_begun_and_killed_at_once_the_folder_is_still_the_study_s(study_file, tmp_path, estimated):
     (tmp_path / ".study.yaml.lock").touch()
     (tmp_path / ".study.yaml.123.tmp").touch()
@@ -252,7 +267,7 @@ def test_killed_at_random_and_started_again_the_table_is_the_same(study_file, tm
     assert resumed.differences == whole.differences
 
 
-@pytest.mark.parametrize("limit", [{"workers": 0}, {"max_hours": -1.0}])
+@pytest.mark.parametrize("limit", [{"workers": -1}, {"max_hours": -1.0}])
 def test_limits_below_their_minimum_are_refused(limit, tmp_path):
     with pytest.raises(UserError, match=f"--{next(iter(limit)).replace('_', '-')} .* or more"):
         compare("study.yaml", tmp_path / "out", **limit)

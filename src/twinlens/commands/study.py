@@ -3,6 +3,7 @@
 import json
 import shlex
 import webbrowser
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -52,7 +53,7 @@ def compare(
     open_: Open = False,
 ) -> None:
     """Compare the arms of a study, and conclude."""
-    folder = twinlens.compare.run(request)
+    folder = twinlens.compare.run(_chosen_workers(request))
     if request.dry_run:
         suggest("compare", request.study, "--out", request.out)
     else:
@@ -82,6 +83,15 @@ def demo(request: DemoRequest, open_: Open = False) -> None:
     """Run the demonstration, and print its verdict."""
     _conclude(twinlens.demo.run(request), open_=open_)
     suggest("import", "FOLDER", "--out", "data", purpose="with your own images")
+
+
+def _chosen_workers(request: CompareRequest) -> CompareRequest:
+    """Have the number of workers chosen, unless it was given.
+
+    From Python there are none by default: each would run the caller's script once more, unless
+    that is guarded by ``if __name__ == "__main__"``.
+    """
+    return replace(request, workers=0) if request.workers is None else request
 
 
 def _conclude_search(folder: Path, *, open_: bool) -> None:

@@ -77,9 +77,15 @@ PlannedRun = PlannedPretraining | PlannedTraining | PlannedPredictions
 
 
 class Plan(Record):
-    """The runs of a study, each after the one that it needs."""
+    """The runs of a study.
+
+    Attributes:
+        runs: The runs, each after the one that it needs.
+        workers: Number of processes that were chosen when it began.
+    """
 
     runs: list[Annotated[PlannedRun, Field(discriminator="kind")]]
+    workers: int = 1
 
 
 class Failure(Record):

@@ -3,6 +3,7 @@
 import math
 import shutil
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from twinlens.requests.base import accepts
 from twinlens.requests.compare import CompareRequest
 from twinlens.study.analysis.aggregate import collect
 from twinlens.study.estimate.choices import describe_choices
-from twinlens.study.estimate.estimate import estimate
+from twinlens.study.estimate.estimate import Estimate, estimate, most_workers
 from twinlens.study.planning.baselines import at_hand
 from twinlens.study.planning.config import Study, as_yaml, read_study
 from twinlens.study.planning.plan import make_plan
@@ -54,7 +55,7 @@ def compare(request: CompareRequest) -> Path:
     """
     check_loggers(request.loggers)
     out, hours = Path(request.out), request.max_hours
-    pool = Pool(request.device, request.workers, request.runs_per_gpu, request.ray)
+    pool = Pool(request.device, request.workers or None, request.runs_per_gpu, request.ray)
     pool.check()
     if hours is not None and hours < 0:
         raise UserError(f"--max-hours {hours:g} must be 0 or more.")
@@ -64,25 +65,22 @@ def compare(request: CompareRequest) -> Path:
     if not request.dry_run:
         _refuse_another(out, checked, request.resume)
     say(_describe(plan, checked, out, data.size))
-    seconds_of = None
     left = [run for run in plan if not is_finished(out, run)]
-    if left and (
-        request.dry_run or not (request.ray or (out / STUDY).exists())
-    ):  # an idle machine, which will run it
-        expected = estimate(left, fabric, request.workers or 1)
-        say(expected.table(request.workers or 1, request.runs_per_gpu))
-        say(describe_choices(fabric, data, split, request.workers or 1))
-        seconds_of = expected.seconds_of
+    workers, expected = _prepared(request, left, fabric)
+    if expected:
+        say(expected.table(workers, request.runs_per_gpu))
+        say(describe_choices(fabric, data, split, workers))
     if request.dry_run:
         say("\n".join(run.id for run in plan))
         return out
     with study_lock(out):
         write_text(out / STUDY, as_yaml(checked))
-        Plan(runs=plan).write(out / PLAN)
+        Plan(runs=plan, workers=workers).write(out / PLAN)
         describe_environment(fabric).write(out / ENVIRONMENT)
         keep_audit(out, data, split)
     execution = Execution(plan, out, request.device, request.loggers, deadline)
-    progress = Progress(checked, plan, out, seconds_of)
+    progress = Progress(checked, plan, out, expected.seconds_of if expected else None)
+    pool = pool if request.ray else replace(pool, workers=workers)
     failures = execute(execution, pool, progress.report)
     if not execution.unsettled():
         shutil.rmtree(out / FEATURES, ignore_errors=True)
@@ -107,6 +105,29 @@ def _opened(request: CompareRequest) -> tuple[Fabric, Study, Dataset, Split]:
     study = Study.model_validate(study.model_dump() | resolved)
     check(study, data, split)
     return fabric, study, data, split
+
+
+def _prepared(
+    request: CompareRequest, left: list[PlannedRun], fabric: Fabric
+) -> tuple[int, Estimate | None]:
+    """Return the number of workers, chosen if it is 0, and what is left to do will take.
+
+    A study that has begun, maybe in other processes, keeps the workers that it had, and is not
+    estimated: the machine may be busy.
+    """
+    out, choose = Path(request.out), request.workers == 0
+    most = most_workers(left, fabric.device.type, request.runs_per_gpu)
+    workers = most if choose else request.workers or 1
+    if not request.dry_run and (request.ray or (out / STUDY).exists()):
+        before = Plan.read(out / PLAN).workers if (out / PLAN).exists() else 1
+        return min(workers, before) if choose else workers, None
+    if not left:
+        return 1, None
+    expected = estimate(left, fabric, workers)
+    if choose:
+        workers = expected.best_workers(request.runs_per_gpu)
+        expected = expected.divided(workers)
+    return workers, expected
 
 
 def _refuse_another(out: Path, study: Study, resume: bool) -> None:

@@ -9,7 +9,7 @@ from twinlens.data.splits import open_split
 from twinlens.engine.device import make_fabric
 from twinlens.errors import UserError
 from twinlens.study.estimate import estimate as module
-from twinlens.study.estimate.estimate import Estimate, estimate
+from twinlens.study.estimate.estimate import Estimate, estimate, most_workers
 from twinlens.study.estimate.records import Cost
 from twinlens.study.planning.config import Study
 from twinlens.study.planning.plan import make_plan
@@ -121,15 +121,50 @@ def test_workers_that_need_more_memory_together_than_there_is_are_warned_of():
 
 
 @pytest.mark.parametrize(
-    ("threads", "runs", "more"), [(4, "abcde", 2), (4, "a", 1), (2, "abcde", 2), (1, "ab", 1)]
+    ("threads", "runs", "more"), [(4, "abcdef", 2), (4, "a", 1), (2, "abcdef", 2), (1, "ab", 1)]
 )
-def test_workers_that_would_fit_are_named(monkeypatch, threads, runs, more):
+def test_workers_that_fit_into_memory_are_named(monkeypatch, threads, runs, more):
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
-    found = _of(dict.fromkeys(runs, 2), {}, processors=1)  # each takes 3 GiB
+    found = _of(dict.fromkeys(runs, 200), {}, processors=1)  # each takes 3 GiB
     found = replace(found, available=7 * 2**30)
-    assert found.workers_that_fit() == more
+    assert found.best_workers() == more
     assert (f"--workers {more} would use more of it" in found.table()) == (more > 1)
     assert "would use more" not in found.table(workers=more)
+
+
+def test_a_worker_s_runs_take_longer_on_its_share_of_the_cores(monkeypatch):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
+    whole = _of({"a": 100, "b": 100}, {}, processors=1)
+    half = whole.divided(2)
+    assert half.seconds["a"] == pytest.approx(100 * 2**0.8)
+    assert half.total(2) == pytest.approx(100 * 2**0.8)
+    assert half.divided(1).seconds["a"] == pytest.approx(100)
+    assert whole.divided(16).seconds["a"] == pytest.approx(100 * 8**0.8)  # none has less than one
+    gpu = _of({"a": 100}, {}, processors=2)
+    assert gpu.divided(2) is gpu
+
+
+def test_as_many_workers_are_chosen_as_end_soonest(monkeypatch):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
+
+    def best(seconds, needs=None):
+        return replace(_of(seconds, needs or {}, processors=1), available=99 * 2**30).best_workers()
+
+    assert best(dict.fromkeys("abcd", 600)) == 4
+    assert best(dict.fromkeys("abcdefgh", 1)) == 1  # over before other processes have started
+    assert best({"p": 600} | dict.fromkeys("abcd", 60), dict.fromkeys("abcd", "p")) == 1
+    long = {"p": 3600, "a": 60, "b": 60}
+    assert best(long) == 1  # one long run is done sooner by all cores
+    assert best({}) == 1
+
+
+def test_on_gpus_there_are_as_many_workers_as_they_take(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    found = _of(dict.fromkeys("abcde", 600), {}, processors=2)
+    assert found.best_workers() == 2
+    assert found.best_workers(runs_per_gpu=2) == 4
+    assert found.best_workers(runs_per_gpu=9) == 5
+    assert most_workers(found.runs, "mps") == 1
 
 
 @pytest.mark.parametrize(

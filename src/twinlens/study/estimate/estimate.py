@@ -28,6 +28,12 @@ from twinlens.study.estimate.records import Answer, Cost, TimedRun, TimingTask, 
 
 _GIB = 2**30
 
+_SPEEDUP = 0.8
+"""A run takes 1 / n ** _SPEEDUP of its time with n threads: XX."""
+
+_START_S = 5.0
+"""Seconds until worker processes have started."""
+
 _COST_NO_TIME = {
     "class_balance", "cutmix", "drop_path", "ema", "encoder_lr", "fallback_lr", "fixed_statistics",
     "head_lr", "label_smoothing", "layer_decay", "mixup", "probe_balanced", "probe_c",
@@ -77,12 +83,26 @@ class Estimate:
             heappush(free, waiting[run.id])
         return max(waiting.values(), default=0.0)
 
-    def workers_that_fit(self) -> int:
-        """Return the workers for which there are runs, memory, and threads or GPUs."""
-        most = torch.cuda.device_count() if self.device == "cuda" else torch.get_num_threads()
-        if self.device != "cuda" and self.memory:
-            most = min(most, self.available // max(max(self.memory.values()), 1))
-        return max(1, min(most, len(self.runs)))
+    def best_workers(self, runs_per_gpu: int = 1) -> int:
+        """Return the number of workers that end soonest, of those that fit into memory."""
+        most = most_workers(self.runs, self.device, runs_per_gpu)
+        if self.device != "cpu":
+            return most
+        room = self.available // max([1, *self.memory.values()])
+
+        def seconds(workers: int) -> float:
+            return self.divided(workers).total(workers) + (_START_S if workers > 1 else 0)
+
+        return min(range(1, max(1, min(most, room)) + 1), key=seconds)
+
+    def divided(self, workers: int) -> "Estimate":
+        """Return the estimate for workers that share the cores of a CPU, in equal parts."""
+        if self.device != "cpu":
+            return self
+        before, after = (max(1, torch.get_num_threads() // n) for n in (self.processors, workers))
+        longer = (before / after) ** _SPEEDUP
+        seconds = {run: longer * value for run, value in self.seconds.items()}
+        return replace(self, seconds=seconds, processors=workers)
 
     def table(self, workers: int = 1, runs_per_gpu: int = 1) -> str:
         """Return what is to be done, with time and memory, for people to read.
@@ -129,9 +149,23 @@ class Estimate:
         )
         if together > self.available:
             text += "\nWARNING: There may not be enough memory: take fewer workers."
-        elif (more := self.workers_that_fit()) > workers:
+        elif (more := self.best_workers(runs_per_gpu)) > workers:
             text += f" --workers {more} would use more of it."
         return text
+
+
+def most_workers(runs: Sequence[PlannedRun], device: str, runs_per_gpu: int = 1) -> int:
+    """Return the number of workers for which there are runs to begin with, and cores or GPUs.
+
+    Args:
+        runs: The runs that are left to do.
+        device: "cpu", "cuda" or "mps".
+        runs_per_gpu: Runs that share a GPU.
+    """
+    cores, gpus = torch.get_num_threads(), torch.cuda.device_count()
+    places = {"cpu": cores, "cuda": gpus * runs_per_gpu}.get(device, 1)
+    ids = {run.id for run in runs}
+    return max(1, min(places, sum(run.needs not in ids for run in runs)))
 
 
 def estimate(plan: Sequence[PlannedRun], fabric: Fabric, workers: int = 1) -> Estimate:
