@@ -36,7 +36,8 @@ def test_each_worker_gets_a_gpu_or_its_part_of_a_machine():
     assert _resources(gpus, Pool(runs_per_gpu=4)) == (12, {"num_gpus": 0.25})
     assert _resources(gpus, Pool("cpu", 4)) == (4, {"num_cpus": 4})
     cores = _Cluster({"CPU": 4.0}, {"CPU": 16.0}, {})
-    assert _resources(cores, Pool()) == (1, {"num_cpus": 4})
+    assert _resources(cores, Pool()) == (5, {"num_cpus": 4})
+    assert _resources(_Cluster({}), Pool()) == (1, {"num_cpus": 1})
     assert _resources(cores, Pool(workers=40)) == (40, {"num_cpus": 1})
 
 

@@ -20,7 +20,8 @@ def on_ray(worker: Worker, pool: Pool, on_progress: Callable[[int], None]) -> No
     Args:
         worker: What each process runs. Ctrl-C interrupts it.
         pool: The cluster's address, and how many processes: by default, and at most, as many as
-            its GPUs take, if there are any.
+            its GPUs take; without GPUs by default one for every so many cores as the smallest
+            machine has.
         on_progress: Called once a second with the number of running processes.
 
     Raises:
@@ -84,7 +85,7 @@ def _resources(ray: ModuleType, pool: Pool) -> tuple[int, dict[str, Any]]:
         return min(count or places, places), {"num_gpus": 1 / pool.runs_per_gpu}
     cores = [int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]]
     smallest = min((number for number in cores if number), default=1)
-    count = count or 1
+    count = count or max(1, sum(number // smallest for number in cores))
     return count, {"num_cpus": max(1, min(smallest, sum(cores) // count))}
 
 
