@@ -1,11 +1,11 @@
-"""How long a command takes to start, and how long a finished study takes to be found finished.
+"""How long commands take to start, and how long a finished study takes to be found finished.
 
 From the root of the repository:
 
     python benchmarks/start.py [ROUNDS]
 
-Each is a process of its own, in turns; the bare interpreter and `import torch` stand beside them.
-Processor time of the process counts. Writes results/start.json.
+Each is a process of its own, in turns; the bare interpreter, `import torch` and a first step with
+torch alone stand beside them. Processor time of the process counts. Writes results/start.json.
 """
 
 import os
@@ -26,6 +26,34 @@ STUDY = {
     "train": {"epochs": 1, "min_steps": 0, "batch_size": 16, "lr": 1e-3, "tta": 1},
     "arms": {"random": {}, "probed": {"train": {"tuning": "linear_probe"}}},
 }
+
+
+FIRST_STEP = """
+import os
+from torch.optim.optimizer import register_optimizer_step_post_hook
+
+register_optimizer_step_post_hook(lambda *_: os._exit(0))
+"""
+"""Ends a process at the first step of any optimiser of torch."""
+
+CALL = """
+import sys
+import twinlens
+
+call, data, out = sys.argv[1:]
+settings = {"batch_size": 16, "lr": 1e-3}
+getattr(twinlens, call)(
+    data, out, encoder="resnet18_quarter", device="cpu", precision="fp32", settings=settings
+)
+"""
+ALONE = """
+import torch
+
+model = torch.nn.Conv2d(3, 16, 7)
+optimiser = torch.optim.AdamW(model.parameters(), fused=True)
+model(torch.rand(16, 3, 32, 32)).sum().backward()
+optimiser.step()
+"""
 
 
 def process(*arguments):
@@ -60,6 +88,13 @@ def main() -> None:
             "twinlens --help": process(*cli, "--help"),
             "twinlens train --help": process(*cli, "train", "--help"),
             "import torch": process("-c", "import torch"),
+            "a first step, torch alone": process("-c", FIRST_STEP + ALONE),
+            "train, until its first step": process(
+                "-c", FIRST_STEP + CALL, "train", data, out / "t"
+            ),
+            "pretrain, until its first step": process(
+                "-c", FIRST_STEP + CALL, "pretrain", data, out / "p"
+            ),
             "compare on a finished study": compare,
         }
         found = rates(tasks, rounds, children)
