@@ -38,7 +38,10 @@ def _no_servers(monkeypatch):
 
 def _from_csv(folder):
     history = pd.read_csv(folder / "history.csv")
-    found = {"loss": [(i + 1, value) for i, value in enumerate(history["loss"])]}
+    found = {
+        name: [(i + 1, value) for i, value in history[name].dropna().items()]
+        for name in ("loss", "norm")
+    }
     seen = pd.read_csv(folder / "monitor.csv")
     found["monitor/rank"] = [*zip(seen["step"], seen["rank"], strict=True)]
     return found
@@ -106,24 +109,24 @@ READERS = {
 }
 
 
-def _loss(kill_at=None):
+def _loss(terms=(), kill_at=None):
     def loss(module, step):
         if step == kill_at:
             raise _Killed
         x = torch.randn(8, 4, generator=torch.Generator().manual_seed(step))
-        return module(x).square().mean(), {}
+        return module(x).square().mean(), {name: module.weight.norm() for name in terms}
 
     return loss
 
 
 def _run(folder, names, *, kill_at=None):
-    """Eleven steps in two phases, with a look of a monitor at the end."""
+    """Eleven steps in two phases, the second with one more term, and a look of a monitor."""
     torch.manual_seed(0)
     fabric, net = make_fabric("fp32", "cpu"), nn.Linear(4, 2)
     optimizer = adamw(net, weight_decay=0.0)
     phases = [
         Phase("head", constant(4, 1e-3), optimizer, _loss()),
-        Phase("one_cycle", one_cycle(7, 1e-3), optimizer, _loss(kill_at)),
+        Phase("one_cycle", one_cycle(7, 1e-3), optimizer, _loss(["norm"], kill_at)),
     ]
     with logging(fabric, names, folder, "my-run", SETTINGS):
         history = train(net, phases, fabric=fabric, folder=folder, seed=0)
@@ -143,6 +146,8 @@ def test_what_was_logged_is_read_back_and_a_resumed_run_holds_each_step_once(
     found = READERS[name](tmp_path)
     assert [step for step, _ in found["loss"]] == [*range(1, 12)]
     assert [value for _, value in found["loss"]] == pytest.approx([*history["loss"]], rel=1e-6)
+    assert [step for step, _ in found["norm"]] == [*range(5, 12)]
+    assert [value for _, value in found["norm"]] == pytest.approx([*history["norm"][4:]], rel=1e-6)
     assert found["monitor/rank"] == [(11, 2.5)]
     assert not {"step", "phase", "monitor/step"} & set(found)
 

@@ -112,18 +112,32 @@ def _prepare() -> None:
 
 
 def _csv(folder: Path, _run: str, _settings: Values) -> Logger:
-    """Write history.csv (one row per step), monitor.csv and metrics.csv."""
+    """Write history.csv (one row per step), monitor.csv and metrics.csv.
+
+    A later phase may tell more than an earlier one: the file is then written anew, with the columns
+    that are new empty in earlier rows.
+    """
     files, writers = ExitStack(), dict[str, tuple[Any, Any]]()
+
+    def begin(kind: str, names: list[str]) -> None:
+        path, rows = folder / f"{kind}.csv", list[dict[str, str]]()
+        if kind in writers:
+            with path.open(newline="", encoding="utf-8") as before:
+                rows = list(csv.DictReader(before))
+        file = files.enter_context(path.open("w", newline="", encoding="utf-8"))
+        writer = csv.DictWriter(file, names, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        writers[kind] = file, writer
 
     def log(values: Values, _step: int) -> None:
         kind, slash, _ = next(iter(values)).partition("/")
         kind = kind if slash else "history"
         row = {name.removeprefix(f"{kind}/"): value for name, value in values.items()}
-        if kind not in writers:
-            path = folder / f"{kind}.csv"
-            file = files.enter_context(path.open("w", newline="", encoding="utf-8"))
-            writers[kind] = file, csv.DictWriter(file, list(row), lineterminator="\n")
-            writers[kind][1].writeheader()
+        known = list(writers[kind][1].fieldnames) if kind in writers else []
+        names = list(dict.fromkeys([*known, *row]))
+        if names != known:
+            begin(kind, names)
         file, writer = writers[kind]
         writer.writerow(row)
         file.flush()
