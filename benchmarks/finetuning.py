@@ -26,6 +26,8 @@ from twinlens.phantom.generate import lesion_label, phantom_image
 
 SIZE, BATCH, EPOCHS, CLASSES = 64, 64, 4, 8
 TRAIN, TEST = 640, 320
+ALONE = {"PYTHONPATH": "src"}
+"""Without tests/peers, which loads torchvision when Python starts: ours and the limit need none."""
 
 
 def fastai(folder):
@@ -115,11 +117,12 @@ def main() -> None:
         train = "--encoder resnet18 --lr 0.001 --tta 1 --precision fp32 --device cpu --overwrite"
         numbers = ("--epochs", EPOCHS, "--batch-size", BATCH, "--set", "head_epochs=0")
         ours = process(
-            *cli, "train", folder / "data", "--out", folder / "run", *train.split(), *numbers
-        )
+            *cli, "train", folder / "data", "--out", folder / "run", *train.split(), *numbers,
+            **ALONE,
+        )  # fmt: skip
         pack = process(
             *cli, "import", folder / "jpeg", "--out", folder / "again", "--size", SIZE,
-            "--workers", 1, "--overwrite",
+            "--workers", 1, "--overwrite", **ALONE,
         )  # fmt: skip
 
         def with_import():
@@ -129,7 +132,10 @@ def main() -> None:
         tasks = {
             "Twinlens": ours,
             "Twinlens, with its import": with_import,
-            **{name: process(__file__, name, folder / "jpeg") for name in PEERS},
+            **{
+                name: process(__file__, name, folder / "jpeg", **(ALONE if name == "limit" else {}))
+                for name in PEERS
+            },
         }
         rows = compared(rates(tasks, rounds, children), "Twinlens")
     write_rows(

@@ -56,12 +56,13 @@ optimiser.step()
 """
 
 
-def process(*arguments):
-    """Return a task that runs Python with some arguments."""
+def process(*arguments, **variables):
+    """Return a task that runs Python with arguments, and environment variables changed."""
 
     def task():
         command = [sys.executable, *map(str, arguments)]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        env = os.environ | variables
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=env)
         return 1
 
     return task
