@@ -227,10 +227,19 @@ def test_workers_are_chosen_where_asked_for_and_kept_when_the_study_goes_on(
     monkeypatch.setattr(module, "execute", lambda _, pool, __: began.append(pool.workers) or {})
     monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
     out = tmp_path / "out"
-    for workers in (0, 0, 3, 0, None):
+    for workers in (0, 0, 3, 0):
         compare(study_file, out, device="cpu", max_hours=0, workers=workers)
+    monkeypatch.setattr(module, "is_finished", lambda *_: True)
+    compare(study_file, out, device="cpu", max_hours=0, workers=0)
+    monkeypatch.setattr(module, "is_finished", lambda *_: False)
+    for workers in (0, None):
+        compare(study_file, out, device="cpu", max_hours=0, workers=workers)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    compare(study_file, out, device="cpu", max_hours=0, workers=3)
+    compare(study_file, out, device="cpu", max_hours=0, workers=0)
     assert measured == [3]  # as many as have cores, and runs that wait for no other
-    assert began == [2, 2, 3, 3, 1]
+    assert began[:6] == [2, 2, 3, 3, 1, 3]  # with nothing left to do, one that sees so
+    assert began[6:] == [1, 3, 2]  # no more than there are cores, unless asked for
 
 
 def test_begun_and_killed_at_once_the_folder_is_still_the_study_s(study_file, tmp_path, estimated):

@@ -81,7 +81,7 @@ class Plan(Record):
 
     Attributes:
         runs: The runs, each after the one that it needs.
-        workers: Number of processes that were chosen when it began.
+        workers: Number of processes that share them on one machine, as chosen or given last.
     """
 
     runs: list[Annotated[PlannedRun, Field(discriminator="kind")]]

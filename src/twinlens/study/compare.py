@@ -80,7 +80,9 @@ def compare(request: CompareRequest) -> Path:
         keep_audit(out, data, split)
     execution = Execution(plan, out, request.device, request.loggers, deadline)
     progress = Progress(checked, plan, out, expected.seconds_of if expected else None)
-    pool = pool if request.ray else replace(pool, workers=workers)
+    if not request.ray:
+        most = most_workers(left, fabric.device.type, request.runs_per_gpu)
+        pool = replace(pool, workers=request.workers or min(workers, most))
     failures = execute(execution, pool, progress.report)
     if not execution.unsettled():
         shutil.rmtree(out / FEATURES, ignore_errors=True)
@@ -116,18 +118,15 @@ def _prepared(
     estimated: the machine may be busy.
     """
     out, choose = Path(request.out), request.workers == 0
-    most = most_workers(left, fabric.device.type, request.runs_per_gpu)
-    workers = most if choose else request.workers or 1
     if not request.dry_run and (request.ray or (out / STUDY).exists()):
         before = Plan.read(out / PLAN).workers if (out / PLAN).exists() else 1
-        return min(workers, before) if choose else workers, None
+        return before if choose else request.workers or 1, None
     if not left:
         return 1, None
-    expected = estimate(left, fabric, workers)
-    if choose:
-        workers = expected.best_workers(request.runs_per_gpu)
-        expected = expected.divided(workers)
-    return workers, expected
+    most = most_workers(left, fabric.device.type, request.runs_per_gpu)
+    expected = estimate(left, fabric, most if choose else request.workers or 1)
+    workers = expected.best_workers(request.runs_per_gpu) if choose else request.workers or 1
+    return workers, expected.divided(workers) if choose else expected
 
 
 def _refuse_another(out: Path, study: Study, resume: bool) -> None:
