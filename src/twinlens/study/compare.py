@@ -117,16 +117,19 @@ def _prepared(
     A study that has begun, maybe in other processes, keeps the workers that it had, and is not
     estimated: the machine may be busy.
     """
-    out, choose = Path(request.out), request.workers == 0
+    out, workers = Path(request.out), request.workers or 1
+    choose = request.workers == 0
     if not request.dry_run and (request.ray or (out / STUDY).exists()):
         before = Plan.read(out / PLAN).workers if (out / PLAN).exists() else 1
-        return before if choose else request.workers or 1, None
+        return before if choose else workers, None
     if not left:
         return 1, None
+    if not choose:
+        return workers, estimate(left, fabric, workers)
     most = most_workers(left, fabric.device.type, request.runs_per_gpu)
-    expected = estimate(left, fabric, most if choose else request.workers or 1)
-    workers = expected.best_workers(request.runs_per_gpu) if choose else request.workers or 1
-    return workers, expected.divided(workers) if choose else expected
+    expected = estimate(left, fabric, most)
+    workers = expected.best_workers(request.runs_per_gpu)
+    return workers, expected.divided(workers)
 
 
 def _refuse_another(out: Path, study: Study, resume: bool) -> None:
