@@ -29,7 +29,7 @@ def test_without_averages_the_trained_weights_are_kept():
     training = Averaging(model, ema=0, wise_ft=1)
     training.begin()
     shift(model, 1.0)
-    training.after_step()
+    training.after_step(0)
     before = states(model)
     training.finish([])
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
@@ -40,13 +40,13 @@ def test_the_moving_average_is_the_recursion_with_a_rising_decay():
     model = small()
     training = Averaging(model, ema=0.5, wise_ft=1)
     training.begin()
-    expected = None
-    for step in range(6):
+    expected = 0.0
+    for step in range(12):
         shift(model, float(step))
-        training.after_step()
+        training.after_step(step)
         value = model.head.weight.detach().clone()
-        decay = min(0.5, (1 + step) / (10 + step))
-        expected = value if expected is None else decay * expected + (1 - decay) * value
+        decay = min(0.5, step / (9 + step))
+        expected = decay * expected + (1 - decay) * value
     training.finish([])
     torch.testing.assert_close(model.head.weight.detach(), expected)
 
@@ -72,7 +72,7 @@ def test_a_resumed_training_keeps_its_start_and_its_average():
     training = Averaging(model, ema=0.9, wise_ft=0.5)
     training.begin()
     shift(model, 1.0)
-    training.after_step()
+    training.after_step(0)
     resumed = Averaging(small(), ema=0.9, wise_ft=0.5)
     resumed.load_state_dict(training.state_dict())
     resumed.begin()

@@ -6,12 +6,9 @@ from copy import deepcopy
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.optim.swa_utils import AveragedModel
 
 from twinlens.finetuning.classifier import Classifier
 from twinlens.types import Images, Logits
-
-_Tensors = tuple[Tensor, ...] | list[Tensor]
 
 
 class Averaging(nn.Module):
@@ -40,7 +37,8 @@ class Averaging(nn.Module):
         self.model = model
         self.wise_ft = wise_ft
         self.thresholds = thresholds
-        self.average = _moving_average(model, ema) if ema else None
+        self.ema = ema
+        self.average = deepcopy(model).requires_grad_(False) if ema else None
         self.start = deepcopy(model).requires_grad_(False) if wise_ft < 1 else None
         self.begun: Tensor
         self.register_buffer("begun", torch.tensor(False))
@@ -54,15 +52,23 @@ class Averaging(nn.Module):
         """Let the averages start from the weights as they are; resumed, they go on instead."""
         if self.begun:
             return
-        for copy in (self.average and self.average.module, self.start):
+        for copy in (self.average, self.start):
             if copy is not None:
                 copy.load_state_dict(self.model.state_dict())
         self.begun.fill_(True)
 
-    def after_step(self) -> None:
-        """Follow an optimiser step."""
-        if self.average is not None:
-            self.average.update_parameters(self.model)
+    @torch.no_grad()
+    def after_step(self, step: int) -> None:
+        """Let the moving average follow the weights, after step `step` (from 0).
+
+        Its decay rises from 0 to `ema`, so that early steps are forgotten. BatchNorm's statistics
+        are averaged too. No step waits for the device.
+        """
+        if self.average is None:
+            return
+        decay = min(self.ema, step / (step + 9))
+        ours, theirs = _floating(self.average), _floating(self.model)
+        torch._foreach_lerp_(ours, theirs, 1 - decay)
 
     @torch.no_grad()
     def finish(self, batches: Iterable[Images]) -> None:
@@ -76,7 +82,7 @@ class Averaging(nn.Module):
                 again after an interpolation: those of other weights do not fit.
         """
         if self.average is not None:
-            self.model.load_state_dict(self.average.module.state_dict())
+            self.model.load_state_dict(self.average.state_dict())
         if self.start is None:
             return
         for trained, start in zip(self.model.parameters(), self.start.parameters(), strict=True):
@@ -109,15 +115,7 @@ def estimate_statistics(model: nn.Module, batches: Iterable[Images]) -> None:
         layer.momentum = momentum
 
 
-def _moving_average(model: nn.Module, ema: float) -> AveragedModel:
-    """Return a moving average whose decay rises to `ema`, so that early steps are forgotten."""
-
-    def average(ours: _Tensors, theirs: _Tensors, count: Tensor | int) -> None:
-        decay = min(ema, (1 + int(count)) / (10 + int(count)))
-        if ours[0].is_floating_point():
-            torch._foreach_lerp_(ours, theirs, 1 - decay)
-        else:  # BatchNorm's count of batches
-            for our, their in zip(ours, theirs, strict=True):
-                our.copy_(their)
-
-    return AveragedModel(model, multi_avg_fn=average, use_buffers=True).requires_grad_(False)
+def _floating(model: nn.Module) -> list[Tensor]:
+    """Return the parameters and buffers that can be averaged: not BatchNorm's count of batches."""
+    tensors = (*model.parameters(), *model.buffers())
+    return [tensor for tensor in tensors if tensor.is_floating_point()]

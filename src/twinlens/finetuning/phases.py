@@ -129,7 +129,7 @@ def _head_then_full(model: Classifier, job: Job) -> pd.DataFrame:
             else _supervised(batches),
             images=ids_of(batches_of(job, named), job.data.table),
             frozen=statistics,
-            after_step=lambda _: training.after_step(),
+            after_step=training.after_step,
         )
 
     history = train(training, phases(), fabric=fabric, folder=job.folder, seed=seed)
