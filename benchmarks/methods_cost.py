@@ -35,7 +35,7 @@ def make_step(method, encoder, images):
     config = configure("recommended", {"method": method}, where="")
     network = METHODS[method].network(build_encoder(encoder, 0), config, 0)
     rows = np.arange(BATCH)
-    network.prepare(rows, 0)
+    network.prepare(rows, rows, 0)
     plan, optimizer = METHODS[method].views(config, SIZE), adamw(network, weight_decay=0.01)
 
     def step(number):

@@ -45,8 +45,8 @@ def doubled(network):
     """Return a network of which everything is in double precision."""
 
     class Doubled(network):
-        def prepare(self, rows, seed):
-            super().prepare(rows, seed)
+        def prepare(self, *arguments):
+            super().prepare(*arguments)
             self.double()
 
     return Doubled

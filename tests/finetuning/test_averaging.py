@@ -1,3 +1,5 @@
+from copy import deepcopy
+
 import numpy as np
 import pytest
 import torch
@@ -5,6 +7,9 @@ from torch import nn
 
 from twinlens.finetuning.averaging import Averaging
 from twinlens.finetuning.classifier import Classifier
+from twinlens.models.encoders import Encoder
+from twinlens.models.lora import merge_lora
+from twinlens.models.trainable import choose_trainable
 
 
 def small() -> Classifier:
@@ -58,6 +63,7 @@ def test_wise_ft_lies_between_start_and_end(share):
     training.begin()
     start = states(model)
     shift(model, 2.0)
+    model.encoder[1].running_mean += 1.0
     images = torch.rand(32, 3, 8, 8)
     training.finish([images[:16], images[16:]])
     for name, value in model.named_parameters():
@@ -79,3 +85,36 @@ def test_a_resumed_training_keeps_its_start_and_its_average():
     for name, value in training.state_dict().items():
         assert torch.equal(resumed.state_dict()[name], value), name
     assert not np.allclose(resumed.start.head.weight.detach(), resumed.model.head.weight.detach())
+
+
+def test_statistics_that_training_kept_are_kept():
+    model = small()
+    training = Averaging(model, ema=0, wise_ft=0.5)
+    training.begin()
+    before = model.encoder[1].running_mean.clone()
+    shift(model, 1.0)
+    training.finish([torch.rand(16, 3, 8, 8)])
+    assert torch.equal(model.encoder[1].running_mean, before)
+
+
+def test_of_adapters_the_weights_are_interpolated_and_not_the_factors():
+    pytest.importorskip("peft")
+    timm = pytest.importorskip("timm")
+    network = timm.models.VisionTransformer(
+        img_size=16, patch_size=8, embed_dim=16, depth=1, num_heads=2, num_classes=0
+    )
+    encoder = Encoder("tiny", network, feature_dim=16, mean=(0,) * 3, std=(1,) * 3, default_size=16)
+    before = states(encoder)
+    choose_trainable(encoder, "lora", rank=2, seed=0)
+    training = Averaging(Classifier(encoder, nn.Linear(16, 2)), ema=0, wise_ft=0.3)
+    training.begin()
+    adapters = [p for name, p in encoder.named_parameters() if "lora_" in name]
+    for parameter in adapters:
+        nn.init.normal_(parameter)
+    trained = deepcopy(encoder)
+    merge_lora(trained)
+    training.finish([])
+    assert len(adapters) == 4
+    for name, value in encoder.state_dict().items():
+        expected = 0.7 * before[name] + 0.3 * trained.state_dict()[name]
+        torch.testing.assert_close(value, expected)

@@ -5,12 +5,14 @@ import torch
 from safetensors.torch import load_file
 
 from trained import train_small
+from twinlens.data.batches import Batches
 from twinlens.data.dataset import open_dataset
 from twinlens.data.splits import open_split, unlabelled_rows
 from twinlens.engine import loop
 from twinlens.errors import UserError
 from twinlens.finetuning import fixmatch as module
 from twinlens.finetuning.fixmatch import AdaptiveThreshold, unlabelled_loss
+from twinlens.settings.finetuning import configure_training
 
 FIXMATCH = {"semi": "fixmatch", "semi_threshold": "adaptive", "epochs": 1, "tuning": "full"}
 
@@ -84,3 +86,37 @@ def test_it_learns_from_unlabelled_images_and_a_resumed_run_ends_the_same(
 def test_too_few_unlabelled_images_are_said(phantoms, tmp_path):
     with pytest.raises(UserError, match=r"FixMatch takes 320 unlabelled images a step, and .* has"):
         train_small(phantoms, tmp_path / "run", settings=FIXMATCH | {"semi_ratio": 20})
+
+
+def test_a_step_that_takes_a_part_of_its_batch_takes_a_part_of_the_unlabelled_images(
+    phantoms, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(Batches, "rows", lambda self, step, rows=Batches.rows: rows(self, step)[:6])
+    train_small(phantoms, tmp_path / "run", settings=FIXMATCH)
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"views": "strong"}, "FixMatch draws strong views beside those of 'views'"),
+        ({"classes": ["a", "b"]}, "'semi' would give images of other classes a label"),
+    ],
+)
+def test_settings_that_contradict_it_are_refused(settings, sentence):
+    with pytest.raises(UserError, match=sentence):
+        configure_training("recommended", FIXMATCH | settings)
+
+
+def test_changes_of_the_views_hold_for_the_strong_one_too(phantoms, tmp_path, monkeypatch):
+    recipes, view = [], module.view
+    monkeypatch.setattr(
+        module,
+        "view",
+        lambda *a, recipe, **k: recipes.append(recipe) or view(*a, recipe=recipe, **k),
+    )
+    train_small(
+        phantoms, tmp_path / "run",
+        settings=FIXMATCH | {"view_changes": {"vertical_flip": {"p": 0.0}}},
+    )  # fmt: skip
+    assert {recipe.rand_augment.operations for recipe in recipes} == {0, 2}
+    assert {recipe.vertical_flip.p for recipe in recipes} == {0}

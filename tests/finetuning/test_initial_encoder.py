@@ -65,3 +65,11 @@ def test_a_pretraining_that_saw_the_test_images_at_another_size_is_said(
     )  # fmt: skip
     assert read_run(again).transductive
     assert len(read_seen(again)) == 80 + 40
+
+
+def test_views_cannot_grow_where_the_encoder_resizes_them(phantoms, tmp_path):
+    with pytest.raises(UserError, match=r"resnet18_quarter:24 resizes every image to 24 pixels"):
+        train(
+            phantoms, tmp_path / "run", encoder="resnet18_quarter:24", device="cpu",
+            settings={"progressive_from": 16},
+        )  # fmt: skip

@@ -178,3 +178,13 @@ def test_only_the_chosen_part_of_the_encoder_is_trained(phantoms, tmp_path):
 def test_larger_images_than_the_data_sets_are_refused(phantoms, tmp_path):
     with pytest.raises(UserError, match=r"image_size 64 is larger than the 32 pixels of .*--size"):
         train_small(phantoms, tmp_path / "run", settings={"image_size": 64})
+
+
+def test_fixed_statistics_stay_through_every_phase_and_average(phantoms, tmp_path):
+    settings = {"fixed_statistics": True, "frozen_batchnorm": False, "wise_ft": 0.7, "epochs": 1}
+    run = train_small(phantoms, tmp_path / "run", settings=settings)
+    before = build_encoder("resnet18_quarter", 3).state_dict()
+    after = load_file(run / "model" / "model.safetensors")
+    kept = [name for name in before if "running" in name]
+    assert kept
+    assert all(torch.equal(before[name], after[f"encoder.{name}"]) for name in kept)

@@ -84,3 +84,10 @@ def test_without_unlabelled_images_it_says_so(phantoms, tmp_path, monkeypatch):
 def test_an_adaptive_threshold_is_for_fixmatch_alone(phantoms, tmp_path):
     with pytest.raises(UserError, match="only FixMatch adapts 'semi_threshold'"):
         train_small(phantoms, tmp_path / "run", settings=PSEUDO | {"semi_threshold": "adaptive"})
+
+
+def test_without_any_pseudo_label_this_is_said(phantoms, tmp_path, capsys):
+    train_small(
+        phantoms, tmp_path / "run", settings=PSEUDO | {"semi_threshold": 1.0, "semi_rounds": 1}
+    )
+    assert "WARNING: The networks agreed on no unlabelled image" in capsys.readouterr().err

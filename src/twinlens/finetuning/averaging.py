@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from twinlens.finetuning.classifier import Classifier
+from twinlens.models.lora import merge_lora
 from twinlens.types import Images, Logits
 
 
@@ -72,22 +73,27 @@ class Averaging(nn.Module):
 
     @torch.no_grad()
     def finish(self, batches: Iterable[Images]) -> None:
-        """Give the classifier its final weights.
+        """Give the classifier its final weights, with adapters folded in.
 
         They are the moving average, if there is one; then, by WiSE-FT (Wortsman et al. 2022, arXiv
         2109.01903, equation 1), the mean of the start (weight 1 - wise_ft) and these.
 
         Args:
             batches: Normalised training images, from which BatchNorm's statistics are estimated
-                again after an interpolation: those of other weights do not fit.
+                again after an interpolation: those of other weights do not fit. Where training
+                kept the statistics of the start, so does this.
         """
         if self.average is not None:
             self.model.load_state_dict(self.average.state_dict())
+        merge_lora(self.model.encoder)
         if self.start is None:
             return
+        merge_lora(self.start.encoder)
         for trained, start in zip(self.model.parameters(), self.start.parameters(), strict=True):
             trained.copy_(torch.lerp(start.to(trained), trained, self.wise_ft))
-        estimate_statistics(self.model, batches)
+        both = zip(self.model.buffers(), self.start.buffers(), strict=True)
+        if not all(torch.equal(trained, start.to(trained)) for trained, start in both):
+            estimate_statistics(self.model, batches)
 
 
 def batchnorm(module: nn.Module) -> tuple[_BatchNorm, ...]:

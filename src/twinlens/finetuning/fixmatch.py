@@ -7,14 +7,16 @@ import torch.nn.functional as F  # noqa: N812, the field's own name
 from torch import Tensor, nn
 
 from twinlens.data.batches import Batches, ahead, reader
+from twinlens.data.dataset import Dataset
 from twinlens.engine.phase import Loss
 from twinlens.errors import UserError
 from twinlens.finetuning.job import Job
 from twinlens.finetuning.labelled_batches import LabelledBatch
 from twinlens.models.encoders import Encoder
 from twinlens.seeds import derive
+from twinlens.settings.finetuning import FineTuning
 from twinlens.types import Images, Logits, Rows
-from twinlens.views.recipes import RECIPES, named_recipe
+from twinlens.views.recipes import named_recipe
 from twinlens.views.view import normalise, view
 
 
@@ -75,6 +77,21 @@ def unlabelled_loss(
     return (sure * losses).mean(), sure.mean()
 
 
+def unlabelled_batch(config: FineTuning, unlabelled: Rows, data: Dataset) -> int:
+    """Return the number of unlabelled images of a step.
+
+    Raises:
+        UserError: There are fewer.
+    """
+    count = config.semi_ratio * config.batch_size
+    if len(unlabelled) < count:
+        raise UserError(
+            f"FixMatch takes {count} unlabelled images a step, and {data.path} has "
+            f"{len(unlabelled)}: lower semi_ratio or batch_size, or leave out semi."
+        )
+    return count
+
+
 def fixmatch(
     job: Job,
     encoder: Encoder,
@@ -97,14 +114,9 @@ def fixmatch(
         UserError: There are too few unlabelled images.
     """
     config, read = job.config, reader(job.data.images, job.unlabelled, job.fabric.device)
-    count = config.semi_ratio * config.batch_size
-    if len(job.unlabelled) < count:
-        raise UserError(
-            f"FixMatch takes {count} unlabelled images a step, and {job.data.path} has "
-            f"{len(job.unlabelled)}: lower semi_ratio or batch_size, or leave out semi."
-        )
+    count = unlabelled_batch(config, job.unlabelled, job.data)
     batches = Batches(job.unlabelled, batch_size=count, seed=derive(seed, "unlabelled"))
-    recipes = named_recipe(config.views, config.view_changes), RECIPES["strong"]
+    recipes = [named_recipe(name, config.view_changes) for name in (config.views, "strong")]
 
     def read_step(step: int) -> tuple[Rows, Images]:
         rows = batches.rows(step)
@@ -129,7 +141,9 @@ def fixmatch(
             )
             for n, recipe in enumerate(recipes, start=1)
         )
-        logits = model(torch.cat([images, weak, strong])).split([len(images), count, count])
+        logits = model(torch.cat([images, weak, strong])).split(
+            [len(images), len(weak), len(strong)]
+        )
         supervised = labelled_loss(logits[0])
         of_unlabelled, sure = unlabelled_loss(logits[1], logits[2], thresholds)
         terms = {"labelled": supervised.detach(), "unlabelled": of_unlabelled.detach()}

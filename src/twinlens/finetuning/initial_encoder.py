@@ -44,8 +44,8 @@ def starting_encoder(
 
     Raises:
         UserError: The run is no pretraining, name or weights contradict it, the encoder cannot
-            take images of this size, those of the data set are smaller, or the pretraining was on
-            another split.
+            take images of this size or would resize those that are to grow, those of the data set
+            are smaller, or the pretraining was on another split.
     """
     side = config.image_size or data.size
     if side > data.size:
@@ -64,6 +64,11 @@ def starting_encoder(
                 f"--pretrained {pretrained} is a pretraining of the encoder {encoder.name}: name "
                 "it without --weights, and that encoder or none."
             )
+    if config.progressive_from and encoder.side:
+        raise UserError(
+            f"The encoder {encoder.name} resizes every image to {encoder.side} pixels, so "
+            "progressive_from changes nothing: leave it out, or name the encoder without a side."
+        )
     for size in sorted({*progressive_sizes(config.progressive_from, side, STAGES)}):
         check_size(encoder, size)
     refuse_other_split(data, split, initial.history, what=str(pretrained or weights))

@@ -27,7 +27,6 @@ from twinlens.finetuning.pseudo_labels import with_pseudo_labels
 from twinlens.inference.embed import clean_batches, embed_rows
 from twinlens.models.encoders import Encoder
 from twinlens.models.heads import HEADS
-from twinlens.models.lora import merge_lora
 from twinlens.models.trainable import choose_trainable
 from twinlens.seeds import derive
 
@@ -85,6 +84,7 @@ def _head_then_full(model: Classifier, job: Job) -> pd.DataFrame:
 
     def phases() -> Iterator[Phase]:
         epoch = job.steps_per_epoch
+        statistics = batchnorm(encoder) if config.fixed_statistics else ()
         head_first = config.tuning == "head_then_full" and config.head_init == "random"
         if head_first and config.head_epochs:
             with _frozen(encoder):
@@ -94,13 +94,12 @@ def _head_then_full(model: Classifier, job: Job) -> pd.DataFrame:
                     adamw(head, weight_decay=config.weight_decay),
                     _supervised(labelled(derive(seed, "head phase"))),
                     images=ids_of(batches_of(job, derive(seed, "head phase")), job.data.table),
-                    frozen=(encoder,) if config.frozen_batchnorm else (),
+                    frozen=(encoder,) if config.frozen_batchnorm else statistics,
                 )
         training.begin()
         optimizer = adamw(
             model, weight_decay=config.weight_decay, lr_scales=lr_scales(model, config)
         )
-        statistics = batchnorm(encoder) if config.fixed_statistics else ()
         finder = Phase(
             "lr_finder",
             constant(0, 0.0),
@@ -137,7 +136,6 @@ def _head_then_full(model: Classifier, job: Job) -> pd.DataFrame:
         encoder, job.data, job.rows, fabric, size=job.size, batch_size=config.batch_size
     )
     training.finish(batches)
-    merge_lora(encoder)
     if loss_rose(history, config.epochs):
         say(
             "WARNING: The loss of the last epoch is no lower than that of the first, so this model "

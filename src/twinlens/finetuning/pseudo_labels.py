@@ -75,6 +75,11 @@ def _label(encoder: Encoder, job: Job, fit: Fit) -> None:
         rows, classes = job.unlabelled[chosen], mean.argmax(axis=1)[chosen]
         current = _extended(job, rows, classes)
         say(f"Pseudo-labels, round {number}: {len(rows):,} of {len(chosen):,} unlabelled images.")
+    if not len(rows):
+        say(
+            "WARNING: The networks agreed on no unlabelled image, so this is a training on the "
+            f"labelled ones alone: lower semi_threshold, which is {config.semi_threshold:g}."
+        )
     table = pd.DataFrame(
         {
             "row": rows,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, pad
 from torch.nn.utils import convert_conv2d_weight_memory_format
@@ -115,13 +116,18 @@ class Encoder(nn.Module):
 
     def forward(self, images: Images) -> Features:
         """Return the features of normalised images, shape (batch, feature_dim)."""
-        if self.side is not None:
-            size, mode = (self.side, self.side), self.interpolation
-            images = interpolate(images, size, mode=mode, antialias=True)
+        images = self.resized(images)
         if self.pooling is not None:
             return pool(self.network, images, self.pooling)
         features: Features = self.network(images)
         return features
+
+    def resized(self, images: Images) -> Float[Tensor, "batch 3 _ _"]:
+        """Return images as the network gets them: of the side that the name says, if it does."""
+        if self.side is None:
+            return images
+        size, mode = (self.side, self.side), self.interpolation
+        return interpolate(images, size, mode=mode, antialias=True)
 
 
 def _drop_prefix(_module: nn.Module, state: dict[str, Any], prefix: str, _metadata: Any) -> None:

@@ -32,7 +32,7 @@ def add_lora(encoder: Encoder, rank: int) -> None:
     peft.inject_adapter_in_model(config, encoder)
 
 
-def merge_lora(encoder: Encoder) -> None:
+def merge_lora(encoder: nn.Module) -> None:
     """Fold the adapters into the layers that they adapt: features stay, the state dict is plain.
 
     Args:

@@ -33,11 +33,12 @@ class SiameseNetwork(nn.Module):
         """Return the embeddings of normalised views, each of shape (batch, dim)."""
         return embed_views(nn.Sequential(self.encoder, self.projector), views, self.joint)
 
-    def prepare(self, rows: Rows, seed: int) -> None:
+    def prepare(self, rows: Rows, shown: Rows, seed: int) -> None:
         """Build what depends on the images, before training.
 
         Args:
             rows: Row numbers of all images of the pretraining.
+            shown: Number, from 0, of what each shows: the image, or its group if groups are pairs.
             seed: The run's seed.
         """
 

@@ -19,6 +19,7 @@ class Partners:
 
     Attributes:
         paired: Number of images that have a partner.
+        groups: Number of each image's group, from 0.
     """
 
     def __init__(self, data: Dataset, rows: Rows) -> None:
@@ -31,7 +32,8 @@ class Partners:
         Raises:
             UserError: No group has two of the images.
         """
-        codes = pd.factorize(data.table["group"].iloc[rows])[0]
+        self.groups: Rows = pd.factorize(data.table["group"].iloc[rows])[0]
+        codes = self.groups
         order = np.argsort(codes, kind="stable")
         sizes = np.bincount(codes)
         self._members = rows[order]

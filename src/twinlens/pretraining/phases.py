@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
+import numpy as np
 import pandas as pd
 from torch import Tensor, nn
 
@@ -35,7 +36,8 @@ def run_phases(job: Job) -> pd.DataFrame:
     choose_trainable(encoder, config.trainable, rank=config.lora_rank, seed=seed)
     trained = [parameter for parameter in encoder.parameters() if parameter.requires_grad]
     network = METHODS[config.method].network(encoder, config, seed)
-    network.prepare(job.rows, seed)
+    shown = job.partners.groups if job.partners else np.arange(len(job.rows))
+    network.prepare(job.rows, shown, seed)
     synchronise_batchnorm(network, fabric)
     network.to(fabric.device)
     steps = {"projector": config.projector_epochs * epoch, "one_cycle": config.epochs * epoch}

@@ -19,7 +19,7 @@ from twinlens.engine.loggers import check_loggers, logging
 from twinlens.engine.run_folder import describe_data, finish, running
 from twinlens.engine.timing import scaled, visible_split
 from twinlens.inference.embed import embed_rows
-from twinlens.models.encoders import NOT_NORMALISED, build_encoder, check_size
+from twinlens.models.encoders import NOT_NORMALISED, build_encoder
 from twinlens.models.tensor_files import save_tensors
 from twinlens.models.weights import load_weights
 from twinlens.parquet import write_table
@@ -27,14 +27,13 @@ from twinlens.pretraining.card import metadata, write_card
 from twinlens.pretraining.embedding_snapshot import sample, write_snapshot
 from twinlens.pretraining.images import IMAGES
 from twinlens.pretraining.job import Job
-from twinlens.pretraining.methods import METHODS
 from twinlens.pretraining.monitor import BEST, MONITOR
 from twinlens.pretraining.partners import find_partners
 from twinlens.pretraining.phases import run_phases
 from twinlens.pretraining.pretrained_encoder import ENCODER
 from twinlens.pretraining.preview import write_views
 from twinlens.pretraining.seen_images import SEEN, describe_images, look_for_seen, read_seen
-from twinlens.pretraining.validate import resolve_settings
+from twinlens.pretraining.validate import check_views, resolve_settings
 from twinlens.pretraining.verdict import verdict
 from twinlens.records.monitor import MonitorRecord
 from twinlens.records.run import PretrainRun, StoredPretraining
@@ -73,10 +72,7 @@ def _pretrain(fabric: Fabric, *, request: PretrainRequest, config: Pretraining) 
     split = visible_split(split)
     encoder, side = build_encoder(request.encoder, seed), config.image_size or data.size
     initial = load_weights(encoder, request.weights)
-    plan = METHODS[config.method].views(config, side)
-    for size in dict.fromkeys(views.size for views in plan):
-        remedy = "" if size == data.size else "choose another image_size or local_size"
-        check_size(encoder, size, remedy=remedy)
+    plan = check_views(config, encoder, data)
     refuse_other_split(data, split, initial.history, what=request.weights)
     initial = look_for_seen(initial, Path(request.weights).parent, data, split)
     seen = TrainedOn(

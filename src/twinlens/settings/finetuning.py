@@ -35,7 +35,8 @@ class FineTuning(Config):
             but no more than all labels get in theirs.
         batch_size: Images per step; an incomplete last batch is dropped.
         views: A name in `views.recipes.RECIPES`, for training and for test-time augmentation.
-        view_changes: Fields of `ViewRecipe` that differ from that recipe.
+        view_changes: Fields of `ViewRecipe` that differ from that recipe, and from FixMatch's
+            strong one.
         head_epochs: Epochs that train the head alone, with the encoder frozen.
         head_lr: Constant learning rate of those epochs.
         frozen_batchnorm: Whether BatchNorm keeps its statistics while the encoder is frozen.
@@ -138,6 +139,16 @@ class FineTuning(Config):
         if self.semi == "pseudo_label" and self.semi_threshold == "adaptive":
             raise ValueError(
                 "only FixMatch adapts 'semi_threshold': give a number, or set 'semi' to fixmatch"
+            )
+        if self.semi == "fixmatch" and self.views == "strong":
+            raise ValueError(
+                "FixMatch draws strong views beside those of 'views', which must be weaker: leave "
+                "'views' out"
+            )
+        if self.semi != "none" and self.classes:
+            raise ValueError(
+                "'semi' would give images of other classes a label among 'classes': leave out one "
+                "of them, or import the images of these classes alone"
             )
         return self
 

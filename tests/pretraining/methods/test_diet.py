@@ -46,14 +46,22 @@ def test_a_classifier_without_knowledge_guesses_among_all_images():
     assert diet(z, z, images=CLASSES)[0].item() == pytest.approx(math.log(7))
 
 
+def _network():
+    settings = configure("recommended", {"method": "diet"}, where="")
+    return ImageClassifier(build_encoder("resnet18_quarter", 0), settings, 0)
+
+
+def test_images_of_a_group_are_one_class():
+    network = _network()
+    network.prepare(np.array([40, 3, 17]), np.array([0, 1, 0]), 0)
+    assert network.classifier.out_features == 2
+    assert network.complete((torch.zeros(3, 2),), np.array([17, 3, 40]))[1].tolist() == [0, 1, 0]
+
+
 def test_each_image_of_the_pretraining_is_a_class():
     rows = np.array([40, 3, 17])
-    network = ImageClassifier(
-        build_encoder("resnet18_quarter", 0),
-        configure("recommended", {"method": "diet"}, where=""),
-        0,
-    )
-    network.prepare(rows, 0)
+    network = _network()
+    network.prepare(rows, np.array([0, 1, 2]), 0)
     views = torch.rand(2, 2, 3, 32, 32)
     outputs = network.complete(network(*views), np.array([17, 40]))
     assert [tuple(z.shape) for z in outputs[:2]] == [(2, 3), (2, 3)]

@@ -168,3 +168,17 @@ def test_images_without_a_patch_to_predict_are_said(ratio, side, fails):
             network(images)
     else:
         assert network(images)[0].shape[1] == 2
+
+
+def test_patches_that_do_not_divide_the_images_are_refused():
+    network = _network(img_size=32, dynamic_img_size=True, dynamic_img_pad=True)
+    with pytest.raises(UserError, match=r"the 8 pixels of a patch of tiny do not divide .* of 36:"):
+        network(torch.rand(3, 3, 36, 36))
+
+
+def test_images_have_the_side_that_the_encoders_name_says():
+    encoder = build_encoder("timm/vit_tiny_patch16_224:64", 0)
+    network = MaskedAutoencoder(encoder, configure("recommended", {"method": "mae"}, where=""), 0)
+    network.at_step(ROWS, seed=5, step=3)
+    predicted, pixels = network(torch.rand(3, 3, 32, 32))
+    assert predicted.shape == pixels.shape == (3, 12, 3 * 16 * 16)

@@ -24,6 +24,18 @@ ARMS = {"plain": {}, "twins": {"pretrain": {}}}
         ),
         ({"label_fractions": [0.1]}, "Arm 'plain': The batch size 16 is larger than the"),
         ({"train": {"views": "odd"}}, "Arm 'plain': Unknown recipe of views 'odd'"),
+        ({"train": {"image_size": 999}}, "Arm 'plain': image_size 999 is larger than the"),
+        ({"train": {"progressive_from": 999}}, "Arm 'plain': progressive_from=999 is above the"),
+        ({"train": {"trainable": "lora"}}, "Arm 'plain': LoRA is for the attention"),
+        ({"pretrain": {"method": "mae"}}, "Arm 'twins': MAE masks patches"),
+        (
+            {"train": {"semi": "fixmatch", "semi_ratio": 99, "batch_size": 16}},
+            "Arm 'plain': FixMatch takes 1584 unlabelled images a step",
+        ),
+        (
+            {"pretrain": {"method": "dino", "local_size": 999}},
+            "Arm 'twins': local_size=999 is above the 32 pixels",
+        ),
     ],
 )
 def test_what_is_wrong_is_found_before_anything_runs(phantoms, changes, sentence):

@@ -67,7 +67,7 @@ class DIET(Pretraining):
 
 
 class ImageClassifier(SiameseNetwork):
-    """An encoder and a linear classifier, without bias, of which image a view shows."""
+    """An encoder and a linear classifier, without bias, of which image or group a view shows."""
 
     places: Tensor
 
@@ -75,26 +75,27 @@ class ImageClassifier(SiameseNetwork):
         super().__init__(encoder, config, seed)
         self.dim = [encoder.feature_dim, *config.projector][-1]
 
-    def prepare(self, rows: Rows, seed: int) -> None:
+    def prepare(self, rows: Rows, shown: Rows, seed: int) -> None:
         """Build the classifier for the images of the pretraining.
 
         Args:
             rows: Their row numbers.
+            shown: The class of each, from 0: itself, or its group.
             seed: Its initial weights depend on it and on the dimensions alone.
         """
         places = torch.full((int(rows.max()) + 1,), -1)
-        places[torch.from_numpy(rows)] = torch.arange(len(rows))
+        places[torch.from_numpy(rows)] = torch.from_numpy(shown)
         self.register_buffer("places", places, persistent=False)
         with seeded_initialisation(seed, "image classifier"):
-            self.classifier = nn.Linear(self.dim, len(rows), bias=False)
+            self.classifier = nn.Linear(self.dim, int(shown.max()) + 1, bias=False)
 
     def forward(self, *views: Images) -> tuple[Logits, ...]:
-        """Return the logits of normalised views, each of shape (batch, images)."""
+        """Return the logits of normalised views, each of shape (batch, classes)."""
         network = nn.Sequential(self.encoder, self.projector, self.classifier)
         return embed_views(network, views, self.joint)
 
     def complete(self, outputs: tuple[Tensor, ...], rows: Rows) -> tuple[Tensor, ...]:
-        """Add which image each is."""
+        """Add the class of each."""
         here = to_device(torch.from_numpy(rows), outputs[0].device)
         return *outputs, self.places[here]
 

@@ -150,10 +150,16 @@ class MaskedAutoencoder(SiameseNetwork):
         """Return the decoder's prediction of the masked patches, and their pixels.
 
         Raises:
-            UserError: The images have so few patches that none is masked.
+            UserError: Patches do not divide the images, or are so few that none is masked.
         """
-        (images,) = views
+        images = self.encoder.resized(views[0])
         rows, seed, step = self._position
+        if any(side % size for side, size in zip(images.shape[2:], self.patch, strict=True)):
+            raise UserError(
+                f"MAE needs whole patches, and the {self.patch[0]} pixels of a patch of "
+                f"{self.encoder.name} do not divide images of {images.shape[-1]}: choose an "
+                "image_size that they divide, or another encoder."
+            )
         patches = unfold(images, self.patch, stride=self.patch).transpose(1, 2)
         count = patches.shape[1]
         drawn = patch_order(rows, count, seed=seed, step=step)

@@ -2,31 +2,38 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from twinlens.data.batches import Batches
 from twinlens.data.class_subset import refuse_one_class
 from twinlens.data.dataset import Dataset
-from twinlens.data.splits import Split
+from twinlens.data.splits import Split, unlabelled_rows
 from twinlens.errors import UserError
 from twinlens.evaluation.probabilities.binary import positive_side
-from twinlens.models.encoders import build_encoder, check_size
-from twinlens.models.weights import load_weights
+from twinlens.finetuning.fixmatch import unlabelled_batch
+from twinlens.finetuning.initial_encoder import starting_encoder
+from twinlens.models.encoders import build_encoder
+from twinlens.models.trainable import choose_trainable
 from twinlens.pretraining.images import IMAGES
+from twinlens.pretraining.methods import METHODS
 from twinlens.pretraining.probing import check_probe, choose
+from twinlens.pretraining.validate import check_views
 from twinlens.seeds import derive
 from twinlens.splitting.label_fraction import label_fraction
 from twinlens.study.planning.config import Study
 from twinlens.study.planning.external_predictions import read_predictions
 from twinlens.study.planning.plan import prediction_files
-from twinlens.views.recipes import named_pair, named_recipe
+from twinlens.views.recipes import named_recipe
 
 
 def check(study: Study, data: Dataset, split: Split) -> None:
     """Build what each arm starts from, and its smallest batches.
 
     Raises:
-        UserError: An encoder, recipe of views, weight file or file of predictions is wrong, a batch
-            cannot be filled, there are no test images, all training labels are of one class, or
-            the positive classes are none. It names the arm.
+        UserError: An encoder, recipe of views, weight file or file of predictions is wrong, an
+            encoder does not suit sizes, method or what is to be trained, a batch cannot be filled,
+            there are no test images, all training labels are of one class, or the positive classes
+            are none. It names the arm.
     """
     if not len(split.rows["test"]):
         raise UserError(
@@ -53,11 +60,16 @@ def check_arm(study: Study, arm: str, data: Dataset, split: Split) -> None:
         return
     training, pretraining = study.training(arm), study.pretraining(arm)
     named_recipe(training.views, training.view_changes)
-    encoder = build_encoder(study.arms[arm].encoder or study.encoder, seed=0)
-    load_weights(encoder, study.arms[arm].weights)
-    check_size(encoder, data.images.shape[1])
+    name, weights = study.arms[arm].encoder or study.encoder, study.arms[arm].weights
+    encoder, _, _ = starting_encoder(
+        name, weights, None, data=data, split=split, config=training, seed=0
+    )
+    choose_trainable(encoder, training.trainable, rank=training.lora_rank, seed=0)
     if pretraining:
-        named_pair(pretraining.views, pretraining.view_changes)
+        encoder = build_encoder(name, seed=0)
+        check_views(pretraining, encoder, data)
+        choose_trainable(encoder, pretraining.trainable, rank=pretraining.lora_rank, seed=0)
+        METHODS[pretraining.method].network(encoder, pretraining, 0)
         rows = IMAGES[study.arms[arm].images].rows(split)
         Batches(rows, batch_size=pretraining.batch_size, seed=0)
         for seed in study.seeds_of(arm):
@@ -68,3 +80,6 @@ def check_arm(study: Study, arm: str, data: Dataset, split: Split) -> None:
                 data, split, min(study.label_fractions), derive(seed, "label_fraction")
             )
             Batches(rows, batch_size=training.batch_size, seed=0)
+        if training.semi == "fixmatch":
+            most = label_fraction(data, split, max(study.label_fractions), seed=0)
+            unlabelled_batch(training, np.setdiff1d(unlabelled_rows(split), most), data)

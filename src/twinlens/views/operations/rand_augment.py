@@ -1,4 +1,4 @@
-"""RandAugment, limited to operations that keep the colours of a finding."""
+"""RandAugment, without the operations that recolour an image."""
 
 from typing import Annotated, ClassVar
 
@@ -33,7 +33,7 @@ _LARGEST = {
 }
 """The largest change by operation, as in torchvision: shears, shares of the side, degrees, factors.
 
-Left out, because they change colours: colour, posterise, solarise, equalise, autocontrast."""
+Left out, because they recolour: colour, posterise, solarise, equalise, autocontrast."""
 
 
 class RandAugment(Geometric, Photometric):
@@ -46,7 +46,7 @@ class RandAugment(Geometric, Photometric):
         magnitude: Largest change as a share of the largest there is; each is uniform up to it.
     """
 
-    TITLE: ClassVar = "RandAugment without changes of colour"
+    TITLE: ClassVar = "RandAugment without recolouring"
     NUMBERS: ClassVar = 2 * len(_LARGEST)
 
     operations: Annotated[int, Field(ge=0, le=len(_LARGEST))] = 0
