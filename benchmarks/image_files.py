@@ -5,10 +5,10 @@ From the root of the repository:
     OMP_NUM_THREADS=1 python benchmarks/image_files.py [ROUNDS]
 
 Import: 200 photographs of 1,024 pixels to 256 pixels, against a loop of Pillow that resizes them
-into one array, with full and with reduced decoding (`draft`, which gives other pixels and which we
-do not use). Predict: 200 photographs of 448 pixels with a ResNet-18 at 224 pixels, as a bundle,
-against the bare forward pass of the network on images that lie ready; and onnxruntime alone. In
-turns, with one thread; processor time counts. Writes results/image_files.json.
+into one array, with full and with reduced decoding (`draft`, which ours uses too). Predict: 200
+photographs of 448 pixels with a ResNet-18 at 224 pixels, as a bundle, against the bare forward pass
+of the network on images that lie ready; and onnxruntime alone. In turns, with one thread; processor
+time counts. Writes results/image_files.json.
 """
 
 import sys

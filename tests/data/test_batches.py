@@ -117,6 +117,11 @@ def test_images_may_be_changed_in_place(limit, monkeypatch, tmp_path):
     assert torch.equal(read(ROWS), expected(ROWS))
 
 
+def test_resident_images_are_read_in_blocks(monkeypatch):
+    monkeypatch.setattr(batches, "_BLOCK", 7)
+    torch.testing.assert_close(reader(PACK, ROWS)(ROWS), expected(ROWS))
+
+
 def test_resident_images_are_those_announced():
     with pytest.raises(IndexError, match="not announced"):
         reader(PACK, ROWS)(np.array([0]))

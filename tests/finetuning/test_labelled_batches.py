@@ -1,6 +1,7 @@
 import numpy as np
 import torch
 
+from twinlens.data.batches import reader
 from twinlens.data.dataset import open_dataset
 from twinlens.data.splits import open_split
 from twinlens.engine.device import make_fabric
@@ -31,7 +32,7 @@ def test_an_image_that_a_balanced_batch_repeats_is_seen_in_other_views(
         tmp_path,
         seed=0,
     )
-    batch_of = module.labelled_batches(job, encoder, 0)
+    batch_of = module.labelled_batches(job, encoder, reader(data.images, rare), 0)
     for step in range(5):
         batch_of(step)
         assert len(set(seen[-1])) == len(rare)
@@ -49,7 +50,9 @@ def test_the_loss_of_a_mixed_batch_is_that_of_both_labels_by_their_shares(
     )
     monkeypatch.setattr(module, "mix", lambda images, **_: (images, 0.3))
     batches = module.Batches(rows, batch_size=16, seed=5)
-    _, loss = module.labelled_batches(job, build_encoder("resnet18_quarter", 3), 5)(0)
+    _, loss = module.labelled_batches(
+        job, build_encoder("resnet18_quarter", 3), reader(data.images, rows), 5
+    )(0)
     logits = torch.randn(16, 8, generator=torch.Generator().manual_seed(0))
     own = torch.from_numpy(data.labels[batches.rows(0)])
     expected = 0.3 * torch.nn.functional.cross_entropy(logits, own)

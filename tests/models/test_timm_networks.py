@@ -155,3 +155,9 @@ def test_a_side_in_the_name_resizes_images_as_pillow_does(name, capsys):
     torch.testing.assert_close(seen[-1][0], expected, rtol=0, atol=1.5 / 255)  # Pillow rounds twice
     check_size(encoder, 40)
     assert ("for 96 its position" in capsys.readouterr().err) == name.startswith("timm")
+
+
+def test_of_a_network_with_a_pooling_of_ours_all_weights_are_used():
+    network = dinov2(":mean", global_pool="map", class_token=False)
+    network(IMAGES).sum().backward()
+    assert not [name for name, p in network.named_parameters() if p.grad is None]

@@ -28,6 +28,9 @@ GPU_SHARE = 0.25
 share: ContextVar[float] = ContextVar("share", default=1.0)
 """Share of the images of each batch that is taken, to see how many fit into memory."""
 
+_BLOCK = 1024
+"""Images that are read at a time, so that memory holds few of them twice."""
+
 T = TypeVar("T")
 
 Reader = Callable[[Rows], Images]
@@ -178,7 +181,10 @@ def reader(images: Pack, rows: Rows, device: torch.device | str = "cpu") -> Pack
             return _floats(to_device(pinned, device))
 
         return PackReader(read_now, False)
-    resident = _read(images, rows).to(device)
+    resident = torch.empty((len(rows), *images.shape[1:]), dtype=torch.uint8, device=device)
+    for start in range(0, len(rows), _BLOCK):
+        part = rows[start : start + _BLOCK]
+        resident[start : start + len(part)] = _read(images, part).to(device)
     place = np.full(len(images), -1)
     place[rows] = np.arange(len(rows))
 

@@ -14,7 +14,7 @@ import torch.distributed as dist
 from jaxtyping import Float
 from lightning_fabric import Fabric
 from torch import Tensor, nn
-from torch.multiprocessing.spawn import ProcessException
+from torch.multiprocessing.spawn import ProcessException, ProcessExitedException
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from twinlens import console
@@ -39,7 +39,7 @@ def launch(fabric: Fabric, function: Callable[[Fabric], None]) -> None:
         function: Can be pickled, if processes are to be started.
 
     Raises:
-        UserError: One of the processes raised it.
+        UserError: One of the processes raised it, or was killed.
     """
     if fabric.strategy.launcher is None:
         function(fabric)
@@ -49,10 +49,17 @@ def launch(fabric: Fabric, function: Callable[[Fabric], None]) -> None:
     port = os.environ.get("MASTER_PORT")
     try:
         fabric.launch(partial(_call, function=function, errors=errors))
-    except ProcessException:
-        if errors.empty():
-            raise
-        raise errors.get() from None
+    except ProcessException as error:
+        if not errors.empty():
+            raise errors.get() from None
+        if isinstance(error, ProcessExitedException):
+            raise UserError(
+                f"Process {error.error_index} of {fabric.world_size} was ended from outside "
+                f"({error.signal_name or f'exit code {error.exit_code}'}), maybe for want of "
+                "memory, and the others were stopped: the same command with --resume goes on from "
+                "the last checkpoint."
+            ) from None
+        raise
     except KeyboardInterrupt:
         for process in set(active_children()) - set(before):
             process.terminate()

@@ -31,7 +31,7 @@ def describe_environment(fabric: Fabric) -> Environment:
         python=platform.python_version(),
         packages={"twinlens": __version__} | {name: version(name) for name in packages},
         platform=platform.platform(),
-        processor=_processor(),
+        processor=processor(),
         cores=os.cpu_count(),
         threads=torch.get_num_threads(),
         device=_device(fabric.device),
@@ -71,7 +71,8 @@ def _git(folder: Path, *arguments: str) -> str:
     return result.stdout.strip()
 
 
-def _processor() -> str:
+def processor() -> str:
+    """Return the name of this machine's processor."""
     info = Path("/proc/cpuinfo")
     names = re.findall(r"model name\s*: (.*)", info.read_text()) if info.exists() else []
     return names[0] if names else platform.processor() or platform.machine()

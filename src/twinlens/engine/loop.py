@@ -72,7 +72,7 @@ def train(
     module.to(fabric.device)
     for done, row in enumerate(state["history"], start=1):
         fabric.log_dict(row, done)  # the loggers of a resumed run start empty
-    with torch.random.fork_rng():
+    with torch.random.fork_rng([fabric.device] if fabric.device.type == "cuda" else []):
         for phase in phases:
             if phase.name not in state["done"]:
                 rehearsal = current_rehearsal()

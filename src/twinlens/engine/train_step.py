@@ -79,15 +79,17 @@ def make_train_step(module: nn.Module, phase: Phase, fabric: Fabric, seed: int) 
             group["betas"] = momentum, group["betas"][1]
         torch.manual_seed(derive(seed, phase.name, step))  # dropout inside an encoder
         loss, terms = phase.loss(wrapped, step)
-        mean = torch.as_tensor(fabric.all_reduce(loss.detach().clone()))  # reduces in place
         fabric.backward(loss)
         norm = get_total_norm([p.grad for p in trained if p.grad is not None])
-        told = (mean, norm, *terms.values())  # some terms are constants that lie on the CPU
+        told = (loss, norm, *terms.values())  # some terms are constants that lie on the CPU
         numbers = torch.stack(
             [to_device(n.detach(), fabric.device, dtype=torch.float32) for n in told]
         )
+        numbers = torch.as_tensor(fabric.all_reduce(numbers))  # their means
         failed.copy_(torch.maximum(failed, (~numbers[:2].isfinite()).any().float()))
-        optimizer.step()
+        # MPS's fused step has ignored found_inf (pytorch#186360), and waits for the device here.
+        if fabric.device.type != "mps" or not failed:
+            optimizer.step()
         optimizer.zero_grad()
         return Taken(numbers, tuple(terms))
 

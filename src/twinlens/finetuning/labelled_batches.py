@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from twinlens.data.batches import Batches, ahead, reader, view_keys
+from twinlens.data.batches import Batches, PackReader, ahead, view_keys
 from twinlens.finetuning.image_sizes import progressive_sizes
 from twinlens.finetuning.job import Job
 from twinlens.finetuning.mixing import mix
@@ -27,7 +27,7 @@ def batches_of(job: Job, seed: int) -> Batches:
 
 
 def labelled_batches(
-    job: Job, encoder: Encoder, seed: int, *, start: int | None = None
+    job: Job, encoder: Encoder, read: PackReader, seed: int, *, start: int | None = None
 ) -> Callable[[int], LabelledBatch]:
     """Return a function of the step that returns its labelled batch.
 
@@ -36,11 +36,11 @@ def labelled_batches(
     Args:
         job: What is trained on what.
         encoder: Gives the normalisation.
+        read: Reads the images.
         seed: Of batches and views.
         start: Size of the views at the beginning, see `progressive_sizes`.
     """
     config, labels, device = job.config, job.labels, job.fabric.device
-    read = reader(job.data.images, job.rows, device)
     batches = batches_of(job, seed)
     recipe = named_recipe(config.views, config.view_changes)
     objective = make_objective(labels[job.rows], len(job.data.classes), config, device)

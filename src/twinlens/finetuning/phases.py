@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from twinlens.console import say
-from twinlens.data.batches import ids_of
+from twinlens.data.batches import ids_of, reader
 from twinlens.engine.loop import CHECKPOINT, choose_lr, train
 from twinlens.engine.one_cycle import constant, one_cycle
 from twinlens.engine.optimiser import adamw
@@ -80,7 +80,8 @@ def _head_then_full(model: Classifier, job: Job) -> pd.DataFrame:
     adaptive = config.semi == "fixmatch" and config.semi_threshold == "adaptive"
     thresholds = AdaptiveThreshold(len(job.data.classes)) if adaptive else None
     training = Averaging(model, ema=config.ema, wise_ft=config.wise_ft, thresholds=thresholds)
-    labelled = partial(labelled_batches, job, encoder)
+    read = reader(job.data.images, job.rows, job.fabric.device)
+    labelled = partial(labelled_batches, job, encoder, read)
 
     def phases() -> Iterator[Phase]:
         epoch = job.steps_per_epoch

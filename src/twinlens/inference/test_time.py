@@ -78,17 +78,22 @@ def features_of_views(
     autocast: Autocast = nullcontext,
 ) -> Iterator[Features]:
     """Yield the features of each view of images; arguments as for `predict_probabilities`."""
-    keys = _content_keys(images)
-    for number in range(1, tta.views + 1):
-        if tta.clean and number == 1:
-            x = clean_view(images, size)
-        else:
-            x = view(
-                images, keys, recipe=tta.recipe, seed=tta.seed, step=0, number=number, size=size
-            )
+
+    def features(x: Images) -> Features:
         with autocast():
-            features: Features = encoder(normalise(x, encoder.mean, encoder.std))
-        yield features
+            found: Features = encoder(normalise(x, encoder.mean, encoder.std))
+        return found
+
+    if tta.clean:
+        yield features(clean_view(images, size))
+    drawn = range(1 + tta.clean, tta.views + 1)
+    if not drawn:
+        return
+    keys, recipe = _content_keys(images), tta.recipe
+    for n in drawn:
+        yield features(
+            view(images, keys, recipe=recipe, seed=tta.seed, step=0, number=n, size=size)
+        )
 
 
 def mean_softmax(head: nn.Module, views: Iterable[Features]) -> ClassProbabilities:

@@ -88,6 +88,7 @@ def build_timm(name: str, drop_path: float, config: dict[str, Any] | None) -> Ti
         raise no_drop_path(name)
     if pooling:
         _check_pooling(name, network, pooling)
+        network.attn_pool = None  # not used: its weights would get no gradient
     expected = network.pretrained_cfg
     return TimmNetwork(
         network,

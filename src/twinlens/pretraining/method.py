@@ -28,6 +28,8 @@ class Method:
         network: What is trained.
         views: From the settings, and the side of the images in pixels, to the views of each image.
         reported: Settings that reports print, and what they call them.
+        per_image: Whether the loss is a mean over images, so that each of several processes needs
+            the outputs for its own alone.
     """
 
     title: str
@@ -38,6 +40,7 @@ class Method:
     network: type[SiameseNetwork] = SiameseNetwork
     views: Callable[[Any, int], ViewPlan] = pair
     reported: Mapping[str, str] = field(default_factory=dict)
+    per_image: bool = False
 
 
 def configure(preset: str, settings: Mapping[str, Any], *, where: str) -> Pretraining:

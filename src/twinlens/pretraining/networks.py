@@ -55,8 +55,8 @@ class SiameseNetwork(nn.Module):
         """Return what the loss takes, from the outputs for the whole batch of all processes.
 
         Args:
-            outputs: What `forward` returned, gathered.
-            rows: Row number of each image of the whole batch.
+            outputs: What `forward` returned, gathered unless the method is `per_image`.
+            rows: Row number of each image that they are for.
         """
         return outputs
 

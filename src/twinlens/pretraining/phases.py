@@ -34,8 +34,8 @@ def run_phases(job: Job) -> pd.DataFrame:
     encoder, config, fabric, seed = job.encoder, job.config, job.fabric, job.seed
     epoch = Batches(job.rows, batch_size=config.batch_size, seed=seed).steps_per_epoch
     choose_trainable(encoder, config.trainable, rank=config.lora_rank, seed=seed)
-    trained = [parameter for parameter in encoder.parameters() if parameter.requires_grad]
     network = METHODS[config.method].network(encoder, config, seed)
+    trained = [parameter for parameter in encoder.parameters() if parameter.requires_grad]
     shown = job.partners.groups if job.partners else np.arange(len(job.rows))
     network.prepare(job.rows, shown, seed)
     synchronise_batchnorm(network, fabric)
@@ -125,6 +125,8 @@ def _loss(job: Job, network: SiameseNetwork, read: PackReader, seed: int) -> Los
         views = planned_views(images, batch, plan=plan, seed=seed, step=step, partners=partners)
         network.at_step(batch, seed=seed, step=step)
         outputs = wrapped(*(normalise(view, encoder.mean, encoder.std) for view in views))
+        if method.per_image:
+            return method.loss(*network.complete(outputs, batch), config)
         return method.loss(*network.complete(tuple(map(gather, outputs)), rows), config)
 
     return loss

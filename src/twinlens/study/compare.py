@@ -69,7 +69,8 @@ def compare(request: CompareRequest) -> Path:
     workers, expected = _prepared(request, left, fabric)
     if expected:
         say(expected.table(workers, request.runs_per_gpu))
-        say(describe_choices(fabric, data, split, workers))
+        if not data.table_only:  # then nothing is trained
+            say(describe_choices(fabric, data, split, workers))
     if request.dry_run:
         say("\n".join(run.id for run in plan))
         return out

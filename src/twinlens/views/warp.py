@@ -76,6 +76,8 @@ def _reduce(images: Images, factor: int) -> Views:
     if factor == 1:
         return images
     height, width = (math.ceil(side / factor) for side in images.shape[-2:])
+    if images.device.type == "mps":  # it takes only sides that the factor divides: pytorch#96056
+        return F.adaptive_avg_pool2d(images.cpu(), (height, width)).to(images.device)
     return F.adaptive_avg_pool2d(images, (height, width))
 
 

@@ -144,6 +144,15 @@ def test_it_learns_to_predict_what_it_does_not_see(images):
     assert all(p.grad is not None for p in network.encoder.network.blocks.parameters())
 
 
+@pytest.mark.parametrize("changes", [{}, {"class_token": False, "global_pool": "avg"}])
+def test_all_that_is_trained_gets_a_gradient(images, changes):
+    network = _network(**changes)
+    mae(*network(images))[0].backward()
+    trained = {name for name, p in network.named_parameters() if p.requires_grad}
+    assert trained == {name for name, p in network.named_parameters() if p.grad is not None}
+    assert any(name.startswith("encoder") for name in trained)
+
+
 @pytest.mark.parametrize("named", [{}, {"patch_drop": None}])
 def test_other_networks_have_no_patches_to_mask(named):
     config = configure("recommended", {"method": "mae"}, where="")

@@ -93,5 +93,6 @@ METHOD = Method(
     presets={"paper": _PAPER, "paper-code": _PAPER},
     loss=lambda p1, p2, t1, t2, _: byol(p1, p2, t1, t2),
     network=StudentPredictor,
+    per_image=True,
     reported={"predictor": "predictor", "teacher_momentum": "teacher momentum"},
 )

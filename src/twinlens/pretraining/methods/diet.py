@@ -109,5 +109,6 @@ METHOD = Method(
     presets={"paper": _PAPER, "paper-code": _PAPER},
     loss=lambda z1, z2, images, c: diet(z1, z2, images=images, label_smoothing=c.label_smoothing),
     network=ImageClassifier,
+    per_image=True,
     reported={"label_smoothing": "label smoothing"},
 )

@@ -11,6 +11,7 @@ from torch.nn.functional import normalize
 from twinlens.pretraining.method import Method
 from twinlens.pretraining.precision import Terms, in_full_precision
 from twinlens.pretraining.view_plans import MultiCrop, multi_crop
+from twinlens.transfer import to_device
 from twinlens.types import Embeddings
 
 GLOBAL = 2
@@ -97,7 +98,7 @@ class LeJEPA(MultiCrop):
 
 def _loss(*arguments: Any) -> Terms:
     *z, config = arguments
-    directions = draw_directions(z[0].shape[1], config.directions)
+    directions = to_device(draw_directions(z[0].shape[1], config.directions), z[0].device)
     return lejepa(*z, directions=directions, lambda_=config.lambda_)
 
 

@@ -132,6 +132,9 @@ class MaskedAutoencoder(SiameseNetwork):
             )
         self.visible = VisiblePatches(network.num_prefix_tokens)
         network.patch_drop = self.visible
+        for unused in (network.fc_norm, network.attn_pool):  # what follows the patches' tokens
+            if unused is not None:
+                unused.requires_grad_(False)
         self.patch, self.masked = network.patch_embed.patch_size, config.mask_ratio
         width, timm = config.decoder_width, require("timm.models.vision_transformer", extra="timm")
         with seeded_initialisation(seed, "decoder"):
@@ -217,6 +220,7 @@ METHOD = Method(
     presets={"paper": _PAPER, "paper-code": _PAPER},
     loss=lambda predicted, patches, c: mae(predicted, patches, normalised=c.normalised_patches),
     network=MaskedAutoencoder,
+    per_image=True,
     views=one_view,
     reported={
         "mask_ratio": "share of masked patches",
