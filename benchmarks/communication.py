@@ -1,18 +1,19 @@
-"""What a step of pretraining on several devices sends, and how long that takes on common links.
+"""What a step of pretraining on several devices sends, and when that takes longer than the step.
 
 From the root of the repository:
 
-    python benchmarks/communication.py
+    PYTHONPATH=src:tests/peers python benchmarks/communication.py
 
-Counted, not measured. DDP sums the gradients of all trained parameters, in fp32; the losses gather
-the embeddings of both views, whose gradients need no way back. In a ring of n devices each sends
-2 (n - 1) / n times what is summed, and (n - 1) / n times what is gathered: here n = 8. Where a step
-computes for less time than its link sends, more devices do not help. Writes
-results/communication.json.
+Counted, not measured. DDP sums the gradients of all trained parameters, in fp32. A method whose
+loss compares images gathers the networks' outputs for all views, whose gradients need no way back;
+one whose loss is a mean over images gathers nothing. In a ring of n devices each sends 2 (n - 1) /
+n times what is summed, and (n - 1) / n times what is gathered: here n = 8. A device that could
+train on more images a second than a link's column says waits for that link: more devices then do
+not help. Views are those of each method's default settings. Writes results/communication.json.
 """
 
-from itertools import product
-
+import numpy as np
+import torch
 from in_turns import write_rows
 from torch import nn
 
@@ -23,39 +24,63 @@ from twinlens.pretraining.networks import SiameseNetwork
 
 DEVICES, FLOAT, MIB = 8, 4, 2**20
 LINKS = {"1 Gbit/s": 1e9 / 8, "10 Gbit/s": 1e10 / 8, "100 Gbit/s": 1e11 / 8, "NVLink": 4.5e11}
-ENCODERS = {"resnet18": 256, "resnet50": 128}
-"""Encoders, and images a step on each device."""
+ENCODERS = {
+    "resnet18": (64, 256),
+    "resnet50": (224, 128),
+    "timm/vit_small_patch16_224": (224, 128),
+}
+"""Encoders; side of the images in pixels, and images a step on each device."""
 
-METHODS_SHOWN = ("barlow_twins", "byol")
-PROJECTORS = ((1024, 1024, 1024), (8192, 8192, 8192))
+IMAGES = 20_000
+"""Of the pretraining: DIET has an output for each."""
+
+WIDE = (8192, 8192, 8192)
 
 
 def trained(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)
 
 
-def network_of(encoder: str, method: str, projector: tuple[int, ...]) -> SiameseNetwork:
-    settings = configure("recommended", {"method": method, "projector": projector}, where="")
-    return METHODS[method].network(build_encoder(encoder, 0), settings, 0)
+@torch.no_grad()
+def gathered_of(network: SiameseNetwork, method: str, settings, size: int) -> int:
+    """Return how many numbers an image adds to what is gathered, from the outputs for two."""
+    if METHODS[method].per_image:
+        return 0
+    plan = METHODS[method].views(settings, size)
+    views = [torch.rand(2, 3, v.size, v.size) for v in plan for _ in range(v.count)]
+    network.at_step(np.arange(2), seed=0, step=0)
+    return sum(output[0].numel() for output in network(*views))
 
 
-def row(encoder: str, method: str, projector: tuple[int, ...]) -> dict[str, object]:
-    network = network_of(encoder, method, projector)
+def row(encoder: str, method: str, **changes) -> dict[str, object]:
+    size, images = ENCODERS[encoder]
+    settings = configure("recommended", {"method": method} | changes, where="")
+    network = METHODS[method].network(build_encoder(encoder, 0), settings, 0)
+    network.prepare(np.arange(IMAGES), np.arange(IMAGES), 0)
     share = (DEVICES - 1) / DEVICES
-    embeddings = 2 * ENCODERS[encoder] * DEVICES * projector[-1]
     summed = 2 * share * FLOAT * trained(network)
-    gathered = share * FLOAT * embeddings
+    gathered = share * FLOAT * images * DEVICES * gathered_of(network, method, settings, size)
     sent = summed + gathered
-    found: dict[str, object] = {"encoder": encoder, "method": method, "projector": projector[-1]}
-    found |= {"images a device": ENCODERS[encoder]}
-    found |= {"gradients_mib": round(summed / MIB), "embeddings_mib": round(gathered / MIB)}
-    found |= {f"ms, {link}": round(1000 * sent / speed, 1) for link, speed in LINKS.items()}
-    print(found)
+    widths = "-".join(map(str, settings.projector)) or "none"
+    found: dict[str, object] = {"encoder": encoder, "method": method, "projector": widths}
+    found |= {"images a device": images}
+    found |= {"gradients_mib": round(summed / MIB), "outputs_mib": round(gathered / MIB)}
+    for link, speed in LINKS.items():
+        found |= {f"ms, {link}": float(f"{1000 * sent / speed:.3g}")}
+        found |= {f"images/s, {link}": float(f"{images * speed / sent:.3g}")}
+    print(found, flush=True)
     return found
 
 
 def main() -> None:
-    rows = [row(*case) for case in product(ENCODERS, METHODS_SHOWN, PROJECTORS)]
+    rows = []
+    for encoder in ENCODERS:
+        for method in METHODS:
+            if method == "mae" and not encoder.startswith("timm/"):
+                continue
+            rows.append(row(encoder, method))
+            if method == "barlow_twins":
+                rows.append(row(encoder, method, projector=WIDE))
     write_rows(rows, "communication", unit="sent by each of 8 devices a step", packages=["torch"])
 
 

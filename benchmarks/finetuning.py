@@ -2,14 +2,15 @@
 
 From the root of the repository, in the second environment (make peers):
 
-    PYTHONPATH=src:tests/peers .venv-peers/bin/python benchmarks/finetuning.py [ROUNDS]
+    PYTHONPATH=src:tests/peers .venv-peers/bin/python benchmarks/finetuning.py [ROUNDS] [--bf16]
 
 Each is a process of its own that starts Python, trains a ResNet-18 from random weights on 640
-labelled images of 64 pixels for four epochs with batches of 64, in fp32 with one thread, and scores
-320 test images; processor time counts. fastai and timm read JPEG files, with the augmentations of
-their documentation; ours reads a packed data set, and once more imports the JPEG files first. Ours
-writes a run: history, predictions, metrics, the model and its index. The limit is the networks'
-time alone. Writes results/finetuning.json.
+labelled images of 64 pixels for four epochs with batches of 64, in fp32 or, where the processor has
+it, all of them in bf16, with one thread, and scores 320 test images; processor time counts. fastai
+and timm read JPEG files, with the augmentations of their documentation; ours reads a packed data
+set, and once more imports the JPEG files first. Ours writes a run: history, predictions, metrics,
+the model and its index. The limit is the networks' time alone. Writes results/finetuning.json, or
+finetuning-bf16.json.
 """
 
 import sys
@@ -26,8 +27,13 @@ from twinlens.phantom.generate import lesion_label, phantom_image
 
 SIZE, BATCH, EPOCHS, CLASSES = 64, 64, 4, 8
 TRAIN, TEST = 640, 320
+BF16 = "--bf16" in sys.argv
 ALONE = {"PYTHONPATH": "src"}
 """Without tests/peers, which loads torchvision when Python starts: ours and the limit need none."""
+
+
+def autocast():
+    return torch.autocast("cpu", torch.bfloat16, enabled=BF16)
 
 
 def fastai(folder):
@@ -43,6 +49,8 @@ def fastai(folder):
         batch_tfms=aug_transforms(),
     )
     learner = Learner(loaders, resnet18(num_classes=CLASSES), metrics=accuracy)
+    if BF16:
+        learner.to_bf16()
     learner.fit_one_cycle(EPOCHS, 1e-3)
     print(learner.validate())
 
@@ -62,12 +70,14 @@ def timm(folder):
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 1e-3, EPOCHS * len(loader))
     for _ in range(EPOCHS):
         for images, labels in loader:
-            cross_entropy(model(images), labels).backward()
+            with autocast():
+                loss = cross_entropy(model(images), labels)
+            loss.backward()
             optimiser.step()
             schedule.step()
             optimiser.zero_grad()
     model.eval()
-    with torch.inference_mode():
+    with torch.inference_mode(), autocast():
         right = [(model(x).argmax(1) == y).float() for x, y in DataLoader(test, BATCH)]
     print(torch.cat(right).mean())
 
@@ -88,10 +98,12 @@ def limit(folder):  # noqa: ARG001
     optimiser = adamw(model, weight_decay=0.01)
     for _ in range(EPOCHS * TRAIN // BATCH):
         optimiser.zero_grad()
-        cross_entropy(model(images), labels).backward()
+        with autocast():
+            loss = cross_entropy(model(images), labels)
+        loss.backward()
         optimiser.step()
     model.eval()
-    with torch.inference_mode():
+    with torch.inference_mode(), autocast():
         for _ in range(TEST // BATCH):
             model(images)
 
@@ -109,12 +121,14 @@ def store(folder):
 
 
 def main() -> None:
-    rounds = int((sys.argv[1:2] or [3])[0])
+    rounds = next((int(word) for word in sys.argv[1:] if word.isdigit()), 3)
+    bf16 = ["--bf16"] if BF16 else []
     with TemporaryDirectory() as name:
         folder = Path(name)
         store(folder)
         cli = ("-m", "twinlens.cli")
-        train = "--encoder resnet18 --lr 0.001 --tta 1 --precision fp32 --device cpu --overwrite"
+        train = "--encoder resnet18 --lr 0.001 --tta 1 --device cpu --overwrite"
+        train += f" --precision {'bf16' if BF16 else 'fp32'}"
         numbers = ("--epochs", EPOCHS, "--batch-size", BATCH, "--set", "head_epochs=0")
         ours = process(
             *cli, "train", folder / "data", "--out", folder / "run", *train.split(), *numbers,
@@ -133,14 +147,16 @@ def main() -> None:
             "Twinlens": ours,
             "Twinlens, with its import": with_import,
             **{
-                name: process(__file__, name, folder / "jpeg", **(ALONE if name == "limit" else {}))
+                name: process(
+                    __file__, name, folder / "jpeg", *bf16, **(ALONE if name == "limit" else {})
+                )
                 for name in PEERS
             },
         }
         rows = compared(rates(tasks, rounds, children), "Twinlens")
     write_rows(
         [row | {"seconds": round(1 / row["per_second"], 1)} for row in rows],
-        "finetuning",
+        f"finetuning{'-bf16' if BF16 else ''}",
         unit="seconds of processor time",
         packages=("torch", "fastai", "timm"),
     )

@@ -3,15 +3,16 @@
 From the root of the repository, in the second environment (make peers):
 
     PYTHONPATH=src:tests/peers .venv-peers/bin/python benchmarks/pretraining.py \
-        NETWORK SIZE BATCH STEPS [ROUNDS]
+        NETWORK SIZE BATCH STEPS [ROUNDS] [--bf16]
 
-An epoch of STEPS batches with the same network and projector, in fp32, in one process with one
-thread; processor time counts. Ours is the whole call of `twinlens.pretrain` on a packed data set,
-without the monitor's evaluations, for one epoch and for four: their difference is what each further
-epoch takes, and what is compared; the rest, evaluations and pictures before and after, is stated
-as seconds. The others train on the same images as a folder of JPEG files, in the recipe of their
-documentation (pretraining_peers.py). The limit is the forward and backward
-pass and the optimiser's step on views that lie ready. Writes results/pretraining-NETWORK-SIZE.json.
+An epoch of STEPS batches with the same network and projector, in fp32 or, where the processor has
+it, all of them in bf16 (autocast, as each has it), in one process with one thread; processor time
+counts. Ours is the whole call of `twinlens.pretrain` on a packed data set, without the monitor's
+evaluations, for one epoch and for four: their difference is what each further epoch takes, and what
+is compared; the rest, evaluations and pictures before and after, is stated as seconds. The others
+train on the same images as a folder of JPEG files, in the recipe of their documentation
+(pretraining_peers.py). The limit is the forward and backward pass and the optimiser's step on views
+that lie ready. Writes results/pretraining-NETWORK-SIZE.json, or ...-bf16.json.
 """
 
 import sys
@@ -49,7 +50,9 @@ def limit(work):
     def task():
         for _ in range(work.steps):
             optimiser.zero_grad()
-            barlow_twins(*network(*views))[0].backward()
+            with torch.autocast("cpu", torch.bfloat16, enabled=work.bf16):
+                outputs = network(*views)
+            barlow_twins(*outputs)[0].backward()
             optimiser.step()
         return 2 * work.steps * work.batch
 
@@ -65,7 +68,7 @@ def ours(work, epochs=1):
             epochs=epochs,
             batch_size=work.batch,
             lr=1e-3,
-            precision="fp32",
+            precision="bf16" if work.bf16 else "fp32",
             settings={
                 "monitor_points": 0,
                 "projector_epochs": 0,
@@ -92,8 +95,9 @@ def store(work):
 
 
 def main() -> None:
-    network, size, batch, steps = sys.argv[1], *map(int, sys.argv[2:5])
-    rounds = int((sys.argv[5:6] or [3])[0])
+    words = [word for word in sys.argv[1:] if word != "--bf16"]
+    network, (size, batch, steps, *more) = words[0], map(int, words[1:])
+    rounds, bf16 = (more or [3])[0], "--bf16" in sys.argv
     torch.set_num_threads(1)
     with TemporaryDirectory() as folder:
         work = SimpleNamespace(
@@ -103,6 +107,7 @@ def main() -> None:
             stored=size * 3 // 2,
             batch=batch,
             steps=steps,
+            bf16=bf16,
         )
         store(work)
         tasks = {
@@ -120,7 +125,7 @@ def main() -> None:
     found = {"Twinlens": list(3 * views / (four_times - once))} | found
     write_rows(
         compared(found, "Twinlens"),
-        f"pretraining-{network}-{size}",
+        f"pretraining-{network}-{size}{'-bf16' if bf16 else ''}",
         unit="views per second of one core",
         packages=("torch", "lightly", "stable-pretraining", "fastai", "self-supervised"),
         seconds_before_and_after=round(float(np.median(once - (four_times - once) / 3)), 1),

@@ -40,24 +40,29 @@ def backbone(name):
     return network, dim
 
 
-def lightly_epoch(encoder, dim, folder, *, size, batch, **transform):
+def lightly_epoch(
+    encoder, dim, folder, *, size, batch, device="cpu", bf16=False, workers=0, **transform
+):
     """Return a function that trains one epoch by the loop of lightly's example."""
     network = nn.Sequential(encoder, BarlowTwinsProjectionHead(dim, WIDTHS[0], WIDTHS[-1]))
+    network.to(device)
     views = BYOLTransform(
         view_1_transform=BYOLView1Transform(input_size=size, **transform),
         view_2_transform=BYOLView2Transform(input_size=size, **transform),
     )
     loader = torch.utils.data.DataLoader(
-        LightlyDataset(folder, transform=views), batch_size=batch, shuffle=True, drop_last=True
-    )
+        LightlyDataset(folder, transform=views), batch_size=batch, shuffle=True, drop_last=True,
+        num_workers=workers,
+    )  # fmt: skip
     criterion = BarlowTwinsLoss()
     optimiser = torch.optim.SGD(network.parameters(), lr=0.06)
 
     def epoch():
         network.train()
         for images in loader:
-            first, second = images[0]
-            loss = criterion(network(first), network(second))
+            first, second = (view.to(device) for view in images[0])
+            with torch.autocast(device, torch.bfloat16, enabled=bf16):
+                loss = criterion(network(first), network(second))
             loss.backward()
             optimiser.step()
             optimiser.zero_grad()
@@ -68,7 +73,11 @@ def lightly_epoch(encoder, dim, folder, *, size, batch, **transform):
 def lightly(work):
     """Return a task: an epoch of lightly's example."""
     epoch = lightly_epoch(
-        *backbone(work.network), work.folder / "jpeg", size=work.size, batch=work.batch
+        *backbone(work.network),
+        work.folder / "jpeg",
+        size=work.size,
+        batch=work.batch,
+        bf16=work.bf16,
     )
 
     def task():
@@ -95,6 +104,8 @@ def self_supervised(work):
         for blur in (True, False)
     ]
     learner = Learner(loaders, BarlowTwinsModel(encoder, projector), cbs=[BarlowTwins(views)])
+    if work.bf16:
+        learner.to_bf16()
 
     def task():
         with learner.no_bar(), learner.no_logging():
@@ -139,6 +150,7 @@ def stable_pretraining(work):
         trainer = lightning.Trainer(
             max_epochs=1,
             accelerator="cpu",
+            precision="bf16-mixed" if work.bf16 else "32-true",
             logger=False,
             enable_checkpointing=False,
             enable_progress_bar=False,
