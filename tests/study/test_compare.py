@@ -7,6 +7,7 @@ import sys
 import time
 from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -18,6 +19,7 @@ from twinlens.data.dataset import open_dataset
 from twinlens.data.splits import open_split
 from twinlens.errors import UserError
 from twinlens.files import read_json, write_json
+from twinlens.importing.import_images import import_images
 from twinlens.models.encoders import build_encoder
 from twinlens.models.resnet import ResNet
 from twinlens.records.results import StudyResults
@@ -312,3 +314,23 @@ def test_a_frozen_baseline_leads_the_verdict_and_sees_each_image_once(
     assert [*results.baselines, results.against_baseline.baseline] == ["ours, frozen"] * 2
     assert results.verdict[0].startswith("The best arm, 'plain', reached")
     assert compare(out / "study.yaml", out, device="cpu") == out, "what is stored is the same study"
+
+
+def test_predictions_of_others_are_compared_without_any_image(tmp_path, capsys):
+    numbers = np.random.default_rng(0).random(60)
+    table = pd.DataFrame({"image": [f"i{n}" for n in range(60)], "label": ["x", "y"] * 30})
+    table["part"] = ["train"] * 20 + ["test"] * 40
+    table.to_csv(tmp_path / "labels.csv", index=False)
+    data = import_images(
+        tmp_path / "labels.csv", tmp_path / "data", split="part", size=8, table_only=True
+    ).path
+    arms = {}
+    for name, shares in {"one": numbers, "other": 1 - numbers}.items():
+        theirs = pd.DataFrame({"id": table["image"], "p_x": shares, "p_y": 1 - shares})
+        theirs.to_csv(tmp_path / f"{name}.csv", index=False)
+        arms[name] = {"predictions": str(tmp_path / f"{name}.csv")}
+    content = {"data": str(data), "encoder": "resnet18", "seeds": 1, "arms": arms}
+    write_json(tmp_path / "study.yaml", content)
+    compare(tmp_path / "study.yaml", tmp_path / "out", device="cpu")
+    assert {s.arm for s in read_results(tmp_path / "out").summaries} == {"one", "other"}
+    assert "Chosen for this machine" not in capsys.readouterr().err

@@ -187,7 +187,9 @@ def estimate(plan: Sequence[PlannedRun], fabric: Fabric, workers: int = 1) -> Es
     for run in plan:
         if run.kind != "predictions":
             kinds.setdefault(_kind(run), []).append(run)
-    say(f"Estimating time and memory by a few steps of {len(kinds)} kinds of run.")
+    if kinds:
+        several = f"{len(kinds)} kinds of run" if len(kinds) > 1 else "the one kind of run"
+        say(f"Estimating time and memory by a few steps of {several}.")
     tasks = [timing_task(runs, device) for runs in kinds.values()]
     seconds, memory = dict.fromkeys((run.id for run in plan), 0.0), dict[str, int]()
     workers = min(workers, torch.get_num_threads())
