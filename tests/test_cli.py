@@ -59,3 +59,23 @@ def test_a_users_mistake_is_one_sentence_and_exit_code_2(
     assert sentence in out
     assert len(out.strip().splitlines()) == 1
     assert not [*Path(tmp_path).iterdir()]
+
+
+@pytest.mark.parametrize(
+    ("command", "going_on"),
+    [
+        ("train", " The same command with --resume goes on from the last checkpoint."),
+        ("compare", " The same command goes on where it stopped."),
+        ("audit", ""),
+    ],
+)
+def test_interrupted_it_says_how_to_go_on(monkeypatch, capsys, command, going_on):
+    def interrupted():
+        raise SystemExit(130)
+
+    monkeypatch.setattr(cli, "app", interrupted)
+    monkeypatch.setattr(sys, "argv", ["twinlens", command, "data"])
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    assert stopped.value.code == 130
+    assert capsys.readouterr().err == f"twinlens: Interrupted.{going_on}\n"

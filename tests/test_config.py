@@ -2,6 +2,8 @@ import pytest
 
 from twinlens.config import Config, from_preset, override, parse, read_yaml
 from twinlens.errors import UserError
+from twinlens.settings.finetuning import FineTuning
+from twinlens.settings.pretraining import Pretraining
 
 
 class Brush(Config):
@@ -83,3 +85,25 @@ def test_files_that_are_no_configuration_are_refused(tmp_path, text, message):
         path.write_text(text)
     with pytest.raises(UserError, match=message):
         read_yaml(path)
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        (
+            {"lr": "fast"},
+            r"The key 'lr' is wrong \(given: 'fast'\): input should be a valid number",
+        ),
+        ({"lr": "fast"}, r", or input should be 'valley'\.$"),
+    ],
+)
+def test_a_key_of_several_types_is_one_sentence(settings, sentence):
+    with pytest.raises(UserError, match=sentence):
+        parse(FineTuning, settings, where="test")
+
+
+def test_a_tuple_is_a_list_in_a_file():
+    with pytest.raises(
+        UserError, match=r"'projector' is wrong \(given: 64\): a list is needed, such"
+    ):
+        parse(Pretraining, {"method": "x", "projector": 64}, where="test")

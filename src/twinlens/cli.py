@@ -55,10 +55,25 @@ def _version(
         raise typer.Exit
 
 
+_INTERRUPTED = 130
+_SAME = " The same command goes on where it stopped."
+_GOING_ON = {
+    "pretrain": " The same command with --resume goes on from the last checkpoint.",
+    "train": " The same command with --resume goes on from the last checkpoint.",
+    "compare": _SAME,
+    "tune": _SAME,
+}
+"""How a command goes on that Ctrl-C has ended; the others leave nothing behind."""
+
+
 def main() -> None:
     """Run the command line; a user's mistake is one sentence and exit code 2."""
     try:
         app()
+    except SystemExit as stopped:
+        if stopped.code == _INTERRUPTED and sys.argv[1:2]:
+            print(f"twinlens: Interrupted.{_GOING_ON.get(sys.argv[1], '')}", file=sys.stderr)
+        raise
     except UserError as error:
         print(f"twinlens: {error}", file=sys.stderr)
         sys.exit(2)

@@ -126,8 +126,13 @@ def parse(model: type[C], content: dict[str, Any], *, where: str) -> C:
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        sentences = [_sentence(model, dict(problem)) for problem in error.errors()]
-        raise UserError(f"{where}: " + " ".join(sentences)) from error
+        reasons: dict[str, list[str]] = {}
+        for problem in error.errors():
+            what, reason = _problem(model, dict(problem))
+            reasons.setdefault(what, []).append(reason)
+        # Of one key several types may have been tried.
+        sentences = [what + ", or ".join(dict.fromkeys(said)) for what, said in reasons.items()]
+        raise UserError(f"{where}: {'. '.join(sentences)}.") from error
 
 
 def from_preset(
@@ -157,7 +162,11 @@ def keys(model: type[BaseModel]) -> list[str]:
     return [field.alias or name for name, field in model.model_fields.items()]
 
 
+_MARK = re.compile(r"\[|(constrained-|union\[|literal\[|list\[|tuple\[|function-)")
+"""What pydantic adds to the path of a key: which of several types it has tried."""
+
 _EXPECTED = {
+    "tuple_type": "a list is needed, such as [{given}]",
     "list_type": "a list is needed, such as [{given}]",
     "dict_type": "keys and values are needed, or {{}} for none",
     "model_type": "keys and values are needed, or {{}} for none",
@@ -166,21 +175,22 @@ _EXPECTED = {
 """What pydantic's kinds of error ask for, in the words of a YAML file."""
 
 
-def _sentence(model: type[BaseModel], problem: dict[str, Any]) -> str:
-    path = [part for part in problem["loc"] if not str(part).startswith("[")]  # marks of pydantic
+def _problem(model: type[BaseModel], problem: dict[str, Any]) -> tuple[str, str]:
+    """Return which key is wrong, and why; together a sentence without its full stop."""
+    path = [part for part in problem["loc"] if not _MARK.match(str(part))]
     key = ".".join(map(str, path))
     if problem["type"] == "extra_forbidden":
         parent = ".".join(map(str, path[:-1]))
         kind = f"key below '{parent}':" if parent else "key"
-        return str(unknown(kind, path[-1], _fields(model, path[:-1])))
+        return str(unknown(kind, path[-1], _fields(model, path[:-1]))).removesuffix("."), ""
     if problem["type"] == "missing":
-        return f"The key '{key}' is missing."
+        return f"The key '{key}' is missing", ""
     given = "" if isinstance(problem["input"], dict | list) else f" (given: {problem['input']!r})"
     expected = _EXPECTED.get(problem["type"], "").format(given=problem["input"])
     message = expected or problem["msg"].removeprefix("Value error, ").rstrip(".")
     if not key:
-        return f"{message}."
-    return f"The key '{key}' is wrong{given}: {message[:1].lower()}{message[1:]}."
+        return message, ""
+    return f"The key '{key}' is wrong{given}: ", f"{message[:1].lower()}{message[1:]}"
 
 
 def _fields(model: type[BaseModel], path: list[str | int]) -> list[str]:

@@ -84,6 +84,11 @@ def digest(content: Any) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
 
 
+def lack(folder: Path, file: str) -> str:
+    """Say why a folder is not what it should be: it is not there, or holds no such file."""
+    return f"holds no {file}" if folder.exists() else "does not exist"
+
+
 @contextmanager
 def atomic_folder(
     out: Path, *, marker: str, overwrite: bool = False, resume: bool = False, keep: str = ""

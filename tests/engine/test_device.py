@@ -28,3 +28,13 @@ def test_machines_that_nobody_starts_are_not_waited_for(monkeypatch):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(UserError, match=r"--nodes 2 .* by torchrun or srun"):
         make_fabric("fp32", "cpu", nodes=2)
+
+
+@pytest.mark.parametrize(
+    ("device", "sentence"),
+    [("gpu", "Unknown device 'gpu'. Valid: auto, cpu"), ("cuda", "choose auto or cpu")],
+)
+def test_a_device_that_is_not_here_is_not_what_is_recommended(monkeypatch, device, sentence):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(UserError, match=sentence):
+        make_fabric("fp32", device)

@@ -1,8 +1,11 @@
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
+import twinlens
 from twinlens.data.dataset import open_dataset
 from twinlens.data.splits import open_split
 from twinlens.errors import UserError
@@ -118,3 +121,14 @@ def test_a_model_is_evaluated_only_on_data_that_fits_it(trained, phantoms, tmp_p
         evaluate(tmp_path, phantoms)
     with pytest.raises(UserError, match="--tta 0 must be 1 or more"):
         evaluate(trained / "model", phantoms, tta=0)
+
+
+def test_of_several_splits_a_model_is_evaluated_on_its_own(trained, phantoms, tmp_path):
+    folder = tmp_path / "data"
+    shutil.copytree(phantoms, folder)
+    own = open_split(open_dataset(folder))
+    twinlens.split(folder, val=0.3, test=0.3, name="another")
+    found = evaluate(trained / "model", folder)
+    assert found.data[0].by_image.n == len(own.rows["test"])
+    with pytest.raises(UserError, match=r"named as SPLIT:test"):
+        evaluate(trained / "model", folder, split="another")

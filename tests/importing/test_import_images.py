@@ -326,3 +326,13 @@ def test_real_images_come_in_whole(shared, out):
     assert sum(map(len, groups.values())) == len(set.union(*groups.values()))
     train = np.bincount(dataset.labels[rows["train"]])
     assert train.tolist() == [38, 174, 444, 34, 500, 500, 59, 42]
+
+
+def test_a_table_without_labels_leads_on_to_a_pretraining(tmp_path, class_folder, command_line):
+    (class_folder / "labels.csv").write_text("image\n0\n1\n2\n")
+    said = command_line("import", class_folder, "--out", tmp_path / "data", "--size", 8)
+    data = open_dataset(tmp_path / "data")
+    assert {part: len(rows) for part, rows in open_split(data).rows.items()} == {
+        "train": 0, "val": 0, "test": 0, "unlabelled": 3,
+    }  # fmt: skip
+    assert "Next, as no image has a label: twinlens pretrain" in said

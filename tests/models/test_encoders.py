@@ -203,3 +203,9 @@ def test_timm_above_a_broken_library_names_that_library(monkeypatch, tmp_path):
     monkeypatch.delitem(sys.modules, "timm", raising=False)
     with pytest.raises(UserError, match=r"'timm' is installed, but .*torchvision::nms is missing"):
         build_encoder("timm/resnet18", seed=0)
+
+
+def test_a_network_of_timm_without_its_prefix_is_said():
+    pytest.importorskip("timm")
+    with pytest.raises(UserError, match=r"one of timm's: name it timm/efficientnet_b0:64"):
+        build_encoder("efficientnet_b0:64", 0)

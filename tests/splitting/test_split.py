@@ -143,3 +143,15 @@ def test_the_command_prints_a_line_for_each_of_many_and_each_note_once(tmp_path,
     found = [line for line in lines if line.startswith("cv-fold")]
     assert all(line.startswith(start) for line, start in zip(found, starts, strict=True))
     assert sum("Class 'b' is in 2 groups of images only" in line for line in lines) == 1
+
+
+def test_links_within_a_group_merge_nothing_and_are_not_told(data, capsys):
+    ids = data.table["id"]
+    split(data.path)
+    (data.path / LINKS).parent.mkdir()
+    pd.DataFrame({"a": [ids[0]], "b": [ids[1]]}).to_parquet(data.path / LINKS)
+    split(data.path)
+    assert "has linked other images since" not in capsys.readouterr().err
+    pd.DataFrame({"a": [ids[0]], "b": [ids[2]]}).to_parquet(data.path / LINKS)
+    split(data.path)
+    assert "has linked other images since" in capsys.readouterr().err

@@ -25,7 +25,10 @@ def import_images(request: ImportRequest) -> None:
     print(f"{len(data.table)} images of {len(data.classes)} classes in {data.path}")
     from twinlens.data.splits import split_names
 
-    suggest("audit" if split_names(data) else "split", data.path)
+    if not data.classes:
+        suggest("pretrain", data.path, "--out", "RUN", purpose="as no image has a label")
+    else:
+        suggest("audit" if split_names(data) else "split", data.path)
 
 
 @from_request
@@ -50,7 +53,10 @@ def audit(
     print(f"All findings: {folder / 'audit.json'}")
     for repair in findings.repairs.values():
         print(f"Check it: twinlens audit {request.dataset} --split {repair.split} --strict")
-    suggest("init", request.dataset, purpose="to write a study file")
+    if findings.data.classes:
+        suggest("init", request.dataset, purpose="to write a study file")
+    else:
+        suggest("pretrain", request.dataset, "--out", "RUN", purpose="as no image has a label")
     if strict and findings.warnings:
         raise typer.Exit(1)
 

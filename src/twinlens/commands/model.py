@@ -35,7 +35,10 @@ def pretrain(request: PretrainRequest) -> None:
     if not console.quiet:
         print(f"Encoder in {folder}")
         print(f"Report: {twinlens.report(folder)}")
-        suggest("train", request.dataset, "--pretrained", folder, "--out", "RUN")
+        from twinlens.data.dataset import open_dataset
+
+        labelled = request.dataset if open_dataset(request.dataset).classes else "LABELLED"
+        suggest("train", labelled, "--pretrained", folder, "--out", "RUN")
 
 
 @from_request
@@ -70,7 +73,8 @@ def evaluate(request: EvaluateRequest) -> None:
         print(pd.DataFrame(of_class).T.to_string(float_format="%.3f"))
     if request.out is not None:
         print(f"Report: {twinlens.report(request.out)}")
-    suggest("predict", request.model, "IMAGE")
+    model = Path(request.model) / "best" if request.arm else request.model
+    suggest("predict", model, "IMAGE")
 
 
 @from_request

@@ -1,4 +1,4 @@
-"""The command to type next, with which every command ends."""
+"""The command to type next, with which most commands end."""
 
 import shlex
 

@@ -107,7 +107,10 @@ class Batches:
             UserError: There are no images, or not enough for one batch.
         """
         if not len(rows):
-            raise UserError("There are no images to make batches of: check the split's counts.")
+            raise UserError(
+                "There is no image to train on: the split has no labelled training images, or of a "
+                "pretraining no image at all. Import images or labels, and split again."
+            )
         if batch_size > len(rows):
             fitting = 2 ** int(np.log2(len(rows)))
             raise UserError(

@@ -111,7 +111,10 @@ def open_dataset(path: Path | str) -> Dataset:
     path = Path(path)
     files.recover(path)
     if not (path / MARKER).is_file():
-        raise UserError(f"{path} is not a data set (no {MARKER}): make one with 'twinlens import'.")
+        raise UserError(
+            f"{path} is not a data set: it {files.lack(path, MARKER)}. Make one with 'twinlens "
+            "import'."
+        )
     record = DatasetRecord.read(path / MARKER)
     mend = "import it again with --overwrite"
     columns, names = ("id", "label", "group"), ("id", "group")

@@ -10,12 +10,14 @@ from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvir
 from lightning_fabric.strategies.ddp import DDPStrategy
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 
-from twinlens.errors import UserError
+from twinlens.errors import UserError, unknown
 from twinlens.types import Precision
 
 # Fabric announces its precision at each start; runs record it.
 logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
 logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+
+_DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
 def make_fabric(
@@ -40,10 +42,12 @@ def make_fabric(
     try:
         fabric = Fabric(**options, strategy=strategy)
     except (ValueError, RuntimeError, MisconfigurationException) as error:  # not here
+        if device not in _DEVICES:
+            raise unknown("device", device, _DEVICES) from error
         count = f" {devices} times" if devices > 1 else ""
         raise UserError(
-            f"The device '{device}' cannot be used here{count}: choose auto, cpu, cuda or mps"
-            + (", or fewer --devices." if devices > 1 else ".")
+            f"The device '{device}' cannot be used here{count}, as 'twinlens doctor' shows: "
+            + ("choose fewer --devices." if devices > 1 else "choose auto or cpu.")
         ) from error
     if isinstance(fabric.strategy, DDPStrategy):
         cluster = fabric.strategy.cluster_environment

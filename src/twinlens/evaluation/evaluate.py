@@ -117,7 +117,10 @@ def evaluate_model(
     """
     split, _, part = request.split.rpartition(":")
     if part not in SPLITS:
-        raise unknown("part of a split", part, SPLITS)
+        raise UserError(
+            f"{unknown('part of a split', part, SPLITS)} The part of one of several splits is "
+            "named as SPLIT:test."
+        )
     classes = model.info.classes
     positive = positive_side(request.positive, classes, model.info.class_info)
     sets = _open_all(model, request, split or None, part)

@@ -129,7 +129,7 @@ def open_test_set(
     Args:
         model: The model.
         path: Folder of the data set.
-        split: Name of its split; None for the only one.
+        split: Name of its split; None for the one that the model was trained on, or the only one.
         part: The part to evaluate.
         class_map: The user's class map; empty without one. It is for outside data sets: the
             classes of the one that the model was trained on are the model's.
@@ -143,7 +143,11 @@ def open_test_set(
     mapped = {} if internal else class_map
     named = {name: ours for name, ours in mapped.items() if name in original.classes}
     data = with_class_map(original, named) if named else original
-    chosen = open_split(data, split) if split or split_names(data) else None
+    names = split_names(data)
+    if split is None and len(names) > 1:
+        own = model.info.provenance.trained_on.split_hash
+        split = next((name for name in names if open_split(data, name).hash == own), None)
+    chosen = open_split(data, split) if split or names else None
     data, chosen = _with_known_classes(data, chosen, model.info)
     if chosen:
         for info in model.members.values():

@@ -1,6 +1,8 @@
 """Checks of the installation: versions of packages, and extras."""
 
 import re
+import subprocess
+import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, requires, version
@@ -69,9 +71,19 @@ def _extras(requirements: list[Requirement]) -> Iterator[Finding]:
             yield note(f"Extra {extra}", text, f"pip install 'twinlens[{extra}]'")
         elif wrong := [finding for item in needed for finding in _wrong(item)]:
             yield from wrong
+        elif extra == "timm" and (reason := _does_not_import("timm")):
+            remedy = "install builds of torch and torchvision that belong together"
+            yield note(f"Extra {extra}", f"installed, but does not import ({reason}).", remedy)
         else:
             versions = ", ".join(f"{item.name} {_installed(item.name)}" for item in needed)
             yield ok(f"Extra {extra}", f"{versions}.")
+
+
+def _does_not_import(package: str) -> str:
+    """Return why a package cannot be imported; empty if it can. In a process of its own."""
+    words = [sys.executable, "-c", f"import {package}"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    return done.stderr.strip().rpartition("\n")[2] if done.returncode else ""
 
 
 def _wrong(requirement: Requirement) -> Iterator[Finding]:

@@ -84,7 +84,7 @@ def detect_kind(source: str, name: str = "") -> str:
         raise UserError(f"{source} holds no images in a known layout ({', '.join(SOURCES)}).")
     if kind is None:
         raise UserError(
-            f"{source} does not exist: pass a folder, a table, a ZIP archive, or 'textures'."
+            f"{source} does not exist: pass a folder, a table, a ZIP archive, or 'phantom'."
         )
     name = name or source
     say(f"{name} is read as '{kind}': {SOURCES[kind].title} (choose another with --kind).")
@@ -123,7 +123,7 @@ def _read(
     paths, kind = request.paths, request.kind
     if not paths:
         raise UserError(
-            "There is nothing to import: pass a folder, a table, a ZIP archive, or 'textures'."
+            "There is nothing to import: pass a folder, a table, a ZIP archive, or 'phantom'."
         )
     if kind not in ("auto", *SOURCES):
         raise unknown("kind of source", kind, ["auto", *SOURCES])
@@ -201,6 +201,8 @@ def _build(
 
 def _keep_splits(folder: Path, names: pd.Series, labels: pd.Series) -> None:
     """Make the splits that the source names one of the data set's."""
+    if names.isna().all() and labels.isna().all():
+        names = pd.Series("unlabelled", index=names.index)  # there is no other split to make
     moved = labels.isna() & (names == "train")
     dropped = labels.isna() & names.isin(["val", "test"])
     if moved.any():

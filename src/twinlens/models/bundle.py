@@ -7,7 +7,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from twinlens.errors import UserError, unknown
-from twinlens.files import atomic_folder, read_json, sha256
+from twinlens.files import atomic_folder, lack, read_json, sha256
 from twinlens.models.card import write_model_card
 from twinlens.models.embedding_index import EmbeddingIndex
 from twinlens.models.encoders import Encoder, build_encoder
@@ -97,7 +97,11 @@ def read_info(folder: Path) -> BundleInfo:
     if not path.is_file():
         inside = [folder / name for name in ("best", "model") if (folder / name).is_dir()]
         hint = f" Name the model in it: {inside[0]}." if inside else ""
-        raise UserError(f"{folder} is not a model bundle: it holds no {INFO}.{hint}")
+        if (folder / "encoder.safetensors").is_file():
+            hint = f" It is a pretraining: twinlens train DATA --pretrained {folder} makes a model."
+        if (folder / "dataset.json").is_file():
+            hint = " It is a data set: name a model, and then data or images."
+        raise UserError(f"{folder} is not a model bundle: it {lack(folder, INFO)}.{hint}")
     check_version(path)
     info = BundleInfo.read(path)
     if info.head not in HEADS:

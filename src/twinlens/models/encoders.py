@@ -26,7 +26,7 @@ from twinlens.models.resnet import (
     resnet50x2,
     resnet200x2,
 )
-from twinlens.models.timm_networks import build_timm, no_drop_path, no_tokens, pool
+from twinlens.models.timm_networks import build_timm, is_in_timm, no_drop_path, no_tokens, pool
 from twinlens.types import RGB, Features, Images
 
 IMAGENET_MEAN: RGB = (0.485, 0.456, 0.406)
@@ -166,6 +166,8 @@ def build_encoder(
     """
     network = parse_name(name).network
     if network not in ENCODERS and not network.startswith(("timm/", "hf-hub:")):
+        if is_in_timm(network):
+            raise UserError(f"The encoder {network} is one of timm's: name it timm/{name}.")
         raise unknown("encoder", name, [*ENCODERS, "timm/NAME", "hf-hub:OWNER/NAME"])
     with seeded_initialisation(seed, "encoder"):
         if network in ENCODERS:

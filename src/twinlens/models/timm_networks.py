@@ -61,6 +61,14 @@ def pool(network: nn.Module, images: Tensor, pooling: str) -> Tensor:
     return torch.cat([normalise(parts[part]) for part in pooling.split("+")], dim=1)
 
 
+def is_in_timm(model: str) -> bool:
+    """Return whether timm, if it is installed, has a network of this name."""
+    try:
+        return bool(require("timm", extra="timm").is_model(model))
+    except UserError:
+        return False
+
+
 def build_timm(name: str, drop_path: float, config: dict[str, Any] | None) -> TimmNetwork:
     """Build ``timm/NAME`` or ``hf-hub:OWNER/NAME``, with or without a pooling.
 

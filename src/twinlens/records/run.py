@@ -6,6 +6,7 @@ from typing import Any, Literal, Self
 from pydantic import ConfigDict, Field
 
 from twinlens.errors import UserError
+from twinlens.files import lack
 from twinlens.records.base import Record
 from twinlens.records.dataset import ClassInfo, ClassNames
 from twinlens.records.weights import InitialWeights, Normalisation
@@ -241,7 +242,7 @@ def read_run(folder: Path) -> RunRecord:
         UserError: The folder is not a finished run, or its record is damaged.
     """
     if not (folder / RUN).exists():
-        raise UserError(f"{folder} is not a finished run: it holds no {RUN}.")
+        raise UserError(f"{folder} is not a finished run: it {lack(folder, RUN)}.")
     return _KINDS[_Kind.read(folder / RUN).kind].read(folder / RUN)
 
 

@@ -16,8 +16,8 @@ class CompareRequest(Request):
         out: Folder to make.
         settings: Changes of the study file, as KEY.SUBKEY=VALUE.
         device: auto, cpu, cuda or mps.
-        workers: Runs at the same time; on GPUs no more than they take. 0: as many as end soonest on
-            this machine, which is the command's default.
+        workers: Runs at the same time; on GPUs no more than they take. 0: as many as finish soonest
+            on this machine, which is the command's default.
         runs_per_gpu: Runs that share a GPU, where there are more workers than GPUs.
         ray: Do the runs on a Ray cluster: HOST:PORT, auto for the one that this machine belongs
             to, or local for a new one here.

@@ -115,9 +115,11 @@ def spelled(shares: Shares) -> str:
 def links_used(dataset: Dataset) -> Links | None:
     """Return the near-duplicates by which groups are merged, None if there are none."""
     links = links_of(dataset)
-    if links is None or links.empty:
+    if links is None:
         return None
-    return Links(count=len(links), digest=table_digest(links))
+    group = dataset.table.set_index("id")["group"]
+    across = links[links["a"].map(group).to_numpy() != links["b"].map(group).to_numpy()]
+    return Links(count=len(across), digest=table_digest(across)) if len(across) else None
 
 
 def absent(sample: Sample, part: Assignment, split: str) -> list[str]:

@@ -7,7 +7,7 @@ def test_prevalences_and_metrics(assessed):
     heads = [cell.text for cell in found["prevalences"].head]
     assert heads[:4] == [
         "Class",
-        "Validation",
+        "As calibrated",
         "derm, these images",
         "derm, these images, estimated",
     ]

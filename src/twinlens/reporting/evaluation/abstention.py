@@ -14,7 +14,7 @@ from twinlens.reporting.formatting import MISSING, count, decimal, percent
 from twinlens.reporting.tables.tables import Column, Table, make_table, number
 
 _SETS = {"coverage": "Coverage", "size": "Mean size", "single": "Of one class", "empty": "Empty"}
-_FLAGGED = {"share": "Images flagged", "error_flagged": "Their error rate",
+_FLAGGED = {"share": "Share of images flagged", "error_flagged": "Their error rate",
             "error_others": "Error rate of others"}  # fmt: skip
 
 

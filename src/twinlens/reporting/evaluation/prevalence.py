@@ -47,7 +47,7 @@ def _prevalences(rows: list[Row], prior: dict[str, float] | None, *, several: bo
 
 
 def _validation(prior: dict[str, float]) -> Column:
-    return Column("Validation", lambda name: probability(prior[name]), numeric=True)
+    return Column("As calibrated", lambda name: probability(prior[name]), numeric=True)
 
 
 def _column(title: str, at: AtPrevalence) -> Column:

@@ -17,6 +17,7 @@ from twinlens.reporting.figures.style import BOTTOM, INK, LETTER, MUTED, RIGHT, 
 PAGE = 930  # width of a figure that fills the page
 _MARGIN, _GAP = 8, 26
 _LINE, _MARK = 16, 22  # height of a line of text, and width of the mark before it
+_TITLE_LETTER = 7.2  # mean width of a letter of a title
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def compose(panels: Sequence[Panel], legend: Legend = ()) -> Figure:
 def _heights(panel: Panel) -> tuple[float, float, float]:
     """Return the heights of a panel's heading with legend, its drawing and its note."""
     _, legend_lines = _flow(panel.legend, panel.frame.width)
-    head = len(_wrap(panel.title, panel)) + legend_lines
+    head = len(_wrap_title(panel)) + legend_lines
     return head * _LINE, panel.frame.height, _LINE * len(_wrap(panel.note, panel))
 
 
@@ -101,9 +102,15 @@ def _wrap(text: str, panel: Panel) -> list[str]:
     return textwrap.wrap(text, int(panel.frame.width / LETTER) - 2)
 
 
+def _wrap_title(panel: Panel) -> list[str]:
+    """Break a title, whose letters are wider, into lines of the width that its mark leaves."""
+    room = panel.frame.width - (_MARK if panel.mark else 0)
+    return textwrap.wrap(panel.title, max(1, int(room / _TITLE_LETTER)))
+
+
 def _draw_panel(figure: Figure, panel: Panel, x: float, y: float, head: float) -> None:
     """Draw a panel below (x, y), its axes `head` pixels below that."""
-    frame, title = panel.frame, _wrap(panel.title, panel)
+    frame, title = panel.frame, _wrap_title(panel)
     at = y + head - _heights(panel)[0]
     indent = _draw_mark(figure, panel.mark, x, at) if title and panel.mark else 0
     _write(figure, x + indent, at, title, fontsize=11.5, fontweight="bold")

@@ -9,6 +9,7 @@ from typing import Any
 from twinlens.config import read_yaml
 from twinlens.errors import UserError
 from twinlens.evaluation.metrics import METRICS
+from twinlens.files import lack
 from twinlens.records.audit import StudyAudit
 from twinlens.records.dataset import ClassInfo
 from twinlens.records.evaluation import EVALUATION
@@ -194,7 +195,7 @@ def read_study(folder: Path) -> StoredStudy:
     """
     if not (folder / "results.json").is_file():
         raise UserError(
-            f"{folder} holds no results.json: give the folder of a study that "
+            f"{folder} {lack(folder, 'results.json')}: give the folder of a study that "
             "`twinlens compare` has brought to its end, or of a finished pretraining."
         )
     results = StudyResults.read(folder / "results.json")
