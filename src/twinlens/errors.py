@@ -28,7 +28,7 @@ def unknown(kind: str, name: object, valid: Iterable[str]) -> UserError:
         valid: The names that would have been right.
     """
     names = sorted(valid)
-    close = get_close_matches(str(name), names, n=1, cutoff=0.7)
+    close = get_close_matches(str(name), names, n=1, cutoff=0.65)
     hint = f" Did you mean '{close[0]}'?" if close else ""
     return UserError(f"Unknown {kind} '{name}'.{hint} Valid: {', '.join(names) or 'none'}.")
 

@@ -93,7 +93,7 @@ def test_an_image_that_comes_again_in_a_batch_has_another_key():
 def test_a_batch_that_cannot_be_filled_is_refused_with_one_that_can():
     with pytest.raises(UserError, match=r"batch size 64 is larger than the 40 images.* to 32"):
         Batches(ROWS, batch_size=64, seed=0)
-    with pytest.raises(UserError, match="no images to make batches of"):
+    with pytest.raises(UserError, match="no images to train on"):
         Batches(ROWS[:0], batch_size=64, seed=0)
 
 

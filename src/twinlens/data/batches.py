@@ -108,8 +108,8 @@ class Batches:
         """
         if not len(rows):
             raise UserError(
-                "There is no image to train on: the split has no labelled training images, or of a "
-                "pretraining no image at all. Import images or labels, and split again."
+                "There are no images to train on: the split has no labelled training images, or "
+                "for a pretraining no image. Import images or labels, and split again."
             )
         if batch_size > len(rows):
             fitting = 2 ** int(np.log2(len(rows)))

@@ -208,7 +208,7 @@ def _counts(
 ) -> dict[str, dict[str, int]]:
     result = {}
     for split, members in rows.items():
-        found = labels.iloc[members].fillna(NO_LABEL).value_counts()
+        found = labels.iloc[members].astype(object).fillna(NO_LABEL).value_counts()
         shown = [*classes, NO_LABEL] if NO_LABEL in found else classes
         result[split] = {name: int(found.get(name, 0)) for name in shown}
     return result
