@@ -126,8 +126,10 @@ def test_killed_and_resumed_it_finishes_and_speaks_once(phantoms, tmp_path, kill
     assert not out.exists()
     if killed == "one of its processes":
         *_, said = (tmp_path / "log").read_text().splitlines()
-        assert re.match(r"Process \d of 2 was ended from outside \(SIGKILL\), .* --resume", said)
-        assert process.returncode == 1
+        assert re.match(
+            r"twinlens: Process \d of 2 was ended from outside \(SIGKILL\), .* --resume", said
+        )
+        assert process.returncode == 2
     done = subprocess.run(
         _command(phantoms, out, "--resume"),
         env=ONE_THREAD, capture_output=True, text=True, timeout=300, check=False,
