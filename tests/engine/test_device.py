@@ -32,7 +32,7 @@ def test_machines_that_nobody_starts_are_not_waited_for(monkeypatch):
 
 @pytest.mark.parametrize(
     ("device", "sentence"),
-    [("gpu", "Unknown device 'gpu'. Valid: auto, cpu"), ("cuda", "choose auto or cpu")],
+    [("gpu", "Unknown device 'gpu': choose auto, cpu, cuda"), ("cuda", "choose auto or cpu")],
 )
 def test_a_device_that_is_not_here_is_not_what_is_recommended(monkeypatch, device, sentence):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)

@@ -10,7 +10,7 @@ from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvir
 from lightning_fabric.strategies.ddp import DDPStrategy
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 
-from twinlens.errors import UserError, unknown
+from twinlens.errors import UserError
 from twinlens.types import Precision
 
 # Fabric announces its precision at each start; runs record it.
@@ -43,7 +43,10 @@ def make_fabric(
         fabric = Fabric(**options, strategy=strategy)
     except (ValueError, RuntimeError, MisconfigurationException) as error:  # not here
         if device not in _DEVICES:
-            raise unknown("device", device, _DEVICES) from error
+            raise UserError(
+                f"Unknown device '{device}': choose {', '.join(_DEVICES)}; a GPU is cuda, or mps "
+                "on Apple's machines."
+            ) from error
         count = f" {devices} times" if devices > 1 else ""
         raise UserError(
             f"The device '{device}' cannot be used here{count}, as 'twinlens doctor' shows: "
