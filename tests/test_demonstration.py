@@ -26,7 +26,7 @@ def test_the_demo_imports_its_images_and_plans_its_study(tmp_path, monkeypatch, 
         planned.append((Path(study).name, options))
         if "settings" in options:
             options["settings"] += ("train.batch_size=2",)
-        return compare(study, out, dry_run=True, device="cpu", **options)
+        return compare(study, out, dry_run=True, resume=True, device="cpu", **options)
 
     monkeypatch.setattr(module, "compare", dry)
     demo(tmp_path / "demo")

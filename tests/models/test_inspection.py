@@ -72,6 +72,8 @@ def test_a_file_needs_an_encoder_and_a_picture_a_convolution(tiny, tmp_path):
     save_tensors(tmp_path / "w.safetensors", {"bn1.weight": torch.ones(4)})
     with pytest.raises(UserError, match="--encoder is missing"):
         check_weights(tmp_path / "w.safetensors")
+    with pytest.raises(UserError, match="Did you mean 'dinov2_small'"):
+        check_weights("dinov2_smal")
     with pytest.raises(UserError, match="no convolution of three channels"):
         check_weights(tmp_path / "w.safetensors", encoder=tiny, picture=tmp_path / "x.png")
     assert not (tmp_path / "x.png").exists()

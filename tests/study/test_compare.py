@@ -134,8 +134,9 @@ def test_a_changed_study_asks_first_and_keeps_the_runs_that_stay(study_file, fin
             study_file, finished, settings=["primary_metric=accuracy"], device="cpu", resume=True
         )
     (tmp_path / "letter.txt").write_text("mine")
-    with pytest.raises(UserError, match=r"holds no study\.yaml"):
-        compare(study_file, tmp_path, device="cpu")
+    for dry_run in (False, True):
+        with pytest.raises(UserError, match=r"holds no study\.yaml"):
+            compare(study_file, tmp_path, device="cpu", dry_run=dry_run)
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ from twinlens.models.layouts import fit
 from twinlens.models.match import Match, describe_match
 from twinlens.models.published import SUM_TOLERANCE, WEIGHTS, images_of_tag
 from twinlens.models.tensor_files import read_tensors
-from twinlens.models.weights import cached, weight_file
+from twinlens.models.weights import cached, local_file, weight_file
 from twinlens.requests.base import accepts
 from twinlens.requests.check_weights import CheckWeightsRequest
 from twinlens.views.image_grid import check_picture, write_picture
@@ -77,7 +77,8 @@ def check_weights(request: CheckWeightsRequest) -> Inspection:
     if picture is not None:
         check_picture(picture, overwrite=request.overwrite)
     if encoder is None and str(weights) not in WEIGHTS:
-        raise UserError(f"--encoder is missing: name the network that {weights} is for.")
+        path = local_file(weights)
+        raise UserError(f"--encoder is missing: name the network that {path} is for.")
     with torch.device("meta"):  # names and shapes suffice
         network = build_encoder(encoder or WEIGHTS[str(weights)].encoder, seed=0)
     path = weight_file(network, weights)

@@ -83,7 +83,7 @@ def weight_file(encoder: Encoder, weights: str | Path) -> Path:
         return pretrained_file(encoder)
     entry = WEIGHTS.get(str(weights))
     if entry is None:
-        return _local_file(weights)
+        return local_file(weights)
     if entry.encoder != parse_name(encoder.name).network:
         raise UserError(
             f"The weights '{weights}' are for the encoder {entry.encoder}, not {encoder.name}: "
@@ -134,7 +134,12 @@ def _from_hub(name: str, entry: Published) -> Path:
     return path or hub_file(entry.repository, entry.files)
 
 
-def _local_file(weights: str | Path) -> Path:
+def local_file(weights: str | Path) -> Path:
+    """Return weights as a path.
+
+    Raises:
+        UserError: There is no such file; the sentence names the published weights it may mean.
+    """
     path = Path(weights)
     if not path.exists():
         close = get_close_matches(str(weights), [*WEIGHTS, PRETRAINED], n=1)

@@ -62,8 +62,7 @@ def compare(request: CompareRequest) -> Path:
     deadline = math.inf if hours is None else time.time() + 3600 * hours
     fabric, checked, data, split = _opened(request)
     plan = make_plan(checked, data_hash=data.hash, split_hash=split.hash)
-    if not request.dry_run:
-        _refuse_another(out, checked, request.resume)
+    _refuse_another(out, checked, request.resume)
     say(_describe(plan, checked, out, data.size))
     left = [run for run in plan if not is_finished(out, run)]
     workers, expected = _prepared(request, left, fabric)
