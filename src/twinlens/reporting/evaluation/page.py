@@ -17,6 +17,7 @@ from twinlens.reporting.evaluation import (
     metrics,
     prevalence,
     subgroups,
+    summary,
 )
 from twinlens.reporting.evaluation.load_evaluation import StoredEvaluation, read_evaluation
 from twinlens.reporting.formatting import count, decimal, metric_title, plural
@@ -69,6 +70,7 @@ def build_page(evaluation: StoredEvaluation) -> tuple[str, list[Numbered]]:
         "evaluation/page.html",
         numbered,
         sections=render_sections(evaluation, SECTIONS, numbered),
+        answers=summary.answers(record),
         key_numbers=key_numbers(record),
         facts=facts_table(_facts(record)),
         command=record.request.command_line(),
