@@ -6,8 +6,9 @@ From the root of the repository:
 
 Forward, backward and AdamW's step on a batch that lies ready, in fp32 with one thread, in turns;
 processor time counts. What AVX2 alone would do is measured by forbidding oneDNN and ATen anything
-newer. Writes results/processor.json. With --compiled after ROUNDS, torch.compile against none
-instead, for the first two networks: results/compiled.json.
+newer. Writes results/processor.json. After ROUNDS, --compiled measures torch.compile against none
+instead, for the first two networks (results/compiled.json), and --batches sizes of batches
+(results/batches.json).
 """
 
 import json
@@ -29,6 +30,7 @@ CASES = (
     ("resnet18_quarter", 32, 128),
     ("resnet50", 128, 16),
 )
+BATCHES = (8, 16, 32, 64, 128, 256, 512)
 FORMATS = {"channels-last": torch.channels_last, "contiguous": torch.contiguous_format}
 AVX2 = {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}
 
@@ -88,12 +90,29 @@ def measure_compiled(rounds):
     return rows
 
 
+def measure_batches(rounds):
+    """Return rows of each size of batch, of the networks and image sizes of `CASES`."""
+    rows = []
+    for name, size, _ in CASES[:3]:
+        tasks = {str(batch): training(name, size, batch, torch.channels_last) for batch in BATCHES}
+        about = {"network": name, "size": size}
+        rows += [
+            about | {"batch": int(row.pop("name"))} | row
+            for row in compared(rates(tasks, rounds, time.process_time), "128")
+        ]
+    return rows
+
+
 def main() -> None:
     rounds = int((sys.argv[1:2] or [5])[0])
     torch.set_num_threads(1)
     if sys.argv[2:] == ["--compiled"]:
         rows = measure_compiled(rounds)
         write_rows(rows, "compiled", unit="images per second of one core", packages=["torch"])
+        return
+    if sys.argv[2:] == ["--batches"]:
+        rows = measure_batches(rounds)
+        write_rows(rows, "batches", unit="images per second of one core", packages=["torch"])
         return
     if sys.argv[2:] == ["--rows"]:
         print(json.dumps(measure(rounds)))

@@ -11,10 +11,12 @@ from trained import MLP, train_small
 from twinlens.data.dataset import open_dataset
 from twinlens.data.splits import open_split
 from twinlens.engine import loop
+from twinlens.engine.device import make_fabric
 from twinlens.errors import UserError
 from twinlens.files import read_json
 from twinlens.finetuning import labelled_batches
 from twinlens.finetuning import phases as module
+from twinlens.inference.embed import clean_batches
 from twinlens.models.bundle import read_info
 from twinlens.models.encoders import build_encoder
 
@@ -129,16 +131,42 @@ def _interrupted_at(function, call):
     return interrupted
 
 
-def test_the_head_of_lp_ft_starts_as_the_probe(phantoms, tmp_path, monkeypatch):
-    def stop(network, *_, **__):
-        raise KeyboardInterrupt(network.model.head)
+def _begun(phantoms, folder, monkeypatch, **settings):
+    """Return the classifier with which LP-FT begins to train."""
 
-    monkeypatch.setattr(module, "train", stop)
-    with pytest.raises(KeyboardInterrupt) as stopped:
-        train_small(phantoms, tmp_path / "run", settings={"head_init": "probe"})
+    def stop(network, *_, **__):
+        raise KeyboardInterrupt(network.model)
+
+    with monkeypatch.context() as stopping:
+        stopping.setattr(module, "train", stop)
+        with pytest.raises(KeyboardInterrupt) as stopped:
+            train_small(phantoms, folder, settings={"head_init": "probe"} | settings)
+    return stopped.value.args[0]
+
+
+def test_the_head_of_lp_ft_starts_as_the_probe(phantoms, tmp_path, monkeypatch):
+    model = _begun(phantoms, tmp_path / "run", monkeypatch, fixed_statistics=True)
     train_small(phantoms, tmp_path / "probe", settings={"tuning": "linear_probe"})
     probe = load_file(tmp_path / "probe" / "model" / "model.safetensors")
-    assert torch.equal(stopped.value.args[0].weight, probe["head.weight"])
+    assert torch.equal(model.head.weight, probe["head.weight"])
+
+
+def test_lp_ft_starts_as_the_probe_of_the_features_that_training_sees(
+    phantoms, tmp_path, monkeypatch
+):
+    data = open_dataset(phantoms)
+    rows = open_split(data).rows["train"]
+    labels = torch.from_numpy(data.labels[rows])
+
+    def accuracy(model):
+        fabric = make_fabric("fp32", "cpu")
+        images = next(clean_batches(model.encoder, data, rows, fabric, size=32, batch_size=999))
+        with torch.no_grad():  # in training, BatchNorm's statistics are those of the batch
+            return (model.train()(images).argmax(1) == labels).float().mean()
+
+    seen = accuracy(_begun(phantoms, tmp_path / "seen", monkeypatch))
+    stored = accuracy(_begun(phantoms, tmp_path / "kept", monkeypatch, fixed_statistics=True))
+    assert seen > stored + 0.1
 
 
 def test_a_class_without_images_starts_below_the_others_but_finite():

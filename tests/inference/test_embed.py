@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 import torch
 
+from twinlens.data.dataset import open_dataset
+from twinlens.engine.device import make_fabric
 from twinlens.errors import UserError
-from twinlens.inference.embed import embed
+from twinlens.inference.embed import clean_batches, embed
 from twinlens.views.view import clean_view, normalise
 
 
@@ -22,3 +24,13 @@ def test_features_that_are_not_finite_are_refused(network, read):
         encoder.network[0].bias[0] = torch.nan
     with pytest.raises(UserError, match="features of tiny are not finite for 3 of 3 images"):
         embed(encoder, read, np.arange(3), size=16, batch_size=2)
+
+
+def test_batches_for_statistics_are_spread_over_rows_that_are_sorted(phantoms, network):
+    (encoder, _), data, fabric = network, open_dataset(phantoms), make_fabric("fp32", "cpu")
+    rows = np.argsort(data.labels, kind="stable")
+    batches = [*clean_batches(encoder, data, rows, fabric, size=32, batch_size=50)]
+    (whole,) = clean_batches(encoder, data, rows, fabric, size=32, batch_size=160)
+    assert [len(batch) for batch in batches] == [40, 40, 40, 40]
+    for number, batch in enumerate(batches):
+        assert torch.equal(batch, whole[number::4])

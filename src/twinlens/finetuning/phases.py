@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from functools import partial
 
 import pandas as pd
@@ -16,7 +17,7 @@ from twinlens.engine.optimiser import adamw
 from twinlens.engine.phase import Loss, Phase
 from twinlens.engine.timing import in_proportion
 from twinlens.evaluation.features.probe import linear_probe
-from twinlens.finetuning.averaging import Averaging, batchnorm
+from twinlens.finetuning.averaging import Averaging, batchnorm, estimate_statistics
 from twinlens.finetuning.classifier import Classifier
 from twinlens.finetuning.divergence import loss_rose
 from twinlens.finetuning.fixmatch import AdaptiveThreshold, fixmatch
@@ -29,6 +30,7 @@ from twinlens.models.encoders import Encoder
 from twinlens.models.heads import HEADS
 from twinlens.models.trainable import choose_trainable
 from twinlens.seeds import derive
+from twinlens.types import Images
 
 _BELOW = 5.0
 """How far the logit of a class without images is below the mean of the others'."""
@@ -56,8 +58,23 @@ def fit(encoder: Encoder, job: Job) -> tuple[nn.Module, pd.DataFrame]:
 def _initial_head(encoder: Encoder, job: Job) -> nn.Module:
     """Return a head of random weights, or the probe from which LP-FT starts (2202.10054)."""
     if job.config.head_init == "probe" and not (job.folder / CHECKPOINT).exists():
-        return bound_absent(_probe(encoder, job))
+        return bound_absent(_probe(_as_trained(encoder, job), job))
     return HEADS[job.config.head](encoder.feature_dim, len(job.data.classes), job.seed)
+
+
+@torch.no_grad()
+def _as_trained(encoder: Encoder, job: Job) -> Encoder:
+    """Return an encoder of the features that training begins with, for the head to start from.
+
+    Training normalises by the statistics of its batches. A head that was fitted to features by
+    those of the weights begins with a loss several times that of guessing, and undoes the weights
+    that it should keep.
+    """
+    if job.config.fixed_statistics or not batchnorm(encoder):
+        return encoder
+    adapted = deepcopy(encoder).to(job.fabric.device)
+    estimate_statistics(adapted, _clean_batches(adapted, job))
+    return adapted
 
 
 @torch.no_grad()
@@ -133,16 +150,20 @@ def _head_then_full(model: Classifier, job: Job) -> pd.DataFrame:
         )
 
     history = train(training, phases(), fabric=fabric, folder=job.folder, seed=seed)
-    batches = clean_batches(
-        encoder, job.data, job.rows, fabric, size=job.size, batch_size=config.batch_size
-    )
-    training.finish(batches)
+    training.finish(_clean_batches(encoder, job))
     if loss_rose(history, config.epochs):
         say(
             "WARNING: The loss of the last epoch is no lower than that of the first, so this model "
             "may have learned little: lower the learning rate (lr), or let it be found (lr=valley)."
         )
     return history
+
+
+def _clean_batches(encoder: Encoder, job: Job) -> Iterator[Images]:
+    """Yield the normalised training images in batches of the training's size."""
+    return clean_batches(
+        encoder, job.data, job.rows, job.fabric, size=job.size, batch_size=job.config.batch_size
+    )
 
 
 @contextmanager

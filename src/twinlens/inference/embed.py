@@ -90,7 +90,13 @@ def embed_rows(
 def clean_batches(
     encoder: Encoder, data: Dataset, rows: Rows, fabric: Fabric, *, size: int, batch_size: int
 ) -> Iterator[Images]:
-    """Yield each image's clean view once, normalised for the encoder; arguments as above."""
+    """Yield each image's clean view once, normalised for the encoder; arguments as above.
+
+    Every batch is spread over all rows, which may be sorted by class: BatchNorm's statistics are
+    estimated on these batches.
+    """
     read = reader(data.images, rows, fabric.device)
-    for batch in np.array_split(rows, ceil(len(rows) / batch_size)):
-        yield normalise(clean_view(read(batch), size), encoder.mean, encoder.std)
+    batches = ceil(len(rows) / batch_size)
+    for number in range(batches):
+        views = clean_view(read(rows[number::batches]), size)
+        yield normalise(views, encoder.mean, encoder.std)
