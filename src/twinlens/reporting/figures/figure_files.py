@@ -75,13 +75,15 @@ class ReportFigure:
         entries = [Markup("<span>{}{}</span>").format(mark, name) for mark, name in self.legend]
         legend = Markup('<p class="legend">{}</p>').format(Markup().join(entries))
         column = _SHRINKS * max(panel.frame.width for panel in self.panels)
-        panels = Markup().join(
-            _inline(ReportFigure(f"{self.name}-{number}", [panel]))
-            for number, panel in enumerate(self.panels)
-        )
+        alone = len(self.panels) == 1 and not self.legend  # then it is not drawn twice
+        parts = [self] if alone else [*map(self._part, range(len(self.panels)))]
+        panels = Markup().join(map(_inline, parts))
         return Markup('{}<div class="panels" style="--column:{}px">{}</div>').format(
             legend if entries else "", round(column), panels
         )
+
+    def _part(self, number: int) -> "ReportFigure":
+        return ReportFigure(f"{self.name}-{number}", [self.panels[number]])
 
 
 def _inline(figure: ReportFigure) -> Markup:
