@@ -9,10 +9,15 @@ into one array, with full and with reduced decoding (`draft`, which ours uses to
 photographs of 448 pixels with a ResNet-18 at 224 pixels, as a bundle, against the bare forward pass
 of the network on images that lie ready; and onnxruntime alone. In turns, with one thread; processor
 time counts. Writes results/image_files.json.
+
+With --cores N after ROUNDS, on an otherwise idle machine: the import alone, by the clock, ours and
+Pillow's loop with a process for each core. Writes results/import-N-cores.json.
 """
 
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -38,36 +43,45 @@ def store(folder, side):
     return sorted(folder.iterdir())
 
 
-def pillow(paths, *, draft):
+def shrink(paths, *, draft):
+    """Return photographs as one array."""
+    images = np.empty((len(paths), PACKED, PACKED, 3), np.uint8)
+    for row, path in enumerate(paths):
+        with Image.open(path) as image:
+            if draft:
+                image.draft("RGB", (PACKED, PACKED))
+            small = image.convert("RGB").resize((PACKED, PACKED), Image.Resampling.BILINEAR)
+        images[row] = np.asarray(small)
+    return images
+
+
+def pillow(paths, pool, cores, *, draft):
+    """Return a task that shrinks photographs here, or a share of them in each process."""
+
     def task():
-        images = np.empty((len(paths), PACKED, PACKED, 3), np.uint8)
-        for row, path in enumerate(paths):
-            with Image.open(path) as image:
-                if draft:
-                    image.draft("RGB", (PACKED, PACKED))
-                small = image.convert("RGB").resize((PACKED, PACKED), Image.Resampling.BILINEAR)
-            images[row] = np.asarray(small)
-        return len(images)
+        parts = [paths[start::cores] for start in range(cores)]
+        each = pool.map if pool else map
+        return sum(map(len, each(partial(shrink, draft=draft), parts)))
 
     return task
 
 
-def importing(folder, paths):
+def importing(folder, paths, pool=None, cores=1):
     def ours():
         twinlens.import_images(
             folder,
             folder.parent / "data",
             kind="unlabelled",
             size=PACKED,
-            workers=1,
+            workers=cores,
             overwrite=True,
         )
         return COUNT
 
     return {
         "Twinlens": ours,
-        "Pillow": pillow(paths, draft=False),
-        "Pillow, reduced decoding": pillow(paths, draft=True),
+        "Pillow": pillow(paths, pool, cores, draft=False),
+        "Pillow, reduced decoding": pillow(paths, pool, cores, draft=True),
     }
 
 
@@ -103,9 +117,21 @@ def _one_thread():
     return options
 
 
+def import_on(cores, rounds):
+    with TemporaryDirectory() as name, ProcessPoolExecutor(cores) as pool:
+        folder = Path(name) / "large"
+        tasks = importing(folder, store(folder, LARGE), pool, cores)
+        rows = compared(rates(tasks, rounds), "Twinlens")
+    unit = f"images per second of {cores} cores"
+    write_rows(rows, f"import-{cores}-cores", unit=unit, packages=["pillow"])
+
+
 def main() -> None:
     rounds = int((sys.argv[1:2] or [5])[0])
     torch.set_num_threads(1)
+    if sys.argv[2:3] == ["--cores"]:
+        import_on(int(sys.argv[3]), rounds)
+        return
     with TemporaryDirectory() as name:
         folder = Path(name)
         tasks = {

@@ -156,7 +156,9 @@ def test_the_kind_is_recognised_and_reported(files, kind, tmp_path, out, draw, c
             draw(tmp_path / "in" / name, number)
     dataset = import_images(tmp_path / "in", out, size=8)
     assert dataset.record.sources[0].kind == kind
-    assert f"read as '{kind}'" in capsys.readouterr().err
+    printed = capsys.readouterr().err
+    assert f"read as '{kind}'" in printed
+    assert ("all are unlabelled." in printed) == (kind == "unlabelled")
     assert bool(dataset.classes) == (kind != "unlabelled")
     assert (dataset.labels == -1).all() == (kind == "unlabelled")
 
