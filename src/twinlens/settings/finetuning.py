@@ -29,7 +29,8 @@ class FineTuning(Config):
         lora_rank: Rank of the adapters.
         head: "linear", or "mlp": fully connected layers of 4096, 1000, 512 and the classes.
         head_init: "random", or "probe": the logistic regression on the frozen encoder's features
-            takes the place of the head's own epochs (LP-FT, arXiv 2202.10054).
+            takes the place of the head's own epochs (LP-FT, arXiv 2202.10054). BatchNorm's
+            statistics are those of the training images then, unless `fixed_statistics`.
         epochs: Epochs of one-cycle training, where all labels are used.
         min_steps: Steps of one-cycle training that a label fraction gets at least, by more epochs;
             but no more than all labels get in theirs.
