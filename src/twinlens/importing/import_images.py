@@ -201,7 +201,8 @@ def _build(
 
 def _keep_splits(folder: Path, names: pd.Series, labels: pd.Series) -> None:
     """Make the splits that the source names one of the data set's."""
-    if labels.isna().all() and names.dropna().eq("unlabelled").all():  # no other split can be made
+    all_unlabelled = names.isna().all() or names.eq("unlabelled").all()
+    if labels.isna().all() and all_unlabelled:  # no other split can be made
         write_split(folder, "imported", ["unlabelled"] * len(names), ImportedSplit())
         say("No image has a label: in the split 'imported' all are unlabelled.")
         return
