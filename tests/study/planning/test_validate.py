@@ -36,6 +36,10 @@ ARMS = {"plain": {}, "twins": {"pretrain": {}}}
             {"pretrain": {"method": "dino", "local_size": 999}},
             "Arm 'twins': local_size=999 is above the 32 pixels",
         ),
+        (
+            {"arms": ARMS | {"small": {"train": {"image_size": 16}}}, "ensemble": "arms"},
+            "The key 'ensemble': arms averages .* 'plain' reads images of 32 .* 'small' of 16",
+        ),
     ],
 )
 def test_what_is_wrong_is_found_before_anything_runs(phantoms, changes, sentence):
@@ -44,6 +48,12 @@ def test_what_is_wrong_is_found_before_anything_runs(phantoms, changes, sentence
     study = parse(Study, content | changes, where="test")
     with pytest.raises(UserError, match=sentence):
         check(study, *open_task(phantoms))
+
+
+def test_arms_of_one_size_may_be_averaged(phantoms):
+    content = {"data": str(phantoms), "encoder": "resnet18", "ensemble": "arms", "arms": ARMS}
+    content |= {"train": {"batch_size": 16, "image_size": 16}, "pretrain": {"batch_size": 32}}
+    check(parse(Study, content, where="test"), *open_task(phantoms))
 
 
 def test_labels_of_one_class_are_refused(class_folder, tmp_path):

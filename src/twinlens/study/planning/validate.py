@@ -32,8 +32,8 @@ def check(study: Study, data: Dataset, split: Split) -> None:
     Raises:
         UserError: An encoder, recipe of views, weight file or file of predictions is wrong, an
             encoder does not suit sizes, method or what is to be trained, a batch cannot be filled,
-            there are no test images, all training labels are of one class, or the positive classes
-            are none. It names the arm.
+            there are no test images, all training labels are of one class, the positive classes
+            are none, or arms that are to be averaged differ in size. It names the arm.
     """
     if not len(split.rows["test"]):
         raise UserError(
@@ -50,6 +50,21 @@ def check(study: Study, data: Dataset, split: Split) -> None:
             check_arm(study, arm, data, split)
         except UserError as error:
             raise UserError(f"Arm '{arm}': {error}") from error
+    if study.ensemble == "arms":
+        _check_one_size(study, data)
+
+
+def _check_one_size(study: Study, data: Dataset) -> None:
+    """Refuse an ensemble of arms that read images of different sizes, which it cannot average."""
+    trained = [arm for arm in study.arms if not study.arms[arm].predictions]
+    sizes = {arm: study.training(arm).image_size or data.size for arm in trained}
+    (first, size), *others = sizes.items() if sizes else [("", 0)]
+    for arm, other in others:
+        if other != size:
+            raise UserError(
+                f"The key 'ensemble': arms averages all arms, but '{first}' reads images of {size} "
+                f"pixels and '{arm}' of {other}: give them one image_size, or choose seeds."
+            )
 
 
 def check_arm(study: Study, arm: str, data: Dataset, split: Split) -> None:
